@@ -1,0 +1,82 @@
+"""evonas: evolutionary, multi-objective neural architecture search of very small ternary, binary and low-bit networks.
+
+Three lines are a whole search:
+
+    import evonas
+    run = evonas.search()      # scikit-learn's digits; evonas.search("run.toml") for your own images
+    print(run.front())         # a pandas DataFrame, one row a network
+"""
+
+from __future__ import annotations
+
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from evonas.run import Run
+
+__version__ = "0.1.0"
+__all__ = ["open_run", "search"]
+
+
+def _check_siblings() -> None:
+    """evonas comes with three packages of plain names; say so if a file of the user's hides one of them."""
+    home = Path(__file__).resolve().parent.parent
+    for name in ("objectives", "surrogates", "reports"):
+        spec = find_spec(name)
+        origin = Path(spec.origin).resolve() if spec and spec.origin else None
+        if origin != home / name / "__init__.py":
+            raise ImportError(
+                f"evonas needs its own package {name!r} ({home / name}), but Python finds {origin} first. "
+                "Rename that file, or run the command evonas, which does not look there."
+            )
+
+
+_check_siblings()
+
+
+def search(
+    run_file: str | Path | None = None,
+    *,
+    out: str | Path | None = None,
+    overrides: dict[str, Any] | None = None,
+    show_progress: bool = False,
+) -> Run:
+    """Run a whole search and return it.
+
+    Args:
+        run_file: A TOML file; None for all defaults, which search on scikit-learn's digits.
+        out: Folder of the run; ``runs/NAME-TIME`` by default.
+        overrides: Keys as in the run file, such as ``{"seed": 1, "search": {"budget": 200}}``.
+        show_progress: Whether to show bars on stderr.
+
+    Raises:
+        EvonasError: Of one of the kinds in :mod:`evonas.errors`: a mistake in the run file, the images, the folder.
+    """
+    from evonas import progress
+    from evonas.config import load_config
+    from evonas.engine import search as run_search
+    from evonas.run import Run
+
+    config = load_config(None if run_file is None else Path(run_file), overrides)
+    folder = Path(out) if out is not None else default_folder(config.name)
+    with progress.observer(is_visible=show_progress) as observer:
+        return Run(run_search(config, folder, observer=observer))
+
+
+def open_run(path: str | Path) -> Run:
+    """Open the folder of an earlier run.
+
+    Raises:
+        RunFolderError: It holds no run, or one of another version.
+    """
+    from evonas.run import open_run as open_folder
+
+    return open_folder(Path(path))
+
+
+def default_folder(name: str) -> Path:
+    """Where a run goes that was not told where: ``runs/NAME-YYYYMMDD-HHMMSS``."""
+    return Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"

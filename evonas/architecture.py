@@ -1,0 +1,187 @@
+"""What a genome decodes to: a graph of operations as plain frozen data, whatever the search space.
+
+Every part of evonas that needs a network reads this graph: the modules in ``nets`` execute it, the cost models count it
+(through :meth:`Architecture.layers`), the supernet keeps one shared kernel for each operation name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from evonas.precision import EIGHT_BIT, FLOAT, Precision
+from objectives import Layer
+
+INPUT = "input"
+WEIGHTED = ("conv", "classifier")
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """One operation of the graph; its output goes by its name.
+
+    Attributes:
+        name: Unique in the network. In a supernet, operations of the same name share one latent kernel.
+        kind: One of
+
+            - ``conv``: batch norm, activation quantizer, convolution; the first two if ``is_preactivated``;
+            - ``classifier``: batch norm, ReLU, global average pool, activation quantizer, linear with bias;
+            - ``max_pool``, ``avg_pool``, ``skip``, ``add``, ``concat``;
+            - ``align``: cut or zero-pad the channels of each segment;
+            - ``zeros``: zeros in the place of a constant branch, with the height and width that a stride leaves.
+        inputs: Names of the operations it reads, or ``"input"``.
+        channels: Of the output; classes for a classifier.
+        kernel: Side of the square kernel.
+        stride: Of kernel or pool; output side is ``ceil(side / stride)``.
+        dilation: Of the kernel.
+        weight: Precision of the kernel.
+        act: Precision of the input activations of a weighted operation.
+        is_preactivated: Whether a convolution normalises and quantizes its input; False for the stem, which reads
+            8-bit pixels.
+    """
+
+    name: str
+    kind: str
+    inputs: tuple[str, ...]
+    channels: int
+    kernel: int = 1
+    stride: int = 1
+    dilation: int = 1
+    weight: Precision = FLOAT
+    act: Precision = FLOAT
+    is_preactivated: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Shape of one sample: ``segments`` equal groups of channels, side by side, as a concatenation makes them."""
+
+    channels: int
+    height: int
+    width: int
+    segments: int = 1
+
+    @property
+    def elements(self) -> int:
+        """Numbers in one sample."""
+        return self.channels * self.height * self.width
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network as data: operations in execution order. The last one gives the logits.
+
+    Attributes:
+        input_shape: ``(channels, height, width)`` of an image.
+        ops: In an order in which every input comes before its reader.
+    """
+
+    input_shape: tuple[int, int, int]
+    ops: tuple[Op, ...]
+
+    @cached_property
+    def shapes(self) -> dict[str, Shape]:
+        """Output shape of every operation by name, and of the image under ``"input"``."""
+        shapes = {INPUT: Shape(*self.input_shape)}
+        for op in self.ops:
+            shapes[op.name] = _output_shape(op, [shapes[name] for name in op.inputs])
+        return shapes
+
+    @cached_property
+    def dead_reason(self) -> str | None:
+        """Why the logits do not depend on the image, or None for a network that is alive."""
+        alive = {INPUT}
+        for op in self.ops:
+            if op.kind != "zeros" and alive.intersection(op.inputs):
+                alive.add(op.name)
+        if self.ops[-1].name in alive:
+            return None
+        first = next(op.name for op in self.ops if op.name not in alive)
+        return f"no path leads from the image to the output; everything from {first} on is constant"
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The network as the cost models of ``objectives`` see it, the image first."""
+        channels, height, width = self.input_shape
+        image = Layer(INPUT, "input", (), (channels, height, width), output_bits=EIGHT_BIT.bits)
+        layers = [image]
+        views: dict[str, str] = {}
+        for op in self.ops:
+            inputs = tuple(views.get(name, name) for name in op.inputs)
+            if self._is_view(op):
+                views[op.name] = inputs[0]
+            else:
+                layers.append(self._layer(op, inputs))
+        return tuple(layers)
+
+    def _is_view(self, op: Op) -> bool:
+        """Whether an operation hands its one input on unchanged, so that it is no tensor of its own."""
+        is_alone = len(op.inputs) == 1 and op.stride == 1 and op.kind in ("skip", "add", "concat", "align")
+        return is_alone and self.shapes[op.inputs[0]].channels == op.channels
+
+    def _layer(self, op: Op, inputs: tuple[str, ...]) -> Layer:
+        shape = self.shapes[op.name]
+        output_shape = (shape.channels, shape.height, shape.width)
+        if op.kind not in WEIGHTED:
+            return Layer(op.name, op.kind, inputs, output_shape)
+        source = self.shapes[op.inputs[0]]
+        weights = op.channels * source.channels * op.kernel**2
+        quantized = source.channels if op.kind == "classifier" else source.elements  # a classifier pools first
+        return Layer(
+            op.name,
+            op.kind,
+            inputs,
+            output_shape,
+            workspace_bits=quantized * op.act.bits if op.is_preactivated else 0,
+            macs=weights * shape.height * shape.width,
+            weights=weights,
+            weight_levels=op.weight.levels,
+            weight_bits=op.weight.bits,
+            act_bits=op.act.bits,
+            float_values=_float_values(op, source),
+        )
+
+
+def prune(ops: Iterable[Op]) -> tuple[Op, ...]:
+    """Leave out the operations whose output the last one does not need; the order stays."""
+    ops = tuple(ops)
+    needed = {ops[-1].name}
+    for op in reversed(ops):
+        if op.name in needed:
+            needed.update(op.inputs)
+    return tuple(op for op in ops if op.name in needed)
+
+
+def weight_scales(weight: Precision, channels: int) -> int:
+    """How many float32 scales a kernel stores: one a filter if binary, none if float, else one."""
+    if weight.is_float:
+        return 0
+    return channels if weight.levels == 2 else 1
+
+
+def act_scales(act: Precision) -> int:
+    """How many float32 step sizes an activation quantizer stores: a sign needs none."""
+    return 0 if act.is_float or act.levels == 2 else 1
+
+
+def _float_values(op: Op, source: Shape) -> int:
+    norm = 2 * source.channels + act_scales(op.act) if op.is_preactivated else 0
+    bias = op.channels if op.kind == "classifier" else 0
+    return norm + bias + weight_scales(op.weight, op.channels)
+
+
+def _output_shape(op: Op, inputs: list[Shape]) -> Shape:
+    first = inputs[0]
+    height, width = -(-first.height // op.stride), -(-first.width // op.stride)
+    match op.kind:
+        case "conv":
+            return Shape(op.channels, height, width)
+        case "classifier":
+            return Shape(op.channels, 1, 1)
+        case "concat":
+            return Shape(op.channels, height, width, segments=sum(shape.segments for shape in inputs))
+        case "zeros":
+            return Shape(op.channels, height, width)
+        case _:
+            return Shape(op.channels, height, width, segments=first.segments)

@@ -1,0 +1,203 @@
+"""The main path: train a supernet, then ask, evaluate, tell, until the budget is spent."""
+
+from __future__ import annotations
+
+import itertools
+import platform
+import time
+from enum import Enum
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from evonas.config import RunConfig, dump_config, load_config
+from evonas.errors import RunFolderError
+from evonas.evaluation import Evaluator
+from evonas.operators import first_population, random_genomes
+from evonas.progress import Observer, Silent
+from evonas.pymoo_bridge import Nsga2
+from evonas.seeding import numpy_rng, torch_generator
+from evonas.spaces import Space
+from evonas.training.data import Data, batches
+from evonas.workbench import SUPERNET, build_data, build_space, build_supernet, file_hash, save_weights
+from objectives import OBJECTIVES
+from objectives.pareto import hypervolume
+from objectives.scaling import Scaling, bounds_of
+from reports.page import write_reports
+from reports.run_folder import Row, RunFolder
+from surrogates.one_shot.single_path import train_single_path
+
+
+class StopReason(Enum):
+    """Every way a search can end, with the sentence that reports print."""
+
+    BUDGET_SPENT = "The evaluation budget is spent."
+    SPACE_EXHAUSTED = "No network is left that was not evaluated."
+
+
+def search(config: RunConfig, folder: Path, *, observer: Observer | None = None) -> RunFolder:
+    """Run a whole search in a new folder.
+
+    Args:
+        config: The run file.
+        folder: Where to; must not hold a run.
+        observer: Hears of the progress.
+
+    Returns:
+        The run folder, complete with front, figures and page.
+
+    Raises:
+        RunFolderError: The folder holds files already.
+        DataError: The images cannot be used.
+        KeyboardInterrupt: The user stopped it; everything evaluated is kept, and :func:`resume` goes on.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RunFolderError(
+            "a new or empty folder for the run",
+            found=f"files in {folder}",
+            remedy=f"choose another folder with --out, or go on with it: evonas resume {folder}",
+        )
+    data = build_data(config)
+    space = build_space(config, data)
+    meta = {"created": time.strftime("%Y-%m-%d %H:%M:%S"), "versions": _versions(), "bounds": _bounds(space, data)}
+    run = RunFolder.create(folder, run_toml=dump_config(config), meta=meta)
+    return _run(run, config, data, space, observer or Silent())
+
+
+def resume(run: RunFolder, *, observer: Observer | None = None) -> RunFolder:
+    """Go on with a run that was stopped; the result is the same as if it had never stopped.
+
+    The search is deterministic, so it asks its questions again from the start; what the archive holds is answered from
+    there. Arguments and errors as for :func:`search`.
+    """
+    config = load_config(run.path / "run.toml")
+    data = build_data(config)
+    return _run(run, config, data, build_space(config, data), observer or Silent())
+
+
+def _run(run: RunFolder, config: RunConfig, data: Data, space: Space, observer: Observer) -> RunFolder:
+    torch.set_num_threads(1)
+    start = time.perf_counter()
+    if not (run.path / SUPERNET).is_file():
+        _train_supernet(run, config, data, space, observer)
+    checkpoint = file_hash(run.path / SUPERNET)
+    evaluator = Evaluator(space, run, checkpoint=checkpoint, workers=config.compute.workers)
+    stop = _explore(config, space, evaluator, observer, scaling=run.scaling)
+    if config.search.has_baseline:
+        _explore_at_random(config, space, evaluator, observer)
+    run.set_meta("stop_reason", stop.value)
+    run.set_meta("seconds", (run.meta("seconds") or 0.0) + time.perf_counter() - start)
+    write_reports(run)
+    return run
+
+
+def _explore(
+    config: RunConfig, space: Space, evaluator: Evaluator, observer: Observer, *, scaling: Scaling
+) -> StopReason:
+    settings = config.search
+    rng = numpy_rng(config.seed, "first population")
+    algorithm = Nsga2(
+        space,
+        first=first_population(space, rng, n_corners=settings.budget // 4, n_random=settings.population),
+        n_objectives=len(settings.objectives),
+        n_constraints=len(settings.constraints),
+        population=settings.population,
+        crossover_rate=settings.crossover_rate,
+        mutation_rate=settings.mutation_rate or 1 / sum(len(gene.choices) > 1 for gene in space.genes),
+        seed=int(numpy_rng(config.seed, "nsga2").integers(2**31)),
+    )
+    observer.phase("searching (NSGA-II)", total=settings.budget)
+    rows: list[Row] = []
+    for generation in itertools.count():
+        genomes = algorithm.ask()[: settings.budget - len(rows)]
+        if len(genomes) == 0:
+            return StopReason.SPACE_EXHAUSTED
+        note = _note(rows, config, scaling, generation)
+        answers = []
+        for row in evaluator.evaluate(genomes, origin="search", generation=generation):
+            answers.append(row)
+            observer.advance(len(rows) + len(answers), note=note)
+        algorithm.tell(*_points_and_violations(answers, config, scaling))
+        rows += answers
+        if len(rows) >= settings.budget:
+            break
+    return StopReason.BUDGET_SPENT
+
+
+def _explore_at_random(config: RunConfig, space: Space, evaluator: Evaluator, observer: Observer) -> None:
+    """The baseline that is always there: as many random networks from the same supernet."""
+    genomes = random_genomes(space, numpy_rng(config.seed, "random search"), n=config.search.budget)
+    observer.phase("random search beside it", total=len(genomes))
+    for done, _ in enumerate(evaluator.evaluate(genomes, origin="random", generation=0), start=1):
+        observer.advance(done)
+
+
+def _train_supernet(run: RunFolder, config: RunConfig, data: Data, space: Space, observer: Observer) -> None:
+    settings = config.supernet
+    supernet = build_supernet(config, space)
+    rng = numpy_rng(config.seed, "supernet paths")
+    observer.phase("training the supernet", total=settings.steps)
+    train_single_path(
+        supernet,
+        lambda: space.decode(space.sample(rng, 1)[0]),
+        batches=batches(
+            data.train,
+            batch_size=settings.batch_size,
+            shift=config.data.shift,
+            flip=config.data.flip,
+            generator=torch_generator(config.seed, "supernet batches"),
+        ),
+        steps=settings.steps,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        on_step=lambda step, loss: observer.advance(step, note=f"loss {loss:.2f}"),
+    )
+    save_weights(supernet, run.path / SUPERNET)
+
+
+def _points_and_violations(
+    rows: list[Row], config: RunConfig, scaling: Scaling
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """What the algorithm is told: scaled objectives, relative excess over each bound, and which evaluations count.
+
+    Scaling changes no dominance, but spreads the population evenly over orders of magnitude.
+    """
+    is_ok = np.array([row.is_ok for row in rows], dtype=bool)
+    points = np.full((len(rows), len(scaling.names)), np.nan)
+    violations = np.full((len(rows), len(config.search.constraints)), np.nan)
+    good = [row for row in rows if row.is_ok]
+    if good:
+        points[is_ok] = scaling(np.array([[row.values[name] for name in scaling.names] for row in good]))
+        violations[is_ok] = [
+            [row.values[name] / bound - 1 for name, bound in config.search.constraints.items()] for row in good
+        ]
+    return points, violations, is_ok
+
+
+def _note(rows: list[Row], config: RunConfig, scaling: Scaling, generation: int) -> str:
+    if not rows:
+        return f"generation {generation}"
+    points, violations, is_ok = _points_and_violations(rows, config, scaling)
+    counts = is_ok & ~(violations > 0).any(axis=1)
+    volume = hypervolume(points[counts], reference_point=np.ones(len(scaling.names)))
+    return f"generation {generation}, hypervolume {volume:.3f}"
+
+
+def _bounds(space: Space, data: Data) -> dict[str, tuple[float, float]]:
+    """Where the hypervolume's box begins and ends: the cheapest and dearest uniform networks, and chance."""
+    uniform = [space.decode(genome) for genome in space.corners(np.random.default_rng(0))]
+    networks = [architecture.layers for architecture in (*uniform, *space.covering())]
+    counted = {
+        name: [objective.measure(layers) for layers in networks]
+        for name, objective in OBJECTIVES.items()
+        if objective.measure
+    }
+    return {"error": (0.0, 1 - 1 / data.n_classes), **bounds_of(counted)}
+
+
+def _versions() -> dict[str, str]:
+    packages = ("evonas", "torch", "pymoo", "numpy", "joblib")
+    return {"python": platform.python_version(), **{package: version(package) for package in packages}}

@@ -1,0 +1,1 @@
+"""Networks that execute an architecture: alone, or many at once over shared weights."""

@@ -1,0 +1,165 @@
+"""A network that executes architectures: one of them alone, or a whole search space's as a supernet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Self
+
+import torch
+import torch.nn.functional as F  # noqa: N812  # the name every torch user knows
+from torch import Tensor, nn
+
+from evonas.architecture import INPUT, WEIGHTED, Architecture, Op, Shape
+from evonas.errors import GenomeError
+from evonas.quant.layers import QuantLayer
+
+
+class Network(nn.Module):
+    """Holds the weighted layers of one or several architectures and runs the active one.
+
+    Built for one architecture it is a stand-alone network. Built for architectures that cover a search space it is a
+    supernet: operations of the same name share one latent kernel, of the largest width any of them has.
+
+    Args:
+        architectures: What it must be able to run, at the largest widths and in every precision; the first one starts
+            active.
+        generator: Draws the initial weights.
+    """
+
+    def __init__(self, architectures: Sequence[Architecture], *, generator: torch.Generator) -> None:
+        super().__init__()
+        self.layers = nn.ModuleDict()
+        for name, uses in _uses(architectures).items():
+            source = max((source for _, source in uses), key=lambda shape: shape.channels)
+            self.layers[name] = QuantLayer(
+                max((op for op, _ in uses), key=lambda op: op.channels),
+                source,
+                weights=list(dict.fromkeys(op.weight for op, _ in uses)),
+                acts=list(dict.fromkeys(op.act for op, _ in uses)),
+                generator=generator,
+            )
+        self.activate(architectures[0])
+
+    def activate(self, architecture: Architecture) -> None:
+        """Choose what the next call runs.
+
+        Raises:
+            GenomeError: The architecture cannot see its input.
+        """
+        if architecture.dead_reason is not None:
+            raise GenomeError(
+                "a network whose output depends on its input",
+                found=architecture.dead_reason,
+                remedy="repair the genome first: space.repair(genome)",
+            )
+        self.active = architecture
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of the active architecture.
+
+        Args:
+            images: ``(n, channels, height, width)``, pixels within 0–1.
+
+        Returns:
+            ``(n, classes)``.
+        """
+        shapes = self.active.shapes
+        tensors = {INPUT: images}
+        for op in self.active.ops:
+            inputs = [tensors[name] for name in op.inputs]
+            if op.kind in WEIGHTED:
+                tensors[op.name] = self.layers[op.name](inputs[0], op, shapes[op.inputs[0]].segments)
+            else:
+                tensors[op.name] = _run(op, inputs, shapes[op.inputs[0]].segments)
+        return tensors[self.active.ops[-1].name]
+
+    def calibrate(self, images: Tensor) -> None:
+        """Set the active architecture's batch-norm statistics to those of one batch of images, and go to eval mode.
+
+        Args:
+            images: ``(n, channels, height, width)``; a few hundred are enough.
+        """
+        self.eval()
+        layers: list[QuantLayer] = [self.layers[op.name] for op in self.active.ops if op.kind in WEIGHTED]  # type: ignore[misc]
+        for layer in layers:
+            layer.is_calibrating = True
+        try:
+            with torch.no_grad():
+                self(images)
+        finally:
+            for layer in layers:
+                layer.is_calibrating = False
+
+    def extract(self, architecture: Architecture) -> Self:
+        """Copy a subnet out as a network of its own, with the same logits bit for bit.
+
+        Batch-norm statistics come along, so calibrate the subnet here first.
+        """
+        subnet = type(self)([architecture], generator=torch.Generator())
+        for name, layer in subnet.layers.items():
+            layer.copy_slice(self.layers[name])  # type: ignore[operator]
+        return subnet.train(self.training)
+
+    def parameter_groups(self, *, learning_rate: float, weight_decay: float) -> list[dict[str, object]]:
+        """Parameters as an optimizer wants them: weight decay on kernels only, slower steps for quantizers."""
+        slow: dict[float, list[nn.Parameter]] = {}
+        kernels, rest = [], []
+        for layer in self.layers.values():
+            assert isinstance(layer, QuantLayer)
+            kernels.append(layer.latent_weight)
+            rest += [*layer.gamma.values(), *layer.beta.values()] + ([] if layer.bias is None else [layer.bias])
+            for quantizer in (*layer.weight_quantizers.values(), *layer.act_quantizers.values()):
+                slow.setdefault(quantizer.learning_rate_factor, []).extend(quantizer.parameters())  # type: ignore[arg-type]
+        return [
+            {"params": kernels, "lr": learning_rate, "weight_decay": weight_decay},
+            {"params": rest, "lr": learning_rate, "weight_decay": 0.0},
+            *(
+                {"params": parameters, "lr": learning_rate * factor, "weight_decay": 0.0}
+                for factor, parameters in slow.items()
+                if parameters
+            ),
+        ]
+
+
+def _uses(architectures: Sequence[Architecture]) -> dict[str, list[tuple[Op, Shape]]]:
+    """Every weighted operation by name, with all the forms it takes and the shapes it reads."""
+    uses: dict[str, list[tuple[Op, Shape]]] = {}
+    for architecture in architectures:
+        for op in architecture.ops:
+            if op.kind in WEIGHTED:
+                uses.setdefault(op.name, []).append((op, architecture.shapes[op.inputs[0]]))
+    return uses
+
+
+def _run(op: Op, inputs: list[Tensor], segments: int) -> Tensor:
+    first = inputs[0]
+    match op.kind:
+        case "skip" | "add":
+            return sum(inputs[1:], start=first)
+        case "concat":
+            return torch.cat(inputs, dim=1)
+        case "max_pool":
+            return F.max_pool2d(first, op.kernel, op.stride, padding=op.kernel // 2)
+        case "avg_pool":
+            padding = (op.kernel - 1) // 2
+            return F.avg_pool2d(
+                first, op.kernel, op.stride, padding, ceil_mode=op.kernel == op.stride, count_include_pad=False
+            )
+        case "align":
+            return _align(first, op.channels, segments)
+        case "zeros":
+            n, _, height, width = first.shape
+            return first.new_zeros(n, op.channels, -(-height // op.stride), -(-width // op.stride))
+        case _:
+            raise ValueError(f"unknown kind of operation {op.kind!r} in {op.name}")
+
+
+def _align(x: Tensor, channels: int, segments: int) -> Tensor:
+    """Cut or zero-pad each segment's channels, so that a segment keeps meaning the same node."""
+    n, before, height, width = x.shape
+    if before == channels:
+        return x
+    x = x.view(n, segments, before // segments, height, width)
+    target = channels // segments
+    x = F.pad(x, (0, 0, 0, 0, 0, target - before // segments))  # a negative pad cuts
+    return x.reshape(n, channels, height, width)

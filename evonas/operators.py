@@ -1,0 +1,75 @@
+"""How genomes are varied: the first population, crossover and mutation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evonas.genome import Gene, Genome, to_text
+from evonas.spaces import Space
+
+Genomes = NDArray[np.int64]
+
+
+def first_population(space: Space, rng: np.random.Generator, *, n_corners: int, n_random: int) -> Genomes:
+    """Uniform-precision networks of every width, and random ones beside them.
+
+    Args:
+        space: What to draw from.
+        rng: Draws.
+        n_corners: Uniform networks at most; a random choice of them if the space has more.
+        n_random: Random networks.
+
+    Returns:
+        Distinct genomes, ``(n, n_genes)``.
+    """
+    corners = _distinct(rng.permutation(space.corners(rng), axis=0)[:n_corners], {})
+    return np.stack(list(_fill(space, rng, corners, n=len(corners) + n_random).values()))
+
+
+def random_genomes(space: Space, rng: np.random.Generator, *, n: int) -> Genomes:
+    """Distinct random genomes, ``(n, n_genes)``; fewer only if the space holds fewer."""
+    return np.stack(list(_fill(space, rng, {}, n=n).values()))
+
+
+def uniform_crossover(first: Genome, second: Genome, rng: np.random.Generator) -> tuple[Genome, Genome]:
+    """Swap each gene between two parents with even chance."""
+    swapped = rng.random(len(first)) < 0.5
+    return np.where(swapped, second, first), np.where(swapped, first, second)
+
+
+def mutate(genome: Genome, genes: Sequence[Gene], rng: np.random.Generator, *, rate: float) -> Genome:
+    """Change genes to another choice: ordered genes step to a neighbour half of the time, all others jump anywhere.
+
+    Args:
+        genome: Stays as it is.
+        genes: Those of the space.
+        rng: Draws.
+        rate: Chance a gene; genes with one choice never change.
+    """
+    mutant = genome.copy()
+    for index, gene in enumerate(genes):
+        n = len(gene.choices)
+        if n == 1 or rng.random() >= rate:
+            continue
+        if gene.is_ordered and rng.random() < 0.5:
+            step = int(rng.choice([-1, 1]))
+            mutant[index] = min(max(mutant[index] + step, 0), n - 1)
+        else:
+            mutant[index] = (mutant[index] + rng.integers(1, n)) % n
+    return mutant
+
+
+def _distinct(genomes: Genomes, known: dict[str, Genome]) -> dict[str, Genome]:
+    return known | {to_text(genome): genome for genome in genomes if to_text(genome) not in known}
+
+
+def _fill(space: Space, rng: np.random.Generator, known: dict[str, Genome], *, n: int) -> dict[str, Genome]:
+    """Add random genomes to those known until there are ``n``, or until a hundred rounds found too few new ones."""
+    for _ in range(100):
+        if len(known) >= n:
+            break
+        known = _distinct(space.sample(rng, n - len(known)), known)
+    return known

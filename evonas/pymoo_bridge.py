@@ -1,0 +1,136 @@
+"""The only file that speaks pymoo: NSGA-II over genomes, asked and told in evonas' own terms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pymoo.algorithms.moo.nsga2 import NSGA2
+from pymoo.core.crossover import Crossover
+from pymoo.core.duplicate import DuplicateElimination
+from pymoo.core.mutation import Mutation
+from pymoo.core.population import Population
+from pymoo.core.problem import Problem
+from pymoo.core.repair import Repair
+from pymoo.core.termination import NoTermination
+
+from evonas.genome import to_text
+from evonas.operators import Genomes, mutate, uniform_crossover
+from evonas.spaces import Space
+
+
+class Nsga2:
+    """NSGA-II (Deb 2002) that asks for genomes it has never asked for before.
+
+    Deterministic: the same seed and the same answers give the same questions, which is what resuming rests on.
+
+    Args:
+        space: Gives genes and repair.
+        first: Genomes of the first generation, ``(n, n_genes)``, repaired and distinct.
+        n_objectives: Columns told.
+        n_constraints: Columns of constraint violations told.
+        population: Survivors, and offspring, of a generation.
+        crossover_rate: Share of matings that mix their parents.
+        mutation_rate: Chance a gene.
+        seed: Of everything random here.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        *,
+        first: Genomes,
+        n_objectives: int,
+        n_constraints: int,
+        population: int,
+        crossover_rate: float,
+        mutation_rate: float,
+        seed: int,
+    ) -> None:
+        self._seen: set[str] = set()
+        self._asked = Population.create()
+        rng = np.random.default_rng(seed)
+        self._algorithm = NSGA2(
+            pop_size=population,
+            sampling=first,
+            crossover=_Crossover(rng, rate=crossover_rate),
+            mutation=_Mutation(space, rng, rate=mutation_rate),
+            repair=_Repair(space),
+            eliminate_duplicates=_NeverAskedBefore(self._seen),
+        )
+        upper = np.array([len(gene.choices) - 1 for gene in space.genes])
+        problem = Problem(
+            n_var=len(space.genes), n_obj=n_objectives, n_ieq_constr=n_constraints, xl=0, xu=upper, vtype=int
+        )
+        self._algorithm.setup(problem, termination=NoTermination(), seed=seed)
+
+    def ask(self) -> Genomes:
+        """Genomes to evaluate next, ``(n, n_genes)``; no rows when the space seems exhausted."""
+        asked = self._algorithm.ask()
+        self._asked = Population.create() if asked is None else asked
+        genomes = np.asarray(self._asked.get("X"), dtype=np.int64).reshape(len(self._asked), -1)
+        self._seen.update(map(to_text, genomes))
+        return genomes
+
+    def tell(self, points: NDArray[np.float64], violations: NDArray[np.float64], is_ok: NDArray[np.bool_]) -> None:
+        """Answer the last :meth:`ask`.
+
+        Args:
+            points: Objective values, ``(n, n_objectives)``, for the first ``n`` genomes asked.
+            violations: How far each bound is exceeded, ``(n, n_constraints)``; 0 or less is feasible.
+            is_ok: ``(n,)``; failed evaluations are left out, for pymoo's survival cannot stand NaN.
+        """
+        told = self._asked[: len(points)][is_ok]
+        told.set("F", points[is_ok], "G", violations[is_ok])
+        for individual in told:
+            individual.evaluated.update(("F", "G"))
+        self._algorithm.tell(infills=told)
+
+
+class _Repair(Repair):
+    def __init__(self, space: Space) -> None:
+        super().__init__()
+        self.space = space
+
+    def _do(self, problem: Any, X: Genomes, **kwargs: Any) -> Genomes:  # noqa: N803
+        return np.stack([self.space.repair(genome) for genome in X])
+
+
+class _Crossover(Crossover):
+    def __init__(self, rng: np.random.Generator, *, rate: float) -> None:
+        super().__init__(n_parents=2, n_offsprings=2, prob=1.0)
+        self.rng, self.rate = rng, rate
+
+    def _do(self, problem: Any, X: Genomes, **kwargs: Any) -> Genomes:  # noqa: N803
+        children = [
+            uniform_crossover(first, second, self.rng) if self.rng.random() < self.rate else (first, second)
+            for first, second in X.swapaxes(0, 1)
+        ]
+        return np.array(children).swapaxes(0, 1)
+
+
+class _Mutation(Mutation):
+    def __init__(self, space: Space, rng: np.random.Generator, *, rate: float) -> None:
+        super().__init__(prob=1.0)
+        self.space, self.rng, self.rate = space, rng, rate
+
+    def _do(self, problem: Any, X: Genomes, **kwargs: Any) -> Genomes:  # noqa: N803
+        return np.stack([mutate(genome, self.space.genes, self.rng, rate=self.rate) for genome in X])
+
+
+class _NeverAskedBefore(DuplicateElimination):
+    """Refuses what was ever asked for, not only what is in the population."""
+
+    def __init__(self, seen: set[str]) -> None:
+        super().__init__()
+        self.seen = seen
+
+    def _do(self, pop: Any, other: Any, is_duplicate: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        known = set(self.seen) if other is None else {to_text(individual.X) for individual in other}
+        for index, individual in enumerate(pop):
+            key = to_text(individual.X)
+            is_duplicate[index] |= key in known
+            if other is None:
+                known.add(key)
+        return is_duplicate

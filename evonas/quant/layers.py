@@ -1,0 +1,126 @@
+"""The quantized layer: one latent kernel serves all precisions and widths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F  # noqa: N812  # the name every torch user knows
+from torch import Tensor, nn
+
+from evonas.architecture import Op, Shape
+from evonas.precision import Precision
+from evonas.quant import ACT_QUANTIZERS, WEIGHT_QUANTIZERS, Quantizer
+
+BATCH_NORM_EPSILON = 1e-5
+
+
+class QuantLayer(nn.Module):
+    """A convolution or classifier that can run at any of its precisions and at any width up to its largest.
+
+    The latent kernel is sliced first and quantized second, so thresholds and steps see the active weights only. Each
+    precision has quantizers of its own; each activation precision has a batch norm of its own (a shared one costs
+    ranking quality in a supernet). Inputs that are a concatenation are sliced segment by segment.
+
+    Args:
+        op: The operation at its largest; its kind, kernel, stride and dilation hold for every use.
+        source: Shape of its largest input.
+        weights: Weight precisions it can run at.
+        acts: Activation precisions it can run at.
+        generator: Draws the initial kernel (He normal).
+    """
+
+    def __init__(
+        self,
+        op: Op,
+        source: Shape,
+        *,
+        weights: Sequence[Precision],
+        acts: Sequence[Precision],
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.op = op
+        fan_in = source.channels * op.kernel**2
+        kernel = torch.empty(op.channels, source.segments, source.channels // source.segments, op.kernel, op.kernel)
+        self.latent_weight = nn.Parameter(kernel.normal_(0.0, (2 / fan_in) ** 0.5, generator=generator))
+        self.weight_quantizers = _quantizers(WEIGHT_QUANTIZERS, weights)
+        self.bias = nn.Parameter(torch.zeros(op.channels)) if op.kind == "classifier" else None
+        norms = [act.name for act in acts] if op.is_preactivated else []
+        self.act_quantizers = _quantizers(ACT_QUANTIZERS, acts if op.is_preactivated else [])
+        segments = (source.segments, source.channels // source.segments)
+        self.gamma = nn.ParameterDict({name: nn.Parameter(torch.ones(segments)) for name in norms})
+        self.beta = nn.ParameterDict({name: nn.Parameter(torch.zeros(segments)) for name in norms})
+        self.mean: Tensor
+        self.variance: Tensor
+        self.register_buffer("mean", torch.zeros(segments))
+        self.register_buffer("variance", torch.ones(segments))
+        self.is_calibrating = False
+
+    def forward(self, x: Tensor, op: Op, segments: int) -> Tensor:
+        """Run at the widths and precisions of ``op``.
+
+        Args:
+            x: ``(n, channels, height, width)``.
+            op: The operation as the active architecture has it.
+            segments: Segments of ``x``'s channels.
+
+        Returns:
+            ``(n, op.channels, height', width')``, or ``(n, classes)`` from a classifier.
+        """
+        width = x.shape[1] // segments
+        if op.is_preactivated:
+            x = self._normalize(x, op.act.name, width)
+            if op.kind == "classifier":
+                x = F.relu(x).mean(dim=(2, 3), keepdim=True)
+            if not op.act.is_float:
+                x = self.act_quantizers[op.act.name](x)
+        weight = self.latent_weight[: op.channels, :, :width].flatten(1, 2)
+        if not op.weight.is_float:
+            weight = self.weight_quantizers[op.weight.name](weight)
+        padding = op.dilation * (op.kernel // 2)
+        y = F.conv2d(x, weight, stride=op.stride, padding=padding, dilation=op.dilation)
+        if self.bias is not None:
+            return y.flatten(1) + self.bias[: op.channels]
+        return y
+
+    def _normalize(self, x: Tensor, act: str, width: int) -> Tensor:
+        gamma, beta = self.gamma[act][:, :width].flatten(), self.beta[act][:, :width].flatten()
+        if self.training:
+            return F.batch_norm(x, None, None, gamma, beta, training=True, eps=BATCH_NORM_EPSILON)
+        if self.is_calibrating:
+            # population variance of this one batch; float64 so that large batches keep their digits
+            variance, mean = torch.var_mean(x.double(), dim=(0, 2, 3), correction=0)
+            self.mean[:, :width] = mean.view(-1, width)
+            self.variance[:, :width] = variance.view(-1, width)
+        mean, variance = self.mean[:, :width].flatten(), self.variance[:, :width].flatten()
+        return F.batch_norm(x, mean, variance, gamma, beta, training=False, eps=BATCH_NORM_EPSILON)
+
+    def copy_slice(self, other: QuantLayer) -> None:
+        """Take over from ``other``, a layer at least as large, what this one needs of it.
+
+        Args:
+            other: Holds every precision that this layer holds.
+        """
+        with torch.no_grad():
+            out, segments, width = self.latent_weight.shape[:3]
+            self.latent_weight.copy_(other.latent_weight[:out, :segments, :width])
+            if self.bias is not None and other.bias is not None:
+                self.bias.copy_(other.bias[:out])
+            for name in self.gamma:
+                self.gamma[name].copy_(other.gamma[name][:segments, :width])
+                self.beta[name].copy_(other.beta[name][:segments, :width])
+            self.mean.copy_(other.mean[:segments, :width])
+            self.variance.copy_(other.variance[:segments, :width])
+        for mine, theirs in (
+            (self.weight_quantizers, other.weight_quantizers),
+            (self.act_quantizers, other.act_quantizers),
+        ):
+            for name in mine:
+                mine[name].load_state_dict(theirs[name].state_dict())
+
+
+def _quantizers(table: dict[str, Callable[[], Quantizer]], precisions: Sequence[Precision]) -> nn.ModuleDict:
+    return nn.ModuleDict(
+        {precision.name: table[precision.name]() for precision in precisions if not precision.is_float}
+    )

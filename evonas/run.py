@@ -1,0 +1,143 @@
+"""A run as a Python user holds it: the front as a DataFrame, picks, trainings."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from evonas.errors import RunFolderError, SelectionError, nearest
+from evonas.retrain import Training, train_picks
+from objectives import OBJECTIVES
+from reports.front import front_table, knee_of
+from reports.page import write_reports
+from reports.run_folder import NotARunFolderError, RunFolder
+
+COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
+    "<=": operator.le,
+    "<": operator.lt,
+    ">=": operator.ge,
+    ">": operator.gt,
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished or stopped search.
+
+    Attributes:
+        folder: What is on disk.
+    """
+
+    folder: RunFolder
+
+    @property
+    def path(self) -> Path:
+        """The run's folder."""
+        return self.folder.path
+
+    def front(self) -> pd.DataFrame:
+        """The Pareto front: ``id``, ``genome`` and every measure in its own unit, smallest error first."""
+        return front_table(self.folder)
+
+    def evaluations(self) -> pd.DataFrame:
+        """Every evaluation, random search's too (see the column ``origin``)."""
+        return self.folder.evaluations()
+
+    def pick(self, which: str) -> pd.DataFrame:
+        """Choose networks of the front.
+
+        Args:
+            which: ``"knee"``; ``"all"``; ``"best:MEASURE"``; a bound such as ``"model_size<4000"``, which picks the
+                smallest error within it; or ids such as ``"17,42"``.
+
+        Returns:
+            The chosen rows of :meth:`front`.
+
+        Raises:
+            SelectionError: It names no network, and why.
+        """
+        front = self.front()
+        if front.empty:
+            raise SelectionError(
+                "a front to pick from",
+                found="no feasible evaluation",
+                remedy="go on with the run, or loosen constraints",
+            )
+        return _picked(front, which.strip(), self.folder)
+
+    def train(
+        self, which: str = "knee", *, seeds: Sequence[int] = (0,), epochs: int | None = None, workers: int | None = None
+    ) -> list[Training]:
+        """Train picks from scratch and measure them on the test set; see :func:`evonas.retrain.train_picks`."""
+        genomes = self.pick(which)["genome"].tolist()
+        trainings = list(train_picks(self.folder, genomes, seeds=seeds, epochs=epochs, workers=workers))
+        write_reports(self.folder)
+        return trainings
+
+    def report(self) -> Path:
+        """Write front, figures and page anew; returns the page's path."""
+        return write_reports(self.folder)
+
+
+def open_run(path: Path) -> Run:
+    """Open a run folder.
+
+    Raises:
+        RunFolderError: It holds no run, or one of another version.
+    """
+    try:
+        return Run(RunFolder(path))
+    except NotARunFolderError as error:
+        raise RunFolderError(
+            "a run folder, as evonas search makes it", found=str(error), remedy="check the path; runs lie under runs/"
+        ) from error
+
+
+def _picked(front: pd.DataFrame, which: str, folder: RunFolder) -> pd.DataFrame:
+    if which == "all":
+        return front
+    if which == "knee":
+        return front[front["id"] == knee_of(folder, front)["id"]]
+    if which.startswith("best:"):
+        return front.sort_values([_measure(which.removeprefix("best:"), which), "id"]).head(1)
+    if bound := re.fullmatch(r"(\w+)\s*(<=|<|>=|>)\s*([0-9.eE+]+)", which):
+        name, comparison, limit = bound.groups()
+        within: pd.DataFrame = front.loc[COMPARISONS[comparison](front[_measure(name, which)], float(limit))]
+        if within.empty:
+            reached = (
+                OBJECTIVES[name].display(float(front[name].min())),
+                OBJECTIVES[name].display(float(front[name].max())),
+            )
+            raise SelectionError(
+                f"a network of the front with {which}",
+                found=f"{name} from {reached[0]} to {reached[1]}",
+                remedy="choose a bound within that range",
+            )
+        return within.sort_values(["error", "id"]).head(1)
+    if re.fullmatch(r"\d+(\s*,\s*\d+)*", which):
+        ids = [int(part) for part in which.split(",")]
+        missing = sorted(set(ids) - set(front["id"]))
+        if missing:
+            raise SelectionError(
+                "ids of networks on the front",
+                found=", ".join(map(str, missing)),
+                remedy=f"take ids from evonas front {folder.path}",
+            )
+        return front.loc[front["id"].isin(ids)]
+    raise SelectionError(
+        "knee, all, best:MEASURE, a bound such as 'model_size<4000', or ids",
+        found=repr(which),
+        remedy=nearest(which, ["knee", "all", "best:error"]),
+    )
+
+
+def _measure(name: str, which: str) -> str:
+    if name not in OBJECTIVES:
+        raise SelectionError("a known measure", found=f"{name!r} in {which!r}", remedy=nearest(name, OBJECTIVES))
+    return name

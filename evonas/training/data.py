@@ -1,0 +1,252 @@
+"""Data sets: read, checked, and split into train, held-out and test, as tensors of 8-bit pixels."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from evonas.errors import DataError
+
+Arrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images ``(n, channels, height, width)`` as uint8 and labels ``(n,)`` as int64."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def pixels(self, limit: int | None = None) -> Tensor:
+        """The first ``limit`` images as float32 within 0–1."""
+        return self.images[:limit].float() / 255
+
+    def joined(self, other: Split) -> Split:
+        """Both splits as one."""
+        return Split(torch.cat([self.images, other.images]), torch.cat([self.labels, other.labels]))
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set in three disjoint parts.
+
+    Attributes:
+        train: Trains supernets and networks.
+        heldout: Scores networks during the search.
+        test: Touched once, by ``evonas train``.
+        n_classes: Labels are 0 to ``n_classes - 1``.
+    """
+
+    train: Split
+    heldout: Split
+    test: Split
+    n_classes: int
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """``(channels, height, width)`` of an image."""
+        channels, height, width = self.train.images.shape[1:]
+        return channels, height, width
+
+
+def load_data(source: str, *, test_share: float, heldout_share: float, split_seed: int) -> Data:
+    """Read a data set and split it, stratified by class and the same for the same seed.
+
+    Args:
+        source: ``"digits"`` (1,797 images of 8x8, inside scikit-learn), an ``.npz`` file, or a folder of IDX files.
+            An ``.npz`` holds ``images`` and ``labels``, and if it has a test set of its own ``test_images`` and
+            ``test_labels``; images are ``(n, height, width)`` or ``(n, height, width, channels)``, uint8 or floats
+            within 0–1.
+            An IDX folder holds ``train-images-idx3-ubyte`` and so on, as MNIST and Fashion-MNIST do, gzipped or not.
+        test_share: Share of all images to set aside for the test, where the source has no test set of its own.
+        heldout_share: Share of the rest to hold out for the search.
+        split_seed: Of the split.
+
+    Raises:
+        DataError: Nothing is there, or it is malformed, NaN, out of range, or too small to split.
+    """
+    training, test = _read(source)
+    rng = np.random.default_rng(split_seed)
+    if test is None:
+        rest, chosen = _stratified(training[1], test_share, rng)
+        training, test = (training[0][rest], training[1][rest]), (training[0][chosen], training[1][chosen])
+    kept, heldout = _stratified(training[1], heldout_share, rng)
+    n_classes = int(training[1].max()) + 1
+    if int(test[1].max()) >= n_classes:
+        raise DataError(
+            f"test labels among the training labels 0 to {n_classes - 1}",
+            found=str(int(test[1].max())),
+            remedy="give every class training images",
+        )
+    return Data(
+        train=_split(training[0][kept], training[1][kept]),
+        heldout=_split(training[0][heldout], training[1][heldout]),
+        test=_split(*test),
+        n_classes=n_classes,
+    )
+
+
+def batches(
+    split: Split, *, batch_size: int, shift: int, flip: bool, generator: torch.Generator
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield shuffled, augmented batches for ever; a new order every pass, incomplete batches left out.
+
+    Args:
+        split: Where from.
+        batch_size: Images a batch; all of them if the split is smaller.
+        shift: Largest random displacement in pixels, up, down and sideways; the border is filled with zeros.
+        flip: Whether to mirror half of the images left to right.
+        generator: Draws order and augmentation.
+    """
+    size = min(batch_size, len(split))
+    while True:
+        order = torch.randperm(len(split), generator=generator)
+        for start in range(0, len(order) - size + 1, size):
+            chosen = order[start : start + size]
+            images = split.images[chosen].float() / 255
+            if shift:
+                images = _shifted(images, shift, generator)
+            if flip:
+                mirrored = torch.rand(size, generator=generator) < 0.5
+                images[mirrored] = images[mirrored].flip(3)
+            yield images, split.labels[chosen]
+
+
+def _shifted(images: Tensor, shift: int, generator: torch.Generator) -> Tensor:
+    n, channels, height, width = images.shape
+    padded = torch.nn.functional.pad(images, (shift, shift, shift, shift))
+    top, left = torch.randint(2 * shift + 1, (2, n, 1), generator=generator)
+    rows, columns = top + torch.arange(height), left + torch.arange(width)
+    sample, channel = torch.arange(n), torch.arange(channels)
+    return padded[
+        sample[:, None, None, None], channel[None, :, None, None], rows[:, None, :, None], columns[:, None, None, :]
+    ]
+
+
+def _split(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> Split:
+    return Split(torch.from_numpy(np.ascontiguousarray(images)), torch.from_numpy(labels))
+
+
+def _stratified(
+    labels: NDArray[np.int64], share: float, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices of a share of each class, and of the rest, both in random order: ``(rest, chosen)``."""
+    rest, chosen = [], []
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        n = round(share * len(members))
+        if not 0 < n < len(members):
+            raise DataError(
+                f"enough images of class {label} to set {share:.0%} of them aside",
+                found=f"{len(members)} images",
+                remedy="add images, or change test_share and heldout_share under [data]",
+            )
+        chosen.append(members[:n])
+        rest.append(members[n:])
+    return rng.permutation(np.concatenate(rest)), rng.permutation(np.concatenate(chosen))
+
+
+def _read(source: str) -> tuple[Arrays, Arrays | None]:
+    if source == "digits":
+        from sklearn.datasets import load_digits
+
+        digits: Any = load_digits()
+        return _checked(digits.images / 16, digits.target, source), None
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return _read_idx(path)
+    if path.suffix == ".npz" and path.is_file():
+        return _read_npz(path)
+    raise DataError(
+        'a data set: "digits", an .npz file, or a folder of IDX files',
+        found=f"nothing of the kind at {source!r}",
+        remedy="mend source under [data] in the run file; a relative path starts where evonas was called",
+    )
+
+
+def _read_npz(path: Path) -> tuple[Arrays, Arrays | None]:
+    with np.load(path, allow_pickle=False) as archive:
+        missing = [name for name in ("images", "labels") if name not in archive]
+        if missing:
+            raise DataError(
+                f"arrays named images and labels in {path}",
+                found=f"only {', '.join(archive.files) or 'nothing'}",
+                remedy="save it with numpy.savez(path, images=..., labels=...)",
+            )
+        training = _checked(archive["images"], archive["labels"], str(path))
+        if "test_images" not in archive:
+            return training, None
+        return training, _checked(archive["test_images"], archive["test_labels"], str(path))
+
+
+def _read_idx(folder: Path) -> tuple[Arrays, Arrays]:
+    parts = []
+    for prefix in ("train", "t10k"):
+        images = _idx(folder, f"{prefix}-images-idx3-ubyte")
+        parts.append(_checked(images, _idx(folder, f"{prefix}-labels-idx1-ubyte"), str(folder)))
+    return parts[0], parts[1]
+
+
+def _idx(folder: Path, name: str) -> NDArray[np.uint8]:
+    """Read one IDX file: two zero bytes, type 8 (uint8), the number of axes, each length as 4 bytes, the data."""
+    for path in (folder / name, folder / f"{name}.gz"):
+        if path.is_file():
+            raw = path.read_bytes()
+            break
+    else:
+        raise DataError(
+            f"the IDX file {name} or {name}.gz in {folder}",
+            found=", ".join(sorted(entry.name for entry in folder.iterdir())[:8]) or "an empty folder",
+            remedy="point source under [data] at a folder of MNIST-like files, or at an .npz file",
+        )
+    if raw[:2] == b"\x1f\x8b":
+        raw = gzip.decompress(raw)
+    shape = np.frombuffer(raw, ">u4", count=raw[3], offset=4).astype(int)
+    return np.frombuffer(raw, np.uint8, offset=4 + 4 * raw[3]).reshape(shape)
+
+
+def _checked(images: NDArray[Any], labels: NDArray[Any], source: str) -> Arrays:
+    """Bring images to uint8 ``(n, channels, height, width)`` and labels to int64, or say what is wrong with them."""
+
+    def wrong(wanted: str, found: str, remedy: str) -> DataError:
+        return DataError(f"{wanted} in {source}", found=found, remedy=remedy)
+
+    if images.ndim not in (3, 4) or len(images) == 0:
+        raise wrong("images as (n, height, width) or (n, height, width, channels)", f"shape {images.shape}", "reshape")
+    if labels.shape != (len(images),):
+        raise wrong(f"{len(images)} labels, one an image", f"shape {labels.shape}", "give one label an image")
+    if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0 or labels.max() >= len(labels):
+        raise wrong(
+            "labels as whole numbers from 0 to classes - 1",
+            f"{labels.dtype} from {labels.min()} to {labels.max()}",
+            "number the classes from 0",
+        )
+    absent = np.setdiff1d(np.arange(labels.max() + 1), labels)
+    if len(absent):
+        raise wrong(
+            f"images of every class from 0 to {labels.max()}",
+            f"none of class {', '.join(map(str, absent[:8]))}",
+            "number the classes from 0 without gaps, or check the labels",
+        )
+    if np.issubdtype(images.dtype, np.floating):
+        if not np.isfinite(images).all():
+            bad = int((~np.isfinite(images)).sum())
+            raise wrong("finite pixels", f"{bad} NaN or infinite", "remove or repair these images")
+        if images.min() < 0 or images.max() > 1:
+            raise wrong("float pixels within 0 to 1", f"{images.min():g} to {images.max():g}", "rescale, or use uint8")
+        images = np.round(images * 255).astype(np.uint8)
+    elif images.dtype != np.uint8:
+        raise wrong("pixels as uint8, or as floats in 0 to 1", f"{images.dtype}", "convert the pixels")
+    images = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
+    return np.ascontiguousarray(images), labels.astype(np.int64)

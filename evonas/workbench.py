@@ -1,0 +1,113 @@
+"""What a run file stands for: its data, space and supernet, built the same way in every process."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from evonas.config import RunConfig, load_config
+from evonas.errors import RunFolderError
+from evonas.nets.network import Network
+from evonas.seeding import torch_generator
+from evonas.spaces import SPACES, Space
+from evonas.training.data import Data, load_data
+
+SUPERNET = "supernet.safetensors"
+
+
+def build_data(config: RunConfig) -> Data:
+    """Load and split the run's images; see :func:`evonas.training.data.load_data`."""
+    data = config.data
+    return load_data(
+        data.source, test_share=data.test_share, heldout_share=data.heldout_share, split_seed=data.split_seed
+    )
+
+
+def build_space(config: RunConfig, data: Data) -> Space:
+    """Build the run's search space for the shape of its images."""
+    settings = config.space.model_dump(exclude={"kind"})
+    return SPACES[config.space.kind](input_shape=data.input_shape, n_classes=data.n_classes, **settings)  # type: ignore[call-arg]
+
+
+def build_supernet(config: RunConfig, space: Space) -> Network:
+    """Build the run's supernet with its initial weights."""
+    return Network(space.covering(), generator=torch_generator(config.seed, "supernet weights"))
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """Everything that scoring a genome needs."""
+
+    space: Space
+    supernet: Network
+    calibration: torch.Tensor
+    images: torch.Tensor
+    labels: torch.Tensor
+
+
+@lru_cache(maxsize=1)
+def open_workbench(folder: Path, checkpoint: str) -> Workbench:
+    """Load a run's workbench; a process keeps the last one, so that it loads a supernet once.
+
+    Args:
+        folder: The run folder.
+        checkpoint: SHA-256 of the supernet's file, from :func:`file_hash`.
+
+    Raises:
+        RunFolderError: The supernet's file is not the one that was meant.
+    """
+    torch.set_num_threads(1)
+    config = load_config(folder / "run.toml")
+    data = build_data(config)
+    space = build_space(config, data)
+    supernet = build_supernet(config, space)
+    load_weights(supernet, folder / SUPERNET, expected=checkpoint)
+    return Workbench(
+        space,
+        supernet,
+        calibration=data.train.pixels(config.supernet.calibration_images),
+        images=data.heldout.pixels(),
+        labels=data.heldout.labels,
+    )
+
+
+def save_weights(network: Network, path: Path) -> None:
+    """Write weights so that the file is either complete or not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, partial)
+    partial.replace(path)
+
+
+def load_weights(network: Network, path: Path, *, expected: str | None = None) -> None:
+    """Read weights written by :func:`save_weights`.
+
+    Args:
+        network: Of the same architectures.
+        path: A safetensors file.
+        expected: SHA-256 that the file must have.
+
+    Raises:
+        RunFolderError: The file is missing, damaged, another one, or of another network.
+    """
+    remedy = "start the run again in a new folder; weights cannot be mended"
+    try:
+        if expected is not None and (found := file_hash(path)) != expected:
+            raise RunFolderError(f"{path} as the run wrote it ({expected[:12]})", found=found[:12], remedy=remedy)
+        network.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise RunFolderError(
+            f"weights of this network in {path}", found=str(error).splitlines()[0], remedy=remedy
+        ) from error
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file as hexadecimal text."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

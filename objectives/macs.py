@@ -1,0 +1,42 @@
+"""Multiply-accumulates, FLOPs and BitOPs of one forward pass."""
+
+from __future__ import annotations
+
+from objectives.objective import Layers, Objective
+
+
+def macs(layers: Layers) -> int:
+    """Multiply-accumulates of convolutions and linear layers for one sample, whatever their precision.
+
+    Batch norm, pooling and additions are not counted, as is the field's convention.
+    """
+    return sum(layer.macs for layer in layers)
+
+
+def flops(layers: Layers) -> int:
+    """Two a multiply-accumulate: ``FLOPs = 2 * MACs``."""
+    return 2 * macs(layers)
+
+
+def bitops(layers: Layers) -> int:
+    """``sum over layers of MACs * weight_bits * act_bits``, with ternary as 2 bits and float as 32.
+
+    The convention of SPOS (Guo 2020) and EdMIPS (Cai 2020). Not comparable with the BOPs of Baskin 2021, which add
+    the accumulator's width.
+    """
+    return sum(layer.macs * layer.weight_bits * layer.act_bits for layer in layers)
+
+
+def display_count(value: float) -> str:
+    """Write a large count with a metric suffix: 1234567 as ``1.23 M``."""
+    for factor, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= factor:
+            return f"{value / factor:.2f} {suffix}"
+    return f"{value:.0f}"
+
+
+MACS = Objective(name="macs", unit="MACs", title="MACs", measure=macs, is_log=True, display=display_count)
+FLOPS = Objective(name="flops", unit="FLOPs", title="FLOPs", measure=flops, is_log=True, display=display_count)
+BITOPS = Objective(
+    name="bitops", unit="bit operations", title="BitOPs", measure=bitops, is_log=True, display=display_count
+)

@@ -1,0 +1,33 @@
+"""How fast a search found its front: hypervolume over evaluations, random search beside it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from reports.run_folder import RunFolder
+
+
+def convergence_table(run: RunFolder, *, n_points: int = 60) -> pd.DataFrame:
+    """Hypervolume of all networks found so far after a number of evaluations, failures counted as evaluations.
+
+    Args:
+        run: Where from.
+        n_points: Rows an origin at most.
+
+    Returns:
+        Columns ``origin``, ``evaluations`` and ``hypervolume`` (share of the box between the run's bounds).
+    """
+    table, scaling = run.evaluations(), run.scaling
+    rows = []
+    for origin in table["origin"].unique():
+        of_origin = table[table["origin"] == origin]
+        counts = np.unique(np.linspace(1, len(of_origin), n_points).round().astype(int))
+        for count in counts:
+            so_far = of_origin.iloc[:count]
+            so_far = so_far[so_far["reason"] == ""]
+            for name, bound in run.settings["search"]["constraints"].items():
+                so_far = so_far[so_far[name] <= bound]
+            values = so_far[list(run.objectives)].to_numpy(dtype=float)
+            rows.append((origin, int(count), scaling.hypervolume(values)))
+    return pd.DataFrame(rows, columns=["origin", "evaluations", "hypervolume"])

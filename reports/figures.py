@@ -1,0 +1,97 @@
+"""The only file that draws with matplotlib: tables in, picture files out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from objectives import OBJECTIVES
+
+# Okabe-Ito: told apart by colour-blind readers, and in grey by their lightness
+FRONT, CLOUD, BASELINE = "#0072b2", "#b8c4cc", "#d55e00"
+STYLE = {"search": (FRONT, "-", "NSGA-II"), "random": (BASELINE, "--", "random search")}
+
+
+def draw_front(
+    front: pd.DataFrame, cloud: pd.DataFrame, baseline: pd.DataFrame, *, knee_id: int, costs: list[str]
+) -> Figure:
+    """Error over each cost: the front, everything evaluated, and random search's front.
+
+    A point of the front may look dominated in one panel; it then pays in another one's cost.
+
+    Args:
+        front: As :func:`reports.front.front_table` gives it.
+        cloud: Every network that the search evaluated; columns as in ``front``.
+        baseline: Random search's front; no rows if there was none.
+        knee_id: Id of the row to mark.
+        costs: Columns for the horizontal axes, one a panel.
+    """
+    figure = Figure(figsize=(5.2 * len(costs), 4.4), layout="constrained")
+    axes = figure.subplots(1, len(costs), squeeze=False, sharey=True)[0]
+    for panel, (ax, cost) in enumerate(zip(axes, costs, strict=True)):
+        ax.scatter(cloud[cost], 100 * cloud["error"], s=8, c=CLOUD, linewidths=0, label="evaluated")
+        if len(baseline):
+            ax.scatter(
+                baseline[cost],
+                100 * baseline["error"],
+                s=22,
+                marker="x",
+                c=BASELINE,
+                linewidths=1.2,
+                label="random search's front",
+            )
+        ax.scatter(
+            front[cost], 100 * front["error"], s=24, c=FRONT, edgecolors="white", linewidths=0.5, label="Pareto front"
+        )
+        knee = front[front["id"] == knee_id]
+        ax.scatter(
+            knee[cost], 100 * knee["error"], s=130, facecolors="none", edgecolors="black", linewidths=1.4, label="knee"
+        )
+        _label_cost(ax, cost)
+        if panel == 0:
+            ax.set_ylabel("held-out error with inherited weights (%)")
+            ax.legend(frameon=False, fontsize=9)
+    return figure
+
+
+def draw_convergence(table: pd.DataFrame) -> Figure:
+    """Hypervolume over evaluations, a line an origin; the table of :func:`reports.convergence.convergence_table`."""
+    figure = Figure(figsize=(5.2, 3.6), layout="constrained")
+    ax = figure.subplots()
+    for origin, of_origin in table.groupby("origin", sort=False):
+        colour, line, label = STYLE[str(origin)]
+        ax.plot(of_origin["evaluations"], of_origin["hypervolume"], line, color=colour, label=label)
+    ax.set_xlabel("networks evaluated")
+    ax.set_ylabel("hypervolume (share of the box)")
+    ax.legend(frameon=False, loc="lower right")
+    _bare(ax)
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure; the suffix chooses the format."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
+
+
+def _label_cost(ax: Axes, cost: str) -> None:
+    objective = OBJECTIVES[cost]
+    if objective.is_log:
+        ax.set_xscale("log")
+        low, high = ax.get_xlim()
+        decades = np.log10(high / low)
+        ax.xaxis.set_major_formatter(lambda value, _: objective.display(value))
+        if decades < 1.5:
+            ax.xaxis.set_minor_formatter(lambda value, _: objective.display(value) if str(value)[0] in "25" else "")
+        ax.tick_params(axis="x", which="both", labelsize=9)
+    ax.set_xlabel(objective.title)
+    _bare(ax)
+
+
+def _bare(ax: Axes) -> None:
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(alpha=0.25, linewidth=0.6)

@@ -1,0 +1,35 @@
+"""Which networks are best: the Pareto front of a run as a table, and picks from it."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from objectives.pareto import is_nondominated, knee
+from reports.run_folder import MEASURES, RunFolder
+
+COLUMNS = ["id", "genome", *MEASURES]
+
+
+def front_table(run: RunFolder, *, origin: str = "search") -> pd.DataFrame:
+    """The non-dominated networks among those evaluated, within the run's constraints, smallest error first.
+
+    Args:
+        run: Where from.
+        origin: ``"search"``, or ``"random"`` for the baseline's front.
+
+    Returns:
+        Columns ``id``, ``genome`` and every measure, each in its own unit.
+    """
+    table = run.evaluations()
+    table = table[(table["origin"] == origin) & (table["reason"] == "")]
+    for name, bound in run.settings["search"]["constraints"].items():
+        table = table[table[name] <= bound]
+    points = table[list(run.objectives)].to_numpy(dtype=float)
+    front = table.loc[is_nondominated(points), COLUMNS]
+    return front.sort_values([*run.objectives, "id"], ignore_index=True)
+
+
+def knee_of(run: RunFolder, front: pd.DataFrame) -> pd.Series:
+    """The row of the front that bulges farthest towards the ideal, on the run's scale."""
+    points = run.scaling(front[list(run.objectives)].to_numpy(dtype=float))
+    return front.iloc[knee(points)]

@@ -1,0 +1,149 @@
+"""One self-contained page for a run, its figures and front.csv: everything a run leaves for people."""
+
+from __future__ import annotations
+
+import base64
+from html import escape
+from pathlib import Path
+
+import pandas as pd
+
+from objectives import OBJECTIVES
+from reports.convergence import convergence_table
+from reports.figures import draw_convergence, draw_front, save
+from reports.front import COLUMNS, front_table, knee_of
+from reports.run_folder import MEASURES, RunFolder
+
+STYLE = """
+:root { color-scheme: light dark; --line: #8884; --soft: #888; --mark: #0072b222; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.6rem; margin-bottom: 0 } h2 { font-size: 1.2rem; margin-top: 2.2rem }
+p.lead, .note { color: var(--soft) }
+img { max-width: 100%; background: white; border-radius: 6px }
+.scroll { overflow-x: auto; max-height: 32rem; overflow-y: auto; border: 1px solid var(--line); border-radius: 6px }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .9rem }
+th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap }
+th { position: sticky; top: 0; background: Canvas }
+td.genome { text-align: left; font-family: monospace; font-size: .75rem }
+tr.knee { background: var(--mark) }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.2rem }
+dt { color: var(--soft) } dd { margin: 0 }
+pre { overflow-x: auto; padding: .8rem; border: 1px solid var(--line); border-radius: 6px; font-size: .85rem }
+"""
+
+
+def write_reports(run: RunFolder) -> Path:
+    """Write ``front.csv``, ``figures/*.png`` and ``report.html`` from the archive; older ones are replaced.
+
+    Returns:
+        Path of the page.
+    """
+    front = front_table(run)
+    front.to_csv(run.path / "front.csv", index=False)
+    evaluations = run.evaluations()
+    baseline = front_table(run, origin="random")
+    cloud = evaluations[(evaluations["origin"] == "search") & (evaluations["reason"] == "")]
+    convergence = convergence_table(run)
+    costs = [name for name in run.objectives if name != "error"] or ["model_size"]
+    pictures = {"hypervolume.png": draw_convergence(convergence)}
+    knee_id = -1
+    if len(front):
+        knee_id = int(knee_of(run, front)["id"])
+        pictures = {"front.png": draw_front(front, cloud, baseline, knee_id=knee_id, costs=costs), **pictures}
+    for name, figure in pictures.items():
+        save(figure, run.path / "figures" / name)
+    page = run.path / "report.html"
+    page.write_text(
+        _page(run, front, evaluations, convergence, knee_id=knee_id, pictures=list(pictures)), encoding="utf-8"
+    )
+    return page
+
+
+def _page(
+    run: RunFolder,
+    front: pd.DataFrame,
+    evaluations: pd.DataFrame,
+    convergence: pd.DataFrame,
+    *,
+    knee_id: int,
+    pictures: list[str],
+) -> str:
+    name = escape(run.settings["name"])
+    images = "\n".join(
+        f'<p><img alt="{escape(picture)}" src="data:image/png;base64,{_base64(run.path / "figures" / picture)}"></p>'
+        for picture in pictures
+    )
+    empty = "" if len(front) else "<p>No evaluated network satisfies the constraints.</p>"
+    return f"""<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{name}: evonas run</title><style>{STYLE}</style>
+<h1>{name}</h1>
+<p class="lead">{len(front)} networks on the Pareto front of {escape(", ".join(run.objectives))}</p>
+{images}
+<h2>The front</h2>
+<p class="note">Errors are measured on held-out images with weights inherited from the supernet;
+nothing here has seen the test set. The knee is marked.</p>{empty}
+<div class="scroll"><table><thead><tr>{_head()}</tr></thead><tbody>
+{_body(front, knee_id)}
+</tbody></table></div>
+<h2>Trained from scratch</h2>
+{_trainings(run)}
+<h2>The run</h2>
+<dl>{_facts(run, evaluations, convergence)}</dl>
+<h2>Settings</h2>
+<pre>{escape((run.path / "run.toml").read_text(encoding="utf-8"))}</pre>
+</html>
+"""
+
+
+def _head() -> str:
+    return "".join(f"<th>{escape(OBJECTIVES[name].title if name in OBJECTIVES else name)}</th>" for name in _columns())
+
+
+def _columns() -> list[str]:
+    return ["id", *MEASURES, "genome"]
+
+
+def _body(front: pd.DataFrame, knee_id: int) -> str:
+    rows = []
+    for record in front[COLUMNS].to_dict("records"):
+        cells = "".join(f"<td>{escape(OBJECTIVES[name].display(float(record[name])))}</td>" for name in MEASURES)
+        mark = ' class="knee"' if record["id"] == knee_id else ""
+        genome = escape(str(record["genome"]))
+        rows.append(f'<tr{mark}><td>{record["id"]}</td>{cells}<td class="genome">{genome}</td></tr>')
+    return "\n".join(rows)
+
+
+def _trainings(run: RunFolder) -> str:
+    trainings = run.trainings()
+    if trainings.empty:
+        return f"<p>None yet. The knee: <code>evonas train {escape(str(run.path))} --pick knee</code></p>"
+    rows = []
+    for genome, group in trainings.groupby("genome", sort=False):
+        accuracy = 100 * (1 - group["test_error"])
+        spread = f" ± {accuracy.std():.2f}" if len(group) > 1 else ""
+        rows.append(
+            f'<tr><td class="genome">{escape(str(genome))}</td><td>{accuracy.mean():.2f}{spread} %</td>'
+            f"<td>{len(group)}</td><td>{group['epochs'].iloc[0]}</td></tr>"
+        )
+    head = "<th>genome</th><th>test accuracy, mean ± sd</th><th>seeds</th><th>epochs</th>"
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+
+
+def _facts(run: RunFolder, evaluations: pd.DataFrame, convergence: pd.DataFrame) -> str:
+    of_search = evaluations[evaluations["origin"] == "search"]
+    last = convergence.groupby("origin")["hypervolume"].last()
+    facts = {
+        "made": run.meta("created"),
+        "ended": run.meta("stop_reason"),
+        "seconds": f"{run.meta('seconds'):.0f}",
+        "networks evaluated": f"{len(of_search)}, all different; {(of_search['reason'] != '').sum()} failed",
+        **{f"hypervolume, {origin}": f"{value:.4f}" for origin, value in last.items()},
+        "test set": "touched by evonas train only" if len(run.trainings()) else "not touched",
+        "versions": ", ".join(f"{name} {version}" for name, version in run.meta("versions").items()),
+    }
+    return "".join(f"<dt>{escape(str(key))}</dt><dd>{escape(str(value))}</dd>" for key, value in facts.items())
+
+
+def _base64(path: Path) -> str:
+    return base64.b64encode(path.read_bytes()).decode()

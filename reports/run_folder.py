@@ -1,0 +1,198 @@
+"""What a run leaves on disk: its schema, writer and reader. Nothing in it is ever unpickled."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from objectives import OBJECTIVES
+from objectives.scaling import Scaling
+
+SCHEMA_VERSION = 1
+ARCHIVE = "archive.sqlite"
+MEASURES = tuple(OBJECTIVES)
+
+
+class NotARunFolderError(Exception):
+    """A folder that holds no run, or one that this version cannot read."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One evaluation as the archive stores it.
+
+    Attributes:
+        origin: ``"search"``, or ``"random"`` for the baseline.
+        generation: Counted from 0.
+        genome: In text form.
+        values: A value a measure by name; ``loss``, the held-out cross-entropy, too. Empty if the evaluation failed.
+        reason: Why it failed; empty if it did not.
+        seconds: Spent on the evaluation.
+    """
+
+    origin: str
+    generation: int
+    genome: str
+    values: Mapping[str, float] = field(default_factory=dict)
+    reason: str = ""
+    seconds: float = 0.0
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether there are values."""
+        return not self.reason
+
+
+class RunFolder:
+    """A run's folder: ``run.toml``, ``archive.sqlite``, ``supernet.safetensors``, ``front.csv``, ``figures``, ``nets``.
+
+    Args:
+        path: The folder; see :meth:`create` to make one.
+
+    Raises:
+        NotARunFolderError: There is no archive, or its version is another.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if not (path / ARCHIVE).is_file():
+            raise NotARunFolderError(f"{path} holds no {ARCHIVE}")
+        version = self.meta("schema_version")
+        if version != SCHEMA_VERSION:
+            raise NotARunFolderError(f"{path / ARCHIVE} has version {version}; this evonas reads {SCHEMA_VERSION}")
+
+    @classmethod
+    def create(cls, path: Path, *, run_toml: str, meta: Mapping[str, Any]) -> RunFolder:
+        """Make the folder and an empty archive.
+
+        Args:
+            path: Must not hold a run yet.
+            run_toml: The complete run file.
+            meta: Facts to store with the run; JSON values.
+        """
+        path.mkdir(parents=True, exist_ok=True)
+        columns = ", ".join(f"{name} {'NUMERIC' if OBJECTIVES[name].is_analytic else 'REAL'}" for name in MEASURES)
+        script = f"""
+            PRAGMA journal_mode=WAL;
+            BEGIN;
+            CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+            CREATE TABLE evaluations (
+                id INTEGER PRIMARY KEY, origin TEXT NOT NULL, generation INTEGER NOT NULL, genome TEXT NOT NULL,
+                reason TEXT NOT NULL, seconds REAL NOT NULL, loss REAL, {columns}, UNIQUE (origin, genome)
+            );
+            CREATE TABLE trainings (
+                id INTEGER PRIMARY KEY, genome TEXT NOT NULL, seed INTEGER NOT NULL, epochs INTEGER NOT NULL,
+                recipe TEXT NOT NULL, test_error REAL NOT NULL, test_loss REAL NOT NULL, test_images INTEGER NOT NULL,
+                seconds REAL NOT NULL, weights TEXT NOT NULL
+            );
+            INSERT INTO meta VALUES ('schema_version', '{SCHEMA_VERSION}');
+            COMMIT;
+        """
+        (path / "run.toml").write_text(run_toml, encoding="utf-8")
+        connection = sqlite3.connect(path / ARCHIVE)
+        try:
+            connection.executescript(script)
+        finally:
+            connection.close()
+        folder = cls(path)
+        for key, value in meta.items():
+            folder.set_meta(key, value)
+        return folder
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        connection = sqlite3.connect(self.path / ARCHIVE, timeout=30)
+        try:
+            with connection:
+                yield connection
+        finally:
+            connection.close()
+
+    # Facts
+
+    def meta(self, key: str) -> Any:
+        """A stored fact, or None."""
+        with self._connection() as connection:
+            row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def set_meta(self, key: str, value: Any) -> None:
+        """Store a fact; JSON values."""
+        with self._connection() as connection:
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """The run file as plain data."""
+        return tomllib.loads((self.path / "run.toml").read_text(encoding="utf-8"))
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """Names of what the search minimised."""
+        return tuple(self.settings["search"]["objectives"])
+
+    @property
+    def scaling(self) -> Scaling:
+        """The scale that this run's hypervolumes are measured on."""
+        bounds = self.meta("bounds")
+        return Scaling(
+            self.objectives,
+            bounds={name: tuple(bounds[name]) for name in self.objectives},
+            is_log={name: OBJECTIVES[name].is_log for name in self.objectives},
+        )
+
+    # Evaluations
+
+    def append(self, row: Row) -> None:
+        """Store one evaluation in a transaction of its own; one that is already there stays as it is."""
+        names = list(row.values)
+        columns = ["origin", "generation", "genome", "reason", "seconds", *names]
+        cells = [row.origin, row.generation, row.genome, row.reason, row.seconds, *(row.values[name] for name in names)]
+        marks = ", ".join("?" * len(cells))
+        with self._connection() as connection:
+            connection.execute(f"INSERT OR IGNORE INTO evaluations ({', '.join(columns)}) VALUES ({marks})", cells)
+
+    def evaluations(self) -> pd.DataFrame:
+        """Every evaluation in order: id, origin, generation, genome, reason, seconds, loss and all measures."""
+        with self._connection() as connection:
+            return pd.read_sql_query("SELECT * FROM evaluations ORDER BY id", connection)
+
+    def rows(self) -> list[Row]:
+        """Every evaluation in order, as it was appended."""
+        with self._connection() as connection:
+            connection.row_factory = sqlite3.Row
+            records = connection.execute("SELECT * FROM evaluations ORDER BY id").fetchall()
+        names = ("loss", *MEASURES)
+        return [
+            Row(
+                record["origin"],
+                record["generation"],
+                record["genome"],
+                {name: record[name] for name in names if record[name] is not None},
+                record["reason"],
+                record["seconds"],
+            )
+            for record in records
+        ]
+
+    # Trainings
+
+    def append_training(self, **columns: Any) -> None:
+        """Store one training from scratch; the columns of the table ``trainings``."""
+        marks = ", ".join("?" * len(columns))
+        with self._connection() as connection:
+            connection.execute(f"INSERT INTO trainings ({', '.join(columns)}) VALUES ({marks})", list(columns.values()))
+
+    def trainings(self) -> pd.DataFrame:
+        """Every training from scratch in order."""
+        with self._connection() as connection:
+            return pd.read_sql_query("SELECT * FROM trainings ORDER BY id", connection)

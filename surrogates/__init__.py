@@ -1,0 +1,1 @@
+"""Everything that predicts a network's accuracy cheaply. Takes plain data and small protocols, never an evonas type."""

@@ -1,0 +1,28 @@
+"""What the one-shot estimate must know of a supernet."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeVar
+
+from torch import Tensor
+
+A_contra = TypeVar("A_contra", contravariant=True)
+
+
+class Supernet(Protocol[A_contra]):
+    """A module that runs one of many architectures, of whatever type, over shared weights."""
+
+    def activate(self, architecture: A_contra, /) -> None:
+        """Choose what the next call runs."""
+
+    def __call__(self, images: Tensor, /) -> Tensor:
+        """Logits ``(n, classes)`` of the active architecture."""
+
+    def calibrate(self, images: Tensor, /) -> None:
+        """Set the active architecture's batch-norm statistics from one batch, and go to eval mode."""
+
+    def train(self, mode: bool = True, /) -> Any:
+        """Go to training mode."""
+
+    def parameter_groups(self, *, learning_rate: float, weight_decay: float) -> list[dict[str, Any]]:
+        """Groups for a torch optimizer, each with its ``lr`` and ``weight_decay``."""
