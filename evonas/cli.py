@@ -165,7 +165,7 @@ def _print_front(run: Run, *, most: int = 24) -> None:
     from rich.table import Table
 
     from objectives import OBJECTIVES
-    from reports.front import knee_of
+    from reports.front import knee_id
 
     table = run.front()
     title = f"Pareto front: {len(table)} networks"
@@ -173,10 +173,10 @@ def _print_front(run: Run, *, most: int = 24) -> None:
     if table.empty:
         typer.echo("no evaluated network satisfies the constraints")
         return
-    knee_id = knee_of(run.folder, table)["id"]
+    knee = knee_id(run.folder, table)
     if len(table) > most:
         keep = {round(index * (len(table) - 1) / (most - 1)) for index in range(most)}
-        shown = table[table.index.isin(keep) | (table["id"] == knee_id)]
+        shown = table[table.index.isin(keep) | (table["id"] == knee)]
         title += f", {len(shown)} of them here, all in front.csv"
     printed = Table(
         title=title, title_justify="left", caption="* knee; errors are inherited, held-out; test set not used"
@@ -186,7 +186,7 @@ def _print_front(run: Run, *, most: int = 24) -> None:
     for name in measures:
         printed.add_column(OBJECTIVES[name].title, justify="right")
     for record in shown.to_dict("records"):
-        mark = "*" if record["id"] == knee_id else ""
+        mark = "*" if record["id"] == knee else ""
         printed.add_row(f"{mark}{record['id']}", *(OBJECTIVES[name].display(record[name]) for name in measures))
     Console().print(printed)
 

@@ -48,8 +48,12 @@ class SpaceConfig(_Section):
     )
     weight_precisions: Names = Field(("binary", "ternary", "2-bit", "4-bit", "8-bit"), description="of layers in cells")
     act_precisions: Names = Field(("binary", "ternary", "2-bit", "4-bit", "8-bit"), description="of layers in cells")
-    stem_precisions: Names = Field(("8-bit",), description="of the weights of the first layer; it reads 8-bit pixels")
-    classifier_precisions: Names = Field(("8-bit",), description="of the weights of the last layer; it reads 8 bits")
+    stem_precisions: Names = Field(
+        ("ternary", "4-bit", "8-bit"), description="of the weights of the first layer; it reads 8-bit pixels"
+    )
+    classifier_precisions: Names = Field(
+        ("ternary", "4-bit", "8-bit"), description="of the weights of the last layer; it reads 8 bits"
+    )
     expansions: tuple[Annotated[float, Field(gt=0, le=8)], ...] = Field(
         (0.5, 1.0, 1.5, 2.0), min_length=1, description="factors on a cell's width"
     )

@@ -187,9 +187,9 @@ def _note(rows: list[Row], config: RunConfig, scaling: Scaling, generation: int)
 
 
 def _bounds(space: Space, data: Data) -> dict[str, tuple[float, float]]:
-    """Where the hypervolume's box begins and ends: the cheapest and dearest uniform networks, and chance."""
-    uniform = [space.decode(genome) for genome in space.corners(np.random.default_rng(0))]
-    networks = [architecture.layers for architecture in (*uniform, *space.covering())]
+    """Where the hypervolume's box begins and ends: the cheapest and dearest networks known beforehand, and chance."""
+    genomes = [space.repair(np.zeros(len(space.genes), dtype=np.int64)), *space.corners(np.random.default_rng(0))]
+    networks = [architecture.layers for architecture in (*map(space.decode, genomes), *space.covering())]
     counted = {
         name: [objective.measure(layers) for layers in networks]
         for name, objective in OBJECTIVES.items()

@@ -14,7 +14,7 @@ import pandas as pd
 from evonas.errors import RunFolderError, SelectionError, nearest
 from evonas.retrain import Training, train_picks
 from objectives import OBJECTIVES
-from reports.front import front_table, knee_of
+from reports.front import front_table, knee_id
 from reports.page import write_reports
 from reports.run_folder import NotARunFolderError, RunFolder
 
@@ -103,7 +103,7 @@ def _picked(front: pd.DataFrame, which: str, folder: RunFolder) -> pd.DataFrame:
     if which == "all":
         return front
     if which == "knee":
-        return front[front["id"] == knee_of(folder, front)["id"]]
+        return front.loc[front["id"] == knee_id(folder, front)]
     if which.startswith("best:"):
         return front.sort_values([_measure(which.removeprefix("best:"), which), "id"]).head(1)
     if bound := re.fullmatch(r"(\w+)\s*(<=|<|>=|>)\s*([0-9.eE+]+)", which):

@@ -35,8 +35,6 @@ def display_count(value: float) -> str:
     return f"{value:.0f}"
 
 
-MACS = Objective(name="macs", unit="MACs", title="MACs", measure=macs, is_log=True, display=display_count)
-FLOPS = Objective(name="flops", unit="FLOPs", title="FLOPs", measure=flops, is_log=True, display=display_count)
-BITOPS = Objective(
-    name="bitops", unit="bit operations", title="BitOPs", measure=bitops, is_log=True, display=display_count
-)
+MACS = Objective(name="macs", unit="", title="MACs", measure=macs, is_log=True, display=display_count)
+FLOPS = Objective(name="flops", unit="", title="FLOPs", measure=flops, is_log=True, display=display_count)
+BITOPS = Objective(name="bitops", unit="", title="BitOPs", measure=bitops, is_log=True, display=display_count)

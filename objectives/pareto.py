@@ -59,10 +59,11 @@ def hypervolume(front: Points, *, reference_point: NDArray[np.float64]) -> float
 
 
 def knee(front: Points) -> int:
-    """Index of the point that bulges farthest towards the ideal point.
+    """Index of the point that gives up least: its worst objective is the least bad.
 
-    Each objective is scaled to 0–1 over the front; the knee has the smallest sum, that is, it lies farthest in front of
-    the plane through the unit points. Take logarithms beforehand of what spreads over orders of magnitude.
+    Each objective is scaled to 0 to 1 over the front; the knee has the smallest maximum (Chebyshev distance to the
+    ideal point), and among equals the smallest sum. Unlike a sum, a maximum does not count twice what two costs share.
+    Take logarithms beforehand of what spreads over orders of magnitude.
 
     Args:
         front: ``(n_points, n_objectives)`` with at least one row.
@@ -71,7 +72,7 @@ def knee(front: Points) -> int:
         ValueError: The front is empty, or a value is NaN or infinite.
 
     References:
-        Das 1999, "On characterizing the knee of the Pareto curve based on normal-boundary intersection".
+        Wierzbicki 1980, the achievement scalarizing function with the ideal as reference.
 
     Example:
         >>> knee(np.array([[0.0, 10.0], [1.0, 1.0], [10.0, 0.0]]))
@@ -82,7 +83,7 @@ def knee(front: Points) -> int:
         raise ValueError("the knee of an empty front is not defined")
     low, high = front.min(axis=0), front.max(axis=0)
     scaled = (front - low) / np.where(high > low, high - low, 1.0)
-    return int(np.argmin(scaled.sum(axis=1)))
+    return int(np.lexsort((scaled.sum(axis=1), scaled.max(axis=1)))[0])
 
 
 def _check_finite(points: Points) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, LogLocator
 
 from objectives import OBJECTIVES
 
@@ -17,7 +17,7 @@ STYLE = {"search": (FRONT, "-", "NSGA-II"), "random": (BASELINE, "--", "random s
 
 
 def draw_front(
-    front: pd.DataFrame, cloud: pd.DataFrame, baseline: pd.DataFrame, *, knee_id: int, costs: list[str]
+    front: pd.DataFrame, cloud: pd.DataFrame, baseline: pd.DataFrame, *, knee: int, costs: list[str]
 ) -> Figure:
     """Error over each cost: the front, everything evaluated, and random search's front.
 
@@ -27,7 +27,7 @@ def draw_front(
         front: As :func:`reports.front.front_table` gives it.
         cloud: Every network that the search evaluated; columns as in ``front``.
         baseline: Random search's front; no rows if there was none.
-        knee_id: Id of the row to mark.
+        knee: Id of the row to mark.
         costs: Columns for the horizontal axes, one a panel.
     """
     figure = Figure(figsize=(5.2 * len(costs), 4.4), layout="constrained")
@@ -47,10 +47,9 @@ def draw_front(
         ax.scatter(
             front[cost], 100 * front["error"], s=24, c=FRONT, edgecolors="white", linewidths=0.5, label="Pareto front"
         )
-        knee = front[front["id"] == knee_id]
-        ax.scatter(
-            knee[cost], 100 * knee["error"], s=130, facecolors="none", edgecolors="black", linewidths=1.4, label="knee"
-        )
+        chosen = front[front["id"] == knee]
+        ring = {"s": 130, "facecolors": "none", "edgecolors": "black", "linewidths": 1.4}
+        ax.scatter(chosen[cost], 100 * chosen["error"], label="knee", **ring)
         _label_cost(ax, cost)
         if panel == 0:
             ax.set_ylabel("held-out error with inherited weights (%)")
@@ -66,7 +65,7 @@ def draw_convergence(table: pd.DataFrame) -> Figure:
         colour, line, label = STYLE[str(origin)]
         ax.plot(of_origin["evaluations"], of_origin["hypervolume"], line, color=colour, label=label)
     ax.set_xlabel("networks evaluated")
-    ax.set_ylabel("hypervolume (share of the box)")
+    ax.set_ylabel("hypervolume")
     ax.legend(frameon=False, loc="lower right")
     _bare(ax)
     return figure
@@ -82,13 +81,12 @@ def _label_cost(ax: Axes, cost: str) -> None:
     objective = OBJECTIVES[cost]
     if objective.is_log:
         ax.set_xscale("log")
+        ax.xaxis.set_major_formatter(EngFormatter())
         low, high = ax.get_xlim()
-        decades = np.log10(high / low)
-        ax.xaxis.set_major_formatter(lambda value, _: objective.display(value))
-        if decades < 1.5:
-            ax.xaxis.set_minor_formatter(lambda value, _: objective.display(value) if str(value)[0] in "25" else "")
-        ax.tick_params(axis="x", which="both", labelsize=9)
-    ax.set_xlabel(objective.title)
+        if high / low < 30:  # one decade has too few labels of its own
+            ax.xaxis.set_minor_formatter(EngFormatter())
+            ax.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+    ax.set_xlabel(f"{objective.title} ({objective.unit})" if objective.unit else objective.title)
     _bare(ax)
 
 

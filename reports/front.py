@@ -29,7 +29,7 @@ def front_table(run: RunFolder, *, origin: str = "search") -> pd.DataFrame:
     return front.sort_values([*run.objectives, "id"], ignore_index=True)
 
 
-def knee_of(run: RunFolder, front: pd.DataFrame) -> pd.Series:
-    """The row of the front that bulges farthest towards the ideal, on the run's scale."""
+def knee_id(run: RunFolder, front: pd.DataFrame) -> int:
+    """Id of the network whose worst objective is the least bad, on the run's scale; the front must not be empty."""
     points = run.scaling(front[list(run.objectives)].to_numpy(dtype=float))
-    return front.iloc[knee(points)]
+    return int(front["id"].iloc[knee(points)])

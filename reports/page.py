@@ -11,7 +11,7 @@ import pandas as pd
 from objectives import OBJECTIVES
 from reports.convergence import convergence_table
 from reports.figures import draw_convergence, draw_front, save
-from reports.front import COLUMNS, front_table, knee_of
+from reports.front import COLUMNS, front_table, knee_id
 from reports.run_folder import MEASURES, RunFolder
 
 STYLE = """
@@ -46,16 +46,13 @@ def write_reports(run: RunFolder) -> Path:
     convergence = convergence_table(run)
     costs = [name for name in run.objectives if name != "error"] or ["model_size"]
     pictures = {"hypervolume.png": draw_convergence(convergence)}
-    knee_id = -1
+    knee = knee_id(run, front) if len(front) else -1
     if len(front):
-        knee_id = int(knee_of(run, front)["id"])
-        pictures = {"front.png": draw_front(front, cloud, baseline, knee_id=knee_id, costs=costs), **pictures}
+        pictures = {"front.png": draw_front(front, cloud, baseline, knee=knee, costs=costs), **pictures}
     for name, figure in pictures.items():
         save(figure, run.path / "figures" / name)
     page = run.path / "report.html"
-    page.write_text(
-        _page(run, front, evaluations, convergence, knee_id=knee_id, pictures=list(pictures)), encoding="utf-8"
-    )
+    page.write_text(_page(run, front, evaluations, convergence, knee=knee, pictures=list(pictures)), encoding="utf-8")
     return page
 
 
@@ -65,7 +62,7 @@ def _page(
     evaluations: pd.DataFrame,
     convergence: pd.DataFrame,
     *,
-    knee_id: int,
+    knee: int,
     pictures: list[str],
 ) -> str:
     name = escape(run.settings["name"])
@@ -84,7 +81,7 @@ def _page(
 <p class="note">Errors are measured on held-out images with weights inherited from the supernet;
 nothing here has seen the test set. The knee is marked.</p>{empty}
 <div class="scroll"><table><thead><tr>{_head()}</tr></thead><tbody>
-{_body(front, knee_id)}
+{_body(front, knee)}
 </tbody></table></div>
 <h2>Trained from scratch</h2>
 {_trainings(run)}
@@ -104,11 +101,11 @@ def _columns() -> list[str]:
     return ["id", *MEASURES, "genome"]
 
 
-def _body(front: pd.DataFrame, knee_id: int) -> str:
+def _body(front: pd.DataFrame, knee: int) -> str:
     rows = []
     for record in front[COLUMNS].to_dict("records"):
         cells = "".join(f"<td>{escape(OBJECTIVES[name].display(float(record[name])))}</td>" for name in MEASURES)
-        mark = ' class="knee"' if record["id"] == knee_id else ""
+        mark = ' class="knee"' if record["id"] == knee else ""
         genome = escape(str(record["genome"]))
         rows.append(f'<tr{mark}><td>{record["id"]}</td>{cells}<td class="genome">{genome}</td></tr>')
     return "\n".join(rows)

@@ -72,8 +72,8 @@ class CellSpace(Space):
     ops: tuple[str, ...] = ("none", "skip", "max_pool_3x3", "avg_pool_3x3", "conv_3x3", "conv_5x5")
     weight_precisions: tuple[str, ...] = ("binary", "ternary", "2-bit", "4-bit", "8-bit")
     act_precisions: tuple[str, ...] = ("binary", "ternary", "2-bit", "4-bit", "8-bit")
-    stem_precisions: tuple[str, ...] = ("8-bit",)
-    classifier_precisions: tuple[str, ...] = ("8-bit",)
+    stem_precisions: tuple[str, ...] = ("ternary", "4-bit", "8-bit")
+    classifier_precisions: tuple[str, ...] = ("ternary", "4-bit", "8-bit")
     expansions: tuple[float, ...] = (0.5, 1.0, 1.5, 2.0)
     has_residual: bool = True
 
