@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from evonas.config import RunConfig, dump_config, load_config
-from evonas.errors import RunFolderError
+from evonas.errors import EvaluationError, RunFolderError
 from evonas.evaluation import Evaluator
 from evonas.operators import first_population, random_genomes
 from evonas.progress import Observer, Silent
@@ -81,15 +81,17 @@ def resume(run: RunFolder, *, observer: Observer | None = None) -> RunFolder:
 def _run(run: RunFolder, config: RunConfig, data: Data, space: Space, observer: Observer) -> RunFolder:
     torch.set_num_threads(1)
     start = time.perf_counter()
-    if not (run.path / SUPERNET).is_file():
-        _train_supernet(run, config, data, space, observer)
-    checkpoint = file_hash(run.path / SUPERNET)
-    evaluator = Evaluator(space, run, checkpoint=checkpoint, workers=config.compute.workers)
-    stop = _explore(config, space, evaluator, observer, scaling=run.scaling)
-    if config.search.has_baseline:
-        _explore_at_random(config, space, evaluator, observer)
-    run.set_meta("stop_reason", stop.value)
-    run.set_meta("seconds", (run.meta("seconds") or 0.0) + time.perf_counter() - start)
+    try:
+        if not (run.path / SUPERNET).is_file():
+            _train_supernet(run, config, data, space, observer)
+        checkpoint = file_hash(run.path / SUPERNET)
+        evaluator = Evaluator(space, run, checkpoint=checkpoint, workers=config.compute.workers)
+        stop = _explore(config, space, evaluator, observer, scaling=run.scaling)
+        if config.search.has_baseline:
+            _explore_at_random(config, space, evaluator, observer)
+        run.set_meta("stop_reason", stop.value)
+    finally:
+        run.set_meta("seconds", (run.meta("seconds") or 0.0) + time.perf_counter() - start)
     write_reports(run)
     return run
 
@@ -120,6 +122,12 @@ def _explore(
         for row in evaluator.evaluate(genomes, origin="search", generation=generation):
             answers.append(row)
             observer.advance(len(rows) + len(answers), note=note)
+        if not any(row.is_ok for row in rows + answers):
+            raise EvaluationError(
+                "networks that can be evaluated",
+                found=f"a first generation that failed altogether: {answers[0].reason}",
+                remedy="look at the column reason in archive.sqlite; change [supernet] or [space] and start anew",
+            )
         algorithm.tell(*_points_and_violations(answers, config, scaling))
         rows += answers
         if len(rows) >= settings.budget:
@@ -140,21 +148,26 @@ def _train_supernet(run: RunFolder, config: RunConfig, data: Data, space: Space,
     supernet = build_supernet(config, space)
     rng = numpy_rng(config.seed, "supernet paths")
     observer.phase("training the supernet", total=settings.steps)
-    train_single_path(
-        supernet,
-        lambda: space.decode(space.sample(rng, 1)[0]),
-        batches=batches(
-            data.train,
-            batch_size=settings.batch_size,
-            shift=config.data.shift,
-            flip=config.data.flip,
-            generator=torch_generator(config.seed, "supernet batches"),
-        ),
-        steps=settings.steps,
-        learning_rate=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        on_step=lambda step, loss: observer.advance(step, note=f"loss {loss:.2f}"),
-    )
+    try:
+        train_single_path(
+            supernet,
+            lambda: space.decode(space.sample(rng, 1)[0]),
+            batches=batches(
+                data.train,
+                batch_size=settings.batch_size,
+                shift=config.data.shift,
+                flip=config.data.flip,
+                generator=torch_generator(config.seed, "supernet batches"),
+            ),
+            steps=settings.steps,
+            learning_rate=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            on_step=lambda step, loss: observer.advance(step, note=f"loss {loss:.2f}"),
+        )
+    except FloatingPointError as error:
+        raise EvaluationError(
+            "a supernet that trains", found=str(error), remedy="lower learning_rate under [supernet] and start anew"
+        ) from error
     save_weights(supernet, run.path / SUPERNET)
 
 

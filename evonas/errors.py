@@ -43,6 +43,10 @@ class GenomeError(EvonasError):
     """A genome has the wrong length, a choice out of range, or decodes to a network that cannot see its input."""
 
 
+class EvaluationError(EvonasError):
+    """No network could be trained or scored."""
+
+
 class SelectionError(EvonasError):
     """A pick from the front names no network."""
 

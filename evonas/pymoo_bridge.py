@@ -50,6 +50,7 @@ class Nsga2:
     ) -> None:
         self._seen: set[str] = set()
         self._asked = Population.create()
+        self._n_genes = len(space.genes)
         rng = np.random.default_rng(seed)
         self._algorithm = NSGA2(
             pop_size=population,
@@ -69,7 +70,7 @@ class Nsga2:
         """Genomes to evaluate next, ``(n, n_genes)``; no rows when the space seems exhausted."""
         asked = self._algorithm.ask()
         self._asked = Population.create() if asked is None else asked
-        genomes = np.asarray(self._asked.get("X"), dtype=np.int64).reshape(len(self._asked), -1)
+        genomes = np.asarray(self._asked.get("X"), dtype=np.int64).reshape(-1, self._n_genes)
         self._seen.update(map(to_text, genomes))
         return genomes
 

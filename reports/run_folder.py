@@ -20,6 +20,18 @@ from objectives.scaling import Scaling
 SCHEMA_VERSION = 1
 ARCHIVE = "archive.sqlite"
 MEASURES = tuple(OBJECTIVES)
+SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE evaluations (
+    id INTEGER PRIMARY KEY, origin TEXT NOT NULL, generation INTEGER NOT NULL, genome TEXT NOT NULL,
+    reason TEXT NOT NULL, seconds REAL NOT NULL, loss REAL, {columns}, UNIQUE (origin, genome)
+);
+CREATE TABLE trainings (
+    id INTEGER PRIMARY KEY, genome TEXT NOT NULL, seed INTEGER NOT NULL, epochs INTEGER NOT NULL, recipe TEXT NOT NULL,
+    test_error REAL NOT NULL, test_loss REAL NOT NULL, test_images INTEGER NOT NULL, seconds REAL NOT NULL,
+    weights TEXT NOT NULL
+);
+"""
 
 
 class NotARunFolderError(Exception):
@@ -66,7 +78,10 @@ class RunFolder:
         self.path = path
         if not (path / ARCHIVE).is_file():
             raise NotARunFolderError(f"{path} holds no {ARCHIVE}")
-        version = self.meta("schema_version")
+        try:
+            version = self.meta("schema_version")
+        except sqlite3.DatabaseError as error:
+            raise NotARunFolderError(f"{path / ARCHIVE}: {error}") from error
         if version != SCHEMA_VERSION:
             raise NotARunFolderError(f"{path / ARCHIVE} has version {version}; this evonas reads {SCHEMA_VERSION}")
 
@@ -80,33 +95,21 @@ class RunFolder:
             meta: Facts to store with the run; JSON values.
         """
         path.mkdir(parents=True, exist_ok=True)
-        columns = ", ".join(f"{name} {'NUMERIC' if OBJECTIVES[name].is_analytic else 'REAL'}" for name in MEASURES)
-        script = f"""
-            PRAGMA journal_mode=WAL;
-            BEGIN;
-            CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-            CREATE TABLE evaluations (
-                id INTEGER PRIMARY KEY, origin TEXT NOT NULL, generation INTEGER NOT NULL, genome TEXT NOT NULL,
-                reason TEXT NOT NULL, seconds REAL NOT NULL, loss REAL, {columns}, UNIQUE (origin, genome)
-            );
-            CREATE TABLE trainings (
-                id INTEGER PRIMARY KEY, genome TEXT NOT NULL, seed INTEGER NOT NULL, epochs INTEGER NOT NULL,
-                recipe TEXT NOT NULL, test_error REAL NOT NULL, test_loss REAL NOT NULL, test_images INTEGER NOT NULL,
-                seconds REAL NOT NULL, weights TEXT NOT NULL
-            );
-            INSERT INTO meta VALUES ('schema_version', '{SCHEMA_VERSION}');
-            COMMIT;
-        """
         (path / "run.toml").write_text(run_toml, encoding="utf-8")
-        connection = sqlite3.connect(path / ARCHIVE)
+        columns = ", ".join(f"{name} {'NUMERIC' if OBJECTIVES[name].is_analytic else 'REAL'}" for name in MEASURES)
+        partial = path / f"{ARCHIVE}.partial"  # an archive is either complete or not there
+        partial.unlink(missing_ok=True)
+        connection = sqlite3.connect(partial)
         try:
-            connection.executescript(script)
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.executescript(SCHEMA.format(columns=columns))
+            facts = {"schema_version": SCHEMA_VERSION, **meta}
+            with connection:
+                connection.executemany("INSERT INTO meta VALUES (?, ?)", [(k, json.dumps(v)) for k, v in facts.items()])
         finally:
             connection.close()
-        folder = cls(path)
-        for key, value in meta.items():
-            folder.set_meta(key, value)
-        return folder
+        partial.replace(path / ARCHIVE)
+        return cls(path)
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -176,18 +177,25 @@ def _read(source: str) -> tuple[Arrays, Arrays | None]:
 
 
 def _read_npz(path: Path) -> tuple[Arrays, Arrays | None]:
-    with np.load(path, allow_pickle=False) as archive:
-        missing = [name for name in ("images", "labels") if name not in archive]
-        if missing:
-            raise DataError(
-                f"arrays named images and labels in {path}",
-                found=f"only {', '.join(archive.files) or 'nothing'}",
-                remedy="save it with numpy.savez(path, images=..., labels=...)",
-            )
-        training = _checked(archive["images"], archive["labels"], str(path))
-        if "test_images" not in archive:
-            return training, None
-        return training, _checked(archive["test_images"], archive["test_labels"], str(path))
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, BadZipFile) as error:
+        wanted = "arrays of plain numbers" if "pickle" in str(error) else "a readable .npz file"
+        raise DataError(
+            f"{wanted} in {path}",
+            found=str(error).splitlines()[0],
+            remedy="save it again with numpy.savez(path, images=..., labels=...)",
+        ) from error
+    pairs = [("images", "labels")] + [("test_images", "test_labels")] * any(name.startswith("test_") for name in arrays)
+    if missing := [name for pair in pairs for name in pair if name not in arrays]:
+        raise DataError(
+            f"arrays named {' and '.join(name for pair in pairs for name in pair)} in {path}",
+            found=f"{', '.join(arrays) or 'nothing'}; {' and '.join(missing)} missing",
+            remedy="save it with numpy.savez(path, images=..., labels=...)",
+        )
+    parts = [_checked(arrays[images], arrays[labels], str(path)) for images, labels in pairs]
+    return parts[0], parts[1] if len(parts) == 2 else None
 
 
 def _read_idx(folder: Path) -> tuple[Arrays, Arrays]:
@@ -212,8 +220,16 @@ def _idx(folder: Path, name: str) -> NDArray[np.uint8]:
         )
     if raw[:2] == b"\x1f\x8b":
         raw = gzip.decompress(raw)
-    shape = np.frombuffer(raw, ">u4", count=raw[3], offset=4).astype(int)
-    return np.frombuffer(raw, np.uint8, offset=4 + 4 * raw[3]).reshape(shape)
+    n_axes = 3 if "images" in name else 1
+    shape = np.frombuffer(raw[4 : 4 + 4 * n_axes], ">u4").astype(int)
+    data = raw[4 + 4 * n_axes :]
+    if raw[:4] != bytes([0, 0, 8, n_axes]) or len(shape) != n_axes or len(data) != shape.prod():
+        raise DataError(
+            f"a complete IDX file of uint8 with {n_axes} axes at {path}",
+            found=f"{len(raw)} bytes that begin with {raw[:4].hex(' ')}",
+            remedy="copy or download the file again",
+        )
+    return np.frombuffer(data, np.uint8).reshape(shape).copy()  # torch wants memory it may write to
 
 
 def _checked(images: NDArray[Any], labels: NDArray[Any], source: str) -> Arrays:

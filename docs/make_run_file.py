@@ -1,0 +1,59 @@
+"""Write docs/run-file.md from the models in evonas/config.py: ``python docs/make_run_file.py``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from pydantic import BaseModel
+
+from evonas.config import RunConfig
+
+HEAD = """# The run file
+
+A TOML file; every key may be left out. `evonas search run.toml` reads one, and writes the complete one, with every
+default filled in, to `runs/NAME/run.toml`. Unknown keys and impossible values are refused, all at once, with the nearest
+known name.
+
+```toml
+name = "shirts"
+
+[data]
+source = "/data/fashion-mnist"
+
+[search]
+constraints = { model_size = 8192 }
+budget = 400
+```
+
+| key | default | meaning |
+| --- | --- | --- |
+"""
+
+
+def page() -> str:
+    """The page's text."""
+    text, sections = HEAD, ""
+    for name, field in RunConfig.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            doc = (field.annotation.__doc__ or "").split(": ", 1)[1].rstrip(".")
+            sections += (
+                f"\n## `[{name}]`\n\n{doc[0].upper()}{doc[1:]}\n\n| key | default | meaning |\n| --- | --- | --- |\n"
+            )
+            sections += "".join(_row(key, inner) for key, inner in field.annotation.model_fields.items())
+        else:
+            text += _row(name, field)
+    return text + sections
+
+
+def _row(key: str, field: Any) -> str:
+    default = field.get_default(call_default_factory=True)
+    default = list(default) if isinstance(default, tuple) else default
+    shown = "{}" if default == {} else tomli_w.dumps({"x": default}).removeprefix("x = ").strip()
+    shown = " ".join(shown.replace(",\n]", "]").split()).replace("[ ", "[")
+    return f"| `{key}` | `{shown}` | {field.description} |\n"
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("run-file.md").write_text(page(), encoding="utf-8")

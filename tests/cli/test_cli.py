@@ -1,0 +1,135 @@
+"""The command as a user runs it: output, exit codes, interruption; a process a test."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tomli_w
+
+from evonas.run import Run
+from tests.conftest import TINY
+
+
+def evonas(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "evonas", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture
+def run_file(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.toml"
+    path.write_text(tomli_w.dumps(TINY), encoding="utf-8")
+    return path
+
+
+def test_search_on_a_users_own_images_then_front_train_and_report(tmp_path: Path, image_file: Path) -> None:
+    settings = TINY | {"data": {"source": image_file.name}, "supernet": {"steps": 3}}
+    (tmp_path / "own.toml").write_text(tomli_w.dumps(settings), encoding="utf-8")
+    result = evonas("search", "own.toml", "--out", "out", "--budget", 12, "--seed", 5, "--workers", 1, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "Pareto front" in result.stdout
+    assert "evonas train out --pick knee" in result.stdout
+    run = tmp_path / "out"
+    assert {"run.toml", "archive.sqlite", "supernet.safetensors", "front.csv", "figures", "report.html"} <= {
+        entry.name for entry in run.iterdir()
+    }
+    assert "seed = 5" in (run / "run.toml").read_text()
+    assert "Pareto front" in evonas("front", "out", cwd=tmp_path).stdout
+    trained = evonas(
+        "train", "out", "--pick", "best:model_size", "--seeds", 2, "--epochs", 1, "--workers", 1, cwd=tmp_path
+    )
+    assert re.search(r"bytes, test accuracy [\d.]+ ± [\d.]+ % \(2 seeds\)", trained.stdout), trained.stderr
+    (run / "report.html").unlink()
+    assert evonas("report", "out", cwd=tmp_path).returncode == 0
+    assert (run / "report.html").is_file()
+
+
+def test_ctrl_c_keeps_everything_and_says_how_to_go_on(run_file: Path, tmp_path: Path, finished: Run) -> None:
+    command = [sys.executable, "-m", "evonas", "search", str(run_file), "--out", "out", "--workers", "2"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    supernet = tmp_path / "out" / "supernet.safetensors"
+    for _ in range(600):
+        if supernet.is_file():
+            break
+        time.sleep(0.1)
+    time.sleep(1.0)  # into the search: workers are starting or at work
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the workers hear it too
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "evonas resume out" in errors
+    assert "Traceback" not in errors
+    assert evonas("resume", "out", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "out" / "front.csv").read_bytes() == (finished.path / "front.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[serch]\n", "did you mean 'search'"),
+        ("[search]\nbudget = 0\n", "search.budget = 0"),
+        ("[space]\nweight_precisions = ['3-bits']\n", "did you mean '3-bit'"),
+        ("[data]\nsource = 'nowhere'\n", "nothing of the kind at 'nowhere'"),
+        ("[data]\nsource = 'nan.npz'\n", "1 NaN or infinite"),
+        ("[data]\nsource = 'labels.npz'\n", "labels as whole numbers"),
+    ],
+)
+def test_bad_input_exits_with_2_in_three_parts_and_makes_nothing(tmp_path: Path, content: str, message: str) -> None:
+    images, labels = np.zeros((20, 4, 4)), np.arange(20) % 2
+    images[3, 1, 2] = np.nan
+    np.savez(tmp_path / "nan.npz", images=images, labels=labels)
+    np.savez(tmp_path / "labels.npz", images=np.zeros((20, 4, 4)), labels=labels - 1)
+    (tmp_path / "run.toml").write_text(content)
+    result = evonas("search", "run.toml", "--out", "out", cwd=tmp_path)
+    assert result.returncode == 2
+    assert re.search(r"wanted: .+\nfound:  .+\nto do:  .+", result.stderr)
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_holds_a_run_is_refused(finished: Run, run_file: Path) -> None:
+    result = evonas("search", run_file, "--out", finished.path)
+    assert result.returncode == 2
+    assert f"evonas resume {finished.path}" in result.stderr
+
+
+def test_debug_shows_the_traceback_and_may_stand_anywhere(tmp_path: Path) -> None:
+    for arguments in (("--debug", "front", tmp_path), ("front", tmp_path, "--debug")):
+        result = evonas(*arguments)
+        assert result.returncode != 0
+        assert "Traceback" in result.stderr
+
+
+def test_quiet_prints_nothing(run_file: Path, tmp_path: Path) -> None:
+    result = evonas("search", run_file, "--out", tmp_path / "out", "--budget", 8, "--quiet")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("command", ["search", "resume", "front", "train", "report"])
+def test_every_subcommand_has_help_with_an_example(command: str) -> None:
+    result = evonas(command, "--help")
+    assert result.returncode == 0
+    assert f"Example: evonas {command}" in result.stdout
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = "import sys, evonas.cli; print(*sorted({'torch', 'pandas', 'pymoo', 'matplotlib', 'sklearn'} & set(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == ""
+
+
+def test_a_users_file_that_hides_a_package_is_named(tmp_path: Path) -> None:
+    (tmp_path / "objectives.py").write_text("")
+    result = subprocess.run(
+        [sys.executable, "-c", "import evonas"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert "Rename that file" in result.stderr
+    assert "objectives.py" in result.stderr

@@ -1,0 +1,137 @@
+"""The graph against the network that executes it: shapes, MACs, parameters."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torch.utils.flop_counter import FlopCounterMode
+
+from evonas.architecture import Architecture, Op, prune
+from evonas.nets.network import Network
+from evonas.precision import EIGHT_BIT, PRECISIONS
+from evonas.quant.layers import QuantLayer
+from evonas.spaces import CellSpace
+from objectives import OBJECTIVES
+
+counted = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+seeds = st.integers(0, 2**32 - 1)
+
+
+def random_architecture(space: CellSpace, seed: int) -> Architecture:
+    return space.decode(space.sample(np.random.default_rng(seed), 1)[0])
+
+
+def measure(name: str, architecture: Architecture) -> float:
+    count = OBJECTIVES[name].measure
+    assert count is not None
+    return count(architecture.layers)
+
+
+@counted
+@given(seed=seeds)
+def test_macs_equal_what_torch_counts(space: CellSpace, seed: int) -> None:
+    architecture = random_architecture(space, seed)
+    network = Network([architecture], generator=torch.Generator()).eval()
+    with FlopCounterMode(display=False) as counter:
+        network(torch.rand(1, *space.input_shape))
+    assert measure("flops", architecture) == counter.get_total_flops() == 2 * measure("macs", architecture)
+
+
+@counted
+@given(seed=seeds)
+def test_every_stored_number_is_counted(space: CellSpace, seed: int) -> None:
+    """Kernels, biases, batch norm as one scale and shift a channel, step sizes and weight scales; nothing else."""
+    architecture = random_architecture(space, seed)
+    network = Network([architecture], generator=torch.Generator())
+    weights = float_values = 0
+    for op in architecture.ops:
+        if op.name in network.layers:
+            layer = network.layers[op.name]
+            assert isinstance(layer, QuantLayer)
+            weights += layer.latent_weight.numel()
+            float_values += sum(gamma.numel() for gamma in layer.gamma.values()) * 2
+            float_values += sum(
+                p.numel() for quantizer in layer.act_quantizers.values() for p in quantizer.parameters()
+            )
+            float_values += 0 if layer.bias is None else layer.bias.numel()
+            kernel = layer.latent_weight.flatten(1, 2)
+            float_values += sum(int(q.scale(kernel).numel()) for q in layer.weight_quantizers.values())  # type: ignore[operator]
+    assert sum(layer.weights for layer in architecture.layers) == weights
+    assert sum(layer.float_values for layer in architecture.layers) == float_values
+
+
+@counted
+@given(seed=seeds)
+def test_shapes_are_those_of_the_tensors(space: CellSpace, seed: int) -> None:
+    architecture = random_architecture(space, seed)
+    network = Network([architecture], generator=torch.Generator()).eval()
+    for op in architecture.ops:
+        if op.kind == "classifier":
+            continue
+        prefix = Architecture(architecture.input_shape, prune(architecture.ops[: architecture.ops.index(op) + 1]))
+        network.active = prefix
+        with torch.no_grad():
+            out = network(torch.rand(2, *space.input_shape))
+        shape = architecture.shapes[op.name]
+        assert out.shape[1:] == (shape.channels, shape.height, shape.width)
+
+
+@counted
+@given(seed=seeds)
+def test_more_bits_never_cost_less(space: CellSpace, seed: int) -> None:
+    genome = space.sample(np.random.default_rng(seed), 1)[0]
+    rng = np.random.default_rng(seed)
+    precisions = [index for index, gene in enumerate(space.genes) if gene.name.endswith(("/weight", "/act"))]
+    index = rng.choice(precisions)
+    ordered = sorted(space.genes[index].choices, key=lambda name: (PRECISIONS[name].bits, PRECISIONS[name].levels))
+    costs = []
+    for name in ordered:
+        genome[index] = space.genes[index].choices.index(name)
+        architecture = space.decode(genome)
+        costs.append([measure(cost, architecture) for cost in ("bitops", "peak_memory")])
+        if space.genes[index].name.endswith("weight") and name != "binary":
+            costs[-1].append(measure("model_size", architecture))
+    for cheaper, dearer in zip(costs, costs[1:], strict=False):
+        assert all(a <= b for a, b in zip(cheaper, dearer, strict=False))
+
+
+def test_model_size_by_hand() -> None:
+    ternary, binary = PRECISIONS["ternary"], PRECISIONS["binary"]
+    architecture = Architecture(
+        (1, 4, 4),
+        (
+            Op("stem", "conv", ("input",), 3, kernel=3, weight=EIGHT_BIT, act=EIGHT_BIT, is_preactivated=False),
+            Op("body", "conv", ("stem",), 5, kernel=3, weight=ternary, act=PRECISIONS["2-bit"]),
+            Op("tail", "conv", ("body",), 7, weight=binary, act=binary),
+            Op("classifier", "classifier", ("tail",), 2, weight=EIGHT_BIT, act=EIGHT_BIT),
+        ),
+    )
+    stem = 27 + 4  # 8-bit weights, one scale
+    body = 27 + 4 * (1 + 1 + 2 * 3)  # 135 trits in 27 bytes; scale, step, batch norm of 3 channels
+    tail = 5 + 4 * (7 + 2 * 5)  # 35 bits in 5 bytes; a scale a filter, batch norm of 5 channels
+    classifier = 14 + 4 * (1 + 1 + 2 * 7 + 2)  # scale, step, batch norm of 7 channels, bias
+    assert measure("model_size", architecture) == stem + body + tail + classifier
+    macs = 16 * 27, 16 * 135, 16 * 35, 14
+    assert measure("macs", architecture) == sum(macs)
+    assert measure("bitops", architecture) == 64 * macs[0] + 4 * macs[1] + 1 * macs[2] + 64 * macs[3]
+
+
+def test_prune_keeps_what_the_output_needs_in_order() -> None:
+    ops = [Op("a", "skip", ("input",), 1), Op("b", "skip", ("input",), 1), Op("c", "skip", ("a",), 1)]
+    assert [op.name for op in prune(ops)] == ["a", "c"]
+
+
+@pytest.mark.parametrize("name", ["macs", "bitops", "model_size", "peak_memory"])
+def test_wider_never_costs_less(name: str) -> None:
+    space = CellSpace((1, 8, 8), 10)
+    genome = space.sample(np.random.default_rng(1), 1)[0]
+    widths = [index for index, gene in enumerate(space.genes) if gene.name.endswith("/expansion")]
+    costs = []
+    for choice in range(4):
+        genome[widths] = choice
+        costs.append(measure(name, space.decode(genome)))
+    assert costs == sorted(costs)
+    assert costs[0] < costs[-1]

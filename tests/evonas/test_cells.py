@@ -1,0 +1,177 @@
+"""Laws of the cell space, for several shapes of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from evonas.errors import GenomeError
+from evonas.genome import Genome, check_genome, from_text, to_text
+from evonas.nets.network import Network
+from evonas.spaces import CellSpace
+
+laws = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+seeds = st.integers(0, 2**32 - 1)
+
+
+def raw_genome(space: CellSpace, seed: int) -> Genome:
+    """Any genome in range; a quarter of them with mostly dead edges."""
+    rng = np.random.default_rng(seed)
+    genome = rng.integers([len(gene.choices) for gene in space.genes])
+    if rng.random() < 0.25:
+        for index, gene in enumerate(space.genes):
+            if gene.name.endswith("/op") and rng.random() < 0.8:
+                genome[index] = 0
+    return genome
+
+
+@laws
+@given(seed=seeds)
+def test_decode_of_encode_is_the_identity(space: CellSpace, seed: int) -> None:
+    architecture = space.decode(raw_genome(space, seed))
+    if architecture.dead_reason is None:
+        assert space.decode(space.encode(architecture)) == architecture
+
+
+@laws
+@given(seed=seeds)
+def test_repair_gives_a_living_canonical_genome_and_then_rests(space: CellSpace, seed: int) -> None:
+    repaired = space.repair(raw_genome(space, seed))
+    assert space.decode(repaired).dead_reason is None
+    assert np.array_equal(space.repair(repaired), repaired)
+    assert np.array_equal(space.canonical(repaired), repaired)
+
+
+@laws
+@given(seed=seeds)
+def test_repair_leaves_living_networks_as_they_are(space: CellSpace, seed: int) -> None:
+    genome = raw_genome(space, seed)
+    architecture = space.decode(genome)
+    if architecture.dead_reason is None:
+        assert space.decode(space.repair(genome)) == architecture
+
+
+@laws
+@given(seed=seeds)
+def test_every_gene_left_in_the_canonical_form_matters(space: CellSpace, seed: int) -> None:
+    """Changing a gene either changes the network, or the gene is neutral and holds its fixed choice."""
+    genome = space.repair(raw_genome(space, seed))
+    network = space.decode(genome)
+    rng = np.random.default_rng(seed)
+    for index in rng.choice(len(genome), 8):
+        n = len(space.genes[index].choices)
+        changed = genome.copy()
+        changed[index] = (genome[index] + rng.integers(1, max(2, n))) % n
+        if space.decode(changed) == network:
+            assert np.array_equal(space.canonical(changed), genome)
+
+
+@laws
+@given(seed=seeds)
+def test_operations_come_after_what_they_read_and_all_lead_to_the_output(space: CellSpace, seed: int) -> None:
+    ops = space.decode(space.repair(raw_genome(space, seed))).ops
+    known = {"input"}
+    for op in ops:
+        assert known.issuperset(op.inputs)
+        known.add(op.name)
+    read = {name for op in ops for name in op.inputs}
+    assert all(op.name in read for op in ops[:-1])
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=seeds)
+def test_a_living_network_tells_images_apart(space: CellSpace, seed: int) -> None:
+    network = Network([space.decode(space.repair(raw_genome(space, seed)))], generator=torch.Generator())
+    images = torch.rand(16, *space.input_shape, generator=torch.Generator().manual_seed(seed))
+    network.calibrate(images)
+    with torch.no_grad():
+        assert len(network(images).unique(dim=0)) > 1
+
+
+def test_the_supernet_blueprint_covers_everything(space: CellSpace) -> None:
+    held: dict[str, set[str]] = {}
+    width: dict[str, int] = {}
+    for architecture in space.covering():
+        for op in architecture.ops:
+            if op.kind in ("conv", "classifier"):
+                held.setdefault(op.name, set()).update((f"weight {op.weight}", f"act {op.act}"))
+                width[op.name] = max(width.get(op.name, 0), op.channels)
+    rng = np.random.default_rng(0)
+    for genome in (*space.sample(rng, 100), *space.corners(rng)[:50]):
+        for op in space.decode(genome).ops:
+            if op.kind in ("conv", "classifier"):
+                assert held[op.name] >= {f"weight {op.weight}", f"act {op.act}"}
+                assert width[op.name] >= op.channels
+
+
+def test_corners_are_uniform_in_precision_and_width() -> None:
+    space = CellSpace((1, 8, 8), 10)
+    corners = space.corners(np.random.default_rng(0))
+    found = set()
+    for genome in corners:
+        ops = [op for op in space.decode(genome).ops if op.kind == "conv" and op.name != "stem"]
+        assert len({(op.weight, op.act) for op in ops}) == 1
+        cells = {op.name: op.channels for op in space.decode(genome).ops if op.kind == "add" and "node" in op.name}
+        factors = {channels / (8 if name.startswith("cell0") else 16) for name, channels in cells.items()}
+        assert len(factors) == 1
+        found.add((ops[0].weight.name, ops[0].act.name, *factors))
+    assert len(found) == len(corners) == 5 * 5 * 4
+
+
+def test_the_genotype_published_for_tas_is_refused_as_dead() -> None:
+    """Every edge of its normal cell is ``none``, and its first cell has no residual: the image goes nowhere."""
+    layers = 20
+    kinds = tuple("reduction" if index in (layers // 3, 2 * layers // 3) else "normal" for index in range(layers))
+    ops = ("none", "max_pool_3x3", "avg_pool_3x3", "conv_3x3", "conv_5x5", "dil_conv_3x3", "dil_conv_5x5")
+    space = CellSpace((3, 32, 32), 10, cells=kinds, nodes=4, channels=36, ops=ops)
+    published = {
+        "normal": [
+            ("none", 1),
+            ("none", 0),
+            ("none", 2),
+            ("none", 1),
+            ("none", 3),
+            ("none", 2),
+            ("none", 4),
+            ("none", 3),
+        ],
+        "reduction": [("max_pool_3x3", 0), ("conv_3x3", 1), ("max_pool_3x3", 0), ("conv_3x3", 2)]
+        + [("max_pool_3x3", 0), ("none", 3), ("max_pool_3x3", 0), ("none", 2)],
+    }
+    choice = {gene.name: gene.choices[0] for gene in space.genes}
+    for kind, edges in published.items():
+        for node in range(4):
+            (first_op, first), (second_op, second) = sorted(edges[2 * node : 2 * node + 2], key=lambda edge: edge[1])
+            choice[f"{kind}/node{node}/inputs"] = f"{first},{second}"
+            choice[f"{kind}/node{node}/edge0/op"] = first_op
+            choice[f"{kind}/node{node}/edge1/op"] = second_op
+    genome = np.array([gene.choices.index(choice[gene.name]) for gene in space.genes])
+    architecture = space.decode(genome)
+    assert architecture.dead_reason == (
+        "no path leads from the image to the output; everything from cell0 on is constant"
+    )
+    with pytest.raises(GenomeError, match="no path leads from the image"):
+        Network([architecture], generator=torch.Generator())
+    assert space.decode(space.repair(genome)).dead_reason is None
+
+
+def test_genomes_survive_their_text_form(space: CellSpace) -> None:
+    genome = space.sample(np.random.default_rng(3), 1)[0]
+    assert np.array_equal(from_text(to_text(genome), space.genes), genome)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("a-b", "whole numbers joined by dashes"), ("0-1", "53 genes in one row"), ("9" + "-0" * 52, "between 0 and 0")],
+)
+def test_a_malformed_genome_is_explained(text: str, message: str) -> None:
+    with pytest.raises(GenomeError, match=message):
+        from_text(text, CellSpace((1, 8, 8), 10).genes)
+
+
+def test_a_genome_of_the_wrong_length_is_refused(space: CellSpace) -> None:
+    with pytest.raises(GenomeError, match="genes in one row"):
+        space.decode(check_genome([0], space.genes[:1]))

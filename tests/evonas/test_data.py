@@ -1,0 +1,148 @@
+"""Data sets: splits that never mix, augmentation that keeps shapes, bad images refused in plain words."""
+
+from __future__ import annotations
+
+import gzip
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from evonas.errors import DataError
+from evonas.training.data import Data, batches, load_data
+
+
+def load(source: str | Path, **changed: float) -> Data:
+    return load_data(str(source), **{"test_share": 0.2, "heldout_share": 0.2, "split_seed": 0} | changed)  # type: ignore[arg-type]
+
+
+def idx_bytes(array: np.ndarray) -> bytes:
+    header = bytes([0, 0, 8, array.ndim]) + b"".join(int(n).to_bytes(4, "big") for n in array.shape)
+    return header + array.astype(np.uint8).tobytes()
+
+
+@pytest.fixture
+def idx_folder(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    for prefix, n in (("train", 40), ("t10k", 12)):
+        (tmp_path / f"{prefix}-images-idx3-ubyte").write_bytes(idx_bytes(rng.integers(0, 256, (n, 5, 4))))
+        packed = gzip.compress(idx_bytes(np.arange(n) % 4))
+        (tmp_path / f"{prefix}-labels-idx1-ubyte.gz").write_bytes(packed)
+    return tmp_path
+
+
+def test_digits_come_whole_stratified_and_disjoint() -> None:
+    data = load("digits")
+    assert (data.input_shape, data.n_classes) == ((1, 8, 8), 10)
+    assert len(data.train) + len(data.heldout) + len(data.test) == 1797
+    assert 0.19 < len(data.test) / 1797 < 0.21
+    for split in (data.train, data.heldout, data.test):
+        assert torch.bincount(split.labels).min() / len(split) > 0.08
+    rows = {bytes(image.numpy().tobytes()) for image in data.train.images}
+    assert not rows & {bytes(image.numpy().tobytes()) for image in data.test.images}
+
+
+def test_a_split_depends_on_its_seed_only() -> None:
+    first, same, other = load("digits"), load("digits"), load("digits", split_seed=1)
+    assert torch.equal(first.test.images, same.test.images)
+    assert not torch.equal(first.test.images, other.test.images)
+
+
+def test_npz_in_colour(image_file: Path) -> None:
+    data = load(image_file)
+    assert data.input_shape == (3, 6, 6)
+    assert data.train.images.dtype == torch.uint8
+    assert 0 <= data.train.pixels().min() <= data.train.pixels().max() <= 1
+
+
+def test_npz_with_a_test_set_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "own.npz"
+    images = np.random.default_rng(0).random((30, 4, 4))
+    np.savez(path, images=images, labels=np.arange(30) % 2, test_images=images[:6], test_labels=np.arange(6) % 2)
+    data = load(path)
+    assert len(data.test) == 6
+    np.testing.assert_array_equal(data.test.images[0, 0], np.round(images[0] * 255))
+
+
+def test_idx_folder_gzipped_or_not(idx_folder: Path) -> None:
+    data = load(idx_folder)
+    assert data.input_shape == (1, 5, 4)
+    assert (len(data.train) + len(data.heldout), len(data.test)) == (40, 12)
+
+
+def test_batches_shuffle_every_pass_and_keep_label_and_image_together() -> None:
+    split = load("digits").train
+    stream = batches(split, batch_size=64, shift=0, flip=False, generator=torch.Generator().manual_seed(0))
+    per_pass = len(split) // 64
+    first, second = list(islice(stream, per_pass)), list(islice(stream, per_pass))
+    assert not torch.equal(first[0][0], second[0][0])
+    known = {split.images[i].numpy().tobytes(): int(split.labels[i]) for i in range(len(split))}
+    for images, labels in first:
+        for image, label in zip(images, labels, strict=True):
+            assert known[(image * 255).round().to(torch.uint8).numpy().tobytes()] == int(label)
+
+
+def test_shifts_move_whole_images_and_flips_mirror_them() -> None:
+    split = load("digits").train
+    generator = torch.Generator().manual_seed(0)
+    plain = {image.numpy().tobytes() for image in split.images}
+    shifted, _ = next(batches(split, batch_size=200, shift=1, flip=False, generator=generator))
+    as_bytes = (shifted * 255).round().to(torch.uint8)
+    unmoved = sum(image.numpy().tobytes() in plain for image in as_bytes) / 200
+    assert 0.03 < unmoved < 0.3  # one in nine is not moved, and some digits have empty borders
+    flipped, _ = next(batches(split, batch_size=200, shift=0, flip=True, generator=generator))
+    as_bytes = (flipped * 255).round().to(torch.uint8)
+    assert 0.35 < sum(image.numpy().tobytes() in plain for image in as_bytes) / 200 < 0.7
+    assert all(image.flip(2).numpy().tobytes() in plain or image.numpy().tobytes() in plain for image in as_bytes)
+
+
+GOOD_IMAGES, GOOD_LABELS = np.zeros((20, 4, 4)), np.arange(20) % 2
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"pictures": GOOD_IMAGES}, "arrays named images and labels"),
+        ({"images": np.full((20, 4, 4), np.nan), "labels": GOOD_LABELS}, "320 NaN or infinite"),
+        ({"images": GOOD_IMAGES + 7, "labels": GOOD_LABELS}, "float pixels within 0 to 1"),
+        ({"images": GOOD_IMAGES.astype(np.int32), "labels": GOOD_LABELS}, "pixels as uint8"),
+        ({"images": GOOD_IMAGES[:, 0], "labels": GOOD_LABELS}, "images as .n, height, width."),
+        ({"images": GOOD_IMAGES, "labels": GOOD_LABELS[:9]}, "20 labels, one an image"),
+        ({"images": GOOD_IMAGES, "labels": GOOD_LABELS - 1}, "labels as whole numbers from 0"),
+        ({"images": GOOD_IMAGES, "labels": GOOD_LABELS + 50}, "labels as whole numbers from 0"),
+        ({"images": GOOD_IMAGES, "labels": GOOD_LABELS * 2}, "none of class 1"),
+        ({"images": GOOD_IMAGES, "labels": GOOD_LABELS / 2}, "labels as whole numbers from 0"),
+        ({"images": GOOD_IMAGES[:3], "labels": GOOD_LABELS[:3]}, "enough images of class"),
+        ({"images": GOOD_IMAGES, "labels": GOOD_LABELS, "test_images": GOOD_IMAGES}, "test_labels"),
+    ],
+)
+def test_bad_arrays_are_explained(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:
+    path = tmp_path / "bad.npz"
+    np.savez(path, **arrays)
+    with pytest.raises(DataError, match=message):
+        load(path)
+
+
+def test_arrays_of_objects_are_never_unpickled(tmp_path: Path) -> None:
+    path = tmp_path / "objects.npz"
+    np.savez(path, images=np.array([{}] * 20, dtype=object), labels=GOOD_LABELS)
+    with pytest.raises(DataError, match="arrays of plain numbers"):
+        load(path)
+
+
+@pytest.mark.parametrize("name", ["nowhere", "nothing.npz", "."])
+def test_a_missing_data_set_is_explained(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match="wanted"):
+        load(tmp_path / name)
+
+
+def test_a_damaged_file_is_explained(tmp_path: Path, idx_folder: Path) -> None:
+    (tmp_path / "cut.npz").write_bytes(b"PK\x03\x04 not all of it")
+    with pytest.raises(DataError, match="a readable .npz file"):
+        load(tmp_path / "cut.npz")
+    file = idx_folder / "train-images-idx3-ubyte"
+    file.write_bytes(file.read_bytes()[:-3])
+    with pytest.raises(DataError, match="a complete IDX file"):
+        load(idx_folder)

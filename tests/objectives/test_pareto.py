@@ -1,0 +1,83 @@
+"""Dominance, hypervolume and knee against their definitions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from objectives.pareto import hypervolume, is_nondominated, knee
+from objectives.scaling import Scaling, bounds_of
+
+points = arrays(float, st.tuples(st.integers(1, 12), st.integers(2, 3)), elements=st.integers(0, 6).map(float))
+
+
+@given(points)
+def test_nondominated_by_definition(table: NDArray[np.float64]) -> None:
+    expected = [not any((other <= row).all() and (other < row).any() for other in table) for row in table]
+    assert is_nondominated(table).tolist() == expected
+
+
+@given(points)
+def test_hypervolume_by_counting_cells(table: NDArray[np.float64]) -> None:
+    m = table.shape[1]
+    cells = np.stack(np.meshgrid(*[np.arange(7)] * m), axis=-1).reshape(-1, m)
+    covered = sum(bool((table <= cell).all(axis=1).any()) for cell in cells)
+    assert hypervolume(table, reference_point=np.full(m, 7.0)) == pytest.approx(covered)
+
+
+@given(points, st.randoms())
+def test_row_order_changes_nothing(table: NDArray[np.float64], random: object) -> None:
+    shuffled = np.random.default_rng(0).permutation(table)
+    assert is_nondominated(table).sum() == is_nondominated(shuffled).sum()
+    reference = np.full(table.shape[1], 7.0)
+    assert hypervolume(table, reference_point=reference) == pytest.approx(
+        hypervolume(shuffled, reference_point=reference)
+    )
+
+
+@given(points)
+def test_the_knee_is_a_point_of_the_front(table: NDArray[np.float64]) -> None:
+    front = table[is_nondominated(table)]
+    assert 0 <= knee(front) < len(front)
+
+
+def test_the_knee_is_the_bulge() -> None:
+    assert knee(np.array([[0.0, 100.0], [20.0, 15.0], [60.0, 5.0], [100.0, 0.0]])) == 1
+
+
+def test_correlated_costs_do_not_pull_the_knee() -> None:
+    front = np.array([[0.0, 10.0], [3.0, 3.0], [10.0, 0.0]])
+    doubled = front[:, [0, 1, 1]]
+    assert knee(front) == knee(doubled) == 1
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_values_that_are_not_finite_are_refused(bad: float) -> None:
+    table = np.array([[1.0, bad]])
+    for call in (is_nondominated, knee, lambda t: hypervolume(t, reference_point=np.ones(2))):
+        with pytest.raises(ValueError, match="NaN or infinity"):
+            call(table)
+
+
+def test_impossible_calls_are_refused() -> None:
+    with pytest.raises(ValueError, match="2 objectives in the front but 3"):
+        hypervolume(np.ones((1, 2)), reference_point=np.ones(3))
+    with pytest.raises(ValueError, match="empty front"):
+        knee(np.zeros((0, 2)))
+    assert hypervolume(np.zeros((0, 2)), reference_point=np.ones(2)) == 0
+    assert len(is_nondominated(np.zeros((0, 2)))) == 0
+
+
+def test_scaling_maps_bounds_to_the_unit_box_and_keeps_dominance() -> None:
+    scaling = Scaling(
+        ("error", "bytes"), {"error": (0.0, 0.9), "bytes": (100.0, 10_000.0)}, {"error": False, "bytes": True}
+    )
+    scaled = scaling(np.array([[0.0, 100.0], [0.9, 10_000.0], [0.45, 1000.0]]))
+    np.testing.assert_allclose(scaled, [[0, 0], [1, 1], [0.5, 0.5]])
+    assert scaling.hypervolume(np.array([[0.45, 1000.0]])) == pytest.approx(0.25)
+    assert scaling.hypervolume(np.zeros((0, 2))) == 0
+    assert bounds_of({"a": [3, 1, 2]}) == {"a": (1.0, 3.0)}

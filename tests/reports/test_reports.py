@@ -1,0 +1,131 @@
+"""Tables, figures and the page, from archives written by hand: no search, no torch."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import tomli_w
+
+from reports.convergence import convergence_table
+from reports.front import front_table, knee_id
+from reports.page import write_reports
+from reports.run_folder import MEASURES, NotARunFolderError, Row, RunFolder
+
+BOUNDS = {"error": [0.0, 0.9], "model_size": [100.0, 10_000.0], "bitops": [1e3, 1e6]}
+
+
+def row(origin: str, error: float, size: int, bitops: int = 5000, **changed: object) -> Row:
+    values = dict.fromkeys(MEASURES, 1.0) | {"error": error, "model_size": size, "bitops": bitops, "loss": 1.0}
+    return Row(**({"origin": origin, "generation": 0, "genome": f"{size}", "values": values} | changed))  # type: ignore[arg-type]
+
+
+def folder_at(path: Path, *rows: Row, name: str = "by hand", **search: object) -> RunFolder:
+    settings = {"name": name, "search": {"objectives": ["error", "model_size", "bitops"], "constraints": {}} | search}
+    meta = {
+        "bounds": BOUNDS,
+        "created": "2026-01-01",
+        "versions": {"evonas": "0"},
+        "seconds": 1.0,
+        "stop_reason": "Done.",
+    }
+    folder = RunFolder.create(path, run_toml=tomli_w.dumps(settings), meta=meta)
+    for each in rows:
+        folder.append(each)
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    return folder_at(
+        tmp_path / "run",
+        row("search", 0.5, 200),
+        row("search", 0.1, 1000),
+        row("search", 0.2, 1100),  # dominated
+        row("search", 0.05, 9000),
+        Row("search", 1, "9-9", reason="RuntimeError: too large", seconds=2.0),
+        row("random", 0.01, 150),  # the baseline's, so not on the front
+    )
+
+
+def test_the_front_holds_the_searchs_own_undominated_networks(folder: RunFolder) -> None:
+    assert front_table(folder)["model_size"].tolist() == [9000, 1000, 200]
+    assert front_table(folder, origin="random")["model_size"].tolist() == [150]
+    assert knee_id(folder, front_table(folder)) == 2
+
+
+def test_constraints_cut_the_front(tmp_path: Path) -> None:
+    folder = folder_at(tmp_path, row("search", 0.1, 500), row("search", 0.5, 200), constraints={"model_size": 300})
+    assert front_table(folder)["model_size"].tolist() == [200]
+
+
+def test_an_evaluation_is_stored_once_an_origin(folder: RunFolder) -> None:
+    folder.append(row("search", 0.9, 200))
+    table = folder.evaluations()
+    assert len(table) == 6
+    assert table["error"].iloc[0] == 0.5
+
+
+def test_rows_come_back_as_they_were(folder: RunFolder) -> None:
+    rows = folder.rows()
+    assert rows[1] == row("search", 0.1, 1000)
+    assert not rows[4].is_ok
+    assert rows[4].reason == "RuntimeError: too large"
+
+
+def test_convergence_never_falls_and_counts_failures(folder: RunFolder) -> None:
+    table = convergence_table(folder)
+    search = table[table["origin"] == "search"]
+    assert search["evaluations"].tolist() == [1, 2, 3, 4, 5]
+    assert search["hypervolume"].is_monotonic_increasing
+    assert search["hypervolume"].iloc[3] == search["hypervolume"].iloc[4] > search["hypervolume"].iloc[0] > 0
+
+
+def test_front_csv_equals_the_archive_to_the_digit(folder: RunFolder) -> None:
+    write_reports(folder)
+    pd.testing.assert_frame_equal(
+        pd.read_csv(folder.path / "front.csv", dtype={"genome": str}), front_table(folder), check_dtype=False
+    )
+
+
+def test_text_from_a_user_is_shown_never_run(tmp_path: Path) -> None:
+    nasty = "<script>alert('x')</script>\n\"quotes\" 🦊"
+    folder = folder_at(tmp_path, row("search", 0.1, 500, genome="<b>0</b>"), name=nasty)
+    folder.append(Row("search", 0, "1", reason=nasty))
+    page = write_reports(folder).read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert "<b>" not in page
+    assert "🦊" in page
+    assert "http://" not in page
+    assert "https://" not in page
+
+
+def test_a_run_without_a_baseline_or_a_front_still_has_a_page(tmp_path: Path) -> None:
+    folder = folder_at(tmp_path, Row("search", 0, "1", reason="failed"))
+    assert "1, all different; 1 failed" in write_reports(folder).read_text()
+    assert pd.read_csv(tmp_path / "front.csv").empty
+
+
+def test_an_archive_of_another_version_is_refused(folder: RunFolder) -> None:
+    folder.set_meta("schema_version", 99)
+    with pytest.raises(NotARunFolderError, match="version 99"):
+        RunFolder(folder.path)
+
+
+def test_the_archive_can_be_read_while_it_is_written(folder: RunFolder) -> None:
+    connection = sqlite3.connect(folder.path / "archive.sqlite")
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.execute("BEGIN IMMEDIATE")
+    assert len(folder.evaluations()) == 6
+    connection.rollback()
+    connection.close()
+
+
+def test_reports_load_neither_torch_nor_pymoo() -> None:
+    code = "import sys, reports.page; print(*{'torch', 'pymoo', 'evonas'} & set(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == ""
