@@ -13,7 +13,7 @@ from evonas.config import RunConfig
 HEAD = """# The run file
 
 A TOML file; every key may be left out. `evonas search run.toml` reads one, and writes the complete one, with every
-default filled in, to `runs/NAME/run.toml`. Unknown keys and impossible values are refused, all at once, with the nearest
+default filled in, to the run's folder. Unknown keys and impossible values are refused, all at once, with the nearest
 known name.
 
 ```toml

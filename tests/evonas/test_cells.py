@@ -138,8 +138,10 @@ def test_the_genotype_published_for_tas_is_refused_as_dead() -> None:
             ("none", 4),
             ("none", 3),
         ],
-        "reduction": [("max_pool_3x3", 0), ("conv_3x3", 1), ("max_pool_3x3", 0), ("conv_3x3", 2)]
-        + [("max_pool_3x3", 0), ("none", 3), ("max_pool_3x3", 0), ("none", 2)],
+        "reduction": [
+            *[("max_pool_3x3", 0), ("conv_3x3", 1), ("max_pool_3x3", 0), ("conv_3x3", 2)],
+            *[("max_pool_3x3", 0), ("none", 3), ("max_pool_3x3", 0), ("none", 2)],
+        ],
     }
     choice = {gene.name: gene.choices[0] for gene in space.genes}
     for kind, edges in published.items():

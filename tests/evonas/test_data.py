@@ -140,7 +140,7 @@ def test_a_missing_data_set_is_explained(tmp_path: Path, name: str) -> None:
 
 def test_a_damaged_file_is_explained(tmp_path: Path, idx_folder: Path) -> None:
     (tmp_path / "cut.npz").write_bytes(b"PK\x03\x04 not all of it")
-    with pytest.raises(DataError, match="a readable .npz file"):
+    with pytest.raises(DataError, match=r"a readable \.npz file"):
         load(tmp_path / "cut.npz")
     file = idx_folder / "train-images-idx3-ubyte"
     file.write_bytes(file.read_bytes()[:-3])

@@ -49,8 +49,14 @@ def test_codes_are_whole_and_of_the_declared_levels(make: type[Quantizer]) -> No
 @every_quantizer
 @pytest.mark.parametrize(
     "x",
-    [torch.zeros(4, 2, 1, 1), torch.full((4, 2, 1, 1), 0.3), torch.full((4, 2, 1, 1), -0.3), torch.ones(1, 1, 1, 1)]
-    + [latent(size=1e30), latent(size=1e-30)],
+    [
+        torch.zeros(4, 2, 1, 1),
+        torch.full((4, 2, 1, 1), 0.3),
+        torch.full((4, 2, 1, 1), -0.3),
+        torch.ones(1, 1, 1, 1),
+        latent(size=1e30),
+        latent(size=1e-30),
+    ],
     ids=["zero", "constant", "negative constant", "single", "huge", "tiny"],
 )
 def test_extreme_input_gives_finite_output_and_gradients(make: type[Quantizer], x: Tensor) -> None:
