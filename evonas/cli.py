@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ from evonas.errors import EvonasError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from evonas.progress import Observer
     from evonas.run import Run
 
 app = typer.Typer(
@@ -79,7 +81,9 @@ def search(
         overrides["search"] = {"budget": budget}
     config = load_config(run_file, overrides)
     folder = out or default_folder(config.name)
-    _go(folder, lambda observer: run_search(config, folder, observer=observer), quiet=quiet)
+    with _display(quiet=quiet, on_ctrl_c=_kept(folder)) as display:
+        run_search(config, folder, observer=display)
+    _print_result(folder, quiet=quiet)
 
 
 @app.command(epilog="Example: evonas resume runs/first")
@@ -89,7 +93,9 @@ def resume(run: RunArgument, quiet: Quiet = False) -> None:
     from evonas.run import open_run
 
     opened = open_run(run)
-    _go(run, lambda observer: run_resume(opened.folder, observer=observer), quiet=quiet)
+    with _display(quiet=quiet, on_ctrl_c=_kept(run)) as display:
+        run_resume(opened.folder, observer=display)
+    _print_result(run, quiet=quiet)
 
 
 @app.command(epilog="Example: evonas front runs/first")
@@ -116,7 +122,8 @@ def train(
 
     opened = open_run(run)
     chosen = opened.pick(pick)
-    trainings = opened.train(pick, seeds=range(seeds), epochs=epochs, workers=workers)
+    with _display(quiet=quiet, on_ctrl_c="finished trainings are kept") as display:
+        trainings = opened.train(pick, seeds=range(seeds), epochs=epochs, workers=workers, observer=display)
     if not quiet:
         _print_trainings(chosen, trainings)
         typer.echo(f"weights under {run / 'nets'}, added to {run / 'report.html'}")
@@ -143,17 +150,26 @@ def main() -> None:
         sys.exit(2)
 
 
-def _go(folder: Path, work: Callable[[Any], Any], *, quiet: bool) -> None:
-    """Do a search's work with a live display in a terminal, and say how to go on if it is interrupted."""
+def _kept(folder: Path) -> str:
+    return f"everything evaluated so far is kept. Go on with: evonas resume {folder}"
+
+
+@contextmanager
+def _display(*, quiet: bool, on_ctrl_c: str) -> Iterator[Observer]:
+    """A live display in a terminal; Ctrl-C says what is kept and exits with 130."""
     from evonas.progress import observer
-    from evonas.run import open_run
 
     try:
         with observer(is_visible=not quiet and sys.stderr.isatty()) as display:
-            work(display)
+            yield display
     except KeyboardInterrupt:
-        typer.echo(f"\nstopped; everything evaluated so far is kept. Go on with: evonas resume {folder}", err=True)
+        typer.echo(f"\nstopped; {on_ctrl_c}", err=True)
         sys.exit(130)
+
+
+def _print_result(folder: Path, *, quiet: bool) -> None:
+    from evonas.run import open_run
+
     if not quiet:
         _print_front(open_run(folder))
         typer.echo(f"report: {folder / 'report.html'}\nnext:   evonas train {folder} --pick knee")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from evonas.errors import RunFileError, nearest
 from evonas.precision import PRECISIONS
@@ -102,7 +102,7 @@ class SearchConfig(_Section):
         default_factory=dict, description="upper bounds, such as { model_size = 8192 }"
     )
     budget: Count = Field(800, description="distinct networks to evaluate")
-    population: int = Field(50, ge=4, description="networks that survive a generation, and offspring a generation")
+    population: int = Field(50, ge=4, description="survivors and offspring of a generation; never more than the budget")
     crossover_rate: float = Field(0.9, ge=0, le=1, description="share of offspring with two parents")
     mutation_rate: float = Field(0.0, ge=0, le=1, description="chance a gene; 0 means one gene in a genome on average")
     has_baseline: bool = Field(True, description="whether to evaluate as many random networks, for comparison")
@@ -149,14 +149,6 @@ class RunConfig(_Section):
     search: SearchConfig = SearchConfig()
     training: TrainingConfig = TrainingConfig()
     compute: ComputeConfig = ComputeConfig()
-
-    @model_validator(mode="after")
-    def _budget_holds_a_population(self) -> Self:
-        if self.search.budget < self.search.population:
-            raise ValueError(
-                f"search.budget must be at least search.population ({self.search.population}); got {self.search.budget}"
-            )
-        return self
 
 
 def load_config(path: Path | None, overrides: dict[str, dict[str, Any] | Any] | None = None) -> RunConfig:

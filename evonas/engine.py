@@ -101,12 +101,13 @@ def _explore(
 ) -> StopReason:
     settings = config.search
     rng = numpy_rng(config.seed, "first population")
+    population = min(settings.population, settings.budget)
     algorithm = Nsga2(
         space,
-        first=first_population(space, rng, n_corners=settings.budget // 4, n_random=settings.population),
+        first=first_population(space, rng, n_corners=settings.budget // 4, n_random=population),
         n_objectives=len(settings.objectives),
         n_constraints=len(settings.constraints),
-        population=settings.population,
+        population=population,
         crossover_rate=settings.crossover_rate,
         mutation_rate=settings.mutation_rate or 1 / sum(len(gene.choices) > 1 for gene in space.genes),
         seed=int(numpy_rng(config.seed, "nsga2").integers(2**31)),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import signal
-import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -16,7 +14,7 @@ from joblib import Parallel, delayed
 from evonas.genome import Genome, to_text
 from evonas.operators import Genomes
 from evonas.spaces import Space
-from evonas.workbench import open_workbench
+from evonas.workbench import ignore_ctrl_c, open_workbench
 from objectives import OBJECTIVES
 from reports.run_folder import Row, RunFolder
 from surrogates.one_shot.score import score_subnet
@@ -67,8 +65,11 @@ class Evaluator:
             yield row
 
     def _scores(self, genomes: Iterable[Genome]) -> Iterator[tuple[dict[str, float], str, float]]:
-        tasks = (delayed(score_genome)(self.folder.path, self.checkpoint, genome) for genome in genomes)
-        backend = "loky" if self.workers > 1 else "sequential"
+        is_worker = self.workers > 1
+        tasks = (
+            delayed(score_genome)(self.folder.path, self.checkpoint, genome, is_worker=is_worker) for genome in genomes
+        )
+        backend = "loky" if is_worker else "sequential"
         return iter(Parallel(n_jobs=self.workers, backend=backend, return_as="generator")(tasks))
 
     def _row(self, genome: Genome, values: dict[str, float], reason: str, seconds: float) -> Row:
@@ -80,19 +81,22 @@ class Evaluator:
         return Row("", 0, to_text(genome), values, reason, seconds)
 
 
-def score_genome(folder: Path, checkpoint: str, genome: Genome) -> tuple[dict[str, float], str, float]:
+def score_genome(
+    folder: Path, checkpoint: str, genome: Genome, *, is_worker: bool
+) -> tuple[dict[str, float], str, float]:
     """Score one genome in whatever process this runs in.
 
     Args:
         folder: The run folder.
         checkpoint: SHA-256 of its supernet.
         genome: A repaired genome.
+        is_worker: Whether this process serves another one.
 
     Returns:
         Error and loss by name, the reason if it failed (then without values), and the seconds it took.
     """
-    if threading.current_thread() is threading.main_thread() and os.environ.get("LOKY_WORKER_RANK") is not None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle; it stops its workers itself
+    if is_worker:
+        ignore_ctrl_c()
     bench = open_workbench(folder, checkpoint)
     start = time.perf_counter()
     try:

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from evonas.errors import RunFolderError, SelectionError, nearest
+from evonas.progress import Observer, Silent
 from evonas.retrain import Training, train_picks
 from objectives import OBJECTIVES
 from reports.front import front_table, knee_id
@@ -72,11 +73,22 @@ class Run:
         return _picked(front, which.strip(), self.folder)
 
     def train(
-        self, which: str = "knee", *, seeds: Sequence[int] = (0,), epochs: int | None = None, workers: int | None = None
+        self,
+        which: str = "knee",
+        *,
+        seeds: Sequence[int] = (0,),
+        epochs: int | None = None,
+        workers: int | None = None,
+        observer: Observer | None = None,
     ) -> list[Training]:
         """Train picks from scratch and measure them on the test set; see :func:`evonas.retrain.train_picks`."""
-        genomes = self.pick(which)["genome"].tolist()
-        trainings = list(train_picks(self.folder, genomes, seeds=seeds, epochs=epochs, workers=workers))
+        observer = observer or Silent()
+        picks = self.pick(which)
+        observer.phase("training from scratch", total=len(picks) * len(seeds))
+        trainings = []
+        for training in train_picks(self.folder, picks, seeds=seeds, epochs=epochs, workers=workers):
+            trainings.append(training)
+            observer.advance(len(trainings), note=f"test accuracy {100 * (1 - training.test.error):.2f} %")
         write_reports(self.folder)
         return trainings
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import signal
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -75,6 +76,11 @@ def open_workbench(folder: Path, checkpoint: str) -> Workbench:
         images=data.heldout.pixels(),
         labels=data.heldout.labels,
     )
+
+
+def ignore_ctrl_c() -> None:
+    """For workers: Ctrl-C reaches the whole process group, but it is the parent's to handle; it ends its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def save_weights(network: Network, path: Path) -> None:

@@ -116,14 +116,14 @@ def _trainings(run: RunFolder) -> str:
     if trainings.empty:
         return f"<p>None yet. The knee: <code>evonas train {escape(str(run.path))} --pick knee</code></p>"
     rows = []
-    for genome, group in trainings.groupby("genome", sort=False):
+    for (network, epochs), group in trainings.groupby(["evaluation", "epochs"], sort=False):
         accuracy = 100 * (1 - group["test_error"])
         spread = f" ± {accuracy.std():.2f}" if len(group) > 1 else ""
+        seeds = ", ".join(map(str, group["seed"]))
         rows.append(
-            f'<tr><td class="genome">{escape(str(genome))}</td><td>{accuracy.mean():.2f}{spread} %</td>'
-            f"<td>{len(group)}</td><td>{group['epochs'].iloc[0]}</td></tr>"
+            f"<tr><td>{network}</td><td>{accuracy.mean():.2f}{spread} %</td><td>{seeds}</td><td>{epochs}</td></tr>"
         )
-    head = "<th>genome</th><th>test accuracy, mean ± sd</th><th>seeds</th><th>epochs</th>"
+    head = "<th>id</th><th>test accuracy, mean ± sd</th><th>seeds</th><th>epochs</th>"
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
 
 
