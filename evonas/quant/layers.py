@@ -89,10 +89,12 @@ class QuantLayer(nn.Module):
         if self.training:
             return F.batch_norm(x, None, None, gamma, beta, training=True, eps=BATCH_NORM_EPSILON)
         if self.is_calibrating:
-            # population variance of this one batch; float64 so that large batches keep their digits
-            variance, mean = torch.var_mean(x.double(), dim=(0, 2, 3), correction=0)
+            mean, variance = torch.zeros_like(gamma), torch.ones_like(beta)
+            y = F.batch_norm(x, mean, variance, gamma, beta, training=True, momentum=1.0, eps=BATCH_NORM_EPSILON)
+            n = x.numel() // x.shape[1]
             self.mean[:, :width] = mean.view(-1, width)
-            self.variance[:, :width] = variance.view(-1, width)
+            self.variance[:, :width] = variance.view(-1, width) * ((n - 1) / n)  # torch stores the unbiased one
+            return y
         mean, variance = self.mean[:, :width].flatten(), self.variance[:, :width].flatten()
         return F.batch_norm(x, mean, variance, gamma, beta, training=False, eps=BATCH_NORM_EPSILON)
 
