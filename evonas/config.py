@@ -31,6 +31,10 @@ class DataConfig(_Section):
     split_seed: int = Field(
         0, description="seed of the split; apart from the run's seed, so that runs share a test set"
     )
+    limit: int = Field(
+        0, ge=0, description="training and held-out images to use, taken evenly from the classes; 0: all"
+    )
+    pool: Count = Field(1, description="side of the squares of pixels that are averaged into one, to shrink the images")
     shift: int = Field(1, ge=0, description="augmentation: largest random displacement in pixels")
     flip: bool = Field(False, description="augmentation: mirror half of the images left to right")
 
@@ -85,13 +89,14 @@ class SpaceConfig(_Section):
 class SupernetConfig(_Section):
     """[supernet]: how the shared weights are trained."""
 
-    steps: Count = Field(4000, description="updates; each trains one random path")
+    steps: Count = Field(3500, description="updates; each trains one random path")
     batch_size: Count = Field(64, description="images an update")
     learning_rate: float = Field(5e-3, gt=0, description="at its highest; warm-up and cosine decay around it")
     weight_decay: float = Field(1e-4, ge=0, description="decoupled, on kernels only")
     calibration_images: Count = Field(
         256, description="training images that reset a subnet's batch norm before scoring"
     )
+    scoring_images: Count = Field(2000, description="held-out images that score a subnet, at most")
 
 
 class SearchConfig(_Section):
@@ -101,7 +106,7 @@ class SearchConfig(_Section):
     constraints: dict[str, Annotated[float, Field(gt=0)]] = Field(
         default_factory=dict, description="upper bounds, such as { model_size = 8192 }"
     )
-    budget: Count = Field(800, description="distinct networks to evaluate")
+    budget: Count = Field(600, description="distinct networks to evaluate")
     population: int = Field(50, ge=4, description="survivors and offspring of a generation; never more than the budget")
     crossover_rate: float = Field(0.9, ge=0, le=1, description="share of offspring with two parents")
     mutation_rate: float = Field(0.0, ge=0, le=1, description="chance a gene; 0 means one gene in a genome on average")

@@ -26,7 +26,12 @@ def build_data(config: RunConfig) -> Data:
     """Load and split the run's images; see :func:`evonas.training.data.load_data`."""
     data = config.data
     return load_data(
-        data.source, test_share=data.test_share, heldout_share=data.heldout_share, split_seed=data.split_seed
+        data.source,
+        test_share=data.test_share,
+        heldout_share=data.heldout_share,
+        split_seed=data.split_seed,
+        limit=data.limit,
+        pool=data.pool,
     )
 
 
@@ -73,8 +78,8 @@ def open_workbench(folder: Path, checkpoint: str) -> Workbench:
         space,
         supernet,
         calibration=data.train.pixels(config.supernet.calibration_images),
-        images=data.heldout.pixels(),
-        labels=data.heldout.labels,
+        images=data.heldout.pixels(config.supernet.scoring_images),
+        labels=data.heldout.labels[: config.supernet.scoring_images],
     )
 
 

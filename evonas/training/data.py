@@ -61,7 +61,9 @@ class Data:
         return channels, height, width
 
 
-def load_data(source: str, *, test_share: float, heldout_share: float, split_seed: int) -> Data:
+def load_data(
+    source: str, *, test_share: float, heldout_share: float, split_seed: int, limit: int = 0, pool: int = 1
+) -> Data:
     """Read a data set and split it, stratified by class and the same for the same seed.
 
     Args:
@@ -73,6 +75,8 @@ def load_data(source: str, *, test_share: float, heldout_share: float, split_see
         test_share: Share of all images to set aside for the test, where the source has no test set of its own.
         heldout_share: Share of the rest to hold out for the search.
         split_seed: Of the split.
+        limit: Training and held-out images to keep, evenly from the classes; 0 keeps all. The test stays whole.
+        pool: Side of the squares of pixels averaged into one; what does not fill a square is cut off.
 
     Raises:
         DataError: Nothing is there, or it is malformed, NaN, out of range, or too small to split.
@@ -82,6 +86,9 @@ def load_data(source: str, *, test_share: float, heldout_share: float, split_see
     if test is None:
         rest, chosen = _stratified(training[1], test_share, rng)
         training, test = (training[0][rest], training[1][rest]), (training[0][chosen], training[1][chosen])
+    if 0 < limit < len(training[1]):
+        _, chosen = _stratified(training[1], limit / len(training[1]), rng)
+        training = training[0][chosen], training[1][chosen]
     kept, heldout = _stratified(training[1], heldout_share, rng)
     n_classes = int(training[1].max()) + 1
     if int(test[1].max()) >= n_classes:
@@ -91,9 +98,9 @@ def load_data(source: str, *, test_share: float, heldout_share: float, split_see
             remedy="give every class training images",
         )
     return Data(
-        train=_split(training[0][kept], training[1][kept]),
-        heldout=_split(training[0][heldout], training[1][heldout]),
-        test=_split(*test),
+        train=_split(training[0][kept], training[1][kept], pool),
+        heldout=_split(training[0][heldout], training[1][heldout], pool),
+        test=_split(*test, pool),
         n_classes=n_classes,
     )
 
@@ -135,8 +142,17 @@ def _shifted(images: Tensor, shift: int, generator: torch.Generator) -> Tensor:
     ]
 
 
-def _split(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> Split:
-    return Split(torch.from_numpy(np.ascontiguousarray(images)), torch.from_numpy(labels))
+def _split(images: NDArray[np.uint8], labels: NDArray[np.int64], pool: int) -> Split:
+    pixels = torch.from_numpy(np.ascontiguousarray(images))
+    if pool > 1:
+        if min(pixels.shape[2:]) < pool:
+            raise DataError(
+                f"images of at least {pool}x{pool} pixels for pool = {pool}",
+                found=f"{pixels.shape[2]}x{pixels.shape[3]}",
+                remedy="lower pool under [data]",
+            )
+        pixels = torch.nn.functional.avg_pool2d(pixels.float(), pool).round().to(torch.uint8)
+    return Split(pixels, torch.from_numpy(labels))
 
 
 def _stratified(

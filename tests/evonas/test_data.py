@@ -66,6 +66,23 @@ def test_npz_with_a_test_set_of_its_own(tmp_path: Path) -> None:
     np.testing.assert_array_equal(data.test.images[0, 0], np.round(images[0] * 255))
 
 
+def test_a_limit_keeps_the_classes_even_and_the_test_whole() -> None:
+    data = load("digits", limit=300)
+    assert 295 <= len(data.train) + len(data.heldout) <= 305
+    assert len(data.test) == len(load("digits").test)
+    counts = torch.bincount(data.train.labels)
+    assert counts.max() - counts.min() <= 3
+
+
+def test_pooling_averages_squares() -> None:
+    whole, pooled = load("digits").train.images, load("digits", pool=2).train.images
+    assert pooled.shape[2:] == (4, 4)
+    mean = whole[5, 0, 2:4, 4:6].float().mean()
+    assert abs(pooled[5, 0, 1, 2] - mean) <= 0.5
+    with pytest.raises(DataError, match="images of at least 9x9"):
+        load("digits", pool=9)
+
+
 def test_idx_folder_gzipped_or_not(idx_folder: Path) -> None:
     data = load(idx_folder)
     assert data.input_shape == (1, 5, 4)
