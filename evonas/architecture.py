@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from evonas.precision import EIGHT_BIT, FLOAT, Precision
+from evonas.quant import Method
+from evonas.quant.scheme import DEFAULT_SCHEME, Scheme
 from objectives import Layer
 
 INPUT = "input"
@@ -75,10 +77,12 @@ class Architecture:
     Attributes:
         input_shape: ``(channels, height, width)`` of an image.
         ops: In an order in which every input comes before its reader.
+        scheme: Which method quantizes what.
     """
 
     input_shape: tuple[int, int, int]
     ops: tuple[Op, ...]
+    scheme: Scheme = DEFAULT_SCHEME
 
     @cached_property
     def shapes(self) -> dict[str, Shape]:
@@ -126,8 +130,9 @@ class Architecture:
         if op.kind not in WEIGHTED:
             return Layer(op.name, op.kind, inputs, output_shape)
         source = self.shapes[op.inputs[0]]
-        weights = op.channels * source.channels * op.kernel**2
         quantized = source.channels if op.kind == "classifier" else source.elements  # a classifier pools first
+        weight, act = self.scheme.weight(op.weight), self.scheme.act(op.act) if op.is_preactivated else None
+        weights = op.channels * source.channels * op.kernel**2 * (weight.planes if weight else 1)
         return Layer(
             op.name,
             op.kind,
@@ -139,7 +144,8 @@ class Architecture:
             weight_levels=op.weight.levels,
             weight_bits=op.weight.bits,
             act_bits=op.act.bits,
-            float_values=_float_values(op, source),
+            float_ops=quantized * act.flops_per_element if act else 0,
+            float_values=_float_values(op, source, weight, act),
         )
 
 
@@ -153,22 +159,12 @@ def prune(ops: Iterable[Op]) -> tuple[Op, ...]:
     return tuple(op for op in ops if op.name in needed)
 
 
-def weight_scales(weight: Precision, channels: int) -> int:
-    """How many float32 scales a kernel stores: one a filter if binary, none if float, else one."""
-    if weight.is_float:
-        return 0
-    return channels if weight.levels == 2 else 1
-
-
-def act_scales(act: Precision) -> int:
-    """How many float32 step sizes an activation quantizer stores: a sign needs none."""
-    return 0 if act.is_float or act.levels == 2 else 1
-
-
-def _float_values(op: Op, source: Shape) -> int:
-    norm = 2 * source.channels + act_scales(op.act) if op.is_preactivated else 0
+def _float_values(op: Op, source: Shape, weight: Method | None, act: Method | None) -> int:
+    """float32 numbers of a layer: scales, step sizes, batch norm folded to a scale and a shift a channel, bias."""
+    norm = 2 * source.channels if op.is_preactivated else 0
     bias = op.channels if op.kind == "classifier" else 0
-    return norm + bias + weight_scales(op.weight, op.channels)
+    scales = weight.stored * (op.channels if weight.is_stored_per_filter else 1) if weight else 0
+    return norm + bias + scales + (act.stored if act else 0)
 
 
 def _output_shape(op: Op, inputs: list[Shape]) -> Shape:

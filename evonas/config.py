@@ -86,6 +86,17 @@ class SpaceConfig(_Section):
         return _known(names, CELL_KINDS, is_repeatable=True)
 
 
+class QuantizersConfig(_Section):
+    """[quantizers]: which method serves which kind of precision, by name or as FILE.py:NAME of your own."""
+
+    binary_weight: str = Field("xnor", description="xnor")
+    ternary_weight: str = Field("tga", description="tga, tga_x2, tga_x4, twn, ttq, tas, lsq_weight, sawb")
+    multibit_weight: str = Field("lsq_weight", description="lsq_weight, sawb")
+    binary_act: str = Field("approx_sign", description="approx_sign, sign")
+    ternary_act: str = Field("lsq", description="lsq, lsq_signed, pact, ternary, ternary_unsigned, ternary_per_image")
+    multibit_act: str = Field("lsq", description="lsq, lsq_signed, pact")
+
+
 class SupernetConfig(_Section):
     """[supernet]: how the shared weights are trained."""
 
@@ -150,6 +161,7 @@ class RunConfig(_Section):
     seed: int = Field(0, ge=0, description="of everything random but the split")
     data: DataConfig = DataConfig()
     space: SpaceConfig = SpaceConfig()
+    quantizers: QuantizersConfig = QuantizersConfig()
     supernet: SupernetConfig = SupernetConfig()
     search: SearchConfig = SearchConfig()
     training: TrainingConfig = TrainingConfig()

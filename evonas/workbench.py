@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from evonas.config import RunConfig, load_config
 from evonas.errors import RunFolderError
 from evonas.nets.network import Network
+from evonas.quant.scheme import Scheme
 from evonas.seeding import torch_generator
 from evonas.spaces import SPACES, Space
 from evonas.training.data import Data, load_data
@@ -38,7 +39,8 @@ def build_data(config: RunConfig) -> Data:
 def build_space(config: RunConfig, data: Data) -> Space:
     """Build the run's search space for the shape of its images."""
     settings = config.space.model_dump(exclude={"kind"})
-    return SPACES[config.space.kind](input_shape=data.input_shape, n_classes=data.n_classes, **settings)  # type: ignore[call-arg]
+    scheme = Scheme(**config.quantizers.model_dump())
+    return SPACES[config.space.kind](input_shape=data.input_shape, n_classes=data.n_classes, scheme=scheme, **settings)  # type: ignore[call-arg]
 
 
 def build_supernet(config: RunConfig, space: Space) -> Network:

@@ -21,6 +21,7 @@ class Layer:
         weight_levels: Distinct values of a weight: 2 binary, 3 ternary, 2^k for k bits, 0 for float32.
         weight_bits: Bits that BitOPs charge for a weight (ternary 2, float 32).
         act_bits: Bits that BitOPs charge for an input activation.
+        float_ops: Float operations for one sample beside the MACs, such as scales that are computed from each image.
         float_values: Numbers that stay float32 beside the weights: scales, thresholds, biases, folded batch norm.
     """
 
@@ -35,6 +36,7 @@ class Layer:
     weight_levels: int = 0
     weight_bits: int = 32
     act_bits: int = 32
+    float_ops: int = 0
     float_values: int = 0
 
     @property

@@ -14,17 +14,19 @@ def macs(layers: Layers) -> int:
 
 
 def flops(layers: Layers) -> int:
-    """Two a multiply-accumulate: ``FLOPs = 2 * MACs``."""
-    return 2 * macs(layers)
+    """Two a multiply-accumulate, and float operations beside them: ``FLOPs = 2 * MACs + float_ops``."""
+    return 2 * macs(layers) + sum(layer.float_ops for layer in layers)
 
 
 def bitops(layers: Layers) -> int:
     """``sum over layers of MACs * weight_bits * act_bits``, with ternary as 2 bits and float as 32.
 
+    A float operation beside the MACs counts as half a MAC of 32 x 32 bits.
+
     The convention of SPOS (Guo 2020) and EdMIPS (Cai 2020). Not comparable with the BOPs of Baskin 2021, which add
     the accumulator's width.
     """
-    return sum(layer.macs * layer.weight_bits * layer.act_bits for layer in layers)
+    return sum(layer.macs * layer.weight_bits * layer.act_bits + layer.float_ops * 32 * 32 // 2 for layer in layers)
 
 
 def display_count(value: float) -> str:

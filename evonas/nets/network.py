@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from evonas.architecture import INPUT, WEIGHTED, Architecture, Op, Shape
 from evonas.errors import GenomeError
-from evonas.quant.layers import QuantLayer
+from evonas.nets.layer import QuantLayer
 
 
 class Network(nn.Module):
@@ -21,8 +21,8 @@ class Network(nn.Module):
     supernet: operations of the same name share one latent kernel, of the largest width any of them has.
 
     Args:
-        architectures: What it must be able to run, at the largest widths and in every precision; the first one starts
-            active.
+        architectures: What it must be able to run, at the largest widths and in every precision, of one scheme; the
+            first one starts active.
         generator: Draws the initial weights.
     """
 
@@ -36,6 +36,7 @@ class Network(nn.Module):
                 source,
                 weights=list(dict.fromkeys(op.weight for op, _ in uses)),
                 acts=list(dict.fromkeys(op.act for op, _ in uses)),
+                scheme=architectures[0].scheme,
                 generator=generator,
             )
         self.activate(architectures[0])

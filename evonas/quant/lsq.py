@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from evonas.precision import Precision
-from evonas.quant.quantizer import Quantizer
+from evonas.quant.quantizer import Quantizer, mean_magnitude
 
 # Steps that lose least (mean squared error) on a standard normal, by number of levels; a test computes them anew.
 WEIGHT_STEPS = {3: 1.224, 4: 1.048, 8: 0.602, 16: 0.339, 32: 0.189, 64: 0.104, 128: 0.0569, 256: 0.0308}
@@ -22,7 +22,7 @@ class LsqWeight(Quantizer):
 
     Formula: ``s * round(clip(w / s, -2^(k-1), 2^(k-1) - 1))`` with ``s = r * sqrt(pi/2) * mean|w|``; ``r`` is learned
     through its logarithm, so that a step cannot cross zero, and as a ratio serves every width of a shared kernel.
-    Gradient: see :func:`lsq`; the mean counts as a constant.
+    Three levels are -1, 0 and 1 steps. Gradient: see :func:`lsq`.
 
     References:
         Esser 2020, "Learned step size quantization", eq. 1 to 3.
@@ -48,39 +48,45 @@ class LsqWeight(Quantizer):
         return self._step(latent).detach()
 
     def _step(self, latent: Tensor) -> Tensor:
-        magnitudes = latent.detach().abs()
-        spread = (magnitudes * (math.sqrt(math.pi / 2) / magnitudes.numel())).sum()
-        return self.log_ratio.exp() * spread.clamp_min(1e-30)
+        return self.log_ratio.exp() * (math.sqrt(math.pi / 2) * mean_magnitude(latent)).clamp_min(1e-30)
 
 
 class LsqActivation(Quantizer):
-    """Unsigned activations of any number of levels whose step is learned; it contains the ReLU.
+    """Activations of any number of levels whose step is learned; unsigned ones contain the ReLU.
 
-    Formula: ``s * round(clip(x / s, 0, levels - 1))``; ``s`` is learned through its logarithm.
+    Formula: ``s * round(clip(x / s, low, high))``; unsigned from 0 to ``levels - 1``, signed as :class:`LsqWeight`;
+    ``s`` is
+    learned through its logarithm. Three unsigned levels, 0, 1 and 2 steps, are a ternary activation.
     Gradient: see :func:`lsq`.
-    Three levels, 0, 1 and 2 steps, are the unsigned ternary activation.
 
     References:
         Esser 2020, "Learned step size quantization", eq. 1 to 3.
+
+    Args:
+        precision: Any number of levels from three.
+        is_signed: Whether codes below zero exist; for inputs that no ReLU follows.
     """
 
     learning_rate_factor = 0.2
 
-    def __init__(self, precision: Precision) -> None:
+    def __init__(self, precision: Precision, *, is_signed: bool = False) -> None:
         super().__init__(precision)
-        self.high = precision.levels - 1
-        self.log_step = nn.Parameter(torch.tensor(math.log(ACT_STEPS[precision.levels])))
+        levels = precision.levels
+        self.low, self.high = (-(levels // 2), (levels - 1) // 2) if is_signed else (0, levels - 1)
+        self.log_step = nn.Parameter(torch.tensor(math.log((WEIGHT_STEPS if is_signed else ACT_STEPS)[levels])))
 
     def forward(self, latent: Tensor) -> Tensor:
         """See :class:`Quantizer`. ``latent`` is a batch, its first axis the samples."""
-        return lsq(latent, self.log_step.exp(), low=0, high=self.high, n=max(1, latent.numel() // len(latent)))
+        n = max(1, latent.numel() // len(latent))
+        return lsq(latent, self.log_step.exp(), low=self.low, high=self.high, n=n)
 
     def codes(self, latent: Tensor) -> Tensor:
         """See :class:`Quantizer`."""
-        return _codes(latent.detach() / self.scale(latent), 0, self.high)
+        return _codes(latent.detach() / self.scale(latent), self.low, self.high)
 
     def scale(self, latent: Tensor) -> Tensor:
         """The step, a scalar."""
+        del latent
         return self.log_step.detach().exp()
 
 
@@ -102,7 +108,18 @@ def lsq(x: Tensor, step: Tensor, *, low: int, high: int, n: int) -> Tensor:
     """
     if not torch.is_grad_enabled():
         return (x / step).clamp_(low, high).round_().mul_(step)  # the same numbers in one buffer
-    return _Lsq.apply(x, step, low, high, 1 / math.sqrt(n * high))  # type: ignore[no-any-return,no-untyped-call]
+    factor = 1 / math.sqrt(n * high)
+    if torch.compiler.is_compiling():
+        return _lsq_of_plain_operations(x, step, low=low, high=high, factor=factor)
+    return _Lsq.apply(x, step, low, high, factor)  # type: ignore[no-any-return,no-untyped-call]
+
+
+def _lsq_of_plain_operations(x: Tensor, step: Tensor, *, low: int, high: int, factor: float) -> Tensor:
+    """The same for the compiler, which fuses plain operations better than the hand-fused backward of :class:`_Lsq`."""
+    step = step * factor + (step * (1 - factor)).detach()  # scales the gradient, not the value
+    v = x / step
+    clipped = torch.clamp(v, low, high)
+    return (clipped + (torch.round(clipped) - clipped).detach()) * step
 
 
 def _codes(v: Tensor, low: int, high: int) -> Tensor:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from evonas.precision import Precision
@@ -13,17 +15,19 @@ class Quantizer(nn.Module, ABC):
     """Maps a latent tensor to ``scale * codes`` with integer codes.
 
     It works on whatever slice of a shared kernel it is given, so its learnable numbers must not depend on width: they
-    are ratios to a statistic of the slice, or act behind a batch norm.
+    are ratios to a statistic of the slice, or act behind a batch norm. A statistic counts as a constant in gradients.
 
     Laws that a test checks for every quantizer: ``quantizer(x) == scale(x) * codes(x)`` exactly; codes are whole and
-    among the declared levels; nothing is NaN for constant, zero, huge, tiny or single-element input.
+    of the declared levels; nothing is NaN for constant, zero, huge, tiny or single-element input.
+
+    Args:
+        precision: What it quantizes to.
 
     Attributes:
-        precision: What it quantizes to.
-        learning_rate_factor: On the learning rate of its own parameters.
+        learning_rate_factor: On the learning rate of its own parameters; they get no weight decay.
     """
 
-    learning_rate_factor: float = 1.0
+    learning_rate_factor: ClassVar[float] = 1.0
 
     def __init__(self, precision: Precision) -> None:
         super().__init__()
@@ -39,4 +43,24 @@ class Quantizer(nn.Module, ABC):
 
     @abstractmethod
     def scale(self, latent: Tensor) -> Tensor:
-        """Positive factor, a scalar or one a filter as ``(out_channels, 1, 1, 1)``."""
+        """Positive factor without gradient, of a shape that broadcasts against ``latent``."""
+
+    def zero_share(self, latent: Tensor) -> float:
+        """Share of ``latent`` that is quantized to zero."""
+        return float((self.codes(latent) == 0).double().mean())
+
+
+def mean_magnitude(latent: Tensor, *, is_per_filter: bool = False) -> Tensor:
+    """Mean of ``|latent|`` without gradient; never zero, and it does not overflow on the way.
+
+    Args:
+        latent: Any shape; its first axis the filters if ``is_per_filter``.
+        is_per_filter: Whether to give one mean a filter, ``(n, 1, 1, …)``, instead of one scalar.
+    """
+    magnitudes = latent.detach().abs()
+    if not is_per_filter:
+        mean = (magnitudes / magnitudes.numel()).sum()
+    else:
+        rows = magnitudes.flatten(1)
+        mean = (rows / rows.shape[1]).sum(dim=1).view(-1, *([1] * (latent.dim() - 1)))
+    return mean.clamp_min(torch.finfo(latent.dtype).tiny)

@@ -18,6 +18,7 @@ from evonas.architecture import Architecture, Op, prune
 from evonas.errors import GenomeError
 from evonas.genome import Gene, Genome, check_genome
 from evonas.precision import EIGHT_BIT, precision
+from evonas.quant.scheme import DEFAULT_SCHEME, Scheme
 from evonas.spaces.space import Space
 
 
@@ -61,6 +62,7 @@ class CellSpace(Space):
         stem_precisions, classifier_precisions: Names that the weights of the first and last layer may take.
         expansions: Factors on a cell's width.
         has_residual: Whether a cell's output adds the output of the cell before it, from the second cell on.
+        scheme: Which method quantizes what.
     """
 
     input_shape: tuple[int, int, int]
@@ -76,8 +78,13 @@ class CellSpace(Space):
     classifier_precisions: tuple[str, ...] = ("ternary", "4-bit", "8-bit")
     expansions: tuple[float, ...] = (0.5, 1.0, 1.5, 2.0)
     has_residual: bool = True
+    scheme: Scheme = DEFAULT_SCHEME
 
     def __post_init__(self) -> None:
+        self.scheme.check(
+            weights=[*self.weight_precisions, *self.stem_precisions, *self.classifier_precisions],
+            acts=[*self.act_precisions, EIGHT_BIT.name],
+        )
         object.__setattr__(self, "_genes", self._list_genes())
 
     @property
@@ -119,7 +126,7 @@ class CellSpace(Space):
                 act=EIGHT_BIT,
             )
         )
-        return Architecture(self.input_shape, prune(ops))
+        return Architecture(self.input_shape, prune(ops), self.scheme)
 
     def encode(self, architecture: Architecture) -> Genome:
         """See :meth:`Space.encode`. Reads the operations' names, so it holds for this space's networks only."""

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from evonas.architecture import Architecture, Op, prune
+from evonas.nets.layer import QuantLayer
 from evonas.nets.network import Network
 from evonas.precision import EIGHT_BIT, PRECISIONS
-from evonas.quant.layers import QuantLayer
 from evonas.spaces import CellSpace
 from objectives import OBJECTIVES
 

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from evonas.nets.layer import QuantLayer
 from evonas.nets.network import Network
-from evonas.quant.layers import QuantLayer
 from evonas.spaces import CellSpace
 from surrogates.one_shot.single_path import train_single_path
 

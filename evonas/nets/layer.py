@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from evonas.architecture import Op, Shape
 from evonas.precision import Precision
-from evonas.quant import ACT_QUANTIZERS, WEIGHT_QUANTIZERS, Quantizer
+from evonas.quant import Method
+from evonas.quant.scheme import Scheme
 
 BATCH_NORM_EPSILON = 1e-5
 
@@ -27,6 +28,7 @@ class QuantLayer(nn.Module):
         source: Shape of its largest input.
         weights: Weight precisions it can run at.
         acts: Activation precisions it can run at.
+        scheme: Which method quantizes what.
         generator: Draws the initial kernel (He normal).
     """
 
@@ -37,6 +39,7 @@ class QuantLayer(nn.Module):
         *,
         weights: Sequence[Precision],
         acts: Sequence[Precision],
+        scheme: Scheme,
         generator: torch.Generator,
     ) -> None:
         super().__init__()
@@ -44,10 +47,10 @@ class QuantLayer(nn.Module):
         fan_in = source.channels * op.kernel**2
         kernel = torch.empty(op.channels, source.segments, source.channels // source.segments, op.kernel, op.kernel)
         self.latent_weight = nn.Parameter(kernel.normal_(0.0, (2 / fan_in) ** 0.5, generator=generator))
-        self.weight_quantizers = _quantizers(WEIGHT_QUANTIZERS, weights)
+        self.weight_quantizers = _quantizers(scheme.weight, weights)
         self.bias = nn.Parameter(torch.zeros(op.channels)) if op.kind == "classifier" else None
         norms = [act.name for act in acts] if op.is_preactivated else []
-        self.act_quantizers = _quantizers(ACT_QUANTIZERS, acts if op.is_preactivated else [])
+        self.act_quantizers = _quantizers(scheme.act, acts if op.is_preactivated else [])
         segments = (source.segments, source.channels // source.segments)
         self.gamma = nn.ParameterDict({name: nn.Parameter(torch.ones(segments)) for name in norms})
         self.beta = nn.ParameterDict({name: nn.Parameter(torch.zeros(segments)) for name in norms})
@@ -122,7 +125,6 @@ class QuantLayer(nn.Module):
                 mine[name].load_state_dict(theirs[name].state_dict())
 
 
-def _quantizers(table: dict[str, Callable[[], Quantizer]], precisions: Sequence[Precision]) -> nn.ModuleDict:
-    return nn.ModuleDict(
-        {precision.name: table[precision.name]() for precision in precisions if not precision.is_float}
-    )
+def _quantizers(method: Callable[[Precision], Method | None], precisions: Sequence[Precision]) -> nn.ModuleDict:
+    chosen = {precision: method(precision) for precision in precisions}
+    return nn.ModuleDict({precision.name: found.make(precision) for precision, found in chosen.items() if found})

@@ -1,0 +1,49 @@
+"""A user's own objects, loaded by file path: ``"my_costs.py:Energy"``. The working folder stays off ``sys.path``."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import TypeVar
+
+from evonas.errors import RunFileError
+
+T = TypeVar("T")
+
+
+def is_path(name: str) -> bool:
+    """Whether a name means a user's own object in a file."""
+    return ".py:" in name
+
+
+def load_object(name: str, kind: type[T]) -> T:
+    """Run a Python file and take an object from it.
+
+    Args:
+        name: ``path/to/file.py:NAME``.
+        kind: What the object must be an instance of.
+
+    Raises:
+        RunFileError: No such file or name, or an object of another kind.
+    """
+    file, _, attribute = name.rpartition(":")
+    path = Path(file).expanduser().resolve()
+    module_name = f"_evonas_user_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    wanted = f"{kind.__name__} named {attribute} in {path}"
+    remedy = "mend the path or the name; a relative path starts where evonas was called"
+    if module_name not in sys.modules:
+        spec = spec_from_file_location(module_name, path)
+        if not path.is_file() or spec is None or spec.loader is None:
+            raise RunFileError(wanted, found="no such file", remedy=remedy)
+        sys.modules[module_name] = module = module_from_spec(spec)  # before it runs: dataclasses look themselves up
+        try:
+            spec.loader.exec_module(module)
+        except Exception:
+            del sys.modules[module_name]
+            raise
+    found = getattr(sys.modules[module_name], attribute, None)
+    if not isinstance(found, kind):
+        raise RunFileError(wanted, found="nothing" if found is None else type(found).__name__, remedy=remedy)
+    return found
