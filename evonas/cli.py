@@ -81,7 +81,7 @@ def search(
         overrides["search"] = {"budget": budget}
     config = load_config(run_file, overrides)
     folder = out or default_folder(config.name)
-    with _display(quiet=quiet, on_ctrl_c=_kept(folder)) as display:
+    with _display(quiet=quiet, folder=folder) as display:
         run_search(config, folder, observer=display)
     _print_result(folder, quiet=quiet)
 
@@ -93,7 +93,7 @@ def resume(run: RunArgument, quiet: Quiet = False) -> None:
     from evonas.run import open_run
 
     opened = open_run(run)
-    with _display(quiet=quiet, on_ctrl_c=_kept(run)) as display:
+    with _display(quiet=quiet, folder=run) as display:
         run_resume(opened.folder, observer=display)
     _print_result(run, quiet=quiet)
 
@@ -122,7 +122,7 @@ def train(
 
     opened = open_run(run)
     chosen = opened.pick(pick)
-    with _display(quiet=quiet, on_ctrl_c="finished trainings are kept") as display:
+    with _display(quiet=quiet) as display:
         trainings = opened.train(pick, seeds=range(seeds), epochs=epochs, workers=workers, observer=display)
     if not quiet:
         _print_trainings(chosen, trainings)
@@ -148,22 +148,36 @@ def main() -> None:
             raise
         typer.echo(f"evonas: {type(error).__name__}\n{error}", err=True)
         sys.exit(2)
-
-
-def _kept(folder: Path) -> str:
-    return f"everything evaluated so far is kept. Go on with: evonas resume {folder}"
+    except Exception as error:
+        if wants_traceback:
+            raise
+        unexpected = EvonasError(
+            "a command that ends well",
+            found=f"{type(error).__name__}: {error}",
+            remedy="this is a fault of evonas or of the machine: see it with --debug; what was stored is kept",
+        )
+        typer.echo(f"evonas: unexpected error\n{unexpected}", err=True)
+        sys.exit(1)
 
 
 @contextmanager
-def _display(*, quiet: bool, on_ctrl_c: str) -> Iterator[Observer]:
-    """A live display in a terminal; Ctrl-C says what is kept and exits with 130."""
+def _display(*, quiet: bool, folder: Path | None = None) -> Iterator[Observer]:
+    """A live display in a terminal; Ctrl-C exits with 130 and says what is kept and how to go on."""
     from evonas.progress import observer
 
     try:
         with observer(is_visible=not quiet and sys.stderr.isatty()) as display:
             yield display
     except KeyboardInterrupt:
-        typer.echo(f"\nstopped; {on_ctrl_c}", err=True)
+        if folder is None:
+            kept = "finished trainings are kept; the same command trains the others"
+        elif (folder / "supernet.safetensors").is_file():
+            kept = f"everything evaluated so far is kept. Go on with: evonas resume {folder}"
+        elif (folder / "archive.sqlite").is_file():
+            kept = f"the supernet was not finished, its training will start over. Go on with: evonas resume {folder}"
+        else:
+            kept = "nothing had begun"
+        typer.echo(f"\nstopped; {kept}", err=True)
         sys.exit(130)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,6 +12,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from evonas.errors import RunFileError, nearest
+from evonas.plugins import is_path
 from evonas.precision import PRECISIONS
 from objectives import OBJECTIVES
 
@@ -59,14 +62,22 @@ class SpaceConfig(_Section):
         ("ternary", "4-bit", "8-bit"), description="of the weights of the last layer; it reads 8 bits"
     )
     expansions: tuple[Annotated[float, Field(gt=0, le=8)], ...] = Field(
-        (0.5, 1.0, 1.5, 2.0), min_length=1, description="factors on a cell's width"
+        (0.5, 1.0, 1.5, 2.0), min_length=1, description="factors on a cell's width, ascending"
     )
     has_residual: bool = Field(True, description="whether a cell adds the output of the cell before it")
 
     @field_validator("weight_precisions", "act_precisions", "stem_precisions", "classifier_precisions")
     @classmethod
     def _known_precisions(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        return _known(names, PRECISIONS)
+        known = _known(names, PRECISIONS)
+        return tuple(sorted(known, key=list(PRECISIONS).index))  # by bits, so that a mutation can step
+
+    @field_validator("expansions")
+    @classmethod
+    def _ascending(cls, factors: tuple[float, ...]) -> tuple[float, ...]:
+        if any(narrow >= wide for narrow, wide in pairwise(factors)):
+            raise ValueError("factors must ascend")
+        return factors
 
     @field_validator("ops")
     @classmethod
@@ -101,11 +112,11 @@ class SupernetConfig(_Section):
     """[supernet]: how the shared weights are trained."""
 
     steps: Count = Field(3500, description="updates; each trains one random path")
-    batch_size: Count = Field(64, description="images an update")
+    batch_size: int = Field(64, ge=2, description="images an update")
     learning_rate: float = Field(5e-3, gt=0, description="at its highest; warm-up and cosine decay around it")
     weight_decay: float = Field(1e-4, ge=0, description="decoupled, on kernels only")
-    calibration_images: Count = Field(
-        256, description="training images that reset a subnet's batch norm before scoring"
+    calibration_images: int = Field(
+        256, ge=2, description="training images that reset a subnet's batch norm before scoring"
     )
     scoring_images: Count = Field(2000, description="held-out images that score a subnet, at most")
 
@@ -139,12 +150,12 @@ class TrainingConfig(_Section):
     """[training]: how ``evonas train`` trains a chosen network from scratch."""
 
     epochs: Count = Field(60, description="passes over the training and held-out images together")
-    batch_size: Count = Field(64, description="images an update")
+    batch_size: int = Field(64, ge=2, description="images an update")
     learning_rate: float = Field(1e-2, gt=0, description="at its highest; warm-up and cosine decay around it")
     weight_decay: float = Field(1e-4, ge=0, description="decoupled, on kernels only")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread over all classes")
-    calibration_images: Count = Field(
-        2000, description="training images that set the batch norm's statistics at the end"
+    calibration_images: int = Field(
+        2000, ge=2, description="training images that set the batch norm's statistics at the end"
     )
 
 
@@ -157,7 +168,9 @@ class ComputeConfig(_Section):
 class RunConfig(_Section):
     """A whole run file."""
 
-    name: str = Field("digits", pattern=r"^[\w.-]+$", description="of the run; its folder is runs/NAME")
+    name: str = Field(
+        "", pattern=r"^[\w.-]*$", description='of the run, in its folder runs/NAME-TIME; "": that of the data'
+    )
     seed: int = Field(0, ge=0, description="of everything random but the split")
     data: DataConfig = DataConfig()
     space: SpaceConfig = SpaceConfig()
@@ -195,9 +208,13 @@ def parse_config(raw: dict[str, Any], overrides: dict[str, Any] | None = None, *
     """Check a run file's content; arguments and errors as in :func:`load_config`, ``source`` names it in messages."""
     merged = dict(raw)
     for key, value in (overrides or {}).items():
-        merged[key] = {**merged.get(key, {}), **value} if isinstance(value, dict) else value
+        below = merged.get(key, {})
+        if isinstance(value, dict) and isinstance(below, dict):
+            merged[key] = {**below, **value}
+        elif not isinstance(value, dict):
+            merged[key] = value
     try:
-        return RunConfig.model_validate(merged)
+        return _resolved(RunConfig.model_validate(merged))
     except ValidationError as error:
         problems = [_problem(detail) for detail in error.errors()]
         raise RunFileError(
@@ -205,6 +222,19 @@ def parse_config(raw: dict[str, Any], overrides: dict[str, Any] | None = None, *
             found="; ".join(found for found, _ in problems),
             remedy="; ".join(dict.fromkeys(remedy for _, remedy in problems)),
         ) from error
+
+
+def _resolved(config: RunConfig) -> RunConfig:
+    """Fill in the name and make paths absolute, so that a run can be resumed from anywhere."""
+    data, quantizers = config.data, config.quantizers.model_dump()
+    if data.source != "digits":
+        data = data.model_copy(update={"source": str(Path(data.source).expanduser().resolve())})
+    for key, name in quantizers.items():
+        if is_path(name):
+            file, _, attribute = name.rpartition(":")
+            quantizers[key] = f"{Path(file).expanduser().resolve()}:{attribute}"
+    name = config.name or re.sub(r"[^\w.-]", "-", Path(data.source).stem) or "run"
+    return config.model_copy(update={"name": name, "data": data, "quantizers": QuantizersConfig(**quantizers)})
 
 
 def dump_config(config: RunConfig) -> str:

@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import itertools
-import platform
 import time
 from enum import Enum
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from evonas import __version__
 from evonas.config import RunConfig, dump_config, load_config
 from evonas.errors import EvaluationError, RunFolderError
 from evonas.evaluation import Evaluator
 from evonas.operators import first_population, random_genomes
+from evonas.parallel import one_thread
 from evonas.progress import Observer, Silent
 from evonas.pymoo_bridge import Nsga2
 from evonas.seeding import numpy_rng, torch_generator
 from evonas.spaces import Space
 from evonas.training.data import Data, batches
-from evonas.workbench import SUPERNET, build_data, build_space, build_supernet, file_hash, save_weights
+from evonas.workbench import SUPERNET, build_data, build_space, build_supernet, data_hash, file_hash, save_weights
 from objectives import OBJECTIVES
 from objectives.pareto import hypervolume
 from objectives.scaling import Scaling, bounds_of
 from reports.page import write_reports
-from reports.run_folder import Row, RunFolder
+from reports.run_folder import ARCHIVE, Row, RunFolder
 from surrogates.one_shot.single_path import train_single_path
 
 
@@ -50,20 +51,32 @@ def search(config: RunConfig, folder: Path, *, observer: Observer | None = None)
         The run folder, complete with front, figures and page.
 
     Raises:
-        RunFolderError: The folder holds files already.
+        RunFolderError: The folder holds files already, or cannot be made.
         DataError: The images cannot be used.
+        EvaluationError: The supernet cannot be trained or scored.
         KeyboardInterrupt: The user stopped it; everything evaluated is kept, and :func:`resume` goes on.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        goes_on = f", or go on with it: evonas resume {folder}" if (folder / ARCHIVE).is_file() else ""
         raise RunFolderError(
             "a new or empty folder for the run",
             found=f"files in {folder}",
-            remedy=f"choose another folder with --out, or go on with it: evonas resume {folder}",
+            remedy=f"choose another folder with --out{goes_on}",
         )
     data = build_data(config)
     space = build_space(config, data)
-    meta = {"created": time.strftime("%Y-%m-%d %H:%M:%S"), "versions": _versions(), "bounds": _bounds(space, data)}
-    run = RunFolder.create(folder, run_toml=dump_config(config), meta=meta)
+    meta = {
+        "created": time.strftime("%Y-%m-%d %H:%M:%S"),
+        "started_with": _started_with(config, data),
+        "bounds": _bounds(space, data),
+        "space_size": space.size(),
+    }
+    try:
+        run = RunFolder.create(folder, run_toml=dump_config(config), meta=meta)
+    except OSError as error:
+        raise RunFolderError(
+            f"a folder that can be written to at {folder}", found=str(error), remedy="choose another one with --out"
+        ) from error
     return _run(run, config, data, space, observer or Silent())
 
 
@@ -71,24 +84,42 @@ def resume(run: RunFolder, *, observer: Observer | None = None) -> RunFolder:
     """Go on with a run that was stopped; the result is the same as if it had never stopped.
 
     The search is deterministic, so it asks its questions again from the start; what the archive holds is answered from
-    there. Arguments and errors as for :func:`search`.
+    there. Supernet training that was not finished starts over.
+
+    Args:
+        run: The folder.
+        observer: Hears of the progress.
+
+    Raises:
+        RunFolderError: Settings, images, supernet or package versions are not those that the run was started with.
     """
     config = load_config(run.path / "run.toml")
     data = build_data(config)
+    for what, before in run.meta("started_with").items():
+        now = _started_with(config, data)[what]
+        if now != before:
+            changed = [key for key in before if now.get(key) != before[key]]
+            raise RunFolderError(
+                f"the {what} that the run was started with",
+                found=f"another value for {', '.join(changed)}",
+                remedy="change it back, or start a new run; a mixture of two searches would be neither",
+            )
     return _run(run, config, data, build_space(config, data), observer or Silent())
 
 
 def _run(run: RunFolder, config: RunConfig, data: Data, space: Space, observer: Observer) -> RunFolder:
-    torch.set_num_threads(1)
     start = time.perf_counter()
+    supernet = run.path / SUPERNET
     try:
-        if not (run.path / SUPERNET).is_file():
-            _train_supernet(run, config, data, space, observer)
-        checkpoint = file_hash(run.path / SUPERNET)
-        evaluator = Evaluator(space, run, checkpoint=checkpoint, workers=config.compute.workers)
-        stop = _explore(config, space, evaluator, observer, scaling=run.scaling)
-        if config.search.has_baseline:
-            _explore_at_random(config, space, evaluator, observer)
+        with one_thread():
+            if not supernet.is_file() and run.meta("supernet") is None:
+                _train_supernet(supernet, config, data, space, observer)
+            if run.meta("supernet") is None:
+                run.set_meta("supernet", file_hash(supernet))
+            evaluator = Evaluator(space, run, checkpoint=run.meta("supernet"), workers=config.compute.workers)
+            stop = _explore(config, space, evaluator, observer, scaling=run.scaling)
+            if config.search.has_baseline:
+                _explore_at_random(config, space, evaluator, observer)
         run.set_meta("stop_reason", stop.value)
     finally:
         run.set_meta("seconds", (run.meta("seconds") or 0.0) + time.perf_counter() - start)
@@ -109,7 +140,7 @@ def _explore(
         n_constraints=len(settings.constraints),
         population=population,
         crossover_rate=settings.crossover_rate,
-        mutation_rate=settings.mutation_rate or 1 / sum(len(gene.choices) > 1 for gene in space.genes),
+        mutation_rate=settings.mutation_rate or 1 / max(1, sum(len(gene.choices) > 1 for gene in space.genes)),
         seed=int(numpy_rng(config.seed, "nsga2").integers(2**31)),
     )
     observer.phase("searching (NSGA-II)", total=settings.budget)
@@ -144,7 +175,7 @@ def _explore_at_random(config: RunConfig, space: Space, evaluator: Evaluator, ob
         observer.advance(done)
 
 
-def _train_supernet(run: RunFolder, config: RunConfig, data: Data, space: Space, observer: Observer) -> None:
+def _train_supernet(path: Path, config: RunConfig, data: Data, space: Space, observer: Observer) -> None:
     settings = config.supernet
     supernet = build_supernet(config, space)
     rng = numpy_rng(config.seed, "supernet paths")
@@ -169,7 +200,7 @@ def _train_supernet(run: RunFolder, config: RunConfig, data: Data, space: Space,
         raise EvaluationError(
             "a supernet that trains", found=str(error), remedy="lower learning_rate under [supernet] and start anew"
         ) from error
-    save_weights(supernet, run.path / SUPERNET)
+    save_weights(supernet, path)
 
 
 def _points_and_violations(
@@ -212,6 +243,17 @@ def _bounds(space: Space, data: Data) -> dict[str, tuple[float, float]]:
     return {"error": (0.0, 1 - 1 / data.n_classes), **bounds_of(counted)}
 
 
-def _versions() -> dict[str, str]:
-    packages = ("evonas", "torch", "pymoo", "numpy", "joblib")
-    return {"python": platform.python_version(), **{package: version(package) for package in packages}}
+def _started_with(config: RunConfig, data: Data) -> dict[str, dict[str, Any]]:
+    """What a resumed run must share with its beginning to give the same result."""
+    settings = config.model_dump(mode="json", exclude={"compute", "training", "name"})
+    flat = {
+        f"{section}.{key}": value
+        for section, content in settings.items()
+        for key, value in (content.items() if isinstance(content, dict) else [("", content)])
+    }
+    packages = ("torch", "pymoo", "numpy")
+    return {
+        "settings": flat,
+        "images": {"images": data_hash(data)},
+        "versions": {"evonas": __version__, **{package: version(package) for package in packages}},
+    }

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from joblib import Parallel, delayed
-
 from evonas.genome import Genome, to_text
 from evonas.operators import Genomes
+from evonas.parallel import in_order, n_workers
 from evonas.spaces import Space
-from evonas.workbench import ignore_ctrl_c, open_workbench
+from evonas.workbench import open_workbench
 from objectives import OBJECTIVES
 from reports.run_folder import Row, RunFolder
 from surrogates.one_shot.score import score_subnet
@@ -35,7 +33,7 @@ class Evaluator:
 
     def __init__(self, space: Space, folder: RunFolder, *, checkpoint: str, workers: int) -> None:
         self.space, self.folder, self.checkpoint = space, folder, checkpoint
-        self.workers = workers or (os.cpu_count() or 1)
+        self.workers = n_workers(workers)
         self._known: dict[str, Row] = {}
         self._stored: set[tuple[str, str]] = set()
         for row in folder.rows():
@@ -65,12 +63,8 @@ class Evaluator:
             yield row
 
     def _scores(self, genomes: Iterable[Genome]) -> Iterator[tuple[dict[str, float], str, float]]:
-        is_worker = self.workers > 1
-        tasks = (
-            delayed(score_genome)(self.folder.path, self.checkpoint, genome, is_worker=is_worker) for genome in genomes
-        )
-        backend = "loky" if is_worker else "sequential"
-        return iter(Parallel(n_jobs=self.workers, backend=backend, return_as="generator")(tasks))
+        jobs = ((self.folder.path, self.checkpoint, genome) for genome in genomes)
+        return in_order(score_genome, jobs, workers=self.workers)
 
     def _row(self, genome: Genome, values: dict[str, float], reason: str, seconds: float) -> Row:
         """Add what is counted, not estimated. Origin and generation are filled in by the caller."""
@@ -81,22 +75,17 @@ class Evaluator:
         return Row("", 0, to_text(genome), values, reason, seconds)
 
 
-def score_genome(
-    folder: Path, checkpoint: str, genome: Genome, *, is_worker: bool
-) -> tuple[dict[str, float], str, float]:
+def score_genome(folder: Path, checkpoint: str, genome: Genome) -> tuple[dict[str, float], str, float]:
     """Score one genome in whatever process this runs in.
 
     Args:
         folder: The run folder.
         checkpoint: SHA-256 of its supernet.
         genome: A repaired genome.
-        is_worker: Whether this process serves another one.
 
     Returns:
         Error and loss by name, the reason if it failed (then without values), and the seconds it took.
     """
-    if is_worker:
-        ignore_ctrl_c()
     bench = open_workbench(folder, checkpoint)
     start = time.perf_counter()
     try:

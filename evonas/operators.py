@@ -56,7 +56,7 @@ def mutate(genome: Genome, genes: Sequence[Gene], rng: np.random.Generator, *, r
             continue
         if gene.is_ordered and rng.random() < 0.5:
             step = int(rng.choice([-1, 1]))
-            mutant[index] = min(max(mutant[index] + step, 0), n - 1)
+            mutant[index] += step if 0 <= mutant[index] + step < n else -step
         else:
             mutant[index] = (mutant[index] + rng.integers(1, n)) % n
     return mutant

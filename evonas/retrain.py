@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import os
+import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-import torch
-from joblib import Parallel, delayed
 
 from evonas.config import RunConfig, load_config
 from evonas.genome import from_text
+from evonas.parallel import in_order, n_workers, one_thread
 from evonas.training.train import train_network
-from evonas.workbench import build_data, build_space, ignore_ctrl_c, save_weights
+from evonas.workbench import build_data, build_space, save_weights
 from reports.run_folder import RunFolder
 from surrogates.one_shot.score import Score
 
@@ -63,25 +62,29 @@ def train_picks(
         workers: Processes; instead of the run file's.
 
     Yields:
-        Each training, in the order of picks, then seeds.
+        Each training, in the order of picks, then seeds. One that the run holds already is not repeated.
     """
     config = load_config(run.path / "run.toml")
     if epochs is not None:
         config = config.model_copy(update={"training": config.training.model_copy(update={"epochs": epochs})})
-    jobs = list(product(zip(picks["id"].tolist(), picks["genome"].tolist(), strict=True), seeds))
-    n_jobs = min(len(jobs), (config.compute.workers if workers is None else workers) or os.cpu_count() or 1)
-    tasks = (
-        delayed(_train_one)(run.path, config, evaluation, genome, seed=seed, is_worker=n_jobs > 1)
-        for (evaluation, genome), seed in jobs
-    )
-    backend = "loky" if n_jobs > 1 else "sequential"
-    for training in Parallel(n_jobs=n_jobs, backend=backend, return_as="generator")(tasks):
+    recipe = config.training.model_dump_json()
+    known = {(row.evaluation, row.seed): _training(row) for row in run.trainings().itertuples() if row.recipe == recipe}
+    picked = zip(picks["id"].tolist(), picks["genome"].tolist(), strict=True)
+    jobs = [(run.path, config, evaluation, genome, seed) for (evaluation, genome), seed in product(picked, seeds)]
+    fresh = [job for job in jobs if (job[2], job[4]) not in known]
+    n = max(1, min(len(fresh), n_workers(config.compute.workers if workers is None else workers)))
+    results = in_order(_train_one, fresh, workers=n)
+    for *_, evaluation, _, seed in jobs:
+        if (evaluation, seed) in known:
+            yield known[evaluation, seed]
+            continue
+        training = next(results)
         run.append_training(
             evaluation=training.evaluation,
             genome=training.genome,
             seed=training.seed,
             epochs=config.training.epochs,
-            recipe=json.dumps(config.training.model_dump()),
+            recipe=recipe,
             test_error=training.test.error,
             test_loss=training.test.loss,
             test_images=training.test_images,
@@ -91,16 +94,19 @@ def train_picks(
         yield training
 
 
-def _train_one(
-    folder: Path, config: RunConfig, evaluation: int, genome: str, *, seed: int, is_worker: bool
-) -> Training:
-    if is_worker:
-        ignore_ctrl_c()
-    torch.set_num_threads(1)
+def _training(row: Any) -> Training:
+    """A training as the archive holds it."""
+    test = Score(row.test_error, row.test_loss)
+    return Training(row.evaluation, row.genome, row.seed, test, row.test_images, row.weights, row.seconds)
+
+
+def _train_one(folder: Path, config: RunConfig, evaluation: int, genome: str, seed: int) -> Training:
     start = time.perf_counter()
     data = build_data(config)
     space = build_space(config, data)
-    network, test = train_network(space.decode(from_text(genome, space.genes)), data, config, seed=seed)
-    weights = f"nets/{evaluation}/seed{seed}.safetensors"
-    save_weights(network, folder / weights)
+    with one_thread():
+        network, test = train_network(space.decode(from_text(genome, space.genes)), data, config, seed=seed)
+    recipe = hashlib.sha256(config.training.model_dump_json().encode()).hexdigest()[:8]
+    weights = f"nets/{evaluation}/seed{seed}-{recipe}.safetensors"
+    save_weights(network, folder / weights, facts={"genome": genome, "seed": str(seed)})
     return Training(evaluation, genome, seed, test, len(data.test), weights, time.perf_counter() - start)

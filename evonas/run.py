@@ -10,15 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 
+from evonas.config import load_config
 from evonas.errors import RunFolderError, SelectionError, nearest
+from evonas.genome import from_text
+from evonas.nets.network import Network
 from evonas.progress import Observer, Silent
 from evonas.retrain import Training, train_picks
+from evonas.workbench import build_data, build_space, load_weights
 from objectives import OBJECTIVES
 from reports.front import front_table, knee_id
 from reports.page import write_reports
 from reports.run_folder import NotARunFolderError, RunFolder
 
+NUMBER = r"\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+"
 COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "<=": operator.le,
     "<": operator.lt,
@@ -92,6 +98,31 @@ class Run:
         write_reports(self.folder)
         return trainings
 
+    def load(self, evaluation: int, *, seed: int = 0) -> Network:
+        """A network that :meth:`train` trained, ready to run: ``network(images)`` with pixels within 0 to 1.
+
+        Args:
+            evaluation: Its id.
+            seed: Of the training; the newest one if several recipes used it.
+
+        Raises:
+            SelectionError: It was not trained with this seed.
+        """
+        trainings = self.folder.trainings()
+        found = trainings[(trainings["evaluation"] == evaluation) & (trainings["seed"] == seed)]
+        if found.empty:
+            raise SelectionError(
+                f"network {evaluation} trained with seed {seed}",
+                found=f"trained: {', '.join(map(str, trainings['evaluation'].unique())) or 'none yet'}",
+                remedy=f"train it first: evonas train {self.path} --pick {evaluation}",
+            )
+        config = load_config(self.path / "run.toml")
+        space = build_space(config, build_data(config))
+        architecture = space.decode(from_text(found["genome"].iloc[-1], space.genes))
+        network = Network([architecture], generator=torch.Generator())
+        load_weights(network, self.path / found["weights"].iloc[-1])
+        return network.eval()
+
     def report(self) -> Path:
         """Write front, figures and page anew; returns the page's path."""
         return write_reports(self.folder)
@@ -118,7 +149,7 @@ def _picked(front: pd.DataFrame, which: str, folder: RunFolder) -> pd.DataFrame:
         return front.loc[front["id"] == knee_id(folder, front)]
     if which.startswith("best:"):
         return front.sort_values([_measure(which.removeprefix("best:"), which), "id"]).head(1)
-    if bound := re.fullmatch(r"(\w+)\s*(<=|<|>=|>)\s*([0-9.eE+]+)", which):
+    if bound := re.fullmatch(rf"(\w+)\s*(<=|<|>=|>)\s*({NUMBER})", which):
         name, comparison, limit = bound.groups()
         within: pd.DataFrame = front.loc[COMPARISONS[comparison](front[_measure(name, which)], float(limit))]
         if within.empty:

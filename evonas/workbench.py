@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import signal
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -70,7 +69,6 @@ def open_workbench(folder: Path, checkpoint: str) -> Workbench:
     Raises:
         RunFolderError: The supernet's file is not the one that was meant.
     """
-    torch.set_num_threads(1)
     config = load_config(folder / "run.toml")
     data = build_data(config)
     space = build_space(config, data)
@@ -85,16 +83,11 @@ def open_workbench(folder: Path, checkpoint: str) -> Workbench:
     )
 
 
-def ignore_ctrl_c() -> None:
-    """For workers: Ctrl-C reaches the whole process group, but it is the parent's to handle; it ends its workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def save_weights(network: Network, path: Path) -> None:
-    """Write weights so that the file is either complete or not there."""
+def save_weights(network: Network, path: Path, *, facts: dict[str, str] | None = None) -> None:
+    """Write weights so that the file is either complete or not there; ``facts`` go into its header."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, partial)
+    save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, partial, facts)
     partial.replace(path)
 
 
@@ -118,6 +111,15 @@ def load_weights(network: Network, path: Path, *, expected: str | None = None) -
         raise RunFolderError(
             f"weights of this network in {path}", found=str(error).splitlines()[0], remedy=remedy
         ) from error
+
+
+def data_hash(data: Data) -> str:
+    """SHA-256 of all images and labels, split as they are, as hexadecimal text."""
+    digest = hashlib.sha256()
+    for split in (data.train, data.heldout, data.test):
+        digest.update(split.images.numpy().tobytes())
+        digest.update(split.labels.numpy().tobytes())
+    return digest.hexdigest()
 
 
 def file_hash(path: Path) -> str:

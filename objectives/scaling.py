@@ -40,7 +40,7 @@ class Scaling:
         return np.stack(columns, axis=1)
 
     def hypervolume(self, values: NDArray[np.float64]) -> float:
-        """Share of the box between the bounds that the points dominate; may exceed 1 beyond the low bounds."""
+        """Volume that the points dominate, where the box between the bounds is 1; points beyond low bounds add more."""
         return hypervolume(self(values), reference_point=np.ones(len(self.names)))
 
 

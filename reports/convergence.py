@@ -16,7 +16,7 @@ def convergence_table(run: RunFolder, *, n_points: int = 60) -> pd.DataFrame:
         n_points: Rows an origin at most.
 
     Returns:
-        Columns ``origin``, ``evaluations`` and ``hypervolume`` (share of the box between the run's bounds).
+        Columns ``origin``, ``evaluations`` and ``hypervolume``, see :meth:`objectives.scaling.Scaling.hypervolume`.
     """
     table, scaling = run.evaluations(), run.scaling
     rows = []
@@ -24,10 +24,7 @@ def convergence_table(run: RunFolder, *, n_points: int = 60) -> pd.DataFrame:
         of_origin = table[table["origin"] == origin]
         counts = np.unique(np.linspace(1, len(of_origin), n_points).round().astype(int))
         for count in counts:
-            so_far = of_origin.iloc[:count]
-            so_far = so_far[so_far["reason"] == ""]
-            for name, bound in run.settings["search"]["constraints"].items():
-                so_far = so_far[so_far[name] <= bound]
+            so_far = run.feasible(of_origin.iloc[:count], origin=origin)
             values = so_far[list(run.objectives)].to_numpy(dtype=float)
             rows.append((origin, int(count), scaling.hypervolume(values)))
     return pd.DataFrame(rows, columns=["origin", "evaluations", "hypervolume"])

@@ -20,10 +20,7 @@ def front_table(run: RunFolder, *, origin: str = "search") -> pd.DataFrame:
     Returns:
         Columns ``id``, ``genome`` and every measure, each in its own unit.
     """
-    table = run.evaluations()
-    table = table[(table["origin"] == origin) & (table["reason"] == "")]
-    for name, bound in run.settings["search"]["constraints"].items():
-        table = table[table[name] <= bound]
+    table = run.feasible(run.evaluations(), origin=origin)
     points = table[list(run.objectives)].to_numpy(dtype=float)
     front = table.loc[is_nondominated(points), COLUMNS]
     return front.sort_values([*run.objectives, "id"], ignore_index=True)

@@ -117,13 +117,12 @@ def _trainings(run: RunFolder) -> str:
     if trainings.empty:
         return f"<p>None yet. The knee: <code>evonas train {escape(str(run.path))} --pick knee</code></p>"
     rows = []
-    for (network, epochs), group in trainings.groupby(["evaluation", "epochs"], sort=False):
+    for (network, _), group in trainings.groupby(["evaluation", "recipe"], sort=False):
         accuracy = 100 * (1 - group["test_error"])
         spread = f" ± {accuracy.std():.2f}" if len(group) > 1 else ""
         seeds = ", ".join(map(str, group["seed"]))
-        rows.append(
-            f"<tr><td>{network}</td><td>{accuracy.mean():.2f}{spread} %</td><td>{seeds}</td><td>{epochs}</td></tr>"
-        )
+        cells = (network, f"{accuracy.mean():.2f}{spread} %", seeds, group["epochs"].iloc[0])
+        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     head = "<th>id</th><th>test accuracy, mean ± sd</th><th>seeds</th><th>epochs</th>"
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
 
@@ -133,12 +132,13 @@ def _facts(run: RunFolder, evaluations: pd.DataFrame, convergence: pd.DataFrame)
     last = convergence.groupby("origin")["hypervolume"].last()
     facts = {
         "made": run.meta("created"),
-        "ended": run.meta("stop_reason"),
-        "seconds": f"{run.meta('seconds'):.0f}",
+        "ended": run.meta("stop_reason") or "not yet; go on with evonas resume",
+        "seconds": f"{run.meta('seconds') or 0:.0f}",
+        "genomes in the space": f"{run.meta('space_size'):.2g}",
         "networks evaluated": f"{len(of_search)}, all different; {(of_search['reason'] != '').sum()} failed",
         **{f"hypervolume, {origin}": f"{value:.4f}" for origin, value in last.items()},
         "test set": "touched by evonas train only" if len(run.trainings()) else "not touched",
-        "versions": ", ".join(f"{name} {version}" for name, version in run.meta("versions").items()),
+        "versions": ", ".join(f"{name} {number}" for name, number in run.meta("started_with")["versions"].items()),
     }
     return "".join(f"<dt>{escape(str(key))}</dt><dd>{escape(str(value))}</dd>" for key, value in facts.items())
 

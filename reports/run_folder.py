@@ -29,7 +29,8 @@ CREATE TABLE evaluations (
 CREATE TABLE trainings (
     id INTEGER PRIMARY KEY, evaluation INTEGER NOT NULL REFERENCES evaluations (id), genome TEXT NOT NULL,
     seed INTEGER NOT NULL, epochs INTEGER NOT NULL, recipe TEXT NOT NULL, test_error REAL NOT NULL,
-    test_loss REAL NOT NULL, test_images INTEGER NOT NULL, seconds REAL NOT NULL, weights TEXT NOT NULL
+    test_loss REAL NOT NULL, test_images INTEGER NOT NULL, seconds REAL NOT NULL, weights TEXT NOT NULL,
+    UNIQUE (evaluation, seed, recipe)
 );
 """
 
@@ -76,8 +77,9 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if not (path / ARCHIVE).is_file():
-            raise NotARunFolderError(f"{path} holds no {ARCHIVE}")
+        for name in (ARCHIVE, "run.toml"):
+            if not (path / name).is_file():
+                raise NotARunFolderError(f"{path} holds no {name}")
         try:
             version = self.meta("schema_version")
         except sqlite3.DatabaseError as error:
@@ -186,6 +188,13 @@ class RunFolder:
             )
             for record in records
         ]
+
+    def feasible(self, table: pd.DataFrame, *, origin: str) -> pd.DataFrame:
+        """The evaluations of one origin that succeeded and keep within the run's constraints."""
+        table = table[(table["origin"] == origin) & (table["reason"] == "")]
+        for name, bound in self.settings["search"]["constraints"].items():
+            table = table[table[name] <= bound]
+        return table
 
     # Trainings
 

@@ -49,7 +49,7 @@ class QuantLayer(nn.Module):
         self.latent_weight = nn.Parameter(kernel.normal_(0.0, (2 / fan_in) ** 0.5, generator=generator))
         self.weight_quantizers = _quantizers(scheme.weight, weights)
         self.bias = nn.Parameter(torch.zeros(op.channels)) if op.kind == "classifier" else None
-        norms = [act.name for act in acts] if op.is_preactivated else []
+        norms = [_norm_key(act) for act in acts] if op.is_preactivated else []
         self.act_quantizers = _quantizers(scheme.act, acts if op.is_preactivated else [])
         segments = (source.segments, source.channels // source.segments)
         self.gamma = nn.ParameterDict({name: nn.Parameter(torch.ones(segments)) for name in norms})
@@ -73,11 +73,10 @@ class QuantLayer(nn.Module):
         """
         width = x.shape[1] // segments
         if op.is_preactivated:
-            x = self._normalize(x, op.act.name, width)
+            x = self._normalize(x, _norm_key(op.act), width)
             if op.kind == "classifier":
                 x = F.relu(x).mean(dim=(2, 3), keepdim=True)
-            if not op.act.is_float:
-                x = self.act_quantizers[op.act.name](x)
+            x = F.relu(x) if op.act.is_float else self.act_quantizers[op.act.name](x)
         weight = self.latent_weight[: op.channels, :, :width].flatten(1, 2)
         if not op.weight.is_float:
             weight = self.weight_quantizers[op.weight.name](weight)
@@ -123,6 +122,10 @@ class QuantLayer(nn.Module):
         ):
             for name in mine:
                 mine[name].load_state_dict(theirs[name].state_dict())
+
+
+def _norm_key(act: Precision) -> str:
+    return f"act {act.name}"  # a bare "float" is a name that modules have themselves
 
 
 def _quantizers(method: Callable[[Precision], Method | None], precisions: Sequence[Precision]) -> nn.ModuleDict:

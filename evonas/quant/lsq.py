@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -122,6 +123,16 @@ def _lsq_of_plain_operations(x: Tensor, step: Tensor, *, low: int, high: int, fa
     return (clipped + (torch.round(clipped) - clipped).detach()) * step
 
 
+def next_above(x: float) -> float:
+    """The smallest float32 above ``x``."""
+    return float(np.nextafter(np.float32(x), np.float32(np.inf)))
+
+
+def next_below(x: float) -> float:
+    """The largest float32 below ``x``."""
+    return -next_above(-x)
+
+
 def _codes(v: Tensor, low: int, high: int) -> Tensor:
     return torch.clamp(v, low, high).round_()
 
@@ -140,7 +151,7 @@ class _Lsq(torch.autograd.Function):
         v, code = ctx.saved_tensors
         low, high = ctx.range
         # One fused pass instead of comparisons and products: hardtanh's gradient is the range mask. Its bounds are
-        # open, ours are closed, hence the slack.
-        grad_x = torch.ops.aten.hardtanh_backward(grad, v, low - 1e-6, high + 1e-6)
+        # open, ours are closed, hence the next float32 beyond them.
+        grad_x = torch.ops.aten.hardtanh_backward(grad, v, next_below(low), next_above(high))
         grad_step = torch.dot(grad.flatten(), code.flatten()) - torch.dot(grad_x.flatten(), v.flatten())
         return grad_x, grad_step * ctx.factor, None, None, None

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from evonas.precision import Precision
-from evonas.quant.lsq import ACT_STEPS
+from evonas.quant.lsq import ACT_STEPS, next_below
 from evonas.quant.quantizer import Quantizer
 
 
@@ -58,6 +58,6 @@ class _Pact(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         (v,) = ctx.saved_tensors
         # hardtanh's gradient is the range mask, its bounds open: closed at 0, open at the clip
-        grad_x = torch.ops.aten.hardtanh_backward(grad, v, -1e-6, ctx.high)
-        above = torch.ops.aten.threshold_backward(grad, v, ctx.high)
+        grad_x = torch.ops.aten.hardtanh_backward(grad, v, next_below(0), ctx.high)
+        above = torch.ops.aten.threshold_backward(grad, v, next_below(ctx.high))
         return grad_x, above.sum() * ctx.high, None

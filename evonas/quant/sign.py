@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from evonas.quant.binary import sign
+from evonas.quant.lsq import next_above, next_below
 from evonas.quant.quantizer import Quantizer
 
 
@@ -67,7 +68,7 @@ class _Sign(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         (latent,) = ctx.saved_tensors
         # One fused pass: hardtanh's gradient is the range mask, its bounds open where ours are closed.
-        masked: Tensor = torch.ops.aten.hardtanh_backward(grad, latent, -1 - 1e-6, 1 + 1e-6)
+        masked: Tensor = torch.ops.aten.hardtanh_backward(grad, latent, next_below(-1), next_above(1))
         return masked
 
 

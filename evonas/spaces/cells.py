@@ -14,7 +14,7 @@ from itertools import combinations, product
 import numpy as np
 from numpy.typing import NDArray
 
-from evonas.architecture import Architecture, Op, prune
+from evonas.architecture import INPUT, Architecture, Op, prune
 from evonas.errors import GenomeError
 from evonas.genome import Gene, Genome, check_genome
 from evonas.precision import EIGHT_BIT, precision
@@ -115,7 +115,7 @@ class CellSpace(Space):
         if last is None:
             dead = next(index for index, name in enumerate(outputs[2:]) if name is None)
             last = f"cell{dead}"
-            ops.append(Op(last, "zeros", ("stem",), self._width(dead, choice) * self.nodes))
+            ops.append(Op(last, "zeros", (INPUT,), self._width(dead, choice) * self.nodes))
         ops.append(
             Op(
                 "classifier",
@@ -164,7 +164,8 @@ class CellSpace(Space):
         """See :meth:`Space.revive`. Puts a convolution on the edge from the cell before, kind by kind."""
         genome = genome.copy()
         position = {gene.name: index for index, gene in enumerate(self.genes)}
-        live_op = next((op for op in self.ops if op.startswith("conv")), self.ops[-1])
+        kinds = {name: edge_op.kind for name in self.ops if (edge_op := EDGE_OPS[name]) is not None}
+        live_op = next((name for name, kind in kinds.items() if kind == "conv"), next(iter(kinds)))
         for kind in dict.fromkeys(self.cells):
             if self.decode(genome).dead_reason is None:
                 break
@@ -280,8 +281,8 @@ class CellSpace(Space):
         ops += body
         for node, edges in enumerate(nodes):
             if not edges:
-                reference = next(name for name in (inputs[1], inputs[0]) if name is not None)
-                ops.append(Op(f"{cell}/node{node}", "zeros", (reference,), width, stride=stride))
+                shrink = 2 ** self.cells[: index + 1].count("reduction")
+                ops.append(Op(f"{cell}/node{node}", "zeros", (INPUT,), width, stride=shrink))
         names = tuple(f"{cell}/node{node}" for node in range(self.nodes))
         ops.append(Op(cell, "concat", names, width * self.nodes))
         if residual is None:

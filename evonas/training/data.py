@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,17 +87,17 @@ def load_data(
     if test is None:
         rest, chosen = _stratified(training[1], test_share, rng)
         training, test = (training[0][rest], training[1][rest]), (training[0][chosen], training[1][chosen])
+    n_classes = int(training[1].max()) + 1
+    if 0 < limit < 4 * n_classes:
+        raise DataError(
+            f"a limit of at least four images for each of {n_classes} classes",
+            found=str(limit),
+            remedy="raise limit under [data], or set it to 0 for all images",
+        )
     if 0 < limit < len(training[1]):
         _, chosen = _stratified(training[1], limit / len(training[1]), rng)
         training = training[0][chosen], training[1][chosen]
     kept, heldout = _stratified(training[1], heldout_share, rng)
-    n_classes = int(training[1].max()) + 1
-    if int(test[1].max()) >= n_classes:
-        raise DataError(
-            f"test labels among the training labels 0 to {n_classes - 1}",
-            found=str(int(test[1].max())),
-            remedy="give every class training images",
-        )
     return Data(
         train=_split(training[0][kept], training[1][kept], pool),
         heldout=_split(training[0][heldout], training[1][heldout], pool),
@@ -179,7 +180,7 @@ def _read(source: str) -> tuple[Arrays, Arrays | None]:
         from sklearn.datasets import load_digits
 
         digits: Any = load_digits()
-        return _checked(digits.images / 16, digits.target, source), None
+        return _pair((digits.images / 16, digits.target), None, source)
     path = Path(source).expanduser()
     if path.is_dir():
         return _read_idx(path)
@@ -196,11 +197,11 @@ def _read_npz(path: Path) -> tuple[Arrays, Arrays | None]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, BadZipFile) as error:
+    except (OSError, ValueError, EOFError, TypeError, BadZipFile) as error:
         wanted = "arrays of plain numbers" if "pickle" in str(error) else "a readable .npz file"
         raise DataError(
             f"{wanted} in {path}",
-            found=str(error).splitlines()[0],
+            found=(str(error).splitlines() or [type(error).__name__])[0],
             remedy="save it again with numpy.savez(path, images=..., labels=...)",
         ) from error
     pairs = [("images", "labels")] + [("test_images", "test_labels")] * any(name.startswith("test_") for name in arrays)
@@ -210,16 +211,16 @@ def _read_npz(path: Path) -> tuple[Arrays, Arrays | None]:
             found=f"{', '.join(arrays) or 'nothing'}; {' and '.join(missing)} missing",
             remedy="save it with numpy.savez(path, images=..., labels=...)",
         )
-    parts = [_checked(arrays[images], arrays[labels], str(path)) for images, labels in pairs]
-    return parts[0], parts[1] if len(parts) == 2 else None
+    parts = [(arrays[images], arrays[labels]) for images, labels in pairs]
+    return _pair(parts[0], parts[1] if len(parts) == 2 else None, str(path))
 
 
-def _read_idx(folder: Path) -> tuple[Arrays, Arrays]:
-    parts = []
-    for prefix in ("train", "t10k"):
-        images = _idx(folder, f"{prefix}-images-idx3-ubyte")
-        parts.append(_checked(images, _idx(folder, f"{prefix}-labels-idx1-ubyte"), str(folder)))
-    return parts[0], parts[1]
+def _read_idx(folder: Path) -> tuple[Arrays, Arrays | None]:
+    training, test = (
+        (_idx(folder, f"{prefix}-images-idx3-ubyte"), _idx(folder, f"{prefix}-labels-idx1-ubyte"))
+        for prefix in ("train", "t10k")
+    )
+    return _pair(training, test, str(folder))
 
 
 def _idx(folder: Path, name: str) -> NDArray[np.uint8]:
@@ -234,21 +235,47 @@ def _idx(folder: Path, name: str) -> NDArray[np.uint8]:
             found=", ".join(sorted(entry.name for entry in folder.iterdir())[:8]) or "an empty folder",
             remedy="point source under [data] at a folder of MNIST-like files, or at an .npz file",
         )
-    if raw[:2] == b"\x1f\x8b":
-        raw = gzip.decompress(raw)
     n_axes = 3 if "images" in name else 1
-    shape = np.frombuffer(raw[4 : 4 + 4 * n_axes], ">u4").astype(int)
-    data = raw[4 + 4 * n_axes :]
-    if raw[:4] != bytes([0, 0, 8, n_axes]) or len(shape) != n_axes or len(data) != shape.prod():
+    header = 4 + 4 * n_axes
+    try:
+        if raw[:2] == b"\x1f\x8b":
+            raw = gzip.decompress(raw)
+        if raw[:4] != bytes([0, 0, 8, n_axes]) or len(raw) < header:
+            raise ValueError(f"{len(raw)} bytes that begin with {raw[:4].hex(' ')}")
+        shape = tuple(np.frombuffer(raw[4:header], ">u4").astype(int))
+        return np.frombuffer(raw[header:], np.uint8).reshape(shape).copy()  # torch wants memory it may write to
+    except (OSError, ValueError, EOFError, zlib.error) as error:
         raise DataError(
             f"a complete IDX file of uint8 with {n_axes} axes at {path}",
-            found=f"{len(raw)} bytes that begin with {raw[:4].hex(' ')}",
+            found=str(error),
             remedy="copy or download the file again",
+        ) from error
+
+
+def _pair(training: tuple[Any, Any], test: tuple[Any, Any] | None, source: str) -> tuple[Arrays, Arrays | None]:
+    """Check training and test arrays, each alone and against one another."""
+    images, labels = _checked(*training, source, most_classes=len(training[1]))
+    n_classes = int(labels.max()) + 1
+    absent = np.setdiff1d(np.arange(n_classes), labels)
+    if len(absent):
+        raise DataError(
+            f"training images of every class from 0 to {n_classes - 1} in {source}",
+            found=f"none of class {', '.join(map(str, absent[:8]))}",
+            remedy="number the classes from 0 without gaps, or check the labels",
         )
-    return np.frombuffer(data, np.uint8).reshape(shape).copy()  # torch wants memory it may write to
+    if test is None:
+        return (images, labels), None
+    test_images, test_labels = _checked(*test, f"the test set of {source}", most_classes=n_classes)
+    if test_images.shape[1:] != images.shape[1:]:
+        raise DataError(
+            f"test images of the training images' shape {images.shape[1:]} in {source}",
+            found=f"{test_images.shape[1:]} (channels, height, width)",
+            remedy="bring all images to one size",
+        )
+    return (images, labels), (test_images, test_labels)
 
 
-def _checked(images: NDArray[Any], labels: NDArray[Any], source: str) -> Arrays:
+def _checked(images: NDArray[Any], labels: NDArray[Any], source: str, *, most_classes: int) -> Arrays:
     """Bring images to uint8 ``(n, channels, height, width)`` and labels to int64, or say what is wrong with them."""
 
     def wrong(wanted: str, found: str, remedy: str) -> DataError:
@@ -256,20 +283,17 @@ def _checked(images: NDArray[Any], labels: NDArray[Any], source: str) -> Arrays:
 
     if images.ndim not in (3, 4) or len(images) == 0:
         raise wrong("images as (n, height, width) or (n, height, width, channels)", f"shape {images.shape}", "reshape")
+    if 0 in images.shape:
+        raise wrong("images of at least one pixel", f"shape {images.shape}", "give images with pixels")
     if labels.shape != (len(images),):
         raise wrong(f"{len(images)} labels, one an image", f"shape {labels.shape}", "give one label an image")
-    if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0 or labels.max() >= len(labels):
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise wrong("labels as whole numbers from 0", f"labels of type {labels.dtype}", "number the classes from 0")
+    if labels.min() < 0 or labels.max() >= most_classes:
         raise wrong(
-            "labels as whole numbers from 0 to classes - 1",
-            f"{labels.dtype} from {labels.min()} to {labels.max()}",
+            f"labels as whole numbers from 0 to {most_classes - 1} at most",
+            f"{labels.min()} to {labels.max()}",
             "number the classes from 0",
-        )
-    absent = np.setdiff1d(np.arange(labels.max() + 1), labels)
-    if len(absent):
-        raise wrong(
-            f"images of every class from 0 to {labels.max()}",
-            f"none of class {', '.join(map(str, absent[:8]))}",
-            "number the classes from 0 without gaps, or check the labels",
         )
     if np.issubdtype(images.dtype, np.floating):
         if not np.isfinite(images).all():

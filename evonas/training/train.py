@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from evonas.architecture import Architecture
 from evonas.config import RunConfig
+from evonas.errors import EvaluationError
 from evonas.nets.network import Network
 from evonas.seeding import torch_generator
 from evonas.training.data import Data, batches
@@ -20,6 +21,9 @@ def train_network(architecture: Architecture, data: Data, config: RunConfig, *, 
         config: Its ``training`` and ``data`` sections hold the recipe.
         seed: Of weights, batches and augmentation.
 
+    Raises:
+        EvaluationError: Its loss is no longer finite.
+
     Returns:
         The network after the last epoch, with batch norm calibrated on training images, and its test score.
     """
@@ -27,20 +31,25 @@ def train_network(architecture: Architecture, data: Data, config: RunConfig, *, 
     network = Network([architecture], generator=torch_generator(seed, "network weights"))
     images = data.train.joined(data.heldout)
     steps = recipe.epochs * max(1, len(images) // recipe.batch_size)
-    train_single_path(
-        network,
-        lambda: architecture,
-        batches=batches(
-            images,
-            batch_size=recipe.batch_size,
-            shift=config.data.shift,
-            flip=config.data.flip,
-            generator=torch_generator(seed, "network batches"),
-        ),
-        steps=steps,
-        learning_rate=recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-        label_smoothing=recipe.label_smoothing,
-    )
+    try:
+        train_single_path(
+            network,
+            lambda: architecture,
+            batches=batches(
+                images,
+                batch_size=recipe.batch_size,
+                shift=config.data.shift,
+                flip=config.data.flip,
+                generator=torch_generator(seed, "network batches"),
+            ),
+            steps=steps,
+            learning_rate=recipe.learning_rate,
+            weight_decay=recipe.weight_decay,
+            label_smoothing=recipe.label_smoothing,
+        )
+    except FloatingPointError as error:
+        raise EvaluationError(
+            "a network that trains", found=str(error), remedy="lower learning_rate under [training] in run.toml"
+        ) from error
     network.calibrate(images.pixels(recipe.calibration_images))
     return network, score_network(network, images=data.test.pixels(), labels=data.test.labels)

@@ -31,6 +31,8 @@ def train_single_path(
     """Minimise cross-entropy over randomly drawn paths with AdamW, a linear warm-up and a cosine decay to zero.
 
     Parameters that a step does not use keep their gradient unset, so that neither momentum nor weight decay moves them.
+    That holds for whole parameters: the unused width of a kernel that is in use gets a gradient of zero and still moves
+    by its momentum.
     A network of one architecture is trained alone when ``draw`` always returns that architecture.
 
     Args:

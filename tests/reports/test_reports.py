@@ -29,7 +29,8 @@ def folder_at(path: Path, *rows: Row, name: str = "by hand", **search: object) -
     meta = {
         "bounds": BOUNDS,
         "created": "2026-01-01",
-        "versions": {"evonas": "0"},
+        "started_with": {"versions": {"evonas": "0"}},
+        "space_size": 8.0,
         "seconds": 1.0,
         "stop_reason": "Done.",
     }

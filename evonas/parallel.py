@@ -1,0 +1,64 @@
+"""The one door to parallel work: joblib, results in order, one torch thread a worker."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import torch
+from joblib import Parallel, cpu_count, delayed
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+from evonas.errors import EvaluationError
+
+T = TypeVar("T")
+
+
+def n_workers(wanted: int) -> int:
+    """Processes to use: what is wanted, or for 0 one for each core that this process may use."""
+    return wanted or int(cpu_count())
+
+
+def in_order(function: Callable[..., T], jobs: Iterable[tuple[Any, ...]], *, workers: int) -> Iterator[T]:
+    """Call a function for every job and give the results in the jobs' order, each as soon as it is there.
+
+    Args:
+        function: Importable, and its arguments picklable, if there are several workers.
+        jobs: Positional arguments of each call.
+        workers: Processes; 1 works in this one.
+
+    Raises:
+        EvaluationError: A worker was killed, most likely for want of memory.
+    """
+    if workers == 1:
+        yield from (function(*job) for job in jobs)
+        return
+    tasks = (delayed(_in_worker)(function, job) for job in jobs)
+    try:
+        yield from Parallel(n_jobs=workers, backend="loky", return_as="generator")(tasks)
+    except TerminatedWorkerError as error:
+        raise EvaluationError(
+            "workers that live as long as their work",
+            found="one was killed, most likely for want of memory",
+            remedy="use fewer workers and evonas resume; what was finished is kept",
+        ) from error
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch on one thread: workers side by side do not fight, and sums come out the same everywhere."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _in_worker(function: Callable[..., T], job: tuple[Any, ...]) -> T:
+    # Ctrl-C reaches the whole process group, but it is the parent's to handle; it ends its workers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    return function(*job)
