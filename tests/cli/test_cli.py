@@ -8,12 +8,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 import tomli_w
 
+from evonas import cli, engine
 from evonas.run import Run
 from tests.conftest import TINY
 
@@ -23,6 +26,28 @@ def evonas(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedP
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
 
 
+class Result(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Here = Callable[..., Result]
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+    """The command in this process, which spares loading torch again."""
+
+    def run(*arguments: object) -> Result:
+        monkeypatch.setattr(sys, "argv", ["evonas", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        return Result(int(caught.value.code or 0), *capsys.readouterr())
+
+    return run
+
+
 @pytest.fixture
 def run_file(tmp_path: Path) -> Path:
     path = tmp_path / "tiny.toml"
@@ -30,7 +55,10 @@ def run_file(tmp_path: Path) -> Path:
     return path
 
 
-def test_search_on_a_users_own_images_then_front_train_and_report(tmp_path: Path, image_file: Path) -> None:
+def test_search_on_a_users_own_images_then_front_train_and_report(
+    here: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, image_file: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
     settings = TINY | {"data": {"source": image_file.name}, "supernet": {"steps": 3}}
     (tmp_path / "own.toml").write_text(tomli_w.dumps(settings), encoding="utf-8")
     result = evonas("search", "own.toml", "--out", "out", "--budget", 12, "--seed", 5, "--workers", 1, cwd=tmp_path)
@@ -42,13 +70,11 @@ def test_search_on_a_users_own_images_then_front_train_and_report(tmp_path: Path
         entry.name for entry in run.iterdir()
     }
     assert "seed = 5" in (run / "run.toml").read_text()
-    assert "Pareto front" in evonas("front", "out", cwd=tmp_path).stdout
-    trained = evonas(
-        "train", "out", "--pick", "best:model_size", "--seeds", 2, "--epochs", 1, "--workers", 1, cwd=tmp_path
-    )
+    assert "Pareto front" in here("front", "out").stdout
+    trained = here("train", "out", "--pick", "best:model_size", "--seeds", 2, "--epochs", 1, "--workers", 1)
     assert re.search(r"bytes, test accuracy [\d.]+ ± [\d.]+ % \(2 seeds\)", trained.stdout), trained.stderr
     (run / "report.html").unlink()
-    assert evonas("report", "out", cwd=tmp_path).returncode == 0
+    assert here("report", "out").returncode == 0
     assert (run / "report.html").is_file()
 
 
@@ -76,18 +102,21 @@ def test_ctrl_c_keeps_everything_and_says_how_to_go_on(run_file: Path, tmp_path:
         ("[serch]\n", "did you mean 'search'"),
         ("[search]\nbudget = 0\n", "search.budget = 0"),
         ("[space]\nweight_precisions = ['3-bits']\n", "did you mean '3-bit'"),
-        ("[data]\nsource = 'nowhere'\n", "nothing of the kind at 'nowhere'"),
+        ("[data]\nsource = 'nowhere'\n", "nothing of the kind at"),
         ("[data]\nsource = 'nan.npz'\n", "1 NaN or infinite"),
         ("[data]\nsource = 'labels.npz'\n", "labels as whole numbers"),
     ],
 )
-def test_bad_input_exits_with_2_in_three_parts_and_makes_nothing(tmp_path: Path, content: str, message: str) -> None:
+def test_bad_input_exits_with_2_in_three_parts_and_makes_nothing(
+    here: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
     images, labels = np.zeros((20, 4, 4)), np.arange(20) % 2
     images[3, 1, 2] = np.nan
     np.savez(tmp_path / "nan.npz", images=images, labels=labels)
     np.savez(tmp_path / "labels.npz", images=np.zeros((20, 4, 4)), labels=labels - 1)
     (tmp_path / "run.toml").write_text(content)
-    result = evonas("search", "run.toml", "--out", "out", cwd=tmp_path)
+    result = here("search", "run.toml", "--out", "out")
     assert result.returncode == 2
     assert re.search(r"wanted: .+\nfound:  .+\nto do:  .+", result.stderr)
     assert message in result.stderr
@@ -95,8 +124,8 @@ def test_bad_input_exits_with_2_in_three_parts_and_makes_nothing(tmp_path: Path,
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_that_holds_a_run_is_refused(finished: Run, run_file: Path) -> None:
-    result = evonas("search", run_file, "--out", finished.path)
+def test_a_folder_that_holds_a_run_is_refused(here: Here, finished: Run, run_file: Path) -> None:
+    result = here("search", run_file, "--out", finished.path)
     assert result.returncode == 2
     assert f"evonas resume {finished.path}" in result.stderr
 
@@ -108,14 +137,56 @@ def test_debug_shows_the_traceback_and_may_stand_anywhere(tmp_path: Path) -> Non
         assert "Traceback" in result.stderr
 
 
-def test_quiet_prints_nothing(run_file: Path, tmp_path: Path) -> None:
-    result = evonas("search", run_file, "--out", tmp_path / "out", "--budget", 8, "--quiet")
-    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+def test_ctrl_c_before_anything_began_says_so(here: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def interrupted(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine, "search", interrupted)
+    result = here("search", "--out", tmp_path / "out")
+    assert result.returncode == 130
+    assert "nothing had begun" in result.stderr
+
+
+def test_a_fault_of_our_own_is_told_without_a_traceback(
+    here: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def faulty(*args: object, **kwargs: object) -> None:
+        raise ZeroDivisionError("on purpose")
+
+    monkeypatch.setattr(engine, "search", faulty)
+    result = here("search", "--out", tmp_path / "out")
+    assert result.returncode == 1
+    assert re.search(r"wanted: .+\nfound:  ZeroDivisionError: on purpose\nto do:  .+--debug", result.stderr)
+
+
+def test_a_folder_that_cannot_be_made_is_explained(here: Here, run_file: Path) -> None:
+    result = here("search", run_file, "--out", "/dev/null/out")
+    assert result.returncode == 2
+    assert "a folder that can be written to" in result.stderr
+
+
+def test_a_run_on_a_relative_path_goes_on_from_anywhere(
+    here: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, image_file: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = TINY | {"data": {"source": image_file.name}, "supernet": {"steps": 2}}
+    (tmp_path / "own.toml").write_text(tomli_w.dumps(settings), encoding="utf-8")
+    assert here("search", "own.toml", "--out", "out", "--budget", 4).returncode == 0
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    result = here("resume", "../out")
+    assert result.returncode == 0, result.stderr
+
+
+def test_quiet_prints_nothing(here: Here, run_file: Path, tmp_path: Path) -> None:
+    result = here("search", run_file, "--out", tmp_path / "out", "--budget", 8, "--quiet")
+    assert result == (0, "", "")
 
 
 @pytest.mark.parametrize("command", ["search", "resume", "front", "train", "report"])
-def test_every_subcommand_has_help_with_an_example(command: str) -> None:
-    result = evonas(command, "--help")
+def test_every_subcommand_has_help_with_an_example(here: Here, command: str) -> None:
+    result = here(command, "--help")
     assert result.returncode == 0
     assert f"Example: evonas {command}" in result.stdout
 

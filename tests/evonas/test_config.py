@@ -52,6 +52,8 @@ def test_overrides_lie_over_the_file(tmp_path: Path) -> None:
         ({"space": {"kind": "trees"}}, r"space.kind = 'trees'"),
         ({"data": {"test_share": 1.5}}, r"data.test_share = 1.5"),
         ({"name": "a/b"}, r"name = 'a/b'"),
+        ({"search": 3}, r"search = 3"),
+        ({"space": {"expansions": [1.0, 1.0]}}, r"must ascend"),
         ({"compute": {"workers": -1}}, r"compute.workers = -1"),
     ],
 )
@@ -60,6 +62,27 @@ def test_a_mistake_is_named_with_its_remedy(raw: dict[str, Any], message: str) -
         parse_config(raw, source="run.toml")
     assert re.search(message, str(caught.value)), str(caught.value)
     assert re.match(r"wanted: .+\nfound:  .+\nto do:  .+", str(caught.value))
+
+
+def test_a_value_where_a_section_belongs_is_named_even_with_overrides() -> None:
+    with pytest.raises(RunFileError, match="search = 3"):
+        parse_config({"search": 3}, {"search": {"budget": 5}}, source="run.toml")
+
+
+def test_names_and_paths_are_filled_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = parse_config(
+        {"data": {"source": "shirts and more.npz"}, "quantizers": {"binary_act": "mine.py:Q"}}, source="tests"
+    )
+    assert config.name == "shirts-and-more"
+    assert config.data.source == str(tmp_path / "shirts and more.npz")
+    assert config.quantizers.binary_act == f"{tmp_path / 'mine.py'}:Q"
+    assert parse_config({}, source="tests").name == "digits"
+
+
+def test_precisions_are_put_in_order_of_bits() -> None:
+    config = parse_config({"space": {"act_precisions": ["8-bit", "binary", "ternary"]}}, source="tests")
+    assert config.space.act_precisions == ("binary", "ternary", "8-bit")
 
 
 def test_all_mistakes_are_named_at_once() -> None:

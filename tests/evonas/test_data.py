@@ -131,6 +131,21 @@ GOOD_IMAGES, GOOD_LABELS = np.zeros((20, 4, 4)), np.arange(20) % 2
         ({"images": GOOD_IMAGES, "labels": GOOD_LABELS + 50}, "labels as whole numbers from 0"),
         ({"images": GOOD_IMAGES, "labels": GOOD_LABELS * 2}, "none of class 1"),
         ({"images": GOOD_IMAGES, "labels": GOOD_LABELS / 2}, "labels as whole numbers from 0"),
+        ({"images": GOOD_IMAGES, "labels": GOOD_LABELS.astype(str)}, "labels as whole numbers from 0"),
+        ({"images": GOOD_IMAGES[:, :0], "labels": GOOD_LABELS}, "images of at least one pixel"),
+        (
+            {
+                "images": GOOD_IMAGES,
+                "labels": GOOD_LABELS,
+                "test_images": np.zeros((4, 5, 5)),
+                "test_labels": np.zeros(4, int),
+            },
+            "test images of the training images' shape",
+        ),
+        (
+            {"images": GOOD_IMAGES, "labels": GOOD_LABELS, "test_images": GOOD_IMAGES, "test_labels": GOOD_LABELS + 1},
+            "labels as whole numbers from 0 to 1",
+        ),
         ({"images": GOOD_IMAGES[:3], "labels": GOOD_LABELS[:3]}, "enough images of class"),
         ({"images": GOOD_IMAGES, "labels": GOOD_LABELS, "test_images": GOOD_IMAGES}, "test_labels"),
     ],
@@ -153,6 +168,32 @@ def test_arrays_of_objects_are_never_unpickled(tmp_path: Path) -> None:
 def test_a_missing_data_set_is_explained(tmp_path: Path, name: str) -> None:
     with pytest.raises(DataError, match="wanted"):
         load(tmp_path / name)
+
+
+def test_a_small_test_set_need_not_hold_every_class(tmp_path: Path) -> None:
+    path = tmp_path / "own.npz"
+    images, labels = np.zeros((60, 4, 4)), np.arange(60) % 6
+    np.savez(path, images=images, labels=labels, test_images=images[:3], test_labels=np.array([0, 1, 5]))
+    assert load(path).test.labels.tolist() == [0, 1, 5]
+
+
+def test_a_limit_below_the_classes_is_explained() -> None:
+    with pytest.raises(DataError, match="at least four images for each of 10 classes"):
+        load("digits", limit=5)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00\x00\x08", b"\x1f\x8b\x08 not gzip", b"\x00\x00\x0d\x03" + bytes(40)])
+def test_a_damaged_idx_file_is_explained(idx_folder: Path, content: bytes) -> None:
+    (idx_folder / "train-images-idx3-ubyte").write_bytes(content)
+    with pytest.raises(DataError, match="a complete IDX file"):
+        load(idx_folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY\x01\x00v\x00{}"])
+def test_a_file_that_is_no_npz_is_explained(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "not.npz").write_bytes(content)
+    with pytest.raises(DataError, match="wanted"):
+        load(tmp_path / "not.npz")
 
 
 def test_a_damaged_file_is_explained(tmp_path: Path, idx_folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +11,16 @@ import pandas as pd
 import pytest
 import torch
 
-from evonas.config import RunConfig
+from evonas.config import RunConfig, load_config
 from evonas.engine import StopReason, resume, search
-from evonas.errors import EvaluationError, RunFolderError
+from evonas.errors import EvaluationError, RunFolderError, SelectionError
 from evonas.genome import from_text
 from evonas.run import Run, open_run
 from evonas.workbench import SUPERNET, build_data, build_space, open_workbench
 from objectives import OBJECTIVES
 from objectives.pareto import is_nondominated
 from reports.run_folder import RunFolder
+from surrogates.one_shot.score import score_network
 
 WITHOUT_CLOCK = ["id", "origin", "generation", "genome", "reason", "loss", *OBJECTIVES]
 
@@ -201,8 +203,91 @@ def test_a_folder_without_a_readable_archive_is_refused(tmp_path: Path, content:
     with pytest.raises(RunFolderError, match="holds no archive"):
         open_run(tmp_path)
     (tmp_path / "archive.sqlite").write_bytes(content)
+    with pytest.raises(RunFolderError, match=r"holds no run\.toml"):
+        open_run(tmp_path)
+    (tmp_path / "run.toml").write_text("")
     with pytest.raises(RunFolderError, match=r"archive.sqlite"):
         open_run(tmp_path)
+
+
+def tampered(finished: Run, path: Path, old: str, new: str) -> RunFolder:
+    shutil.copytree(finished.path, path)
+    text = (path / "run.toml").read_text()
+    assert old in text
+    (path / "run.toml").write_text(text.replace(old, new))
+    return RunFolder(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"), [("seed = 0", "seed = 1", "seed"), ("budget = 40", "budget = 50", "budget")]
+)
+def test_resuming_with_other_settings_is_refused(finished: Run, tmp_path: Path, old: str, new: str, key: str) -> None:
+    with pytest.raises(RunFolderError, match=rf"another value for [\w.]*{key}"):
+        resume(tampered(finished, tmp_path / "copy", old, new))
+
+
+def test_resuming_with_other_images_is_refused(finished: Run, tmp_path: Path) -> None:
+    folder = tampered(finished, tmp_path / "copy", "workers = 1", "workers = 1")
+    folder.set_meta("started_with", folder.meta("started_with") | {"images": {"images": "others"}})
+    with pytest.raises(RunFolderError, match="the images that the run was started with"):
+        resume(folder)
+
+
+def test_another_number_of_workers_may_go_on(finished: Run, tmp_path: Path) -> None:
+    assert_same_result(resume(tampered(finished, tmp_path / "copy", "workers = 1", "workers = 2")), finished.folder)
+
+
+def test_a_lost_supernet_is_not_replaced_by_another(finished: Run, tmp_path: Path) -> None:
+    shutil.copytree(finished.path, tmp_path / "copy")
+    (tmp_path / "copy" / SUPERNET).unlink()
+    folder = RunFolder(tmp_path / "copy")
+    with sqlite3.connect(tmp_path / "copy" / "archive.sqlite") as connection:
+        connection.execute("DELETE FROM evaluations WHERE id > 60")
+    connection.close()
+    with pytest.raises(RunFolderError, match="weights of this network"):
+        resume(folder)
+
+
+def test_a_trained_network_is_loaded_as_it_was(finished: Run, tmp_path: Path) -> None:
+    shutil.copytree(finished.path, tmp_path / "copy")
+    run = open_run(tmp_path / "copy")
+    (training,) = run.train("knee", workers=1)
+    data = build_data(load_config(run.path / "run.toml"))
+    network = run.load(training.evaluation)
+    assert score_network(network, images=data.test.pixels(), labels=data.test.labels) == training.test
+    with pytest.raises(SelectionError, match="evonas train"):
+        run.load(training.evaluation, seed=7)
+
+
+def test_a_training_is_never_repeated_nor_counted_twice(finished: Run, tmp_path: Path) -> None:
+    shutil.copytree(finished.path, tmp_path / "copy")
+    run = open_run(tmp_path / "copy")
+    first = run.train("knee", workers=1)
+    both = run.train("knee", seeds=(0, 1), workers=1)
+    assert both[0] == first[0]
+    longer = run.train("knee", epochs=3, workers=1)
+    assert run.folder.trainings()["epochs"].tolist() == [2, 2, 3]
+    assert longer[0].weights != first[0].weights
+
+
+def test_a_diverging_training_is_explained(finished: Run, tmp_path: Path) -> None:
+    folder = tampered(
+        finished,
+        tmp_path / "copy",
+        "[training]\nepochs = 2\nbatch_size = 64\nlearning_rate = 0.01",
+        "[training]\nepochs = 2\nbatch_size = 64\nlearning_rate = 1e30",
+    )
+    with pytest.raises(EvaluationError, match=r"under \[training\]"):
+        Run(folder).train("knee", workers=1)
+
+
+def test_torch_s_threads_are_the_user_s_again_after_a_search(tiny_config: RunConfig, tmp_path: Path) -> None:
+    torch.set_num_threads(2)
+    try:
+        search(with_(with_(tiny_config, "supernet", steps=2), "search", budget=4), tmp_path / "run")
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
 
 
 def test_training_touches_the_test_set_once_and_says_so(finished: Run, tmp_path: Path) -> None:
@@ -217,7 +302,6 @@ def test_training_touches_the_test_set_once_and_says_so(finished: Run, tmp_path:
     assert all((run.path / weights).stat().st_size > 0 for weights in table["weights"])
     assert "touched by evonas train only" in (run.path / "report.html").read_text()
     assert trainings[0].test != trainings[1].test
-    assert run.train("knee", workers=1)[0].test == trainings[0].test
 
 
 def test_picks(finished: Run) -> None:
@@ -228,6 +312,7 @@ def test_picks(finished: Run) -> None:
     bound = int(front["model_size"].median())
     within = front[front["model_size"] <= bound]
     assert finished.pick(f"model_size <= {bound}")["error"].item() == within["error"].min()
+    assert len(finished.pick("error < 9.5e-1")) == 1
     ids = front["id"].iloc[:2].tolist()
     assert finished.pick(f"{ids[0]}, {ids[1]}")["id"].tolist() == ids
 
@@ -239,12 +324,11 @@ def test_picks(finished: Run) -> None:
         ("best:eror", "did you mean 'error'"),
         ("999999", "999999"),
         ("nee", "did you mean 'knee'"),
+        ("model_size<1.2.3", "knee, all, best:MEASURE"),
         ("model_sise<1", "did you mean 'model_size'"),
     ],
 )
 def test_picks_that_name_nothing_are_explained(finished: Run, which: str, message: str) -> None:
-    from evonas.errors import SelectionError
-
     with pytest.raises(SelectionError, match=message):
         finished.pick(which)
 
@@ -256,4 +340,3 @@ def test_the_search_learns_something_on_real_images(tiny_config: RunConfig, tmp_
     run = Run(search(with_(config, "search", has_baseline=False), tmp_path / "learning"))
     assert run.front()["error"].min() < 0.5
     assert np.isfinite(run.evaluations()["loss"]).all()
-    assert torch.get_num_threads() == 1

@@ -179,6 +179,14 @@ def test_initial_steps_lose_least_on_a_gaussian(levels: int, is_act: bool) -> No
     assert loss(start) <= min(loss(0.97 * start), loss(1.03 * start))
 
 
+@pytest.mark.parametrize("bound", [1, 2, 7, 8, 127, 128, 255])
+def test_lsq_s_range_is_closed(bound: int) -> None:
+    x = torch.tensor([-bound, bound, -bound * 1.0001, bound * 1.0001]).requires_grad_()
+    lsq(x, torch.tensor(1.0), low=-bound, high=bound, n=4).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [1, 1, 0, 0]
+
+
 @pytest.mark.parametrize("is_signed", [False, True])
 def test_the_compiler_s_lsq_equals_the_fused_one(is_signed: bool) -> None:
     from evonas.quant.lsq import _lsq_of_plain_operations

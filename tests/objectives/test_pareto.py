@@ -29,9 +29,9 @@ def test_hypervolume_by_counting_cells(table: NDArray[np.float64]) -> None:
     assert hypervolume(table, reference_point=np.full(m, 7.0)) == pytest.approx(covered)
 
 
-@given(points, st.randoms())
-def test_row_order_changes_nothing(table: NDArray[np.float64], random: object) -> None:
-    shuffled = np.random.default_rng(0).permutation(table)
+@given(points, st.integers(0, 99))
+def test_row_order_changes_nothing(table: NDArray[np.float64], seed: int) -> None:
+    shuffled = np.random.default_rng(seed).permutation(table)
     assert is_nondominated(table).sum() == is_nondominated(shuffled).sum()
     reference = np.full(table.shape[1], 7.0)
     assert hypervolume(table, reference_point=reference) == pytest.approx(
