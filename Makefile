@@ -5,13 +5,13 @@ BIN := .venv/bin
 .PHONY: demo test check clean
 
 .venv/.installed: pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv .venv || { echo "This needs Python's venv; on Debian: apt-get install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
 demo: .venv/.installed
-	$(BIN)/evonas search --out runs/demo-$$(date +%Y%m%d-%H%M%S)
+	$(BIN)/evonas search
 
 test: .venv/.installed
 	$(BIN)/python -m pytest -q
