@@ -2,8 +2,9 @@
 
 One network of four 3x3 convolutions (3-16-32-64-64 channels, batch norm and activation after each, 32x32 images, batch
 64, SGD), with fp32, lsq W2A2, tga weights with 2-bit lsq activations, binary weights and activations, and, where the
-extra ``bench`` is installed, Brevitas at 2 bits. All contenders take turns in one run; a ratio is the median over rounds
-of a contender's step against the eager fp32 step of the same round. Compiled and eager quantizers are compared first.
+extra ``bench`` is installed, Brevitas at 2 bits. All contenders take turns in one run; a ratio is the median over
+rounds of a contender's step against the eager fp32 step of the same round. Compiled and eager quantizers are compared
+first.
 
     python benchmarks/quantizer_step.py [--quick] [--json FILE] [--rounds N]
 """

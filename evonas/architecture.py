@@ -39,6 +39,7 @@ class Op:
         dilation: Of the kernel.
         weight: Precision of the kernel.
         act: Precision of the input activations of a weighted operation.
+        has_prelu: Whether a convolution is followed by a learned shift, PReLU and shift, a channel each (RPReLU).
         is_preactivated: Whether a convolution normalises and quantizes its input; False for the stem, which reads
             8-bit pixels.
     """
@@ -52,6 +53,7 @@ class Op:
     dilation: int = 1
     weight: Precision = FLOAT
     act: Precision = FLOAT
+    has_prelu: bool = False
     is_preactivated: bool = True
 
 
@@ -163,8 +165,9 @@ def _float_values(op: Op, source: Shape, weight: Method | None, act: Method | No
     """float32 numbers of a layer: scales, step sizes, batch norm folded to a scale and a shift a channel, bias."""
     norm = 2 * source.channels if op.is_preactivated else 0
     bias = op.channels if op.kind == "classifier" else 0
+    prelu = 3 * op.channels if op.has_prelu else 0
     scales = weight.stored * (op.channels if weight.is_stored_per_filter else 1) if weight else 0
-    return norm + bias + scales + (act.stored if act else 0)
+    return norm + bias + prelu + scales + (act.stored if act else 0)
 
 
 def _output_shape(op: Op, inputs: list[Shape]) -> Shape:

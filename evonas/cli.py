@@ -185,7 +185,10 @@ def _print_result(folder: Path, *, quiet: bool) -> None:
     from evonas.run import open_run
 
     if not quiet:
-        _print_front(open_run(folder))
+        run = open_run(folder)
+        _print_front(run)
+        for warning in run.folder.meta("warnings") or []:
+            typer.echo(f"warning: {warning}")
         typer.echo(f"report: {folder / 'report.html'}\nnext:   evonas train {folder} --pick knee")
 
 
@@ -231,3 +234,6 @@ def _print_trainings(chosen: pd.DataFrame, trainings: list[Any]) -> None:
             f"network {record['id']}: {record['model_size']:,} bytes, "
             f"test accuracy {mean(accuracies):.2f}{spread} % ({len(accuracies)} seeds)"
         )
+    for done in trainings:
+        for warning in done.warnings:
+            typer.echo(f"warning: network {done.evaluation}, seed {done.seed}: {warning}")

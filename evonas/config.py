@@ -65,6 +65,7 @@ class SpaceConfig(_Section):
         (0.5, 1.0, 1.5, 2.0), min_length=1, description="factors on a cell's width, ascending"
     )
     has_residual: bool = Field(True, description="whether a cell adds the output of the cell before it")
+    has_prelu: bool = Field(False, description="whether a shift, a PReLU and a shift follow each convolution in a cell")
 
     @field_validator("weight_precisions", "act_precisions", "stem_precisions", "classifier_precisions")
     @classmethod
@@ -115,6 +116,7 @@ class SupernetConfig(_Section):
     batch_size: int = Field(64, ge=2, description="images an update")
     learning_rate: float = Field(5e-3, gt=0, description="at its highest; warm-up and cosine decay around it")
     weight_decay: float = Field(1e-4, ge=0, description="decoupled, on kernels only")
+    is_two_pass: bool = Field(False, description="whether quantizers take a step of their own before the weights do")
     calibration_images: int = Field(
         256, ge=2, description="training images that reset a subnet's batch norm before scoring"
     )
@@ -153,6 +155,7 @@ class TrainingConfig(_Section):
     batch_size: int = Field(64, ge=2, description="images an update")
     learning_rate: float = Field(1e-2, gt=0, description="at its highest; warm-up and cosine decay around it")
     weight_decay: float = Field(1e-4, ge=0, description="decoupled, on kernels only")
+    is_two_pass: bool = Field(False, description="whether quantizers take a step of their own before the weights do")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread over all classes")
     calibration_images: int = Field(
         2000, ge=2, description="training images that set the batch norm's statistics at the end"

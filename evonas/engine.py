@@ -113,7 +113,7 @@ def _run(run: RunFolder, config: RunConfig, data: Data, space: Space, observer: 
     try:
         with one_thread():
             if not supernet.is_file() and run.meta("supernet") is None:
-                _train_supernet(supernet, config, data, space, observer)
+                _train_supernet(run, config, data, space, observer)
             if run.meta("supernet") is None:
                 run.set_meta("supernet", file_hash(supernet))
             evaluator = Evaluator(space, run, checkpoint=run.meta("supernet"), workers=config.compute.workers)
@@ -175,7 +175,7 @@ def _explore_at_random(config: RunConfig, space: Space, evaluator: Evaluator, ob
         observer.advance(done)
 
 
-def _train_supernet(path: Path, config: RunConfig, data: Data, space: Space, observer: Observer) -> None:
+def _train_supernet(run: RunFolder, config: RunConfig, data: Data, space: Space, observer: Observer) -> None:
     settings = config.supernet
     supernet = build_supernet(config, space)
     rng = numpy_rng(config.seed, "supernet paths")
@@ -194,13 +194,15 @@ def _train_supernet(path: Path, config: RunConfig, data: Data, space: Space, obs
             steps=settings.steps,
             learning_rate=settings.learning_rate,
             weight_decay=settings.weight_decay,
+            is_two_pass=settings.is_two_pass,
             on_step=lambda step, loss: observer.advance(step, note=f"loss {loss:.2f}"),
         )
     except FloatingPointError as error:
         raise EvaluationError(
             "a supernet that trains", found=str(error), remedy="lower learning_rate under [supernet] and start anew"
         ) from error
-    save_weights(supernet, path)
+    run.set_meta("warnings", supernet.warnings())
+    save_weights(supernet, run.path / SUPERNET)
 
 
 def _points_and_violations(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ class Training:
         test_images: How many there are.
         weights: Path of the weights within the run folder.
         seconds: Spent.
+        warnings: What looks unhealthy about the trained network's quantizers.
     """
 
     evaluation: int
@@ -42,6 +44,7 @@ class Training:
     test_images: int
     weights: str
     seconds: float
+    warnings: tuple[str, ...] = ()
 
 
 def train_picks(
@@ -90,6 +93,7 @@ def train_picks(
             test_images=training.test_images,
             seconds=training.seconds,
             weights=training.weights,
+            warnings=json.dumps(training.warnings),
         )
         yield training
 
@@ -97,7 +101,8 @@ def train_picks(
 def _training(row: Any) -> Training:
     """A training as the archive holds it."""
     test = Score(row.test_error, row.test_loss)
-    return Training(row.evaluation, row.genome, row.seed, test, row.test_images, row.weights, row.seconds)
+    warnings = tuple(json.loads(row.warnings))
+    return Training(row.evaluation, row.genome, row.seed, test, row.test_images, row.weights, row.seconds, warnings)
 
 
 def _train_one(folder: Path, config: RunConfig, evaluation: int, genome: str, seed: int) -> Training:
@@ -109,4 +114,5 @@ def _train_one(folder: Path, config: RunConfig, evaluation: int, genome: str, se
     recipe = hashlib.sha256(config.training.model_dump_json().encode()).hexdigest()[:8]
     weights = f"nets/{evaluation}/seed{seed}-{recipe}.safetensors"
     save_weights(network, folder / weights, facts={"genome": genome, "seed": str(seed)})
-    return Training(evaluation, genome, seed, test, len(data.test), weights, time.perf_counter() - start)
+    seconds, warnings = time.perf_counter() - start, tuple(network.warnings())
+    return Training(evaluation, genome, seed, test, len(data.test), weights, seconds, warnings)

@@ -137,6 +137,7 @@ def _facts(run: RunFolder, evaluations: pd.DataFrame, convergence: pd.DataFrame)
         "genomes in the space": f"{run.meta('space_size'):.2g}",
         "networks evaluated": f"{len(of_search)}, all different; {(of_search['reason'] != '').sum()} failed",
         **{f"hypervolume, {origin}": f"{value:.4f}" for origin, value in last.items()},
+        "warnings": "; ".join(run.meta("warnings") or []) or "none",
         "test set": "touched by evonas train only" if len(run.trainings()) else "not touched",
         "versions": ", ".join(f"{name} {number}" for name, number in run.meta("started_with")["versions"].items()),
     }

@@ -30,7 +30,7 @@ CREATE TABLE trainings (
     id INTEGER PRIMARY KEY, evaluation INTEGER NOT NULL REFERENCES evaluations (id), genome TEXT NOT NULL,
     seed INTEGER NOT NULL, epochs INTEGER NOT NULL, recipe TEXT NOT NULL, test_error REAL NOT NULL,
     test_loss REAL NOT NULL, test_images INTEGER NOT NULL, seconds REAL NOT NULL, weights TEXT NOT NULL,
-    UNIQUE (evaluation, seed, recipe)
+    warnings TEXT NOT NULL, UNIQUE (evaluation, seed, recipe)
 );
 """
 

@@ -20,7 +20,9 @@ SMALL_SPACES = {
     "four nodes": CellSpace((3, 9, 7), 4, cells=("normal", "reduction", "reduction", "normal"), nodes=4, channels=4),
     "no residual": CellSpace((1, 8, 8), 3, has_residual=False, channels=4, nodes=1),
     "float": CellSpace((1, 6, 6), 3, weight_precisions=("float", "binary"), act_precisions=("float", "2-bit"), nodes=1),
-    "no none": CellSpace((2, 6, 6), 2, ops=("skip", "conv_3x3", "dil_conv_5x5", "conv_1x1"), channels=3),
+    "no none": CellSpace(
+        (2, 6, 6), 2, has_prelu=True, ops=("skip", "conv_3x3", "dil_conv_5x5", "conv_1x1"), channels=3
+    ),
 }
 
 TINY = {

@@ -10,10 +10,13 @@ from torch import Tensor, nn
 
 from evonas.architecture import Op, Shape
 from evonas.precision import Precision
-from evonas.quant import Method
+from evonas.quant import Method, Quantizer
+from evonas.quant.quantizer import mean_magnitude
 from evonas.quant.scheme import Scheme
 
 BATCH_NORM_EPSILON = 1e-5
+MOST_ZEROS = 0.8  # above this a ternary or low-bit layer is all but dead
+LEAST_STEP = 1e-3  # of the mean weight, or of the unit spread behind a batch norm
 
 
 class QuantLayer(nn.Module):
@@ -49,6 +52,8 @@ class QuantLayer(nn.Module):
         self.latent_weight = nn.Parameter(kernel.normal_(0.0, (2 / fan_in) ** 0.5, generator=generator))
         self.weight_quantizers = _quantizers(scheme.weight, weights)
         self.bias = nn.Parameter(torch.zeros(op.channels)) if op.kind == "classifier" else None
+        # slope, shift before and shift after (RPReLU)
+        self.prelu = nn.Parameter(torch.tensor([0.25, 0.0, 0.0]).repeat(op.channels, 1)) if op.has_prelu else None
         norms = [_norm_key(act) for act in acts] if op.is_preactivated else []
         self.act_quantizers = _quantizers(scheme.act, acts if op.is_preactivated else [])
         segments = (source.segments, source.channels // source.segments)
@@ -84,6 +89,9 @@ class QuantLayer(nn.Module):
         y = F.conv2d(x, weight, stride=op.stride, padding=padding, dilation=op.dilation)
         if self.bias is not None:
             return y.flatten(1) + self.bias[: op.channels]
+        if self.prelu is not None:
+            slope, before, after = self.prelu[: op.channels].T.contiguous().view(3, 1, -1, 1, 1)
+            y = F.prelu(y + before, slope.flatten()) + after
         return y
 
     def _normalize(self, x: Tensor, act: str, width: int) -> Tensor:
@@ -100,6 +108,21 @@ class QuantLayer(nn.Module):
         mean, variance = self.mean[:, :width].flatten(), self.variance[:, :width].flatten()
         return F.batch_norm(x, mean, variance, gamma, beta, training=False, eps=BATCH_NORM_EPSILON)
 
+    def warnings(self) -> list[str]:
+        """What looks unhealthy about the quantizers, at full width: more than 80 % zeros, or a step near zero."""
+        kernel, found = self.latent_weight.detach().flatten(1, 2), []
+        for name, quantizer in self.weight_quantizers.items():
+            assert isinstance(quantizer, Quantizer)
+            if (share := quantizer.zero_share(kernel)) > MOST_ZEROS:
+                found.append(f"{self.op.name}: {share:.0%} of its {name} weights are zero")
+            if float(quantizer.scale(kernel).min() / mean_magnitude(kernel)) < LEAST_STEP:
+                found.append(f"{self.op.name}: the step of its {name} weights is near zero")
+        for name, quantizer in self.act_quantizers.items():
+            assert isinstance(quantizer, Quantizer)
+            if float(quantizer.scale(torch.ones(1, 1, 1, 1)).min()) < LEAST_STEP:
+                found.append(f"{self.op.name}: the step of its {name} activations is near zero")
+        return found
+
     def copy_slice(self, other: QuantLayer) -> None:
         """Take over from ``other``, a layer at least as large, what this one needs of it.
 
@@ -111,6 +134,8 @@ class QuantLayer(nn.Module):
             self.latent_weight.copy_(other.latent_weight[:out, :segments, :width])
             if self.bias is not None and other.bias is not None:
                 self.bias.copy_(other.bias[:out])
+            if self.prelu is not None and other.prelu is not None:
+                self.prelu.copy_(other.prelu[:out])
             for name in self.gamma:
                 self.gamma[name].copy_(other.gamma[name][:segments, :width])
                 self.beta[name].copy_(other.beta[name][:segments, :width])

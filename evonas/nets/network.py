@@ -101,21 +101,29 @@ class Network(nn.Module):
             layer.copy_slice(self.layers[name])  # type: ignore[operator]
         return subnet.train(self.training)
 
+    def warnings(self) -> list[str]:
+        """What looks unhealthy, layer by layer; see :meth:`QuantLayer.warnings`."""
+        return [text for layer in self.layers.values() for text in layer.warnings()]  # type: ignore[operator]
+
     def parameter_groups(self, *, learning_rate: float, weight_decay: float) -> list[dict[str, object]]:
-        """Parameters as an optimizer wants them: weight decay on kernels only, slower steps for quantizers."""
+        """Parameters as an optimizer wants them: weight decay on kernels only, slower steps for quantizers.
+
+        Groups of quantizers' parameters say so under ``is_quantizer``.
+        """
         slow: dict[float, list[nn.Parameter]] = {}
         kernels, rest = [], []
         for layer in self.layers.values():
             assert isinstance(layer, QuantLayer)
             kernels.append(layer.latent_weight)
-            rest += [*layer.gamma.values(), *layer.beta.values()] + ([] if layer.bias is None else [layer.bias])
+            rest += [*layer.gamma.values(), *layer.beta.values()]
+            rest += [parameter for parameter in (layer.bias, layer.prelu) if parameter is not None]
             for quantizer in (*layer.weight_quantizers.values(), *layer.act_quantizers.values()):
                 slow.setdefault(quantizer.learning_rate_factor, []).extend(quantizer.parameters())  # type: ignore[arg-type]
         return [
             {"params": kernels, "lr": learning_rate, "weight_decay": weight_decay},
             {"params": rest, "lr": learning_rate, "weight_decay": 0.0},
             *(
-                {"params": parameters, "lr": learning_rate * factor, "weight_decay": 0.0}
+                {"params": parameters, "lr": learning_rate * factor, "weight_decay": 0.0, "is_quantizer": True}
                 for factor, parameters in slow.items()
                 if parameters
             ),

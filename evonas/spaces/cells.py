@@ -62,6 +62,7 @@ class CellSpace(Space):
         stem_precisions, classifier_precisions: Names that the weights of the first and last layer may take.
         expansions: Factors on a cell's width.
         has_residual: Whether a cell's output adds the output of the cell before it, from the second cell on.
+        has_prelu: Whether a shift, a PReLU and a shift follow every convolution inside a cell.
         scheme: Which method quantizes what.
     """
 
@@ -78,6 +79,7 @@ class CellSpace(Space):
     classifier_precisions: tuple[str, ...] = ("ternary", "4-bit", "8-bit")
     expansions: tuple[float, ...] = (0.5, 1.0, 1.5, 2.0)
     has_residual: bool = True
+    has_prelu: bool = False
     scheme: Scheme = DEFAULT_SCHEME
 
     def __post_init__(self) -> None:
@@ -266,7 +268,7 @@ class CellSpace(Space):
                     stride=stride if source < 2 else 1,
                 )
                 if op.kind == "conv":
-                    op = _with_precisions(op, choice, f"{cell}/node{node}/edge{edge}")
+                    op = self._with_precisions(op, choice, f"{cell}/node{node}/edge{edge}")
                 elif op.kind == "skip" and op.stride == 2:
                     op = replace(op, kind="avg_pool", kernel=2)
                 body.append(op)
@@ -308,7 +310,11 @@ class CellSpace(Space):
             kernel=3 if is_larger else 1,
             stride=2 if is_larger else 1,
         )
-        return _with_precisions(op, choice, op.name)
+        return self._with_precisions(op, choice, op.name)
+
+    def _with_precisions(self, op: Op, choice: dict[str, str], layer: str) -> Op:
+        weight, act = precision(choice[f"{layer}/weight"]), precision(choice[f"{layer}/act"])
+        return replace(op, weight=weight, act=act, has_prelu=self.has_prelu)
 
     # From operations to genes
 
@@ -330,10 +336,6 @@ class CellSpace(Space):
         if op.kind == "conv":
             choice[f"{layer}/weight"] = op.weight.name
             choice[f"{layer}/act"] = op.act.name
-
-
-def _with_precisions(op: Op, choice: dict[str, str], layer: str) -> Op:
-    return replace(op, weight=precision(choice[f"{layer}/weight"]), act=precision(choice[f"{layer}/act"]))
 
 
 def _pairs(node: int) -> list[tuple[int, int]]:

@@ -46,6 +46,7 @@ def train_network(architecture: Architecture, data: Data, config: RunConfig, *, 
             learning_rate=recipe.learning_rate,
             weight_decay=recipe.weight_decay,
             label_smoothing=recipe.label_smoothing,
+            is_two_pass=recipe.is_two_pass,
         )
     except FloatingPointError as error:
         raise EvaluationError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name every torch user knows
@@ -26,6 +26,7 @@ def train_single_path(
     weight_decay: float,
     warmup: float = 0.05,
     label_smoothing: float = 0.0,
+    is_two_pass: bool = False,
     on_step: Callable[[int, float], None] = lambda step, loss: None,
 ) -> None:
     """Minimise cross-entropy over randomly drawn paths with AdamW, a linear warm-up and a cosine decay to zero.
@@ -44,6 +45,8 @@ def train_single_path(
         weight_decay: Decoupled, on kernels only.
         warmup: Share of the steps with a rising learning rate.
         label_smoothing: Share of the target spread over all classes.
+        is_two_pass: Whether every batch is run twice: first the quantizers take a step (SGD with Nesterov momentum),
+            then the weights, as He 2019 trains truncated-Gaussian thresholds. Twice the time.
         on_step: Called after each update with the number of updates done and the loss.
 
     Raises:
@@ -53,22 +56,40 @@ def train_single_path(
         Guo 2020, "Single path one-shot neural architecture search with uniform sampling".
     """
     groups = supernet.parameter_groups(learning_rate=learning_rate, weight_decay=weight_decay)
-    optimizer = torch.optim.AdamW(groups, lr=learning_rate, fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _learning_rate(step, steps, warmup))
+    optimizers = _optimizers(groups, learning_rate=learning_rate, is_two_pass=is_two_pass)
+    schedules = [
+        torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _learning_rate(step, steps, warmup))
+        for optimizer in optimizers
+    ]
     parameters = [parameter for group in groups for parameter in group["params"]]
     supernet.train()
     for step, (images, labels) in zip(range(1, steps + 1), batches, strict=False):
         supernet.activate(draw())
-        loss = F.cross_entropy(supernet(images), labels, label_smoothing=label_smoothing)
-        value = loss.item()
-        if not math.isfinite(value):
-            raise FloatingPointError(f"the training loss became {value} at step {step}")
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(parameters, CLIP_NORM)
-        optimizer.step()
-        schedule.step()
+        for optimizer in optimizers:
+            loss = F.cross_entropy(supernet(images), labels, label_smoothing=label_smoothing)
+            value = loss.item()
+            if not math.isfinite(value):
+                raise FloatingPointError(f"the training loss became {value} at step {step}")
+            for parameter in parameters:
+                parameter.grad = None
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(parameters, CLIP_NORM)
+            optimizer.step()
+        for schedule in schedules:
+            schedule.step()
         on_step(step, value)
+
+
+def _optimizers(
+    groups: list[dict[str, Any]], *, learning_rate: float, is_two_pass: bool
+) -> list[torch.optim.Optimizer]:
+    """One for everything; or one for the quantizers, then one for the weights."""
+    if not is_two_pass:
+        return [torch.optim.AdamW(groups, lr=learning_rate, fused=True)]
+    of_quantizers = [group for group in groups if group.get("is_quantizer")]
+    of_weights = [group for group in groups if not group.get("is_quantizer")]
+    thresholds = torch.optim.SGD(of_quantizers, lr=learning_rate, momentum=0.9, nesterov=True)
+    return [thresholds, torch.optim.AdamW(of_weights, lr=learning_rate, fused=True)]
 
 
 def _learning_rate(step: int, steps: int, warmup: float) -> float:

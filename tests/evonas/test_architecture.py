@@ -59,6 +59,7 @@ def test_every_stored_number_is_counted(space: CellSpace, seed: int) -> None:
                 p.numel() for quantizer in layer.act_quantizers.values() for p in quantizer.parameters()
             )
             float_values += 0 if layer.bias is None else layer.bias.numel()
+            float_values += 0 if layer.prelu is None else layer.prelu.numel()
             kernel = layer.latent_weight.flatten(1, 2)
             float_values += sum(int(q.scale(kernel).numel()) for q in layer.weight_quantizers.values())  # type: ignore[operator]
     assert sum(layer.weights for layer in architecture.layers) == weights
