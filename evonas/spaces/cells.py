@@ -134,8 +134,9 @@ class CellSpace(Space):
         """See :meth:`Space.encode`. Reads the operations' names, so it holds for this space's networks only."""
         by_name = {op.name: op for op in architecture.ops}
         choice = {gene.name: gene.choices[0] for gene in self.genes}
-        choice["stem/weight"] = by_name["stem"].weight.name
-        choice["classifier/weight"] = by_name["classifier"].weight.name
+        for name in ("stem", "classifier"):  # a dead network has lost its stem
+            if name in by_name:
+                choice[f"{name}/weight"] = by_name[name].weight.name
         used: dict[tuple[str, int], dict[int, str]] = {}
         for name in by_name:
             match name.split("/"):
