@@ -1,0 +1,74 @@
+"""Write docs/quantizers.md and its pictures from the classes: ``python docs/make_quantizers.py``."""
+
+from __future__ import annotations
+
+import inspect
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from evonas.precision import PRECISIONS
+from evonas.quant import QUANTIZERS, Method
+
+HEAD = """# Quantizers
+
+One line a method first; below, a page each, taken from its class: formula, gradient, reference, and a picture of what it does
+to a number (blue) and of the gradient that it passes on (orange), at its starting parameters. Weights are drawn as part of a
+Gaussian kernel. The run file's [`[quantizers]`](run-file.md) chooses among them; a user's own comes by path,
+`"my_quantizers.py:MINE"`, where `MINE` is an `evonas.quant.Method`.
+
+| name | quantizes | precisions | float32 numbers stored a layer |
+| --- | --- | --- | --- |
+"""
+PICTURES = Path(__file__).with_name("quantizers")
+
+
+def page() -> str:
+    """The page's text."""
+    text = HEAD
+    for name, method in QUANTIZERS.items():
+        stored = "one a filter" if method.is_stored_per_filter else str(method.stored)
+        text += f"| [`{name}`](#{name}) | {method.role}s | {', '.join(method.serves)} | {stored} |\n"
+    for name, method in QUANTIZERS.items():
+        text += f"\n## `{name}`\n\n![{name}](quantizers/{name}.png)\n\n{_described(method)}\n"
+    return text
+
+
+def _described(method: Method) -> str:
+    """A class's docstring as paragraphs, up to its arguments."""
+    doc = inspect.getdoc(method.make.func if isinstance(method.make, partial) else method.make) or ""
+    body = doc.split("\nArgs:")[0].replace("References:\n    ", "Reference: ").replace("\n    ", "\n")
+    return body.replace("Gradient:", "\nGradient:").strip()
+
+
+def draw(name: str, method: Method) -> None:
+    """Value and gradient over the input, at the method's lowest interesting precision."""
+    from matplotlib.figure import Figure
+
+    precision = next((p for p in ("binary", "ternary", "2-bit") if p in method.serves), method.serves[0])
+    quantizer = method.make(PRECISIONS[precision])
+    x = torch.linspace(-3, 3, 1201)
+    # weights in proportion to a Gaussian's density, so that statistics are those of a trained kernel
+    spread = torch.distributions.Normal(0.0, 1.0).icdf(torch.linspace(1e-4, 1 - 1e-4, 200_000))
+    kernel = (torch.cat([x, spread]) if method.role == "weight" else x).view(1, -1, 1, 1).requires_grad_()
+    y = quantizer(kernel)
+    y.sum().backward()
+    assert kernel.grad is not None
+    figure: Any = Figure(figsize=(4.2, 2.6), layout="constrained")
+    ax = figure.subplots()
+    ax.plot(x, y.detach().flatten()[: len(x)], color="#0072b2", label=f"value, {precision}")
+    ax.plot(x, kernel.grad.flatten()[: len(x)], color="#d55e00", linestyle="--", label="gradient passed on")
+    ax.set_xlabel("latent" if method.role == "weight" else "activation")
+    ax.axhline(0, color="grey", linewidth=0.5)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False, fontsize=8)
+    figure.savefig(PICTURES / f"{name}.png", dpi=90, metadata={"Software": None})
+
+
+if __name__ == "__main__":
+    PICTURES.mkdir(exist_ok=True)
+    Path(__file__).with_name("quantizers.md").write_text(page(), encoding="utf-8")
+    for each, how in QUANTIZERS.items():
+        draw(each, how)
