@@ -14,10 +14,10 @@ from evonas.quant import QUANTIZERS, Method
 
 HEAD = """# Quantizers
 
-One line a method first; below, a page each, taken from its class: formula, gradient, reference, and a picture of what it does
-to a number (blue) and of the gradient that it passes on (orange), at its starting parameters. Weights are drawn as part of a
-Gaussian kernel. The run file's [`[quantizers]`](run-file.md) chooses among them; a user's own comes by path,
-`"my_quantizers.py:MINE"`, where `MINE` is an `evonas.quant.Method`.
+One line a method first; below, a page each, taken from its class: formula, gradient, reference, and a picture of what
+it does to a number (blue) and of the gradient that it passes on (orange), at its starting parameters. Weights are drawn
+as part of a Gaussian kernel. The run file's [`[quantizers]`](run-file.md) chooses among them; a user's own comes by
+path, `"my_quantizers.py:MINE"`, where `MINE` is an `evonas.quant.Method`.
 
 | name | quantizes | precisions | float32 numbers stored a layer |
 | --- | --- | --- | --- |
@@ -37,10 +37,11 @@ def page() -> str:
 
 
 def _described(method: Method) -> str:
-    """A class's docstring as paragraphs, up to its arguments."""
+    """A class's docstring as paragraphs, up to its arguments, each paragraph one line."""
     doc = inspect.getdoc(method.make.func if isinstance(method.make, partial) else method.make) or ""
-    body = doc.split("\nArgs:")[0].replace("References:\n    ", "Reference: ").replace("\n    ", "\n")
-    return body.replace("Gradient:", "\nGradient:").strip()
+    doc = doc.split("\nArgs:")[0].replace("References:\n", "\nReference: ").replace("\nGradient:", "\n\nGradient:")
+    paragraphs = (" ".join(part.split()) for part in doc.split("\n\n"))
+    return "\n\n".join(part.replace("``", "`") for part in paragraphs if part)
 
 
 def draw(name: str, method: Method) -> None:

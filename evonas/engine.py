@@ -133,6 +133,7 @@ def _explore(
     settings = config.search
     rng = numpy_rng(config.seed, "first population")
     population = min(settings.population, settings.budget)
+    n_free = sum(len(gene.choices) > 1 for gene in space.genes)
     algorithm = Nsga2(
         space,
         first=first_population(space, rng, n_corners=settings.budget // 4, n_random=population),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -423,6 +424,14 @@ def test_methods_that_do_not_fit_are_refused() -> None:
         Scheme(binary_act="xnor").check(weights=[], acts=["binary"])
     with pytest.raises(RunFileError, match="did you mean 'tga'"):
         Scheme(ternary_weight="tgaa").check(weights=["ternary"], acts=[])
+
+
+def test_the_documentation_is_the_code_s() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    made = runpy.run_path(str(docs / "make_quantizers.py"))["page"]()
+    assert (docs / "quantizers.md").read_text(encoding="utf-8") == made, "run: python docs/make_quantizers.py"
+    for name in QUANTIZERS:
+        assert (docs / "quantizers" / f"{name}.png").is_file()
 
 
 def test_a_user_s_own_quantizer_is_loaded_by_path(tmp_path: Path) -> None:
