@@ -95,10 +95,10 @@ def resume(run: RunFolder, *, observer: Observer | None = None) -> RunFolder:
     """
     config = load_config(run.path / "run.toml")
     data = build_data(config)
+    current = _started_with(config, data)
     for what, before in run.meta("started_with").items():
-        now = _started_with(config, data)[what]
-        if now != before:
-            changed = [key for key in before if now.get(key) != before[key]]
+        changed = [key for key in before if current[what].get(key) != before[key]]
+        if changed:
             raise RunFolderError(
                 f"the {what} that the run was started with",
                 found=f"another value for {', '.join(changed)}",
