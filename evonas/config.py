@@ -131,9 +131,9 @@ class SearchConfig(_Section):
         default_factory=dict, description="upper bounds, such as { model_size = 8192 }"
     )
     budget: Count = Field(600, description="distinct networks to evaluate")
-    population: int = Field(30, ge=4, description="survivors and offspring of a generation; never more than the budget")
-    crossover_rate: float = Field(0.5, ge=0, le=1, description="share of offspring with two parents")
-    mutation_rate: float = Field(0.0, ge=0, le=1, description="chance a gene; 0 means two genes in a genome on average")
+    population: int = Field(40, ge=4, description="survivors and offspring of a generation; never more than the budget")
+    crossover_rate: float = Field(0.9, ge=0, le=1, description="share of offspring with two parents")
+    mutation_rate: float = Field(0.0, ge=0, le=1, description="chance a gene; 0 means one gene in a genome on average")
     has_baseline: bool = Field(True, description="whether to evaluate as many random networks, for comparison")
 
     @field_validator("objectives")

@@ -141,7 +141,7 @@ def _explore(
         n_constraints=len(settings.constraints),
         population=population,
         crossover_rate=settings.crossover_rate,
-        mutation_rate=settings.mutation_rate or min(1.0, 2 / max(1, n_free)),
+        mutation_rate=settings.mutation_rate or 1 / max(1, n_free),
         seed=int(numpy_rng(config.seed, "nsga2").integers(2**31)),
     )
     observer.phase("searching (NSGA-II)", total=settings.budget)

@@ -6,18 +6,22 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pymoo.algorithms.moo.nsga2 import NSGA2
+from pymoo.algorithms.moo.nsga2 import NSGA2, binary_tournament
 from pymoo.core.crossover import Crossover
 from pymoo.core.duplicate import DuplicateElimination
 from pymoo.core.mutation import Mutation
 from pymoo.core.population import Population
 from pymoo.core.problem import Problem
 from pymoo.core.repair import Repair
+from pymoo.core.selection import Selection
 from pymoo.core.termination import NoTermination
+from pymoo.operators.selection.tournament import TournamentSelection
 
 from evonas.genome import to_text
 from evonas.operators import Genomes, mutate, uniform_crossover
 from evonas.spaces import Space
+
+MATE_CANDIDATES = 5
 
 
 class Nsga2:
@@ -55,6 +59,7 @@ class Nsga2:
         self._algorithm = NSGA2(
             pop_size=population,
             sampling=first,
+            selection=_NearMates(rng),
             crossover=_Crossover(rng, rate=crossover_rate),
             mutation=_Mutation(space, rng, rate=mutation_rate),
             repair=_Repair(space),
@@ -96,6 +101,33 @@ class _Repair(Repair):
 
     def _do(self, problem: Any, X: Genomes, **kwargs: Any) -> Genomes:  # noqa: N803
         return np.stack([self.space.repair(genome) for genome in X])
+
+
+class _NearMates(Selection):
+    """The first parent wins a tournament by rank and crowding; its mate is the nearest of a few in objective space.
+
+    Parents at far ends of a front have offspring that are good at neither; near ones search along the whole front.
+
+    References:
+        Ishibuchi 2008, "An empirical study on similarity-based mating for evolutionary multiobjective combinatorial
+        optimization".
+    """
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        super().__init__()
+        self.rng = rng
+        self.tournament = TournamentSelection(func_comp=binary_tournament)
+
+    def _do(self, problem: Any, pop: Any, n_select: int, n_parents: int, **kwargs: Any) -> NDArray[np.int64]:
+        del n_parents
+        first = self.tournament._do(problem, pop, n_select, 1, **kwargs)[:, 0]
+        points = pop.get("F")
+        spread = np.ptp(points, axis=0)
+        points = points / np.where(spread > 0, spread, 1.0)
+        candidates = self.rng.integers(len(pop), size=(n_select, MATE_CANDIDATES))
+        distance = np.linalg.norm(points[candidates] - points[first][:, None], axis=2)
+        distance[candidates == first[:, None]] = np.inf
+        return np.stack([first, candidates[np.arange(n_select), distance.argmin(axis=1)]], axis=1)
 
 
 class _Crossover(Crossover):
