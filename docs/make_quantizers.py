@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,17 +32,24 @@ def page() -> str:
     for name, method in QUANTIZERS.items():
         stored = "one a filter" if method.is_stored_per_filter else str(method.stored)
         text += f"| [`{name}`](#{name}) | {method.role}s | {', '.join(method.serves)} | {stored} |\n"
+    shown: dict[object, str] = {}
     for name, method in QUANTIZERS.items():
-        text += f"\n## `{name}`\n\n![{name}](quantizers/{name}.png)\n\n{_described(method)}\n"
+        first = shown.setdefault(_class(method), name)
+        described = _described(method) if first == name else f"As [`{first}`](#{first}), see there."
+        text += f"\n## `{name}`\n\n![{name}](quantizers/{name}.png)\n\n{described}\n"
     return text
 
 
 def _described(method: Method) -> str:
     """A class's docstring as paragraphs, up to its arguments, each paragraph one line."""
-    doc = inspect.getdoc(method.make.func if isinstance(method.make, partial) else method.make) or ""
+    doc = inspect.getdoc(_class(method)) or ""
     doc = doc.split("\nArgs:")[0].replace("References:\n", "\nReference: ").replace("\nGradient:", "\n\nGradient:")
-    paragraphs = (" ".join(part.split()) for part in doc.split("\n\n"))
+    paragraphs = (re.sub(r":(?:func|class|meth):`([^`]+)`", r"`\1`", " ".join(p.split())) for p in doc.split("\n\n"))
     return "\n\n".join(part.replace("``", "`") for part in paragraphs if part)
+
+
+def _class(method: Method) -> object:
+    return method.make.func if isinstance(method.make, partial) else method.make
 
 
 def draw(name: str, method: Method) -> None:

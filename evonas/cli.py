@@ -87,14 +87,14 @@ def search(
 
 
 @app.command(epilog="Example: evonas resume runs/first")
-def resume(run: RunArgument, quiet: Quiet = False) -> None:
+def resume(run: RunArgument, workers: Workers = None, quiet: Quiet = False) -> None:
     """Go on with a run that was stopped; the result is as if it had never stopped."""
     from evonas.engine import resume as run_resume
     from evonas.run import open_run
 
     opened = open_run(run)
     with _display(quiet=quiet, folder=run) as display:
-        run_resume(opened.folder, observer=display)
+        run_resume(opened.folder, workers=workers, observer=display)
     _print_result(run, quiet=quiet)
 
 
@@ -170,7 +170,7 @@ def _display(*, quiet: bool, folder: Path | None = None) -> Iterator[Observer]:
             yield display
     except KeyboardInterrupt:
         if folder is None:
-            kept = "finished trainings are kept; the same command trains the others"
+            kept = "trainings stored so far are kept; the same command trains the others"
         elif (folder / "supernet.safetensors").is_file():
             kept = f"everything evaluated so far is kept. Go on with: evonas resume {folder}"
         elif (folder / "archive.sqlite").is_file():

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from evonas.errors import RunFileError, nearest
 from evonas.plugins import is_path
@@ -32,7 +32,7 @@ class DataConfig(_Section):
     test_share: Share = Field(0.2, description="share of the images set aside for the test, if they bring no test set")
     heldout_share: Share = Field(0.2, description="share of the rest that scores networks during the search")
     split_seed: int = Field(
-        0, description="seed of the split; apart from the run's seed, so that runs share a test set"
+        0, ge=0, description="seed of the split; apart from the run's seed, so that runs share a test set"
     )
     limit: int = Field(
         0, ge=0, description="training and held-out images to use, taken evenly from the classes; 0: all"
@@ -107,6 +107,15 @@ class QuantizersConfig(_Section):
     binary_act: str = Field("approx_sign", description="approx_sign, sign")
     ternary_act: str = Field("lsq", description="lsq, lsq_signed, pact, ternary, ternary_unsigned, ternary_per_image")
     multibit_act: str = Field("lsq", description="lsq, lsq_signed, pact")
+
+    @field_validator("*")
+    @classmethod
+    def _known_methods(cls, name: str, info: ValidationInfo) -> str:
+        from evonas.quant import QUANTIZERS
+
+        role = str(info.field_name).rpartition("_")[2]
+        fitting = [known for known, method in QUANTIZERS.items() if method.role == role]
+        return name if is_path(name) else _known((name,), fitting)[0]
 
 
 class SupernetConfig(_Section):
@@ -217,7 +226,7 @@ def parse_config(raw: dict[str, Any], overrides: dict[str, Any] | None = None, *
         elif not isinstance(value, dict):
             merged[key] = value
     try:
-        return _resolved(RunConfig.model_validate(merged))
+        config = RunConfig.model_validate(merged)
     except ValidationError as error:
         problems = [_problem(detail) for detail in error.errors()]
         raise RunFileError(
@@ -225,6 +234,10 @@ def parse_config(raw: dict[str, Any], overrides: dict[str, Any] | None = None, *
             found="; ".join(found for found, _ in problems),
             remedy="; ".join(dict.fromkeys(remedy for _, remedy in problems)),
         ) from error
+    try:
+        return _resolved(config)
+    except (RuntimeError, ValueError) as error:  # an unknown ~user, or a NUL
+        raise RunFileError(f"paths that exist ({source})", found=str(error), remedy="mend the paths") from error
 
 
 def _resolved(config: RunConfig) -> RunConfig:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import itertools
 import time
 from enum import Enum
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evonas import __version__
 from evonas.config import RunConfig, dump_config, load_config
 from evonas.errors import EvaluationError, RunFolderError
 from evonas.evaluation import Evaluator
@@ -23,7 +20,16 @@ from evonas.pymoo_bridge import Nsga2
 from evonas.seeding import numpy_rng, torch_generator
 from evonas.spaces import Space
 from evonas.training.data import Data, batches
-from evonas.workbench import SUPERNET, build_data, build_space, build_supernet, data_hash, file_hash, save_weights
+from evonas.workbench import (
+    SUPERNET,
+    build_data,
+    build_space,
+    build_supernet,
+    check_unchanged,
+    file_hash,
+    save_weights,
+    started_with,
+)
 from objectives import OBJECTIVES
 from objectives.pareto import hypervolume
 from objectives.scaling import Scaling, bounds_of
@@ -67,7 +73,7 @@ def search(config: RunConfig, folder: Path, *, observer: Observer | None = None)
     space = build_space(config, data)
     meta = {
         "created": time.strftime("%Y-%m-%d %H:%M:%S"),
-        "started_with": _started_with(config, data),
+        "started_with": started_with(config, data),
         "bounds": _bounds(space, data),
         "space_size": space.size(),
     }
@@ -80,7 +86,7 @@ def search(config: RunConfig, folder: Path, *, observer: Observer | None = None)
     return _run(run, config, data, space, observer or Silent())
 
 
-def resume(run: RunFolder, *, observer: Observer | None = None) -> RunFolder:
+def resume(run: RunFolder, *, workers: int | None = None, observer: Observer | None = None) -> RunFolder:
     """Go on with a run that was stopped; the result is the same as if it had never stopped.
 
     The search is deterministic, so it asks its questions again from the start; what the archive holds is answered from
@@ -88,22 +94,15 @@ def resume(run: RunFolder, *, observer: Observer | None = None) -> RunFolder:
 
     Args:
         run: The folder.
+        workers: Processes, instead of the run file's.
         observer: Hears of the progress.
 
     Raises:
         RunFolderError: Settings, images, supernet or package versions are not those that the run was started with.
     """
-    config = load_config(run.path / "run.toml")
+    config = load_config(run.path / "run.toml", {} if workers is None else {"compute": {"workers": workers}})
     data = build_data(config)
-    current = _started_with(config, data)
-    for what, before in run.meta("started_with").items():
-        changed = [key for key in before if current[what].get(key) != before[key]]
-        if changed:
-            raise RunFolderError(
-                f"the {what} that the run was started with",
-                found=f"another value for {', '.join(changed)}",
-                remedy="change it back, or start a new run; a mixture of two searches would be neither",
-            )
+    check_unchanged(run, config, data)
     return _run(run, config, data, build_space(config, data), observer or Silent())
 
 
@@ -244,19 +243,3 @@ def _bounds(space: Space, data: Data) -> dict[str, tuple[float, float]]:
         if objective.measure
     }
     return {"error": (0.0, 1 - 1 / data.n_classes), **bounds_of(counted)}
-
-
-def _started_with(config: RunConfig, data: Data) -> dict[str, dict[str, Any]]:
-    """What a resumed run must share with its beginning to give the same result."""
-    settings = config.model_dump(mode="json", exclude={"compute", "training", "name"})
-    flat = {
-        f"{section}.{key}": value
-        for section, content in settings.items()
-        for key, value in (content.items() if isinstance(content, dict) else [("", content)])
-    }
-    packages = ("torch", "pymoo", "numpy")
-    return {
-        "settings": flat,
-        "images": {"images": data_hash(data)},
-        "versions": {"evonas": __version__, **{package: version(package) for package in packages}},
-    }

@@ -42,7 +42,7 @@ def in_order(function: Callable[..., T], jobs: Iterable[tuple[Any, ...]], *, wor
         raise EvaluationError(
             "workers that live as long as their work",
             found="one was killed, most likely for want of memory",
-            remedy="use fewer workers and evonas resume; what was finished is kept",
+            remedy="run evonas resume, or the same evonas train, with --workers 1; what was stored is kept",
         ) from error
 
 

@@ -40,9 +40,11 @@ def load_object(name: str, kind: type[T]) -> T:
         sys.modules[module_name] = module = module_from_spec(spec)  # before it runs: dataclasses look themselves up
         try:
             spec.loader.exec_module(module)
-        except Exception:
+        except Exception as error:
             del sys.modules[module_name]
-            raise
+            raise RunFileError(
+                wanted, found=f"{type(error).__name__} while running it: {error}", remedy="mend that file"
+            ) from error
     found = getattr(sys.modules[module_name], attribute, None)
     if not isinstance(found, kind):
         raise RunFileError(wanted, found="nothing" if found is None else type(found).__name__, remedy=remedy)

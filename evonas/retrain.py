@@ -17,7 +17,7 @@ from evonas.config import RunConfig, load_config
 from evonas.genome import from_text
 from evonas.parallel import in_order, n_workers, one_thread
 from evonas.training.train import train_network
-from evonas.workbench import build_data, build_space, save_weights
+from evonas.workbench import build_data, build_space, check_unchanged, save_weights
 from reports.run_folder import RunFolder
 from surrogates.one_shot.score import Score
 
@@ -55,7 +55,7 @@ def train_picks(
     epochs: int | None = None,
     workers: int | None = None,
 ) -> Iterator[Training]:
-    """Train every pick with every seed from scratch, side by side, and store each as it finishes.
+    """Train every pick with every seed from scratch, side by side, and store each once all before it are stored.
 
     Args:
         run: Where the picks come from and the results go to.
@@ -67,13 +67,16 @@ def train_picks(
     Yields:
         Each training, in the order of picks, then seeds. One that the run holds already is not repeated.
     """
-    config = load_config(run.path / "run.toml")
-    if epochs is not None:
-        config = config.model_copy(update={"training": config.training.model_copy(update={"epochs": epochs})})
+    overrides = {} if epochs is None else {"training": {"epochs": epochs}}
+    config = load_config(run.path / "run.toml", overrides)
+    check_unchanged(run, config, build_data(config))
     recipe = config.training.model_dump_json()
     known = {(row.evaluation, row.seed): _training(row) for row in run.trainings().itertuples() if row.recipe == recipe}
     picked = zip(picks["id"].tolist(), picks["genome"].tolist(), strict=True)
-    jobs = [(run.path, config, evaluation, genome, seed) for (evaluation, genome), seed in product(picked, seeds)]
+    jobs = [
+        (run.path, config, evaluation, genome, seed)
+        for (evaluation, genome), seed in product(picked, dict.fromkeys(seeds))
+    ]
     fresh = [job for job in jobs if (job[2], job[4]) not in known]
     n = max(1, min(len(fresh), n_workers(config.compute.workers if workers is None else workers)))
     results = in_order(_train_one, fresh, workers=n)

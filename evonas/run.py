@@ -18,7 +18,7 @@ from evonas.genome import from_text
 from evonas.nets.network import Network
 from evonas.progress import Observer, Silent
 from evonas.retrain import Training, train_picks
-from evonas.workbench import build_data, build_space, load_weights
+from evonas.workbench import build_data, build_space, check_unchanged, load_weights
 from objectives import OBJECTIVES
 from reports.front import front_table, knee_id
 from reports.page import write_reports
@@ -117,7 +117,9 @@ class Run:
                 remedy=f"train it first: evonas train {self.path} --pick {evaluation}",
             )
         config = load_config(self.path / "run.toml")
-        space = build_space(config, build_data(config))
+        data = build_data(config)
+        check_unchanged(self.folder, config, data)
+        space = build_space(config, data)
         architecture = space.decode(from_text(found["genome"].iloc[-1], space.genes))
         network = Network([architecture], generator=torch.Generator())
         load_weights(network, self.path / found["weights"].iloc[-1])

@@ -5,19 +5,24 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from evonas import __version__
 from evonas.config import RunConfig, load_config
 from evonas.errors import RunFolderError
 from evonas.nets.network import Network
+from evonas.plugins import is_path
 from evonas.quant.scheme import Scheme
 from evonas.seeding import torch_generator
 from evonas.spaces import SPACES, Space
 from evonas.training.data import Data, load_data
+from reports.run_folder import RunFolder
 
 SUPERNET = "supernet.safetensors"
 
@@ -111,6 +116,43 @@ def load_weights(network: Network, path: Path, *, expected: str | None = None) -
         raise RunFolderError(
             f"weights of this network in {path}", found=str(error).splitlines()[0], remedy=remedy
         ) from error
+
+
+def started_with(config: RunConfig, data: Data) -> dict[str, dict[str, Any]]:
+    """What a run must keep to stay itself: settings, images, versions. Work, recipe and name may change.
+
+    The content of a user's own files belongs to the settings.
+    """
+    settings = config.model_dump(mode="json", exclude={"compute", "training", "name"})
+    flat = {
+        f"{section}.{key}": value
+        for section, content in settings.items()
+        for key, value in (content.items() if isinstance(content, dict) else [("", content)])
+    }
+    files = {name.rpartition(":")[0] for name in config.quantizers.model_dump().values() if is_path(name)}
+    packages = ("torch", "pymoo", "numpy")
+    return {
+        "settings": flat | {file: file_hash(Path(file)) for file in files if Path(file).is_file()},
+        "images": {"images": data_hash(data)},
+        "versions": {"evonas": __version__, **{package: version(package) for package in packages}},
+    }
+
+
+def check_unchanged(run: RunFolder, config: RunConfig, data: Data) -> None:
+    """Make sure that a run is still what it was started as.
+
+    Raises:
+        RunFolderError: Settings, images or package versions are others; a mixture of two runs would be neither.
+    """
+    current = started_with(config, data)
+    for what, before in run.meta("started_with").items():
+        changed = [key for key in before if current[what].get(key) != before[key]]
+        if changed:
+            raise RunFolderError(
+                f"the {what} that the run was started with",
+                found=f"another value for {', '.join(changed)}",
+                remedy="change it back, or start a new run; a mixture of two runs would be neither",
+            )
 
 
 def data_hash(data: Data) -> str:

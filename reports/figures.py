@@ -66,7 +66,8 @@ def draw_convergence(table: pd.DataFrame) -> Figure:
         ax.plot(of_origin["evaluations"], of_origin["hypervolume"], line, color=colour, label=label)
     ax.set_xlabel("networks evaluated")
     ax.set_ylabel("hypervolume")
-    ax.legend(frameon=False, loc="lower right")
+    if len(table):
+        ax.legend(frameon=False, loc="lower right")
     _bare(ax)
     return figure
 

@@ -105,7 +105,7 @@ class RunFolder:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.executescript(SCHEMA.format(columns=columns))
-            facts = {"schema_version": SCHEMA_VERSION, **meta}
+            facts = {"schema_version": SCHEMA_VERSION, "settings": tomllib.loads(run_toml), **meta}
             with connection:
                 connection.executemany("INSERT INTO meta VALUES (?, ?)", [(k, json.dumps(v)) for k, v in facts.items()])
         finally:
@@ -137,8 +137,9 @@ class RunFolder:
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """The run file as plain data."""
-        return tomllib.loads((self.path / "run.toml").read_text(encoding="utf-8"))
+        """The complete run file as plain data, as the run was started with it."""
+        settings: dict[str, Any] = self.meta("settings")
+        return settings
 
     @property
     def objectives(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from evonas.quant.scheme import Scheme
 
 BATCH_NORM_EPSILON = 1e-5
 MOST_ZEROS = 0.8  # above this a ternary or low-bit layer is all but dead
+MOST_ZERO_ACTS = 0.95  # of a standard normal input, half of which a ReLU cuts anyway
 LEAST_STEP = 1e-3  # of the mean weight, or of the unit spread behind a batch norm
 
 
@@ -109,7 +110,11 @@ class QuantLayer(nn.Module):
         return F.batch_norm(x, mean, variance, gamma, beta, training=False, eps=BATCH_NORM_EPSILON)
 
     def warnings(self) -> list[str]:
-        """What looks unhealthy about the quantizers, at full width: more than 80 % zeros, or a step near zero."""
+        """What looks unhealthy about the quantizers, at full width.
+
+        More than 80 % zeros among weights, more than 95 % among activations of a standard normal input (which is what
+        batch norm delivers), or a step near zero.
+        """
         kernel, found = self.latent_weight.detach().flatten(1, 2), []
         for name, quantizer in self.weight_quantizers.items():
             assert isinstance(quantizer, Quantizer)
@@ -121,6 +126,9 @@ class QuantLayer(nn.Module):
             assert isinstance(quantizer, Quantizer)
             if float(quantizer.scale(torch.ones(1, 1, 1, 1)).min()) < LEAST_STEP:
                 found.append(f"{self.op.name}: the step of its {name} activations is near zero")
+            standard_normal = torch.special.ndtri(torch.linspace(1e-3, 1 - 1e-3, 1000)).view(1, -1, 1, 1)
+            if (share := quantizer.zero_share(standard_normal)) > MOST_ZERO_ACTS:
+                found.append(f"{self.op.name}: {share:.0%} of its {name} activations are zero")
         return found
 
     def copy_slice(self, other: QuantLayer) -> None:

@@ -23,7 +23,9 @@ class LsqWeight(Quantizer):
 
     Formula: ``s * round(clip(w / s, -2^(k-1), 2^(k-1) - 1))`` with ``s = r * sqrt(pi/2) * mean|w|``; ``r`` is learned
     through its logarithm, so that a step cannot cross zero, and as a ratio serves every width of a shared kernel.
-    Three levels are -1, 0 and 1 steps. Gradient: see :func:`lsq`.
+    Three levels are -1, 0 and 1 steps.
+    Gradient: for the latent, the identity within the range and 0 outside; for the step, the sum of ``g * (code - x/s)``
+    inside and ``g * code`` outside, divided by ``sqrt(n * high)`` with ``n`` the numbers that share it.
 
     References:
         Esser 2020, "Learned step size quantization", eq. 1 to 3.
@@ -58,7 +60,8 @@ class LsqActivation(Quantizer):
     Formula: ``s * round(clip(x / s, low, high))``; unsigned from 0 to ``levels - 1``, signed as :class:`LsqWeight`;
     ``s`` is
     learned through its logarithm. Three unsigned levels, 0, 1 and 2 steps, are a ternary activation.
-    Gradient: see :func:`lsq`.
+    Gradient: for the latent, the identity within the range and 0 outside; for the step, the sum of ``g * (code - x/s)``
+    inside and ``g * code`` outside, divided by ``sqrt(n * high)`` with ``n`` the numbers that share it.
 
     References:
         Esser 2020, "Learned step size quantization", eq. 1 to 3.

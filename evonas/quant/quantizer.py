@@ -17,8 +17,9 @@ class Quantizer(nn.Module, ABC):
     It works on whatever slice of a shared kernel it is given, so its learnable numbers must not depend on width: they
     are ratios to a statistic of the slice, or act behind a batch norm. A statistic counts as a constant in gradients.
 
-    Laws that a test checks for every quantizer: ``quantizer(x) == scale(x) * codes(x)`` exactly; codes are whole and
-    of the declared levels; nothing is NaN for constant, zero, huge, tiny or single-element input.
+    Laws that a test checks for every quantizer: ``quantizer(x) == scale(x) * codes(x)`` exactly (summed over planes
+    where there are several); codes are whole and of the declared levels; nothing is NaN for constant, zero, huge, tiny
+    or single-element input.
 
     Args:
         precision: What it quantizes to.

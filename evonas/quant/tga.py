@@ -34,8 +34,10 @@ class Tga(Quantizer):
 
     References:
         He 2019, "Simultaneously optimizing weight and quantizer of ternary neural network using truncated Gaussian
-        approximation", section 3; as its authors' code implements it, but for the bounded ratio. Residual expansion:
-        He 2019, "Optimize deep convolutional neural network with ternarized weights and high accuracy".
+        approximation", section 3. Differences to its authors' code: a bounded ratio instead of an absolute threshold,
+        started at 0.612 instead of 0.05 max|W|; the clamp is on the ratio's gradient; mu and sigma count as constants,
+        sigma without Bessel's correction. Residual expansion: He 2019, "Optimize deep convolutional neural network
+        with ternarized weights and high accuracy"; there, planes are summed and have fixed thresholds.
 
     Args:
         precision: Ternary.

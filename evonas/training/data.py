@@ -197,7 +197,7 @@ def _read_npz(path: Path) -> tuple[Arrays, Arrays | None]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, TypeError, BadZipFile) as error:
+    except (OSError, ValueError, EOFError, TypeError, BadZipFile, zlib.error, RuntimeError) as error:
         wanted = "arrays of plain numbers" if "pickle" in str(error) else "a readable .npz file"
         raise DataError(
             f"{wanted} in {path}",
@@ -256,6 +256,8 @@ def _pair(training: tuple[Any, Any], test: tuple[Any, Any] | None, source: str) 
     """Check training and test arrays, each alone and against one another."""
     images, labels = _checked(*training, source, most_classes=len(training[1]))
     n_classes = int(labels.max()) + 1
+    if n_classes < 2:
+        raise DataError(f"at least two classes in {source}", found="one", remedy="add images of another class")
     absent = np.setdiff1d(np.arange(n_classes), labels)
     if len(absent):
         raise DataError(

@@ -45,8 +45,8 @@ def train_single_path(
         weight_decay: Decoupled, on kernels only.
         warmup: Share of the steps with a rising learning rate.
         label_smoothing: Share of the target spread over all classes.
-        is_two_pass: Whether every batch is run twice: first the quantizers take a step (SGD with Nesterov momentum),
-            then the weights, as He 2019 trains truncated-Gaussian thresholds. Twice the time.
+        is_two_pass: Whether every batch is run twice: first the quantizers take a step with an optimizer of their own,
+            then the weights, in the order in which He 2019 trains truncated-Gaussian thresholds. Twice the time.
         on_step: Called after each update with the number of updates done and the loss.
 
     Raises:
@@ -88,8 +88,7 @@ def _optimizers(
         return [torch.optim.AdamW(groups, lr=learning_rate, fused=True)]
     of_quantizers = [group for group in groups if group.get("is_quantizer")]
     of_weights = [group for group in groups if not group.get("is_quantizer")]
-    thresholds = torch.optim.SGD(of_quantizers, lr=learning_rate, momentum=0.9, nesterov=True)
-    return [thresholds, torch.optim.AdamW(of_weights, lr=learning_rate, fused=True)]
+    return [torch.optim.AdamW(part, lr=learning_rate, fused=True) for part in (of_quantizers, of_weights) if part]
 
 
 def _learning_rate(step: int, steps: int, warmup: float) -> float:

@@ -196,6 +196,18 @@ def test_a_file_that_is_no_npz_is_explained(tmp_path: Path, content: bytes) -> N
         load(tmp_path / "not.npz")
 
 
+def test_whatever_byte_is_damaged_is_told_as_a_data_error(tmp_path: Path) -> None:
+    path = tmp_path / "packed.npz"
+    np.savez_compressed(path, images=np.zeros((20, 4, 4)), labels=GOOD_LABELS)
+    whole = path.read_bytes()
+    for position in range(0, len(whole), 3):
+        path.write_bytes(whole[:position] + bytes([whole[position] ^ 0xFF]) + whole[position + 1 :])
+        try:
+            load(path)
+        except DataError:
+            continue
+
+
 def test_a_damaged_file_is_explained(tmp_path: Path, idx_folder: Path) -> None:
     (tmp_path / "cut.npz").write_bytes(b"PK\x03\x04 not all of it")
     with pytest.raises(DataError, match=r"a readable \.npz file"):

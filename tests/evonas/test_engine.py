@@ -233,6 +233,25 @@ def test_resuming_with_other_images_is_refused(finished: Run, tmp_path: Path) ->
         resume(folder)
 
 
+def test_training_from_a_changed_run_is_refused(finished: Run, tmp_path: Path) -> None:
+    """Another split would let the test set hold images that scored the search."""
+    folder = tampered(finished, tmp_path / "copy", "split_seed = 0", "split_seed = 7")
+    with pytest.raises(RunFolderError, match=r"another value for data\.split_seed"):
+        Run(folder).train("knee", workers=1)
+
+
+def test_a_changed_file_of_the_user_s_is_noticed(tiny_config: RunConfig, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.py"
+    imports = "from evonas.quant import Method\nfrom evonas.quant.twn import Twn\n"
+    text = f"{imports}MINE = Method(Twn, 'weight', ('ternary',))\n"
+    mine.write_text(text)
+    config = with_(with_(tiny_config, "supernet", steps=2), "quantizers", ternary_weight=f"{mine}:MINE")
+    run = search(with_(config, "search", budget=4), tmp_path / "run")
+    mine.write_text(text + "# changed\n")
+    with pytest.raises(RunFolderError, match=r"another value for .*mine\.py"):
+        resume(run)
+
+
 def test_another_number_of_workers_may_go_on(finished: Run, tmp_path: Path) -> None:
     assert_same_result(resume(tampered(finished, tmp_path / "copy", "workers = 1", "workers = 2")), finished.folder)
 
@@ -263,7 +282,7 @@ def test_a_training_is_never_repeated_nor_counted_twice(finished: Run, tmp_path:
     shutil.copytree(finished.path, tmp_path / "copy")
     run = open_run(tmp_path / "copy")
     first = run.train("knee", workers=1)
-    both = run.train("knee", seeds=(0, 1), workers=1)
+    both = run.train("knee", seeds=(0, 1, 1), workers=1)
     assert both[0] == first[0]
     longer = run.train("knee", epochs=3, workers=1)
     assert run.folder.trainings()["epochs"].tolist() == [2, 2, 3]

@@ -113,7 +113,7 @@ def test_two_passes_move_quantizers_first_and_weights_second() -> None:
     start = dict(Network([architecture], generator=torch.Generator().manual_seed(0)).named_parameters())
     for parameters in trained:
         assert all(not torch.equal(parameters[name], start[name]) for name in parameters if "latent_weight" in name)
-        assert any(not torch.equal(parameters[name], start[name]) for name in parameters if "quantizers" in name)
+        assert all(not torch.equal(parameters[name], start[name]) for name in parameters if "quantizers" in name)
 
 
 def test_dead_layers_and_vanishing_steps_are_warned_of() -> None:
@@ -128,6 +128,9 @@ def test_dead_layers_and_vanishing_steps_are_warned_of() -> None:
         body.act_quantizers["4-bit"].log_step.fill_(-9.0)  # type: ignore[union-attr,operator]
     found = supernet.warnings()
     assert any(text.startswith("stem: ") and "ternary weights are zero" in text for text in found)
+    with torch.no_grad():
+        body.act_quantizers["2-bit"].log_step.fill_(4.0)  # type: ignore[union-attr,operator]
+    assert "cell0/in0: 100% of its 2-bit activations are zero" in supernet.warnings()
     assert "cell0/in0: the step of its 4-bit activations is near zero" in found
 
 

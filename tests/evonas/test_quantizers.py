@@ -447,5 +447,8 @@ def test_a_user_s_own_quantizer_is_loaded_by_path(tmp_path: Path) -> None:
     for name, message in (("NOTHING", "nothing"), ("OTHER", "int")):
         with pytest.raises(RunFileError, match=message):
             load_object(f"{tmp_path / 'mine.py'}:{name}", Method)
+    (tmp_path / "broken.py").write_text("def (")
+    with pytest.raises(RunFileError, match="SyntaxError while running it"):
+        load_object(f"{tmp_path / 'broken.py'}:MINE", Method)
     with pytest.raises(RunFileError, match="no such file"):
         load_object(f"{tmp_path / 'absent.py'}:MINE", Method)

@@ -111,6 +111,11 @@ def test_a_run_without_a_baseline_or_a_front_still_has_a_page(tmp_path: Path) ->
     assert pd.read_csv(tmp_path / "front.csv").empty
 
 
+def test_a_damaged_run_toml_does_not_keep_the_report_away(folder: RunFolder) -> None:
+    (folder.path / "run.toml").write_text("x =")
+    assert len(front_table(RunFolder(folder.path))) == 3
+
+
 def test_an_archive_of_another_version_is_refused(folder: RunFolder) -> None:
     folder.set_meta("schema_version", 99)
     with pytest.raises(NotARunFolderError, match="version 99"):
