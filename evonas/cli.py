@@ -232,7 +232,7 @@ def _print_trainings(chosen: pd.DataFrame, trainings: list[Any]) -> None:
         spread = f" ± {stdev(accuracies):.2f}" if len(accuracies) > 1 else ""
         typer.echo(
             f"network {record['id']}: {record['model_size']:,} bytes, "
-            f"test accuracy {mean(accuracies):.2f}{spread} % ({len(accuracies)} seeds)"
+            f"test accuracy {mean(accuracies):.2f}{spread} % ({len(accuracies)} seed{'s' * (len(accuracies) > 1)})"
         )
     for done in trainings:
         for warning in done.warnings:
