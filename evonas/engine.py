@@ -31,8 +31,7 @@ from evonas.workbench import (
     started_with,
 )
 from objectives import OBJECTIVES
-from objectives.pareto import hypervolume
-from objectives.scaling import Scaling, bounds_of
+from objectives.scaling import Scaling, bounds_of, by_logarithm
 from reports.page import write_reports
 from reports.run_folder import ARCHIVE, Row, RunFolder
 from surrogates.one_shot.single_path import train_single_path
@@ -160,7 +159,7 @@ def _explore(
                 found=f"a first generation that failed altogether: {answers[0].reason}",
                 remedy="look at the column reason in archive.sqlite; change [supernet] or [space] and start anew",
             )
-        algorithm.tell(*_points_and_violations(answers, config, scaling))
+        algorithm.tell(*_told(answers, config))
         rows += answers
         if len(rows) >= settings.budget:
             break
@@ -205,31 +204,26 @@ def _train_supernet(run: RunFolder, config: RunConfig, data: Data, space: Space,
     save_weights(supernet, run.path / SUPERNET)
 
 
-def _points_and_violations(
-    rows: list[Row], config: RunConfig, scaling: Scaling
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    """What the algorithm is told: scaled objectives, relative excess over each bound, and which evaluations count.
+def _told(rows: list[Row], config: RunConfig) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """What the algorithm is told: objectives by logarithm, relative excess over each bound, which evaluations count.
 
-    Scaling changes no dominance, but spreads the population evenly over orders of magnitude.
+    Logarithms change no dominance, but spread the population evenly over orders of magnitude, of the error too: the
+    accurate end of the front is where users look, and on a plain scale it is a corner.
     """
     is_ok = np.array([row.is_ok for row in rows], dtype=bool)
-    points = np.full((len(rows), len(scaling.names)), np.nan)
-    violations = np.full((len(rows), len(config.search.constraints)), np.nan)
-    good = [row for row in rows if row.is_ok]
-    if good:
-        points[is_ok] = scaling(np.array([[row.values[name] for name in scaling.names] for row in good]))
-        violations[is_ok] = [
-            [row.values[name] / bound - 1 for name, bound in config.search.constraints.items()] for row in good
-        ]
-    return points, violations, is_ok
+    objectives, bounds = config.search.objectives, config.search.constraints
+    values = [[row.values.get(name, np.nan) for name in objectives] for row in rows]
+    excess = [[row.values.get(name, np.nan) / bound - 1 for name, bound in bounds.items()] for row in rows]
+    points = by_logarithm(np.array(values, dtype=float))
+    return points, np.array(excess, dtype=float).reshape(len(rows), len(bounds)), is_ok
 
 
 def _note(rows: list[Row], config: RunConfig, scaling: Scaling, generation: int) -> str:
-    if not rows:
+    bounds = config.search.constraints
+    feasible = [row.values for row in rows if row.is_ok and all(row.values[name] <= bounds[name] for name in bounds)]
+    if not feasible:
         return f"generation {generation}"
-    points, violations, is_ok = _points_and_violations(rows, config, scaling)
-    counts = is_ok & ~(violations > 0).any(axis=1)
-    volume = hypervolume(points[counts], reference_point=np.ones(len(scaling.names)))
+    volume = scaling.hypervolume(np.array([[values[name] for name in scaling.names] for values in feasible]))
     return f"generation {generation}, hypervolume {volume:.3f}"
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from objectives.pareto import is_nondominated, knee
+from objectives.scaling import by_logarithm
 from reports.run_folder import MEASURES, RunFolder
 
 COLUMNS = ["id", "genome", *MEASURES]
@@ -28,10 +28,6 @@ def front_table(run: RunFolder, *, origin: str = "search") -> pd.DataFrame:
 
 
 def knee_id(run: RunFolder, front: pd.DataFrame) -> int:
-    """Id of the network whose worst objective is the least bad; the front must not be empty.
-
-    All objectives go by their logarithm, the error too: to halve it is worth as much at 2 % as at 20 %. Errors below a
-    thousandth count as that.
-    """
-    points = np.log(front[list(run.objectives)].to_numpy(dtype=float).clip(min=1e-3))
+    """Id of the network whose worst objective, by logarithm, is the least bad; the front must not be empty."""
+    points = by_logarithm(front[list(run.objectives)].to_numpy(dtype=float))
     return int(front["id"].iloc[knee(points)])
