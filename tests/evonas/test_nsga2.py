@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from evonas.genome import Gene, to_text
 from evonas.operators import first_population, mutate, random_genomes, uniform_crossover
-from evonas.pymoo_bridge import Nsga2
+from evonas.pymoo_bridge import Nsga2, _NearMates
 from evonas.spaces import CellSpace
 from objectives.pareto import hypervolume
 
@@ -85,6 +85,18 @@ def test_offspring_mix_two_parents() -> None:
     children = [tuple(genome[free]) for genome in second]
     assert set(children) <= allowed
     assert any(child not in parents for child in children)
+
+
+def test_mates_lie_near_each_other_and_are_two() -> None:
+    algorithm = nsga2()
+    explore(algorithm, 3)
+    nsga, mates = algorithm._algorithm, _NearMates(np.random.default_rng(0))
+    pairs = mates._do(nsga.problem, nsga.pop, 400, 2, algorithm=nsga, random_state=np.random.default_rng(1))
+    points = nsga.pop.get("F") / np.ptp(nsga.pop.get("F"), axis=0)
+    distance = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
+    at_random = np.linalg.norm(points[:, None] - points[None], axis=2).mean()
+    assert (pairs[:, 0] != pairs[:, 1]).mean() > 0.99
+    assert distance.mean() < 0.6 * at_random
 
 
 def test_the_first_population_holds_uniform_and_random_networks() -> None:

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from objectives.pareto import hypervolume, is_nondominated, knee
-from objectives.scaling import Scaling, bounds_of
+from objectives.scaling import Scaling, bounds_of, by_logarithm
 
 points = arrays(float, st.tuples(st.integers(1, 12), st.integers(2, 3)), elements=st.integers(0, 6).map(float))
 
@@ -70,6 +70,13 @@ def test_impossible_calls_are_refused() -> None:
         knee(np.zeros((0, 2)))
     assert hypervolume(np.zeros((0, 2)), reference_point=np.ones(2)) == 0
     assert len(is_nondominated(np.zeros((0, 2)))) == 0
+
+
+def test_logarithms_keep_dominance_and_stand_an_error_of_zero() -> None:
+    points = by_logarithm(np.array([[0.0, 100.0], [0.01, 100.0], [0.02, 50.0], [0.03, 60.0]]))
+    assert np.isfinite(points).all()
+    assert is_nondominated(points).tolist() == [True, False, True, False]
+    assert points[2, 0] - points[1, 0] == pytest.approx(np.log(2))
 
 
 def test_scaling_maps_bounds_to_the_unit_box_and_keeps_dominance() -> None:
