@@ -97,7 +97,8 @@ def score_genome(folder: Path, checkpoint: str, genome: Genome) -> tuple[dict[st
             labels=bench.labels,
         )
     except (MemoryError, RuntimeError) as error:  # torch reports a failed allocation as a RuntimeError
-        return {}, f"{type(error).__name__}: {str(error).splitlines()[0]}", time.perf_counter() - start
+        reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0] or 'no message'}"
+        return {}, reason, time.perf_counter() - start
     seconds = time.perf_counter() - start
     if not math.isfinite(score.loss):
         return {}, f"the held-out loss is {score.loss}", seconds

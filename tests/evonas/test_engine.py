@@ -163,12 +163,14 @@ def test_a_first_generation_that_fails_altogether_is_explained(
 ) -> None:
     from evonas import evaluation
 
-    def failing(*args: object, **kwargs: object) -> object:
-        raise RuntimeError("no luck")
+    for index, error in enumerate((RuntimeError("no luck"), MemoryError())):
 
-    monkeypatch.setattr(evaluation, "score_subnet", failing)
-    with pytest.raises(EvaluationError, match="no luck"):
-        search(with_(tiny_config, "supernet", steps=2), tmp_path / "hopeless")
+        def failing(*args: object, error: Exception = error, **kwargs: object) -> object:
+            raise error
+
+        monkeypatch.setattr(evaluation, "score_subnet", failing)
+        with pytest.raises(EvaluationError, match=f"{type(error).__name__}: no "):
+            search(with_(tiny_config, "supernet", steps=2), tmp_path / f"hopeless{index}")
 
 
 def test_a_diverging_supernet_is_explained(tiny_config: RunConfig, tmp_path: Path) -> None:
