@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
-from evonas.quant.quantizer import Quantizer, mean_magnitude
+from evonas.quant.quantizer import Quantizer, StraightThrough, mean_magnitude
 
 
 def sign(x: Tensor) -> Tensor:
@@ -27,7 +25,7 @@ class BinaryWeight(Quantizer):
 
     def forward(self, latent: Tensor) -> Tensor:
         """See :class:`Quantizer`."""
-        return _Binary.apply(latent, self.scale(latent))  # type: ignore[no-any-return,no-untyped-call]
+        return StraightThrough.apply(latent, self.scale(latent) * self.codes(latent), torch.ones(()))  # type: ignore[no-any-return,no-untyped-call]
 
     def codes(self, latent: Tensor) -> Tensor:
         """See :class:`Quantizer`."""
@@ -36,15 +34,3 @@ class BinaryWeight(Quantizer):
     def scale(self, latent: Tensor) -> Tensor:
         """Mean magnitude a filter, ``(out_channels, 1, 1, 1)`` for a kernel."""
         return mean_magnitude(latent, is_per_filter=True)
-
-
-class _Binary(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, latent: Tensor, scale: Tensor) -> Tensor:
-        ctx.save_for_backward(latent)
-        return scale * sign(latent)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        (latent,) = ctx.saved_tensors
-        return grad * (latent.abs() <= 1), None

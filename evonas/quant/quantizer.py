@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -65,3 +65,25 @@ def mean_magnitude(latent: Tensor, *, is_per_filter: bool = False) -> Tensor:
         rows = magnitudes.flatten(1)
         mean = (rows / rows.shape[1]).sum(dim=1).view(-1, *([1] * (latent.dim() - 1)))
     return mean.clamp_min(torch.finfo(latent.dtype).tiny)
+
+
+class StraightThrough(torch.autograd.Function):
+    """``apply(latent, effective, limit)`` gives ``effective`` and passes its gradient to ``latent``.
+
+    Only where ``|latent| <= limit``; ``limit`` broadcasts against ``latent``; None lets all of the gradient through.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, latent: Tensor, effective: Tensor, limit: Tensor | None) -> Tensor:
+        """Give ``effective``."""
+        if limit is not None:
+            ctx.save_for_backward(latent, limit)
+        return effective
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        """Pass the gradient on within the limit."""
+        if not ctx.saved_tensors:
+            return grad, None, None
+        latent, limit = ctx.saved_tensors
+        return grad * (latent.abs() <= limit), None, None

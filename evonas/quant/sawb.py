@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from evonas.precision import Precision
 from evonas.quant.binary import sign
-from evonas.quant.quantizer import Quantizer, mean_magnitude
+from evonas.quant.quantizer import Quantizer, StraightThrough, mean_magnitude
 
 # Levels to (c1, c2) of the clip c1*sqrt(E[w^2]) + c2*E|w|, fitted by the method's authors.
 COEFFICIENTS = {3: (2.6, -1.71), 4: (3.12, -2.064), 8: (7.509, -6.892), 16: (12.68, -12.80), 256: (31.76, -35.04)}
@@ -35,7 +33,7 @@ class Sawb(Quantizer):
     def forward(self, latent: Tensor) -> Tensor:
         """See :class:`Quantizer`."""
         scale = self.scale(latent)
-        return _Clipped.apply(latent, scale * self.codes(latent), scale * self._highest)  # type: ignore[no-any-return,no-untyped-call]
+        return StraightThrough.apply(latent, scale * self.codes(latent), scale * self._highest)  # type: ignore[no-any-return,no-untyped-call]
 
     def codes(self, latent: Tensor) -> Tensor:
         """See :class:`Quantizer`."""
@@ -57,15 +55,3 @@ class Sawb(Quantizer):
     @property
     def _highest(self) -> int:
         return 1 if self.levels % 2 else self.levels - 1
-
-
-class _Clipped(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, latent: Tensor, effective: Tensor, clip: Tensor) -> Tensor:
-        ctx.save_for_backward(latent, clip)
-        return effective
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        latent, clip = ctx.saved_tensors
-        return grad * (latent.abs() <= clip), None, None

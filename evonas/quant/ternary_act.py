@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from evonas.precision import Precision
-from evonas.quant.quantizer import Quantizer, mean_magnitude
+from evonas.quant.quantizer import Quantizer, StraightThrough, mean_magnitude
 from evonas.quant.tas import soft_slope
 from evonas.quant.twn import ternary_codes
 
@@ -73,7 +73,7 @@ class PerImageTernary(Quantizer):
     def forward(self, latent: Tensor) -> Tensor:
         """See :class:`Quantizer`. ``latent`` is a batch, its first axis the images."""
         scale, codes = self.scale(latent), self.codes(latent)
-        return _Masked.apply(latent, scale * codes, scale + _image_threshold(latent))  # type: ignore[no-any-return,no-untyped-call]
+        return StraightThrough.apply(latent, scale * codes, scale + _image_threshold(latent))  # type: ignore[no-any-return,no-untyped-call]
 
     def codes(self, latent: Tensor) -> Tensor:
         """See :class:`Quantizer`."""
@@ -117,15 +117,3 @@ class _Ternary(torch.autograd.Function):
         grad_x = grad * ((x >= low) & (x <= high))
         grad_scale = torch.dot(grad.flatten(), codes.flatten())
         return grad_x, -scale * torch.dot(grad.flatten(), slope.flatten()), grad_scale, None
-
-
-class _Masked(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, latent: Tensor, effective: Tensor, limit: Tensor) -> Tensor:
-        ctx.save_for_backward(latent, limit)
-        return effective
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        latent, limit = ctx.saved_tensors
-        return grad * (latent.abs() <= limit), None, None

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
-from evonas.quant.quantizer import Quantizer, mean_magnitude
+from evonas.quant.quantizer import Quantizer, StraightThrough, mean_magnitude
 
 THRESHOLD = 0.7  # in mean magnitudes: the rule of thumb of the paper's eq. 6
 
@@ -29,7 +27,7 @@ class Twn(Quantizer):
 
     def forward(self, latent: Tensor) -> Tensor:
         """See :class:`Quantizer`."""
-        return _Identity.apply(latent, self.scale(latent) * self.codes(latent))  # type: ignore[no-any-return,no-untyped-call]
+        return StraightThrough.apply(latent, self.scale(latent) * self.codes(latent), None)  # type: ignore[no-any-return,no-untyped-call]
 
     def codes(self, latent: Tensor) -> Tensor:
         """See :class:`Quantizer`."""
@@ -40,15 +38,3 @@ class Twn(Quantizer):
         kept = self.codes(latent).abs()
         n = kept.sum().clamp_min(1)
         return (latent.detach().abs() * kept / n).sum().clamp_min(torch.finfo(latent.dtype).tiny)
-
-
-class _Identity(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, latent: Tensor, effective: Tensor) -> Tensor:
-        del ctx, latent
-        return effective
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        del ctx
-        return grad, None
