@@ -23,6 +23,19 @@ path, `"my_quantizers.py:MINE"`, where `MINE` is an `evonas.quant.Method`.
 | name | quantizes | precisions | float32 numbers stored a layer |
 | --- | --- | --- | --- |
 """
+MIXTURES = """
+## Mixtures
+
+`evonas.quant.mixture` adds what several precisions make of one tensor, and masks channels by the shares of several
+widths, so that a layer of a supernet convolves once for all its choices. `is_scaled` switches forward-and-backward
+scaling on. What it changes, measured by `python benchmarks/mixture_scaling.py` (shares of 60, 25, 10 and 5 %):
+
+![variance of activations and norms of gradients with and without scaling](quantizers/mixture.png)
+
+Without batch norm the plain mixture dies within a few layers and the scaled one lives. With a batch norm before each
+quantizer the mask of the widths needs no scaling, and must not get it: the batch norm undoes the mask in both
+directions, a second correction makes gradients explode. The precisions' own steps need it either way.
+"""
 PICTURES = Path(__file__).with_name("quantizers")
 
 
@@ -37,7 +50,7 @@ def page() -> str:
         first = shown.setdefault(_class(method), name)
         described = _described(method) if first == name else f"As [`{first}`](#{first}), see there."
         text += f"\n## `{name}`\n\n![{name}](quantizers/{name}.png)\n\n{described}\n"
-    return text
+    return text + MIXTURES
 
 
 def _described(method: Method) -> str:
