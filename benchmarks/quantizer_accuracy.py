@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from evonas.architecture import INPUT, Architecture, Op
+from evonas.architecture import CLASSIFIER, INPUT, Architecture, Op
 from evonas.config import RunConfig, parse_config
 from evonas.parallel import in_order, n_workers, one_thread
 from evonas.precision import FLOAT, PRECISIONS, Precision
@@ -58,7 +58,7 @@ def plain(contender: Contender, *, shape: tuple[int, int, int], n_classes: int, 
         _stem(channels),
         _conv("body1", "stem", 2 * channels, contender),
         _conv("body2", "body1", 2 * channels, contender, stride=2),
-        Op("classifier", "classifier", ("body2",), n_classes),
+        Op("classifier", "conv", ("body2",), n_classes, steps=CLASSIFIER, has_bias=True),
     ]
     return Architecture(shape, tuple(ops), contender.scheme)
 
@@ -76,7 +76,7 @@ def residual(contender: Contender, *, shape: tuple[int, int, int], n_classes: in
             before = f"block{block}/align"
         ops.append(Op(f"block{block}", "add", (f"block{block}/b", before), width))
         before = f"block{block}"
-    ops.append(Op("classifier", "classifier", (before,), n_classes))
+    ops.append(Op("classifier", "conv", (before,), n_classes, steps=CLASSIFIER, has_bias=True))
     return Architecture(shape, tuple(ops), contender.scheme)
 
 
@@ -155,7 +155,7 @@ def _line(name: str, value: float, target: str, *, holds: bool) -> dict[str, Any
 
 
 def _stem(channels: int) -> Op:
-    return Op("stem", "conv", (INPUT,), channels, kernel=3, is_preactivated=False)
+    return Op("stem", "conv", (INPUT,), channels, kernel=3, steps=("conv",))
 
 
 def _conv(name: str, source: str, channels: int, contender: Contender, *, stride: int = 1) -> Op:

@@ -10,13 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+from evonas.counting import act_facts, conv_layer, module_facts, weight_facts
 from evonas.precision import EIGHT_BIT, FLOAT, Precision
-from evonas.quant import Method
 from evonas.quant.scheme import DEFAULT_SCHEME, Scheme
 from objectives import Layer
 
 INPUT = "input"
-WEIGHTED = ("conv", "classifier")
+PREACTIVATED = ("norm", "quant", "conv")
+CLASSIFIER = ("norm", "relu", "pool", "quant", "conv")
+STEPS = ("norm", "standardize", "relu", "pool", "quant", "conv", "shuffle", "shortcut", "prelu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +29,28 @@ class Op:
         name: Unique in the network. In a supernet, operations of the same name share one latent kernel.
         kind: One of
 
-            - ``conv``: batch norm, activation quantizer, convolution; the first two if ``is_preactivated``;
-            - ``classifier``: batch norm, ReLU, global average pool, activation quantizer, linear with bias;
+            - ``conv``: the one with weights, a module of several ``steps``; a classifier is one that pools first;
             - ``max_pool``, ``avg_pool``, ``skip``, ``add``, ``concat``;
             - ``align``: cut or zero-pad the channels of each segment;
-            - ``zeros``: zeros in the place of a constant branch, with the height and width that a stride leaves.
+            - ``zeros``: zeros in the place of a constant branch, of the image's sides divided by the stride.
         inputs: Names of the operations it reads, or ``"input"``.
         channels: Of the output; classes for a classifier.
         kernel: Side of the square kernel.
         stride: Of kernel or pool; output side is ``ceil(side / stride)``.
         dilation: Of the kernel.
+        groups: Of a grouped convolution; divides the channels of input and output.
         weight: Precision of the kernel.
-        act: Precision of the input activations of a weighted operation.
-        has_prelu: Whether a convolution is followed by a learned shift, PReLU and shift, a channel each (RPReLU).
-        is_preactivated: Whether a convolution normalises and quantizes its input; False for the stem, which reads
-            8-bit pixels.
+        act: Precision of the activations that a convolution reads.
+        steps: Structure of the module that a convolution sits in, in order:
+
+            - ``norm``: batch norm; ``standardize``: the same without learned scale and shift;
+            - ``quant``: activation quantizer; a ReLU where activations are float;
+            - ``conv``: quantized weights, convolution, bias if ``has_bias``;
+            - ``shuffle``: mixes the channels of the groups, by the order of the filters, so at no cost;
+            - ``shortcut``: adds the module's input, average-pooled if the stride is 2; channels must be equal;
+            - ``prelu``: a learned shift, PReLU and shift, a channel each (RPReLU);
+            - ``relu``, and ``pool``, which averages over the whole image.
+        has_bias: Whether the convolution adds a bias a channel.
     """
 
     name: str
@@ -51,10 +60,11 @@ class Op:
     kernel: int = 1
     stride: int = 1
     dilation: int = 1
+    groups: int = 1
     weight: Precision = FLOAT
     act: Precision = FLOAT
-    has_prelu: bool = False
-    is_preactivated: bool = True
+    steps: tuple[str, ...] = PREACTIVATED
+    has_bias: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,25 +139,28 @@ class Architecture:
     def _layer(self, op: Op, inputs: tuple[str, ...]) -> Layer:
         shape = self.shapes[op.name]
         output_shape = (shape.channels, shape.height, shape.width)
-        if op.kind not in WEIGHTED:
-            return Layer(op.name, op.kind, inputs, output_shape)
+        if op.kind == "zeros":  # needs the image for its size only
+            return Layer(op.name, op.kind, (), output_shape)
+        read = sum(self.shapes[name].elements * (EIGHT_BIT if name == INPUT else FLOAT).bits for name in op.inputs)
+        if op.kind != "conv":
+            return Layer(op.name, op.kind, inputs, output_shape, input_bits=read)
         source = self.shapes[op.inputs[0]]
-        quantized = source.channels if op.kind == "classifier" else source.elements  # a classifier pools first
-        weight, act = self.scheme.weight(op.weight), self.scheme.act(op.act) if op.is_preactivated else None
-        weights = op.channels * source.channels * op.kernel**2 * (weight.planes if weight else 1)
-        return Layer(
+        return conv_layer(
             op.name,
-            op.kind,
-            inputs,
-            output_shape,
-            workspace_bits=quantized * op.act.bits if op.is_preactivated else 0,
-            macs=weights * shape.height * shape.width,
-            weights=weights,
-            weight_levels=op.weight.levels,
-            weight_bits=op.weight.bits,
-            act_bits=op.act.bits,
-            float_ops=quantized * act.flops_per_element if act else 0,
-            float_values=_float_values(op, source, weight, act),
+            op="linear" if "pool" in op.steps else "conv",
+            inputs=inputs,
+            source_channels=source.channels,
+            source_pixels=source.height * source.width,
+            channels=shape.channels,
+            height=shape.height,
+            width=shape.width,
+            kernel=op.kernel,
+            groups=op.groups,
+            weight=weight_facts(op.weight, self.scheme),
+            act=act_facts(op.act, self.scheme),
+            module=module_facts(op.steps),
+            has_bias=int(op.has_bias),
+            input_bits_each=EIGHT_BIT.bits if op.inputs[0] == INPUT else 32,
         )
 
 
@@ -161,23 +174,12 @@ def prune(ops: Iterable[Op]) -> tuple[Op, ...]:
     return tuple(op for op in ops if op.name in needed)
 
 
-def _float_values(op: Op, source: Shape, weight: Method | None, act: Method | None) -> int:
-    """float32 numbers of a layer: scales, step sizes, batch norm folded to a scale and a shift a channel, bias."""
-    norm = 2 * source.channels if op.is_preactivated else 0
-    bias = op.channels if op.kind == "classifier" else 0
-    prelu = 3 * op.channels if op.has_prelu else 0
-    scales = weight.stored * (op.channels if weight.is_stored_per_filter else 1) if weight else 0
-    return norm + bias + prelu + scales + (act.stored if act else 0)
-
-
 def _output_shape(op: Op, inputs: list[Shape]) -> Shape:
     first = inputs[0]
     height, width = -(-first.height // op.stride), -(-first.width // op.stride)
     match op.kind:
         case "conv":
-            return Shape(op.channels, height, width)
-        case "classifier":
-            return Shape(op.channels, 1, 1)
+            return Shape(op.channels, *((1, 1) if "pool" in op.steps else (height, width)))
         case "concat":
             return Shape(op.channels, height, width, segments=sum(shape.segments for shape in inputs))
         case "zeros":

@@ -65,7 +65,6 @@ class SpaceConfig(_Section):
         (0.5, 1.0, 1.5, 2.0), min_length=1, description="factors on a cell's width, ascending"
     )
     has_residual: bool = Field(True, description="whether a cell adds the output of the cell before it")
-    has_prelu: bool = Field(False, description="whether a shift, a PReLU and a shift follow each convolution in a cell")
 
     @field_validator("weight_precisions", "act_precisions", "stem_precisions", "classifier_precisions")
     @classmethod
@@ -83,7 +82,7 @@ class SpaceConfig(_Section):
     @field_validator("ops")
     @classmethod
     def _known_ops(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        from evonas.spaces.cells import EDGE_OPS
+        from evonas.spaces.cell_layout import EDGE_OPS
 
         _known(names, EDGE_OPS)
         if set(names) == {"none"}:
@@ -93,7 +92,7 @@ class SpaceConfig(_Section):
     @field_validator("cells")
     @classmethod
     def _known_cells(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        from evonas.spaces.cells import CELL_KINDS
+        from evonas.spaces.cell_layout import CELL_KINDS
 
         return _known(names, CELL_KINDS, is_repeatable=True)
 

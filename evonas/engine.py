@@ -18,7 +18,7 @@ from evonas.parallel import one_thread
 from evonas.progress import Observer, Silent
 from evonas.pymoo_bridge import Nsga2
 from evonas.seeding import numpy_rng, torch_generator
-from evonas.spaces import Space
+from evonas.spaces import NetworkSpace
 from evonas.training.data import Data, batches
 from evonas.workbench import (
     SUPERNET,
@@ -105,7 +105,7 @@ def resume(run: RunFolder, *, workers: int | None = None, observer: Observer | N
     return _run(run, config, data, build_space(config, data), observer or Silent())
 
 
-def _run(run: RunFolder, config: RunConfig, data: Data, space: Space, observer: Observer) -> RunFolder:
+def _run(run: RunFolder, config: RunConfig, data: Data, space: NetworkSpace, observer: Observer) -> RunFolder:
     start = time.perf_counter()
     supernet = run.path / SUPERNET
     try:
@@ -126,7 +126,7 @@ def _run(run: RunFolder, config: RunConfig, data: Data, space: Space, observer: 
 
 
 def _explore(
-    config: RunConfig, space: Space, evaluator: Evaluator, observer: Observer, *, scaling: Scaling
+    config: RunConfig, space: NetworkSpace, evaluator: Evaluator, observer: Observer, *, scaling: Scaling
 ) -> StopReason:
     settings = config.search
     rng = numpy_rng(config.seed, "first population")
@@ -166,7 +166,7 @@ def _explore(
     return StopReason.BUDGET_SPENT
 
 
-def _explore_at_random(config: RunConfig, space: Space, evaluator: Evaluator, observer: Observer) -> None:
+def _explore_at_random(config: RunConfig, space: NetworkSpace, evaluator: Evaluator, observer: Observer) -> None:
     """The baseline that is always there: as many random networks from the same supernet."""
     genomes = random_genomes(space, numpy_rng(config.seed, "random search"), n=config.search.budget)
     observer.phase("random search beside it", total=len(genomes))
@@ -174,7 +174,7 @@ def _explore_at_random(config: RunConfig, space: Space, evaluator: Evaluator, ob
         observer.advance(done)
 
 
-def _train_supernet(run: RunFolder, config: RunConfig, data: Data, space: Space, observer: Observer) -> None:
+def _train_supernet(run: RunFolder, config: RunConfig, data: Data, space: NetworkSpace, observer: Observer) -> None:
     settings = config.supernet
     supernet = build_supernet(config, space)
     rng = numpy_rng(config.seed, "supernet paths")
@@ -227,7 +227,7 @@ def _note(rows: list[Row], config: RunConfig, scaling: Scaling, generation: int)
     return f"generation {generation}, hypervolume {volume:.3f}"
 
 
-def _bounds(space: Space, data: Data) -> dict[str, tuple[float, float]]:
+def _bounds(space: NetworkSpace, data: Data) -> dict[str, tuple[float, float]]:
     """Where the hypervolume's box begins and ends: the cheapest and dearest networks known beforehand, and chance."""
     genomes = [space.repair(np.zeros(len(space.genes), dtype=np.int64)), *space.corners(np.random.default_rng(0))]
     networks = [architecture.layers for architecture in (*map(space.decode, genomes), *space.covering())]

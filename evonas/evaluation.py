@@ -11,7 +11,7 @@ from pathlib import Path
 from evonas.genome import Genome, to_text
 from evonas.operators import Genomes
 from evonas.parallel import in_order, n_workers
-from evonas.spaces import Space
+from evonas.spaces import NetworkSpace
 from evonas.workbench import open_workbench
 from objectives import OBJECTIVES
 from reports.run_folder import Row, RunFolder
@@ -31,7 +31,7 @@ class Evaluator:
         workers: Processes; 1 works in this one, 0 takes one a core.
     """
 
-    def __init__(self, space: Space, folder: RunFolder, *, checkpoint: str, workers: int) -> None:
+    def __init__(self, space: NetworkSpace, folder: RunFolder, *, checkpoint: str, workers: int) -> None:
         self.space, self.folder, self.checkpoint = space, folder, checkpoint
         self.workers = n_workers(workers)
         self._known: dict[str, Row] = {}

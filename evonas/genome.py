@@ -22,11 +22,18 @@ class Gene:
         name: Path-like and unique within its space, such as ``cell0/node1/edge0/weight``.
         choices: A label a choice; the genome stores the index.
         is_ordered: Whether neighbouring choices resemble each other (widths, bits), so that a mutation may step.
+        n_locked: Choices at the end that no search takes until they are unlocked.
     """
 
     name: str
     choices: tuple[str, ...]
     is_ordered: bool = False
+    n_locked: int = 0
+
+    @property
+    def n_open(self) -> int:
+        """Choices, from the first, that a search may take."""
+        return len(self.choices) - self.n_locked
 
 
 def to_text(genome: Genome) -> str:

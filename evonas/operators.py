@@ -51,7 +51,7 @@ def mutate(genome: Genome, genes: Sequence[Gene], rng: np.random.Generator, *, r
     """
     mutant = genome.copy()
     for index, gene in enumerate(genes):
-        n = len(gene.choices)
+        n = gene.n_open
         if n == 1 or rng.random() >= rate:
             continue
         if gene.is_ordered and rng.random() < 0.5:

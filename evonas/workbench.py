@@ -20,7 +20,7 @@ from evonas.nets.network import Network
 from evonas.plugins import is_path
 from evonas.quant.scheme import Scheme
 from evonas.seeding import torch_generator
-from evonas.spaces import SPACES, Space
+from evonas.spaces import SPACES, NetworkSpace
 from evonas.training.data import Data, load_data
 from reports.run_folder import RunFolder
 
@@ -40,14 +40,14 @@ def build_data(config: RunConfig) -> Data:
     )
 
 
-def build_space(config: RunConfig, data: Data) -> Space:
+def build_space(config: RunConfig, data: Data) -> NetworkSpace:
     """Build the run's search space for the shape of its images."""
     settings = config.space.model_dump(exclude={"kind"})
     scheme = Scheme(**config.quantizers.model_dump())
     return SPACES[config.space.kind](input_shape=data.input_shape, n_classes=data.n_classes, scheme=scheme, **settings)  # type: ignore[call-arg]
 
 
-def build_supernet(config: RunConfig, space: Space) -> Network:
+def build_supernet(config: RunConfig, space: NetworkSpace) -> Network:
     """Build the run's supernet with its initial weights."""
     return Network(space.covering(), generator=torch_generator(config.seed, "supernet weights"))
 
@@ -56,7 +56,7 @@ def build_supernet(config: RunConfig, space: Space) -> Network:
 class Workbench:
     """Everything that scoring a genome needs."""
 
-    space: Space
+    space: NetworkSpace
     supernet: Network
     calibration: torch.Tensor
     images: torch.Tensor

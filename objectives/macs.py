@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from objectives.layer import Number
 from objectives.objective import Layers, Objective
 
 
-def macs(layers: Layers) -> int:
+def macs(layers: Layers) -> Number:
     """Multiply-accumulates of convolutions and linear layers for one sample, whatever their precision.
 
     Batch norm, pooling and additions are not counted, as is the field's convention.
@@ -13,12 +14,12 @@ def macs(layers: Layers) -> int:
     return sum(layer.macs for layer in layers)
 
 
-def flops(layers: Layers) -> int:
+def flops(layers: Layers) -> Number:
     """Two a multiply-accumulate, and float operations beside them: ``FLOPs = 2 * MACs + float_ops``."""
     return 2 * macs(layers) + sum(layer.float_ops for layer in layers)
 
 
-def bitops(layers: Layers) -> int:
+def bitops(layers: Layers) -> Number:
     """``sum over layers of MACs * weight_bits * act_bits``, with ternary as 2 bits and float as 32.
 
     A float operation beside the MACs counts as half a MAC of 32 x 32 bits.

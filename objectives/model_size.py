@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from objectives.layer import Number
 from objectives.objective import Layers, Objective
 
 TRITS_PER_BYTE = 5  # 3^5 = 243 <= 256: 1.6 bits a ternary weight
+# Weights that fill so many bytes, by number of levels: the fewest whole bytes of whole weights.
+WEIGHTS_PER_UNIT = {0: (1, 4), 3: (TRITS_PER_BYTE, 1), **{2**bits: (8, bits) for bits in (1, *range(2, 9))}}
+_WEIGHTS, _BYTES = (np.ones(257, dtype=np.int64) for _ in range(2))
+for _levels, (_weights, _bytes) in WEIGHTS_PER_UNIT.items():
+    _WEIGHTS[_levels], _BYTES[_levels] = _weights, _bytes
 
 
-def packed_bytes(weights: int, *, levels: int) -> int:
+def packed_bytes(weights: Number, *, levels: Number) -> Number:
     """Bytes of one layer's weights, padded to a whole byte a layer.
 
     Args:
@@ -21,14 +29,13 @@ def packed_bytes(weights: int, *, levels: int) -> int:
         >>> packed_bytes(11, levels=3)
         3
     """
-    if levels == 0:
-        return 4 * weights
-    if levels == 3:
-        return -(-weights // TRITS_PER_BYTE)
-    return -(-weights * (levels - 1).bit_length() // 8)
+    if isinstance(levels, np.ndarray):
+        return -(-weights * _BYTES[levels] // _WEIGHTS[levels])
+    unit, size = WEIGHTS_PER_UNIT[levels]
+    return -(-weights * size // unit)
 
 
-def model_size(layers: Layers) -> int:
+def model_size(layers: Layers) -> Number:
     """Packed weights plus four bytes for every number that stays float32 (scales, thresholds, biases, batch norm).
 
     Formula: ``sum over layers of packed_bytes(weights, levels) + 4 * float_values``. Batch norm counts as one scale

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
+from objectives.layer import Number, batch_size
 from objectives.model_size import display_bytes
 from objectives.objective import Layers, Objective
 
 
-def peak_memory(layers: Layers) -> int:
+def peak_memory(layers: Layers) -> Number:
     """Bytes of activations alive at the worst moment of running the layers in the order given.
 
     While a layer runs, alive are: its inputs, its output, its workspace, and every earlier output that a later layer
@@ -14,11 +18,14 @@ def peak_memory(layers: Layers) -> int:
     Each tensor takes whole bytes.
 
     Args:
-        layers: In execution order, the image first.
+        layers: In execution order, the image first; of one network, or of many as arrays.
 
     Returns:
-        Bytes for one sample; 0 for no layers.
+        Bytes for one sample; 0 for no layers; an array ``(n,)`` for many networks.
     """
+    n = batch_size(layers)
+    if n is not None:
+        return _of_many(layers, n)
     last_reader: dict[str, int] = {}
     for step, layer in enumerate(layers):
         last_reader[layer.name] = step  # an output that nobody reads is freed at once
@@ -34,7 +41,28 @@ def peak_memory(layers: Layers) -> int:
     return peak
 
 
-def _bytes(bits: int) -> int:
+def _of_many(layers: Layers, n: int) -> NDArray[np.int64]:
+    """The same walk for ``n`` networks at once. A view holds its input as long as its own readers do."""
+    step = {layer.name: index for index, layer in enumerate(layers)}
+    last = np.tile(np.arange(len(layers)), (n, 1))
+    for index, layer in reversed(list(enumerate(layers))):
+        until = np.where(layer.is_view, last[:, index], index)
+        for name, reads in zip(layer.inputs, layer.reads or [True] * len(layer.inputs), strict=True):
+            source = step[name]
+            last[:, source] = np.where(reads, np.maximum(last[:, source], until), last[:, source])
+    change = np.zeros((n, len(layers) + 1), dtype=np.int64)
+    workspace = np.zeros((n, len(layers)), dtype=np.int64)
+    network = np.arange(n)
+    for index, layer in enumerate(layers):
+        size = _bytes(layer.output_elements * layer.output_bits)
+        change[:, index] += size
+        change[network, last[:, index] + 1] -= size
+        workspace[:, index] = _bytes(layer.workspace_bits)
+    peaks: NDArray[np.int64] = (change[:, :-1].cumsum(axis=1) + workspace).max(axis=1)
+    return peaks
+
+
+def _bytes(bits: Number) -> Number:
     return -(-bits // 8)
 
 

@@ -21,7 +21,24 @@ SMALL_SPACES = {
     "no residual": CellSpace((1, 8, 8), 3, has_residual=False, channels=4, nodes=1),
     "float": CellSpace((1, 6, 6), 3, weight_precisions=("float", "binary"), act_precisions=("float", "2-bit"), nodes=1),
     "no none": CellSpace(
-        (2, 6, 6), 2, has_prelu=True, ops=("skip", "conv_3x3", "dil_conv_5x5", "conv_1x1"), channels=3
+        (2, 6, 6),
+        2,
+        modules=("norm-quant-conv-prelu",),
+        ops=("skip", "conv_3x3", "dil_conv_5x5", "conv_1x1"),
+        channels=3,
+    ),
+    "modules": CellSpace(
+        (3, 10, 10),
+        5,
+        cells=("normal", "reduction", "normal", "reduction"),
+        modules=("norm-quant-conv", "norm-quant-conv-relu", "norm-quant-conv-norm-shortcut-prelu"),
+        ops=("none", "skip", "max_pool_3x3", "group_conv_3x3", "group_conv_5x5", "conv_3x3"),
+        weight_precisions=("binary", "ternary", "float"),
+        act_precisions=("binary", "4-bit"),
+        precision_scope="cell",
+        residual_downsamplings=("free", "float", "ternary"),
+        stem_module="norm-conv",
+        has_affine_resampling=False,
     ),
 }
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # the name every torch user knows
 from torch import Tensor, nn
 
-from evonas.architecture import INPUT, WEIGHTED, Architecture, Op, Shape
+from evonas.architecture import INPUT, Architecture, Op, Shape
 from evonas.errors import GenomeError
 from evonas.nets.layer import QuantLayer
 
@@ -30,15 +30,7 @@ class Network(nn.Module):
         super().__init__()
         self.layers = nn.ModuleDict()
         for name, uses in _uses(architectures).items():
-            source = max((source for _, source in uses), key=lambda shape: shape.channels)
-            self.layers[name] = QuantLayer(
-                max((op for op, _ in uses), key=lambda op: op.channels),
-                source,
-                weights=list(dict.fromkeys(op.weight for op, _ in uses)),
-                acts=list(dict.fromkeys(op.act for op, _ in uses)),
-                scheme=architectures[0].scheme,
-                generator=generator,
-            )
+            self.layers[name] = QuantLayer(uses, scheme=architectures[0].scheme, generator=generator)
         self.activate(architectures[0])
 
     def activate(self, architecture: Architecture) -> None:
@@ -64,15 +56,19 @@ class Network(nn.Module):
         Returns:
             ``(n, classes)``.
         """
+        return self.activations(images)[self.active.ops[-1].name].flatten(1)
+
+    def activations(self, images: Tensor) -> dict[str, Tensor]:
+        """Output ``(n, channels, height, width)`` of every operation of the active architecture, by name."""
         shapes = self.active.shapes
         tensors = {INPUT: images}
         for op in self.active.ops:
             inputs = [tensors[name] for name in op.inputs]
-            if op.kind in WEIGHTED:
+            if op.kind == "conv":
                 tensors[op.name] = self.layers[op.name](inputs[0], op, shapes[op.inputs[0]].segments)
             else:
                 tensors[op.name] = _run(op, inputs, shapes[op.inputs[0]].segments)
-        return tensors[self.active.ops[-1].name]
+        return tensors
 
     def calibrate(self, images: Tensor) -> None:
         """Set the active architecture's batch-norm statistics to those of one batch of images, and go to eval mode.
@@ -81,15 +77,15 @@ class Network(nn.Module):
             images: ``(n, channels, height, width)``; a few hundred are enough.
         """
         self.eval()
-        layers: list[QuantLayer] = [self.layers[op.name] for op in self.active.ops if op.kind in WEIGHTED]  # type: ignore[misc]
-        for layer in layers:
-            layer.is_calibrating = True
+        norms = [norm for op in self.active.ops if op.kind == "conv" for norm in self.layers[op.name].norms.values()]  # type: ignore[operator]
+        for norm in norms:
+            norm.is_calibrating = True
         try:
             with torch.no_grad():
                 self(images)
         finally:
-            for layer in layers:
-                layer.is_calibrating = False
+            for norm in norms:
+                norm.is_calibrating = False
 
     def extract(self, architecture: Architecture) -> Self:
         """Copy a subnet out as a network of its own, with the same logits bit for bit.
@@ -111,11 +107,12 @@ class Network(nn.Module):
         Groups of quantizers' parameters say so under ``is_quantizer``.
         """
         slow: dict[float, list[nn.Parameter]] = {}
-        kernels, rest = [], []
+        kernels: list[nn.Parameter] = []
+        rest: list[nn.Parameter] = []
         for layer in self.layers.values():
             assert isinstance(layer, QuantLayer)
             kernels.append(layer.latent_weight)
-            rest += [*layer.gamma.values(), *layer.beta.values()]
+            rest += layer.norms.parameters()
             rest += [parameter for parameter in (layer.bias, layer.prelu) if parameter is not None]
             for quantizer in (*layer.weight_quantizers.values(), *layer.act_quantizers.values()):
                 slow.setdefault(quantizer.learning_rate_factor, []).extend(quantizer.parameters())  # type: ignore[arg-type]
@@ -135,7 +132,7 @@ def _uses(architectures: Sequence[Architecture]) -> dict[str, list[tuple[Op, Sha
     uses: dict[str, list[tuple[Op, Shape]]] = {}
     for architecture in architectures:
         for op in architecture.ops:
-            if op.kind in WEIGHTED:
+            if op.kind == "conv":
                 uses.setdefault(op.name, []).append((op, architecture.shapes[op.inputs[0]]))
     return uses
 

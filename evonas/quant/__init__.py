@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Literal
 
 from evonas.precision import PRECISIONS, Precision
@@ -44,6 +44,15 @@ class Method:
     is_stored_per_filter: bool = False
     planes: int = 1
     flops_per_element: int = 0
+
+    def parameters(self, precision: Precision) -> int:
+        """Numbers that its quantizer learns."""
+        return _parameters(self, precision)
+
+
+@lru_cache
+def _parameters(method: Method, precision: Precision) -> int:
+    return sum(parameter.numel() for parameter in method.make(precision).parameters())
 
 
 QUANTIZERS: dict[str, Method] = {

@@ -1,8 +1,8 @@
 """Search spaces, one a file. ``SPACES`` is the table that the run file's ``[space] kind`` refers to."""
 
 from evonas.spaces.cells import CellSpace
-from evonas.spaces.space import Space
+from evonas.spaces.space import NetworkSpace, Space, TableSpace
 
-SPACES: dict[str, type[Space]] = {"cells": CellSpace}
+SPACES: dict[str, type[NetworkSpace]] = {"cells": CellSpace}
 
-__all__ = ["SPACES", "CellSpace", "Space"]
+__all__ = ["SPACES", "CellSpace", "NetworkSpace", "Space", "TableSpace"]

@@ -1,29 +1,80 @@
-"""What a search space is: genes, and what they mean."""
+"""What a search space is: genes, and what they mean. Most make networks; some only look results up."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evonas.architecture import Architecture
+from evonas.errors import GenomeError
 from evonas.genome import Gene, Genome, check_genome
+from objectives import Layer, Objective
 
 
 class Space(ABC):
-    """Genes and their meaning. A subclass lists genes, decodes and encodes; the rest follows.
-
-    Laws that a test checks for every space: ``decode(encode(a)) == a`` for every architecture the space can make;
-    :meth:`canonical` is idempotent and changes no network; :meth:`repair` returns a canonical genome that is alive.
-    """
+    """Genes and a canonical form. Subclass :class:`NetworkSpace` or :class:`TableSpace`, not this."""
 
     @property
     @abstractmethod
     def genes(self) -> tuple[Gene, ...]:
         """The decisions, in genome order."""
+
+    @abstractmethod
+    def canonical(self, genome: Genome) -> Genome:
+        """Give all genomes of one network the same genes: those that have no effect get a fixed choice."""
+
+    def repair(self, genome: Genome) -> Genome:
+        """Make any integer vector a valid genome in canonical form: choices in range and open."""
+        return self.canonical(self._in_range(genome))
+
+    def corners(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Genomes at the edge of the space that a random draw never comes near, ``(n, n_genes)``; n may be 0.
+
+        The best networks often lie close to them.
+        """
+        del rng
+        return np.empty((0, len(self.genes)), dtype=np.int64)
+
+    def sample(self, rng: np.random.Generator, n: int) -> NDArray[np.int64]:
+        """Draw ``n`` repaired genomes, every open choice of every gene equally likely before repair."""
+        choices = [gene.n_open for gene in self.genes]
+        return np.stack([self.repair(rng.integers(choices)) for _ in range(n)])
+
+    def size(self) -> float:
+        """Number of genomes, equal networks counted apart: the product of all choices, the locked ones too."""
+        return math.prod(float(len(gene.choices)) for gene in self.genes)
+
+    def describe(self, genome: Sequence[int] | Genome) -> dict[str, str]:
+        """Name the choice of every gene."""
+        return {gene.name: gene.choices[choice] for gene, choice in zip(self.genes, genome, strict=True)}
+
+    def unlock(self, gene: str) -> Self:
+        """The same space with one choice more of a gene open.
+
+        Raises:
+            GenomeError: Nothing is locked in that gene.
+        """
+        raise GenomeError(
+            "a gene with locked choices", found=gene, remedy="unlock a gene whose n_open is below its number of choices"
+        )
+
+    def _in_range(self, genome: Genome) -> Genome:
+        last = np.array([gene.n_open - 1 for gene in self.genes])
+        return check_genome(np.clip(np.asarray(genome, dtype=np.int64), 0, last), self.genes)
+
+
+class NetworkSpace(Space):
+    """Genomes stand for networks. A subclass lists genes, decodes and encodes; the rest follows.
+
+    Laws that a test checks for every space: ``decode(encode(a)) == a`` for every architecture the space can make;
+    :meth:`canonical` is idempotent and changes no network; :meth:`repair` returns a canonical genome that is alive;
+    :meth:`batch_layers` counts what one network at a time counts.
+    """
 
     @abstractmethod
     def decode(self, genome: Genome) -> Architecture:
@@ -42,42 +93,53 @@ class Space(ABC):
         """
 
     @abstractmethod
-    def revive(self, genome: Genome) -> Genome:
-        """Change as few genes as needed so that the image reaches the output; a living genome stays as it is."""
-
-    @abstractmethod
     def covering(self) -> list[Architecture]:
         """Architectures that together hold every operation of the space, at its largest and in each of its precisions.
 
         A supernet is built from them.
         """
 
-    @abstractmethod
-    def corners(self, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Genomes with one precision pair and one width throughout, ``(n, n_genes)``; ``rng`` draws the free genes.
-
-        A random draw never comes near these, and the best networks often lie close to them.
-        """
+    def revive(self, genome: Genome) -> Genome:
+        """Change as few genes as needed so that the image reaches the output; a living genome stays as it is."""
+        return genome
 
     def canonical(self, genome: Genome) -> Genome:
-        """Give all genomes of one network the same genes: those that have no effect get a fixed choice."""
+        """See :meth:`Space.canonical`."""
         return self.encode(self.decode(genome))
 
     def repair(self, genome: Genome) -> Genome:
-        """Make any integer vector a valid genome in canonical form: choices in range, network alive."""
-        choices = np.array([len(gene.choices) for gene in self.genes])
-        in_range = np.clip(np.asarray(genome, dtype=np.int64), 0, choices - 1)
-        return self.canonical(self.revive(check_genome(in_range, self.genes)))
+        """See :meth:`Space.repair`; the network is alive."""
+        return self.canonical(self.revive(self._in_range(genome)))
 
-    def sample(self, rng: np.random.Generator, n: int) -> NDArray[np.int64]:
-        """Draw ``n`` repaired genomes, every choice of every gene equally likely before repair."""
-        choices = [len(gene.choices) for gene in self.genes]
-        return np.stack([self.repair(rng.integers(choices)) for _ in range(n)])
+    def batch_layers(self, genomes: NDArray[np.int64]) -> tuple[Layer, ...] | None:
+        """Layers of many networks at once, for fast counting; None if the space has no fast path.
 
-    def size(self) -> float:
-        """Number of genomes, equal networks counted apart: the product of all choices."""
-        return math.prod(float(len(gene.choices)) for gene in self.genes)
+        Args:
+            genomes: ``(n, n_genes)``, in range and alive.
 
-    def describe(self, genome: Sequence[int] | Genome) -> dict[str, str]:
-        """Name the choice of every gene."""
-        return {gene.name: gene.choices[choice] for gene, choice in zip(self.genes, genome, strict=True)}
+        Returns:
+            Every layer that any of them has, in execution order; numbers are arrays ``(n,)``, 0 where a network
+            lacks the layer. See :class:`objectives.Layer`.
+        """
+        del genomes
+        return None
+
+
+class TableSpace(Space):
+    """Genomes stand for results that are known already, such as a tabular benchmark: there is no network to train.
+
+    A subclass lists genes, says what it measures, and looks values up.
+    """
+
+    @property
+    @abstractmethod
+    def objectives(self) -> Mapping[str, Objective]:
+        """What :meth:`look_up` returns, by name."""
+
+    @abstractmethod
+    def look_up(self, genome: Genome) -> dict[str, float]:
+        """Values of a genome in canonical form, by name of the objective; NaN for what failed."""
+
+    def canonical(self, genome: Genome) -> Genome:
+        """See :meth:`Space.canonical`; a genome as it is, unless a subclass knows of equal ones."""
+        return genome

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
-from evonas.architecture import Architecture, Op, prune
+from evonas.architecture import CLASSIFIER, Architecture, Op, prune
 from evonas.nets.layer import QuantLayer
 from evonas.nets.network import Network
 from evonas.precision import EIGHT_BIT, PRECISIONS
@@ -54,7 +54,7 @@ def test_every_stored_number_is_counted(space: CellSpace, seed: int) -> None:
             layer = network.layers[op.name]
             assert isinstance(layer, QuantLayer)
             weights += layer.latent_weight.numel()
-            float_values += sum(gamma.numel() for gamma in layer.gamma.values()) * 2
+            float_values += 2 * sum(norm.mean.numel() for norm in layer.norms.values())  # type: ignore[union-attr, operator]
             float_values += sum(
                 p.numel() for quantizer in layer.act_quantizers.values() for p in quantizer.parameters()
             )
@@ -64,6 +64,7 @@ def test_every_stored_number_is_counted(space: CellSpace, seed: int) -> None:
             float_values += sum(int(q.scale(kernel).numel()) for q in layer.weight_quantizers.values())  # type: ignore[operator]
     assert sum(layer.weights for layer in architecture.layers) == weights
     assert sum(layer.float_values for layer in architecture.layers) == float_values
+    assert measure("parameters", architecture) == sum(parameter.numel() for parameter in network.parameters())
 
 
 @counted
@@ -71,15 +72,10 @@ def test_every_stored_number_is_counted(space: CellSpace, seed: int) -> None:
 def test_shapes_are_those_of_the_tensors(space: CellSpace, seed: int) -> None:
     architecture = random_architecture(space, seed)
     network = Network([architecture], generator=torch.Generator()).eval()
-    for op in architecture.ops:
-        if op.kind == "classifier":
-            continue
-        prefix = Architecture(architecture.input_shape, prune(architecture.ops[: architecture.ops.index(op) + 1]))
-        network.active = prefix
-        with torch.no_grad():
-            out = network(torch.rand(2, *space.input_shape))
-        shape = architecture.shapes[op.name]
-        assert out.shape[1:] == (shape.channels, shape.height, shape.width)
+    with torch.no_grad():
+        tensors = network.activations(torch.rand(2, *space.input_shape))
+    for name, shape in architecture.shapes.items():
+        assert tensors[name].shape[1:] == (shape.channels, shape.height, shape.width)
 
 
 @counted
@@ -104,10 +100,10 @@ def test_model_size_by_hand() -> None:
     architecture = Architecture(
         (1, 4, 4),
         (
-            Op("stem", "conv", ("input",), 3, kernel=3, weight=EIGHT_BIT, act=EIGHT_BIT, is_preactivated=False),
+            Op("stem", "conv", ("input",), 3, kernel=3, weight=EIGHT_BIT, act=EIGHT_BIT, steps=("conv",)),
             Op("body", "conv", ("stem",), 5, kernel=3, weight=ternary, act=PRECISIONS["2-bit"]),
             Op("tail", "conv", ("body",), 7, weight=binary, act=binary),
-            Op("classifier", "classifier", ("tail",), 2, weight=EIGHT_BIT, act=EIGHT_BIT),
+            Op("classifier", "conv", ("tail",), 2, weight=EIGHT_BIT, act=EIGHT_BIT, steps=CLASSIFIER, has_bias=True),
         ),
     )
     stem = 27 + 4  # 8-bit weights, one scale

@@ -12,6 +12,7 @@ from evonas.errors import GenomeError
 from evonas.genome import Genome, check_genome, from_text, to_text
 from evonas.nets.network import Network
 from evonas.spaces import CellSpace
+from objectives import OBJECTIVES
 
 laws = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 seeds = st.integers(0, 2**32 - 1)
@@ -78,6 +79,17 @@ def test_genomes_of_one_canonical_form_compute_the_same(space: CellSpace, seed: 
         changed[index] = rng.integers(len(space.genes[index].choices))
         if np.array_equal(space.canonical(changed), canonical):
             assert torch.equal(logits(changed), expected)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=seeds)
+def test_the_fast_path_counts_what_one_network_at_a_time_counts(space: CellSpace, seed: int) -> None:
+    genomes = np.stack([space.repair(raw_genome(space, seed + i)) for i in range(20)])
+    together = space.batch_layers(genomes)
+    for objective in OBJECTIVES.values():
+        if objective.measure:
+            one_by_one = [objective.measure(space.decode(genome).layers) for genome in genomes]
+            assert np.array_equal(objective.measure(together), one_by_one), objective.name
 
 
 def test_precisions_of_layers_in_use_matter() -> None:
@@ -148,13 +160,13 @@ def test_the_supernet_blueprint_covers_everything(space: CellSpace) -> None:
     width: dict[str, int] = {}
     for architecture in space.covering():
         for op in architecture.ops:
-            if op.kind in ("conv", "classifier"):
+            if op.kind == "conv":
                 held.setdefault(op.name, set()).update((f"weight {op.weight}", f"act {op.act}"))
                 width[op.name] = max(width.get(op.name, 0), op.channels)
     rng = np.random.default_rng(0)
     for genome in (*space.sample(rng, 100), *space.corners(rng)[:50]):
         for op in space.decode(genome).ops:
-            if op.kind in ("conv", "classifier"):
+            if op.kind == "conv":
                 assert held[op.name] >= {f"weight {op.weight}", f"act {op.act}"}
                 assert width[op.name] >= op.channels
 
@@ -164,7 +176,7 @@ def test_corners_are_uniform_in_precision_and_width() -> None:
     corners = space.corners(np.random.default_rng(0))
     found = set()
     for genome in corners:
-        ops = [op for op in space.decode(genome).ops if op.kind == "conv" and op.name != "stem"]
+        ops = [op for op in space.decode(genome).ops if op.kind == "conv" and op.name not in ("stem", "classifier")]
         assert len({(op.weight, op.act) for op in ops}) == 1
         cells = {op.name: op.channels for op in space.decode(genome).ops if op.kind == "add" and "node" in op.name}
         factors = {channels / (8 if name.startswith("cell0") else 16) for name, channels in cells.items()}
@@ -219,7 +231,7 @@ def test_genomes_survive_their_text_form(space: CellSpace) -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("a-b", "whole numbers joined by dashes"), ("0-1", "53 genes in one row"), ("9" + "-0" * 52, "between 0 and 0")],
+    [("a-b", "whole numbers joined by dashes"), ("0-1", "56 genes in one row"), ("9" + "-0" * 55, "between 0 and 0")],
 )
 def test_a_malformed_genome_is_explained(text: str, message: str) -> None:
     with pytest.raises(GenomeError, match=message):

@@ -73,7 +73,7 @@ def test_a_step_moves_only_what_its_path_uses() -> None:
         layer, part = name.removeprefix("layers.").split(".", 1)
         is_used = layer in ops and (
             part in ("latent_weight", "bias")
-            or part.split(".")[1].removeprefix("act ")
+            or part.split(".")[-1 if part.startswith("norms") else 1].removeprefix("act ")
             == (ops[layer].weight if part.startswith("weight") else ops[layer].act).name
         )
         assert torch.equal(parameter, before[name]) != is_used, name

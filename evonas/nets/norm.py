@@ -1,0 +1,69 @@
+"""Batch norm over a slice of shared channels, with a scale and shift for each activation precision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F  # noqa: N812  # the name every torch user knows
+from torch import Tensor, nn
+
+EPSILON = 1e-5
+
+
+class SlicedNorm(nn.Module):
+    """Normalises the first channels of each segment with statistics that are measured anew before every use.
+
+    Training uses the batch's own statistics and keeps none: those of other subnets would not fit. While
+    ``is_calibrating``, a batch's statistics are stored; after that they are used.
+
+    Args:
+        channels: At its largest.
+        segments: Equal groups of channels that are sliced alike.
+        keys: One learned scale and shift each (a shared one costs ranking quality in a supernet); none: no affine part.
+    """
+
+    mean: Tensor
+    variance: Tensor
+
+    def __init__(self, channels: int, *, segments: int, keys: Sequence[str]) -> None:
+        super().__init__()
+        shape = (segments, channels // segments)
+        self.gamma = nn.ParameterDict({key: nn.Parameter(torch.ones(shape)) for key in keys})
+        self.beta = nn.ParameterDict({key: nn.Parameter(torch.zeros(shape)) for key in keys})
+        self.register_buffer("mean", torch.zeros(shape))
+        self.register_buffer("variance", torch.ones(shape))
+        self.is_calibrating = False
+
+    def forward(self, x: Tensor, key: str | None, segments: int) -> Tensor:
+        """Normalise.
+
+        Args:
+            x: ``(n, channels, height, width)``.
+            key: Which scale and shift; None for none.
+            segments: Of ``x``'s channels.
+        """
+        width = x.shape[1] // segments
+        gamma = None if key is None else self.gamma[key][:segments, :width].flatten()
+        beta = None if key is None else self.beta[key][:segments, :width].flatten()
+        if self.training:
+            return F.batch_norm(x, None, None, gamma, beta, training=True, eps=EPSILON)
+        if self.is_calibrating:
+            mean, variance = x.new_zeros(x.shape[1]), x.new_ones(x.shape[1])
+            y = F.batch_norm(x, mean, variance, gamma, beta, training=True, momentum=1.0, eps=EPSILON)
+            n = x.numel() // x.shape[1]
+            self.mean[:segments, :width] = mean.view(-1, width)
+            self.variance[:segments, :width] = variance.view(-1, width) * ((n - 1) / n)  # torch's is the unbiased one
+            return y
+        mean, variance = self.mean[:segments, :width].flatten(), self.variance[:segments, :width].flatten()
+        return F.batch_norm(x, mean, variance, gamma, beta, training=False, eps=EPSILON)
+
+    def copy_slice(self, other: SlicedNorm) -> None:
+        """Take over from a norm at least as large, which has every key of this one."""
+        segments, width = self.mean.shape
+        with torch.no_grad():
+            for key in self.gamma:
+                self.gamma[key].copy_(other.gamma[key][:segments, :width])
+                self.beta[key].copy_(other.beta[key][:segments, :width])
+            self.mean.copy_(other.mean[:segments, :width])
+            self.variance.copy_(other.variance[:segments, :width])

@@ -1,0 +1,324 @@
+"""Layers of many cell networks at once, as arrays: the fast path of the cost models.
+
+It repeats in numpy what :mod:`evonas.spaces.cell_graph` does one network at a time; a test holds the two together.
+Slots are fixed: a cell has its two inputs, every edge, every node, the concatenation and the residual's parts, and
+masks say which of them a network has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evonas.architecture import INPUT
+from evonas.counting import WeightFacts, act_facts, conv_layer, module_facts, take, weight_facts
+from evonas.genome import Gene
+from evonas.precision import EIGHT_BIT, FLOAT, precision
+from evonas.spaces.cell_layout import EDGE_OPS, FREE, CellLayout, EdgeOp, pairs
+from evonas.spaces.modules import module_steps
+from objectives import Layer
+
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+KINDS = ("none", "conv", "pool", "skip")
+
+
+def batch_layers(layout: CellLayout, genes: Sequence[Gene], genomes: Ints) -> tuple[Layer, ...]:
+    """See :meth:`evonas.spaces.space.NetworkSpace.batch_layers`."""
+    column = {gene.name: np.asarray(genomes)[:, index] for index, gene in enumerate(genes)}
+    return _Batch(layout, column, len(genomes)).layers()
+
+
+@dataclass
+class _Edge:
+    """One edge slot of one cell: which operation it has, where it reads, which networks have it."""
+
+    op: Ints
+    source: Ints
+    is_alive: Mask
+
+
+@dataclass
+class _Cell:
+    """What the first pass finds out about a cell."""
+
+    edges: list[list[_Edge]]
+    is_read: list[Mask]  # inputs 0 and 1
+    is_needed: Mask
+
+
+@dataclass
+class _Batch:
+    layout: CellLayout
+    column: dict[str, Ints]
+    n: int
+    found: list[Layer] = field(default_factory=list)
+
+    def layers(self) -> tuple[Layer, ...]:
+        layout = self.layout
+        channels, height, width = layout.input_shape
+        stem_steps = module_steps(layout.stem_module)
+        pixels = self._array(channels), height * width
+        stem = conv_layer(
+            "stem",
+            inputs=(INPUT,),
+            source_channels=pixels[0],
+            source_pixels=pixels[1],
+            channels=layout.stem_channels,
+            height=height,
+            width=width,
+            kernel=3,
+            groups=1,
+            weight=self._weights(layout.stem_precisions, self.column["stem/weight"]),
+            act=act_facts(EIGHT_BIT if stem_steps == ("conv",) else FLOAT, layout.scheme),
+            module=module_facts(stem_steps),
+            input_bits_each=EIGHT_BIT.bits,
+        )
+        image = Layer(INPUT, "input", (), layout.input_shape, output_bits=EIGHT_BIT.bits)
+        self.found = [image, stem]
+        cells = self._cells()
+        # name, channels and sides of what a cell reads: the two outputs before it
+        outputs: list[tuple[str, Ints, int, int]] = [("stem", self._array(layout.stem_channels), height, width)] * 2
+        for index, cell in enumerate(cells):
+            outputs.append(self._add_cell(index, cell, outputs[-2:], cells))
+        name, source_channels, height, width = outputs[-1]
+        steps = module_steps(layout.classifier_module)
+        classifier = conv_layer(
+            "classifier",
+            op="linear" if "pool" in steps else "conv",
+            inputs=(name,),
+            source_channels=source_channels,
+            source_pixels=height * width,
+            channels=layout.n_classes,
+            height=1 if "pool" in steps else height,
+            width=1 if "pool" in steps else width,
+            kernel=1,
+            groups=1,
+            weight=self._weights(layout.classifier_precisions, self.column["classifier/weight"]),
+            act=act_facts(EIGHT_BIT if "quant" in steps else FLOAT, layout.scheme),
+            module=module_facts(steps),
+            has_bias=1,
+        )
+        return (*self.found, classifier)
+
+    # Which edges are alive, which cells are needed
+
+    def _cells(self) -> list[_Cell]:
+        layout, cells = self.layout, []
+        alive = [np.ones(self.n, dtype=bool), np.ones(self.n, dtype=bool)]
+        for index, kind in enumerate(layout.cells):
+            inputs = alive[-2:]
+            edges: list[list[_Edge]] = []
+            nodes: list[Mask] = []
+            is_read = [np.zeros(self.n, dtype=bool) for _ in range(2)]
+            for node in range(layout.nodes):
+                sources = np.array(pairs(node))[self.column[f"{kind}/node{node}/inputs"]]
+                edges.append([])
+                for edge in range(2):
+                    op, source = self.column[f"{kind}/node{node}/edge{edge}/op"], sources[:, edge]
+                    can_read = np.choose(source, [*inputs, *nodes])
+                    is_alive = can_read & (np.array([name != "none" for name in layout.ops])[op])
+                    edges[-1].append(_Edge(op, source, is_alive))
+                    for number in range(2):
+                        is_read[number] |= is_alive & (source == number)
+                nodes.append(edges[-1][0].is_alive | edges[-1][1].is_alive)
+            out = np.logical_or.reduce(nodes)
+            if layout.has_residual_at(index):
+                out = out | inputs[1]
+            alive.append(out)
+            cells.append(_Cell(edges, is_read, out))
+        needed = [np.zeros(self.n, dtype=bool) for _ in cells]
+        needed[-1][:] = True
+        for index in range(len(cells) - 1, -1, -1):
+            cells[index].is_needed = needed[index] & alive[index + 2]
+            for number, before in ((0, index - 2), (1, index - 1)):
+                if before >= 0:
+                    reads = cells[index].is_read[number]
+                    if number == 1 and layout.has_residual_at(index):
+                        reads = np.ones(self.n, dtype=bool)
+                    needed[before] |= cells[index].is_needed & reads & alive[before + 2]
+        self.alive = alive
+        return cells
+
+    # Their layers
+
+    def _add_cell(
+        self, index: int, cell: _Cell, outputs: list[tuple[str, Ints, int, int]], cells: list[_Cell]
+    ) -> tuple[str, Ints, int, int]:
+        layout, name, kind = self.layout, f"cell{index}", self.layout.cells[index]
+        width = self._widths(index)
+        rows, columns = outputs[1][2:]
+        halves = 2 if kind == "reduction" else 1
+        out_rows, out_columns = -(-rows // halves), -(-columns // halves)
+        for number in range(2):
+            source, channels, height, breadth = outputs[number]
+            is_larger = layout.has_larger_input(index, number)
+            layer = conv_layer(
+                f"{name}/in{number}",
+                inputs=(source,),
+                source_channels=channels,
+                source_pixels=height * breadth,
+                channels=width,
+                height=rows,
+                width=columns,
+                kernel=3 if is_larger else 1,
+                groups=1,
+                module=take(
+                    [module_facts(layout.input_steps(module, is_larger=is_larger)) for module in layout.modules],
+                    self.column[f"{kind}/module"],
+                ),
+                **self._precisions(f"{name}/in{number}"),
+            )
+            self._add(layer, cell.is_needed & cell.is_read[number])
+        node_alive = []
+        for node in range(layout.nodes):
+            for edge in range(2):
+                self._add_edge(index, node, edge, cell, (rows * columns, out_rows, out_columns))
+            count = sum(slot.is_alive.astype(np.int64) for slot in cell.edges[node])
+            node_alive.append(count > 0)
+            shape = (width, out_rows, out_columns)
+            edges = tuple(f"{name}/node{node}/edge{edge}" for edge in range(2))
+            bits = 32 * width * out_rows * out_columns * count
+            reads = tuple(slot.is_alive for slot in cell.edges[node])
+            layer = Layer(f"{name}/node{node}", "add", edges, shape, input_bits=bits, reads=reads, is_view=count == 1)
+            self._add(layer, cell.is_needed)
+        nodes = tuple(f"{name}/node{node}" for node in range(layout.nodes))
+        shape = (width * layout.nodes, out_rows, out_columns)
+        bits = 32 * width * layout.nodes * out_rows * out_columns
+        is_single = self._mask(layout.nodes == 1)
+        every = tuple(self._mask(True) for _ in nodes)
+        self._add(Layer(name, "concat", nodes, shape, input_bits=bits, reads=every, is_view=is_single), cell.is_needed)
+        last = name
+        if layout.has_residual_at(index):
+            last = self._add_residual(index, cell, outputs[1], shape)
+        return last, shape[0], out_rows, out_columns
+
+    def _add_edge(self, index: int, node: int, edge: int, cell: _Cell, sides: tuple[int, int, int]) -> None:
+        layout, name, slot = self.layout, f"cell{index}", cell.edges[node][edge]
+        in_pixels, out_rows, out_columns = sides
+        width, kind = self._widths(index), layout.cells[index]
+        pixels = np.where(slot.source < 2, in_pixels, out_rows * out_columns)
+        ops = [EDGE_OPS[op] or EdgeOp("none") for op in layout.ops]
+        is_conv = np.array([op.kind == "conv" for op in ops])[slot.op]
+        strided = (slot.source < 2) & (kind == "reduction")
+        is_view = np.array([op.kind == "skip" for op in ops])[slot.op] & ~strided
+        names = (f"{name}/in0", f"{name}/in1", *(f"{name}/node{before}" for before in range(node)))
+        groups = [layout.groups(index, op) for op in ops]
+        steps = [module_facts(layout.edge_steps(module)) for module in layout.modules]
+        conv = conv_layer(
+            f"{name}/node{node}/edge{edge}",
+            inputs=names,
+            source_channels=width,
+            source_pixels=pixels,
+            channels=width,
+            height=out_rows,
+            width=out_columns,
+            kernel=np.array([op.kernel for op in ops])[slot.op],
+            groups=np.array(groups)[slot.op],
+            module=take(steps, self.column[f"{kind}/module"]),
+            **self._precisions(f"{name}/node{node}/edge{edge}"),
+        )
+        present = cell.is_needed & slot.is_alive
+        layer = _times(conv, is_conv.astype(np.int64))
+        reads = tuple(slot.source == number for number in range(2 + node))
+        layer = replace(layer, output_shape=conv.output_shape, input_bits=conv.input_bits, reads=reads, is_view=is_view)
+        self._add(layer, present)
+
+    def _add_residual(
+        self, index: int, cell: _Cell, before: tuple[str, Ints, int, int], shape: tuple[Ints, int, int]
+    ) -> str:
+        layout, name = self.layout, f"cell{index}"
+        source, channels, rows, columns = before
+        has_residual = cell.is_needed & self.alive[index + 1]
+        how = layout.residual_downsamplings
+        if layout.cells[index] == "reduction":
+            choice = self.column[f"{name}/residual"]
+            is_free = np.array([label == FREE for label in how])[choice]
+            pooled = (channels, shape[1], shape[2])
+            bits = 32 * channels * rows * columns
+            pool = Layer(f"{name}/residual/pool", "avg_pool", (source,), pooled, input_bits=bits)
+            self._add(pool, has_residual & is_free)
+            chosen = [FLOAT if label == FREE else precision(label) for label in how]
+            steps = [("norm", "conv") if one.is_float else ("norm", "quant", "conv") for one in chosen]
+            conv = conv_layer(
+                f"{name}/residual",
+                inputs=(source, f"{name}/residual/pool"),
+                source_channels=channels,
+                source_pixels=rows * columns,
+                channels=shape[0],
+                height=shape[1],
+                width=shape[2],
+                kernel=2,
+                groups=1,
+                weight=take([weight_facts(one, layout.scheme) for one in chosen], choice),
+                act=take([act_facts(one, layout.scheme) for one in chosen], choice),
+                module=take([module_facts(one) for one in steps], choice),
+                has_bias=1,
+            )
+            align_bits = 32 * channels * shape[1] * shape[2]
+            layer = replace(
+                _times(conv, (~is_free).astype(np.int64)),
+                output_shape=conv.output_shape,
+                input_bits=np.where(is_free, align_bits, conv.input_bits),
+                reads=(~is_free, is_free),
+                is_view=is_free & (channels == shape[0]),
+            )
+        else:
+            bits = 32 * channels * rows * columns
+            layer = Layer(
+                f"{name}/residual",
+                "align",
+                (source,),
+                shape,
+                input_bits=bits,
+                reads=(self._mask(True),),
+                is_view=channels == shape[0],
+            )
+        self._add(layer, has_residual)
+        both = 2 * 32 * shape[0] * shape[1] * shape[2]
+        reads = (self._mask(True), has_residual)
+        names = (name, f"{name}/residual")
+        add = Layer(f"{name}/sum", "add", names, shape, input_bits=both, reads=reads, is_view=~has_residual)
+        self._add(add, cell.is_needed)
+        return add.name
+
+    # Small things
+
+    def _add(self, layer: Layer, present: Mask) -> None:
+        """Append a layer, with zeros where a network lacks it or it is only a view."""
+        is_tensor = present & ~layer.is_view
+        layer = replace(_times(layer, is_tensor.astype(np.int64)), is_view=present & layer.is_view)
+        reads = layer.reads or tuple(self._mask(True) for _ in layer.inputs)
+        self.found.append(replace(layer, reads=tuple(mask & present for mask in reads)))
+
+    def _precisions(self, layer: str) -> dict[str, Any]:
+        gene, layout = self.layout.precision_gene(layer), self.layout
+        acts = [act_facts(precision(name), layout.scheme) for name in layout.act_precisions]
+        weight = self._weights(layout.weight_precisions, self.column[f"{gene}/weight"])
+        return {"weight": weight, "act": take(acts, self.column[f"{gene}/act"])}
+
+    def _weights(self, names: Sequence[str], index: Ints) -> WeightFacts:
+        return take([weight_facts(precision(name), self.layout.scheme) for name in names], index)
+
+    def _widths(self, index: int) -> Ints:
+        widths = np.array([self.layout.width(index, factor) for factor in self.layout.expansions])
+        return widths[self.column[f"cell{index}/expansion"]]
+
+    def _array(self, value: int) -> Ints:
+        return np.full(self.n, value, dtype=np.int64)
+
+    def _mask(self, value: bool) -> Mask:
+        return np.full(self.n, value, dtype=bool)
+
+
+def _times(layer: Layer, mask: Ints) -> Layer:
+    """Every count of a layer times 0 or 1."""
+    channels, height, width = layer.output_shape
+    counts = ("input_bits", "workspace_bits", "macs", "weights", "float_ops", "float_values", "parameters")
+    return replace(
+        layer, output_shape=(channels * mask, height, width), **{name: getattr(layer, name) * mask for name in counts}
+    )
