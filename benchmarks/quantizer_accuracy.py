@@ -26,8 +26,8 @@ from evonas.config import RunConfig, parse_config
 from evonas.parallel import in_order, n_workers, one_thread
 from evonas.precision import FLOAT, PRECISIONS, Precision
 from evonas.quant.scheme import Scheme
+from evonas.setup import build_data
 from evonas.training.train import train_network
-from evonas.workbench import build_data
 
 
 class Contender(NamedTuple):

@@ -9,6 +9,7 @@ import tomli_w
 from pydantic import BaseModel
 
 from evonas.config import RunConfig
+from evonas.config_space import SPACE_CONFIGS, OwnSpaceConfig
 
 HEAD = """# The run file
 
@@ -36,15 +37,22 @@ def page() -> str:
     """The page's text."""
     text, sections = HEAD, ""
     for name, field in RunConfig.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            doc = (field.annotation.__doc__ or "").split(": ", 1)[1].rstrip(".")
-            sections += (
-                f"\n## `[{name}]`\n\n{doc[0].upper()}{doc[1:]}\n\n| key | default | meaning |\n| --- | --- | --- |\n"
-            )
-            sections += "".join(_row(key, inner) for key, inner in field.annotation.model_fields.items())
+        if name == "space":
+            for model in (*SPACE_CONFIGS.values(), OwnSpaceConfig):
+                title, _, doc = (model.__doc__ or "").partition(": ")
+                sections += _section(f"`{title}`", doc, model)
+        elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            doc = (field.annotation.__doc__ or "").split(": ", 1)[1]
+            sections += _section(f"`[{name}]`", doc, field.annotation)
         else:
             text += _row(name, field)
     return text + sections
+
+
+def _section(title: str, doc: str, model: type[BaseModel]) -> str:
+    doc = doc[0].upper() + doc[1:].rstrip(".")
+    rows = "".join(_row(key, inner) for key, inner in model.model_fields.items())
+    return f"\n## {title}\n\n{doc}\n\n| key | default | meaning |\n| --- | --- | --- |\n{rows}"
 
 
 def _row(key: str, field: Any) -> str:

@@ -42,6 +42,7 @@ def search(
     *,
     out: str | Path | None = None,
     overrides: dict[str, Any] | None = None,
+    space: Space | None = None,
     show_progress: bool = False,
 ) -> Run:
     """Run a whole search and return it.
@@ -50,6 +51,7 @@ def search(
         run_file: A TOML file; None for all defaults, which search on scikit-learn's digits.
         out: Folder of the run; ``runs/NAME-TIME`` by default.
         overrides: Keys as in the run file, such as ``{"seed": 1, "search": {"budget": 200}}``.
+        space: A search space as an object, instead of the run file's.
         show_progress: Whether to show bars on stderr.
 
     Raises:
@@ -63,18 +65,22 @@ def search(
     config = load_config(None if run_file is None else Path(run_file), overrides)
     folder = Path(out) if out is not None else default_folder(config.name)
     with progress.observer(is_visible=show_progress) as observer:
-        return Run(run_search(config, folder, observer=observer))
+        return Run(run_search(config, folder, space=space, observer=observer), space)
 
 
-def open_run(path: str | Path) -> Run:
+def open_run(path: str | Path, *, space: Space | None = None) -> Run:
     """Open the folder of an earlier run.
+
+    Args:
+        path: The folder.
+        space: Its search space, if the run was started with an object.
 
     Raises:
         RunFolderError: It holds no run, or one of another version.
     """
     from evonas.run import open_run as open_folder
 
-    return open_folder(Path(path))
+    return open_folder(Path(path), space=space)
 
 
 def default_folder(name: str) -> Path:

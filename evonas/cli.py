@@ -197,7 +197,6 @@ def _print_front(run: Run, *, most: int = 24) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from objectives import OBJECTIVES
     from reports.front import knee_id
 
     table = run.front()
@@ -215,12 +214,13 @@ def _print_front(run: Run, *, most: int = 24) -> None:
         title=title, title_justify="left", caption="* knee; errors are inherited, held-out; test set not used"
     )
     printed.add_column("id", justify="right")
-    measures = [name for name in table.columns if name in OBJECTIVES]
-    for name in measures:
-        printed.add_column(OBJECTIVES[name].title, justify="right")
+    names = dict.fromkeys([*run.folder.objectives, *run.folder.constraints])
+    measures = [run.folder.measures[name] for name in names]
+    for measure in measures:
+        printed.add_column(measure.title, justify="right")
     for record in shown.to_dict("records"):
         mark = "*" if record["id"] == knee else ""
-        printed.add_row(f"{mark}{record['id']}", *(OBJECTIVES[name].display(record[name]) for name in measures))
+        printed.add_row(f"{mark}{record['id']}", *(measure.display(record[measure.name]) for measure in measures))
     Console().print(printed)
 
 

@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import re
 import tomllib
-from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from evonas.config_space import SPACE_CONFIGS, CellsConfig, Count, Names, OwnSpaceConfig, Section, SpaceConfig, known
 from evonas.errors import RunFileError, nearest
 from evonas.plugins import is_path
-from evonas.precision import PRECISIONS
 from objectives import OBJECTIVES
 
 Share = Annotated[float, Field(gt=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
-Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DataConfig(_Section):
+class DataConfig(Section):
     """[data]: which images, and how they are split."""
 
     source: str = Field("digits", description='"digits", an .npz file, or a folder of IDX files')
@@ -42,62 +35,7 @@ class DataConfig(_Section):
     flip: bool = Field(False, description="augmentation: mirror half of the images left to right")
 
 
-class SpaceConfig(_Section):
-    """[space]: what may be searched."""
-
-    kind: Literal["cells"] = Field("cells", description="which search space")
-    cells: Names = Field(("normal", "reduction", "normal"), description="kind of each cell, first to last")
-    nodes: Count = Field(2, le=6, description="nodes a cell; each adds two incoming edges")
-    channels: Count = Field(8, description="width of a node before the first reduction, at expansion 1")
-    stem_channels: Count = Field(16, description="output channels of the first convolution")
-    ops: Names = Field(
-        ("none", "skip", "max_pool_3x3", "avg_pool_3x3", "conv_3x3", "conv_5x5"), description="what an edge may compute"
-    )
-    weight_precisions: Names = Field(("binary", "ternary", "2-bit", "4-bit", "8-bit"), description="of layers in cells")
-    act_precisions: Names = Field(("binary", "ternary", "2-bit", "4-bit", "8-bit"), description="of layers in cells")
-    stem_precisions: Names = Field(
-        ("ternary", "4-bit", "8-bit"), description="of the weights of the first layer; it reads 8-bit pixels"
-    )
-    classifier_precisions: Names = Field(
-        ("ternary", "4-bit", "8-bit"), description="of the weights of the last layer; it reads 8 bits"
-    )
-    expansions: tuple[Annotated[float, Field(gt=0, le=8)], ...] = Field(
-        (0.5, 1.0, 1.5, 2.0), min_length=1, description="factors on a cell's width, ascending"
-    )
-    has_residual: bool = Field(True, description="whether a cell adds the output of the cell before it")
-
-    @field_validator("weight_precisions", "act_precisions", "stem_precisions", "classifier_precisions")
-    @classmethod
-    def _known_precisions(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        known = _known(names, PRECISIONS)
-        return tuple(sorted(known, key=list(PRECISIONS).index))  # by bits, so that a mutation can step
-
-    @field_validator("expansions")
-    @classmethod
-    def _ascending(cls, factors: tuple[float, ...]) -> tuple[float, ...]:
-        if any(narrow >= wide for narrow, wide in pairwise(factors)):
-            raise ValueError("factors must ascend")
-        return factors
-
-    @field_validator("ops")
-    @classmethod
-    def _known_ops(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        from evonas.spaces.cell_layout import EDGE_OPS
-
-        _known(names, EDGE_OPS)
-        if set(names) == {"none"}:
-            raise ValueError("at least one operation besides none is needed")
-        return names
-
-    @field_validator("cells")
-    @classmethod
-    def _known_cells(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        from evonas.spaces.cell_layout import CELL_KINDS
-
-        return _known(names, CELL_KINDS, is_repeatable=True)
-
-
-class QuantizersConfig(_Section):
+class QuantizersConfig(Section):
     """[quantizers]: which method serves which kind of precision, by name or as FILE.py:NAME of your own."""
 
     binary_weight: str = Field("xnor", description="xnor")
@@ -113,11 +51,11 @@ class QuantizersConfig(_Section):
         from evonas.quant import QUANTIZERS
 
         role = str(info.field_name).rpartition("_")[2]
-        fitting = [known for known, method in QUANTIZERS.items() if method.role == role]
-        return name if is_path(name) else _known((name,), fitting)[0]
+        fitting = [other for other, method in QUANTIZERS.items() if method.role == role]
+        return name if is_path(name) else known((name,), fitting)[0]
 
 
-class SupernetConfig(_Section):
+class SupernetConfig(Section):
     """[supernet]: how the shared weights are trained."""
 
     steps: Count = Field(3500, description="updates; each trains one random path")
@@ -131,10 +69,13 @@ class SupernetConfig(_Section):
     scoring_images: Count = Field(2000, description="held-out images that score a subnet, at most")
 
 
-class SearchConfig(_Section):
+class SearchConfig(Section):
     """[search]: what is minimised, and for how long."""
 
-    objectives: Names = Field(("error", "model_size", "bitops"), description="minimised together")
+    objectives: Names = Field(
+        ("error", "model_size", "bitops"),
+        description="minimised together; a measure's name, or FILE.py:NAME of your own",
+    )
     constraints: dict[str, Annotated[float, Field(gt=0)]] = Field(
         default_factory=dict, description="upper bounds, such as { model_size = 8192 }"
     )
@@ -144,19 +85,8 @@ class SearchConfig(_Section):
     mutation_rate: float = Field(0.0, ge=0, le=1, description="chance a gene; 0 means one gene in a genome on average")
     has_baseline: bool = Field(True, description="whether to evaluate as many random networks, for comparison")
 
-    @field_validator("objectives")
-    @classmethod
-    def _known_objectives(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        return _known(names, OBJECTIVES)
 
-    @field_validator("constraints")
-    @classmethod
-    def _known_constraints(cls, bounds: dict[str, float]) -> dict[str, float]:
-        _known(tuple(bounds), OBJECTIVES)
-        return bounds
-
-
-class TrainingConfig(_Section):
+class TrainingConfig(Section):
     """[training]: how ``evonas train`` trains a chosen network from scratch."""
 
     epochs: Count = Field(60, description="passes over the training and held-out images together")
@@ -170,13 +100,13 @@ class TrainingConfig(_Section):
     )
 
 
-class ComputeConfig(_Section):
+class ComputeConfig(Section):
     """[compute]: where the work is done. Changes times, never results."""
 
     workers: int = Field(0, ge=0, description="processes that evaluate networks, one thread each; 0: one a core")
 
 
-class RunConfig(_Section):
+class RunConfig(Section):
     """A whole run file."""
 
     name: str = Field(
@@ -184,12 +114,21 @@ class RunConfig(_Section):
     )
     seed: int = Field(0, ge=0, description="of everything random but the split")
     data: DataConfig = DataConfig()
-    space: SpaceConfig = SpaceConfig()
+    space: SpaceConfig = CellsConfig()
     quantizers: QuantizersConfig = QuantizersConfig()
     supernet: SupernetConfig = SupernetConfig()
     search: SearchConfig = SearchConfig()
     training: TrainingConfig = TrainingConfig()
     compute: ComputeConfig = ComputeConfig()
+
+    @model_validator(mode="after")
+    def _known_measures(self) -> RunConfig:
+        """A space of your own may measure what it likes; all others what the table of objectives holds."""
+        if not isinstance(self.space, OwnSpaceConfig):
+            names = (*self.search.objectives, *self.search.constraints)
+            known(tuple(name for name in names if not is_path(name)), OBJECTIVES, is_repeatable=True)
+        known(self.search.objectives, self.search.objectives)
+        return self
 
 
 def load_config(path: Path | None, overrides: dict[str, dict[str, Any] | Any] | None = None) -> RunConfig:
@@ -241,15 +180,28 @@ def parse_config(raw: dict[str, Any], overrides: dict[str, Any] | None = None, *
 
 def _resolved(config: RunConfig) -> RunConfig:
     """Fill in the name and make paths absolute, so that a run can be resumed from anywhere."""
-    data, quantizers = config.data, config.quantizers.model_dump()
+    data, search = config.data, config.search
     if data.source != "digits":
         data = data.model_copy(update={"source": str(Path(data.source).expanduser().resolve())})
-    for key, name in quantizers.items():
-        if is_path(name):
-            file, _, attribute = name.rpartition(":")
-            quantizers[key] = f"{Path(file).expanduser().resolve()}:{attribute}"
-    name = config.name or re.sub(r"[^\w.-]", "-", Path(data.source).stem) or "run"
-    return config.model_copy(update={"name": name, "data": data, "quantizers": QuantizersConfig(**quantizers)})
+    quantizers = {key: _resolved_path(name) for key, name in config.quantizers.model_dump().items()}
+    bounds = {_resolved_path(name): bound for name, bound in search.constraints.items()}
+    objectives = tuple(map(_resolved_path, search.objectives))
+    changed: dict[str, Any] = {
+        "name": config.name or re.sub(r"[^\w.-]", "-", Path(data.source).stem) or "run",
+        "data": data,
+        "quantizers": QuantizersConfig(**quantizers),
+        "search": search.model_copy(update={"objectives": objectives, "constraints": bounds}),
+    }
+    if isinstance(config.space, OwnSpaceConfig):
+        changed["space"] = config.space.model_copy(update={"kind": _resolved_path(config.space.kind)})
+    return config.model_copy(update=changed)
+
+
+def _resolved_path(name: str) -> str:
+    if not is_path(name):
+        return name
+    file, _, attribute = name.rpartition(":")
+    return f"{Path(file).expanduser().resolve()}:{attribute}"
 
 
 def dump_config(config: RunConfig) -> str:
@@ -257,26 +209,20 @@ def dump_config(config: RunConfig) -> str:
     return tomli_w.dumps(config.model_dump(mode="json"))
 
 
-def _known(names: tuple[str, ...], table: Any, *, is_repeatable: bool = False) -> tuple[str, ...]:
-    unknown = [name for name in names if name not in table]
-    if unknown:
-        raise ValueError("; ".join(f"{name!r} is unknown, {nearest(name, table)}" for name in unknown))
-    if not is_repeatable and len(set(names)) < len(names):
-        raise ValueError("a name stands there twice")
-    return names
-
-
 def _problem(detail: Any) -> tuple[str, str]:
     """One pydantic error as what was found and what to do."""
     path = [str(part) for part in detail["loc"]]
+    given = detail["input"]
+    models: dict[str, Any] = {name: field.annotation for name, field in RunConfig.model_fields.items()}
+    if path[:1] == ["space"] and len(path) > 1:  # behind it stands which kind of space
+        models["space"] = {**SPACE_CONFIGS, "own": OwnSpaceConfig}[path.pop(1)]
+    elif detail["type"] == "space_kind" and isinstance(given, dict):
+        path, given = ["space", "kind"], given.get("kind")
     where = ".".join(path) or "the run file"
     if detail["type"] == "extra_forbidden":
-        model: Any = RunConfig
-        for part in path[:-1]:
-            model = model.model_fields[part].annotation
-        return f"unknown key {where}", f"{where}: {nearest(path[-1], model.model_fields)}"
+        table = models[path[0]].model_fields if len(path) > 1 else RunConfig.model_fields
+        return f"unknown key {where}", f"{where}: {nearest(path[-1], table)}"
     message = detail["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
-    given = repr(detail["input"])
-    shown = f" {given}" if path and len(given) < 60 else ""
+    shown = f" {given!r}" if path and len(repr(given)) < 60 else ""
     return f"{where}{' =' if shown else ''}{shown} ({message})", f"change {where}"

@@ -11,26 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evonas.config import RunConfig, dump_config, load_config
+from evonas.config_space import GIVEN_IN_PYTHON, OwnSpaceConfig
 from evonas.errors import EvaluationError, RunFolderError
-from evonas.evaluation import Evaluator
+from evonas.evaluation import Estimator, Evaluator, LookUp, OneShot
+from evonas.measures import Measures
 from evonas.operators import first_population, random_genomes
 from evonas.parallel import one_thread
 from evonas.progress import Observer, Silent
+from evonas.provenance import check_unchanged, file_hash, started_with
 from evonas.pymoo_bridge import Nsga2
 from evonas.seeding import numpy_rng, torch_generator
-from evonas.spaces import NetworkSpace
-from evonas.training.data import Data, batches
-from evonas.workbench import (
-    SUPERNET,
-    build_data,
-    build_space,
-    build_supernet,
-    check_unchanged,
-    file_hash,
-    save_weights,
-    started_with,
-)
-from objectives import OBJECTIVES
+from evonas.setup import Setup, open_setup
+from evonas.spaces import NetworkSpace, Space, TableSpace
+from evonas.training.data import batches
+from evonas.workbench import SUPERNET, build_supernet, save_weights
 from objectives.scaling import Scaling, bounds_of, by_logarithm
 from reports.page import write_reports
 from reports.run_folder import ARCHIVE, Row, RunFolder
@@ -44,12 +38,15 @@ class StopReason(Enum):
     SPACE_EXHAUSTED = "No network is left that was not evaluated."
 
 
-def search(config: RunConfig, folder: Path, *, observer: Observer | None = None) -> RunFolder:
+def search(
+    config: RunConfig, folder: Path, *, space: Space | None = None, observer: Observer | None = None
+) -> RunFolder:
     """Run a whole search in a new folder.
 
     Args:
         config: The run file.
         folder: Where to; must not hold a run.
+        space: A search space as an object, instead of the run file's.
         observer: Hears of the progress.
 
     Returns:
@@ -57,6 +54,7 @@ def search(config: RunConfig, folder: Path, *, observer: Observer | None = None)
 
     Raises:
         RunFolderError: The folder holds files already, or cannot be made.
+        RunFileError: The search space or an objective cannot be used.
         DataError: The images cannot be used.
         EvaluationError: The supernet cannot be trained or scored.
         KeyboardInterrupt: The user stopped it; everything evaluated is kept, and :func:`resume` goes on.
@@ -68,24 +66,35 @@ def search(config: RunConfig, folder: Path, *, observer: Observer | None = None)
             found=f"files in {folder}",
             remedy=f"choose another folder with --out{goes_on}",
         )
-    data = build_data(config)
-    space = build_space(config, data)
+    if space is not None:
+        config = config.model_copy(update={"space": OwnSpaceConfig(kind=GIVEN_IN_PYTHON + type(space).__name__)})
+    setup = open_setup(config, space)
     meta = {
         "created": time.strftime("%Y-%m-%d %H:%M:%S"),
-        "started_with": started_with(config, data),
-        "bounds": _bounds(space, data),
-        "space_size": space.size(),
+        "started_with": started_with(config, setup.data),
+        "bounds": _bounds(setup),
+        "space_size": setup.space.size(),
     }
+    measures = setup.measures
     try:
-        run = RunFolder.create(folder, run_toml=dump_config(config), meta=meta)
+        run = RunFolder.create(
+            folder,
+            run_toml=dump_config(config),
+            measures=measures.table,
+            objectives=measures.objectives,
+            constraints=measures.bounds,
+            meta=meta,
+        )
     except OSError as error:
         raise RunFolderError(
             f"a folder that can be written to at {folder}", found=str(error), remedy="choose another one with --out"
         ) from error
-    return _run(run, config, data, space, observer or Silent())
+    return _run(run, setup, observer or Silent())
 
 
-def resume(run: RunFolder, *, workers: int | None = None, observer: Observer | None = None) -> RunFolder:
+def resume(
+    run: RunFolder, *, workers: int | None = None, space: Space | None = None, observer: Observer | None = None
+) -> RunFolder:
     """Go on with a run that was stopped; the result is the same as if it had never stopped.
 
     The search is deterministic, so it asks its questions again from the start; what the archive holds is answered from
@@ -94,30 +103,26 @@ def resume(run: RunFolder, *, workers: int | None = None, observer: Observer | N
     Args:
         run: The folder.
         workers: Processes, instead of the run file's.
+        space: The search space, if the run was started with an object.
         observer: Hears of the progress.
 
     Raises:
         RunFolderError: Settings, images, supernet or package versions are not those that the run was started with.
     """
     config = load_config(run.path / "run.toml", {} if workers is None else {"compute": {"workers": workers}})
-    data = build_data(config)
-    check_unchanged(run, config, data)
-    return _run(run, config, data, build_space(config, data), observer or Silent())
+    setup = open_setup(config, space)
+    check_unchanged(run, config, setup.data)
+    return _run(run, setup, observer or Silent())
 
 
-def _run(run: RunFolder, config: RunConfig, data: Data, space: NetworkSpace, observer: Observer) -> RunFolder:
+def _run(run: RunFolder, setup: Setup, observer: Observer) -> RunFolder:
     start = time.perf_counter()
-    supernet = run.path / SUPERNET
     try:
         with one_thread():
-            if not supernet.is_file() and run.meta("supernet") is None:
-                _train_supernet(run, config, data, space, observer)
-            if run.meta("supernet") is None:
-                run.set_meta("supernet", file_hash(supernet))
-            evaluator = Evaluator(space, run, checkpoint=run.meta("supernet"), workers=config.compute.workers)
-            stop = _explore(config, space, evaluator, observer, scaling=run.scaling)
-            if config.search.has_baseline:
-                _explore_at_random(config, space, evaluator, observer)
+            evaluator = Evaluator(_estimator(run, setup, observer), run)
+            stop = _explore(setup, evaluator, observer, scaling=run.scaling)
+            if setup.config.search.has_baseline:
+                _explore_at_random(setup, evaluator, observer)
         run.set_meta("stop_reason", stop.value)
     finally:
         run.set_meta("seconds", (run.meta("seconds") or 0.0) + time.perf_counter() - start)
@@ -125,18 +130,33 @@ def _run(run: RunFolder, config: RunConfig, data: Data, space: NetworkSpace, obs
     return run
 
 
-def _explore(
-    config: RunConfig, space: NetworkSpace, evaluator: Evaluator, observer: Observer, *, scaling: Scaling
-) -> StopReason:
+def _estimator(run: RunFolder, setup: Setup, observer: Observer) -> Estimator:
+    """What values come from: a supernet, trained now unless that was done, or the table that the space is."""
+    space, config = setup.space, setup.config
+    if isinstance(space, TableSpace):
+        return LookUp(space)
+    assert isinstance(space, NetworkSpace)
+    supernet = run.path / SUPERNET
+    if not supernet.is_file() and run.meta("supernet") is None:
+        _train_supernet(run, setup, space, observer)
+    if run.meta("supernet") is None:
+        run.set_meta("supernet", file_hash(supernet))
+    return OneShot(
+        space, setup.measures, folder=run.path, checkpoint=run.meta("supernet"), workers=config.compute.workers
+    )
+
+
+def _explore(setup: Setup, evaluator: Evaluator, observer: Observer, *, scaling: Scaling) -> StopReason:
+    config, space, measures = setup.config, setup.space, setup.measures
     settings = config.search
     rng = numpy_rng(config.seed, "first population")
     population = min(settings.population, settings.budget)
-    n_free = sum(len(gene.choices) > 1 for gene in space.genes)
+    n_free = sum(gene.n_open > 1 for gene in space.genes)
     algorithm = Nsga2(
         space,
         first=first_population(space, rng, n_corners=settings.budget // 4, n_random=population),
-        n_objectives=len(settings.objectives),
-        n_constraints=len(settings.constraints),
+        n_objectives=len(measures.objectives),
+        n_constraints=len(measures.bounds),
         population=population,
         crossover_rate=settings.crossover_rate,
         mutation_rate=settings.mutation_rate or 1 / max(1, n_free),
@@ -148,7 +168,7 @@ def _explore(
         genomes = algorithm.ask()[: settings.budget - len(rows)]
         if len(genomes) == 0:
             return StopReason.SPACE_EXHAUSTED
-        note = _note(rows, config, scaling, generation)
+        note = _note(rows, measures, scaling, generation)
         answers = []
         for row in evaluator.evaluate(genomes, origin="search", generation=generation):
             answers.append(row)
@@ -159,22 +179,25 @@ def _explore(
                 found=f"a first generation that failed altogether: {answers[0].reason}",
                 remedy="look at the column reason in archive.sqlite; change [supernet] or [space] and start anew",
             )
-        algorithm.tell(*_told(answers, config))
+        algorithm.tell(*_told(answers, measures))
         rows += answers
         if len(rows) >= settings.budget:
             break
     return StopReason.BUDGET_SPENT
 
 
-def _explore_at_random(config: RunConfig, space: NetworkSpace, evaluator: Evaluator, observer: Observer) -> None:
-    """The baseline that is always there: as many random networks from the same supernet."""
-    genomes = random_genomes(space, numpy_rng(config.seed, "random search"), n=config.search.budget)
+def _explore_at_random(setup: Setup, evaluator: Evaluator, observer: Observer) -> None:
+    """The baseline that is always there: as many random networks, valued by the same estimate."""
+    config = setup.config
+    genomes = random_genomes(setup.space, numpy_rng(config.seed, "random search"), n=config.search.budget)
     observer.phase("random search beside it", total=len(genomes))
     for done, _ in enumerate(evaluator.evaluate(genomes, origin="random", generation=0), start=1):
         observer.advance(done)
 
 
-def _train_supernet(run: RunFolder, config: RunConfig, data: Data, space: NetworkSpace, observer: Observer) -> None:
+def _train_supernet(run: RunFolder, setup: Setup, space: NetworkSpace, observer: Observer) -> None:
+    config, data = setup.config, setup.data
+    assert data is not None
     settings = config.supernet
     supernet = build_supernet(config, space)
     rng = numpy_rng(config.seed, "supernet paths")
@@ -204,22 +227,22 @@ def _train_supernet(run: RunFolder, config: RunConfig, data: Data, space: Networ
     save_weights(supernet, run.path / SUPERNET)
 
 
-def _told(rows: list[Row], config: RunConfig) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+def _told(rows: list[Row], measures: Measures) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
     """What the algorithm is told: objectives by logarithm, relative excess over each bound, which evaluations count.
 
     Logarithms change no dominance, but spread the population evenly over orders of magnitude, of the error too: the
     accurate end of the front is where users look, and on a plain scale it is a corner.
     """
     is_ok = np.array([row.is_ok for row in rows], dtype=bool)
-    objectives, bounds = config.search.objectives, config.search.constraints
+    objectives, bounds = measures.objectives, measures.bounds
     values = [[row.values.get(name, np.nan) for name in objectives] for row in rows]
     excess = [[row.values.get(name, np.nan) / bound - 1 for name, bound in bounds.items()] for row in rows]
     points = by_logarithm(np.array(values, dtype=float))
     return points, np.array(excess, dtype=float).reshape(len(rows), len(bounds)), is_ok
 
 
-def _note(rows: list[Row], config: RunConfig, scaling: Scaling, generation: int) -> str:
-    bounds = config.search.constraints
+def _note(rows: list[Row], measures: Measures, scaling: Scaling, generation: int) -> str:
+    bounds = measures.bounds
     feasible = [row.values for row in rows if row.is_ok and all(row.values[name] <= bounds[name] for name in bounds)]
     if not feasible:
         return f"generation {generation}"
@@ -227,13 +250,24 @@ def _note(rows: list[Row], config: RunConfig, scaling: Scaling, generation: int)
     return f"generation {generation}, hypervolume {volume:.3f}"
 
 
-def _bounds(space: NetworkSpace, data: Data) -> dict[str, tuple[float, float]]:
-    """Where the hypervolume's box begins and ends: the cheapest and dearest networks known beforehand, and chance."""
-    genomes = [space.repair(np.zeros(len(space.genes), dtype=np.int64)), *space.corners(np.random.default_rng(0))]
+def _bounds(setup: Setup) -> dict[str, tuple[float, float]]:
+    """Where the hypervolume's box begins and ends.
+
+    For networks, the cheapest and dearest known beforehand, and chance; for a table, a thousand of its rows.
+    """
+    space, rng = setup.space, np.random.default_rng(0)
+    first = space.repair(np.zeros(len(space.genes), dtype=np.int64))
+    if isinstance(space, TableSpace):
+        found = [space.look_up(genome) for genome in (first, *space.sample(rng, 1000))]
+        columns = {name: [values[name] for values in found if np.isfinite(values[name])] for name in space.objectives}
+        return bounds_of({name: column for name, column in columns.items() if column})
+    assert isinstance(space, NetworkSpace)
+    genomes = [first, *space.corners(rng)]
     networks = [architecture.layers for architecture in (*map(space.decode, genomes), *space.covering())]
     counted = {
         name: [objective.measure(layers) for layers in networks]
-        for name, objective in OBJECTIVES.items()
+        for name, objective in setup.measures.table.items()
         if objective.measure
     }
-    return {"error": (0.0, 1 - 1 / data.n_classes), **bounds_of(counted)}
+    chance = 1 if setup.data is None else 1 - 1 / setup.data.n_classes
+    return {"error": (0.0, chance), "latency": (1e-6, 1.0), **bounds_of(counted)}

@@ -18,6 +18,18 @@ def is_path(name: str) -> bool:
     return ".py:" in name
 
 
+def load_object_or_class(name: str, kind: type[T]) -> T | type[T]:
+    """Take an object of a kind, or a class that makes such objects; see :func:`load_object`."""
+    found = load_object(name, object)
+    if isinstance(found, kind) or (isinstance(found, type) and issubclass(found, kind)):
+        return found
+    raise RunFileError(
+        f"a {kind.__name__}, as a class or an object, at {name}",
+        found=type(found).__name__,
+        remedy="mend the path or the name; a relative path starts where evonas was called",
+    )
+
+
 def load_object(name: str, kind: type[T]) -> T:
     """Run a Python file and take an object from it.
 
@@ -46,6 +58,6 @@ def load_object(name: str, kind: type[T]) -> T:
                 wanted, found=f"{type(error).__name__} while running it: {error}", remedy="mend that file"
             ) from error
     found = getattr(sys.modules[module_name], attribute, None)
-    if not isinstance(found, kind):
+    if found is None or not isinstance(found, kind):
         raise RunFileError(wanted, found="nothing" if found is None else type(found).__name__, remedy=remedy)
     return found

@@ -16,8 +16,11 @@ import pandas as pd
 from evonas.config import RunConfig, load_config
 from evonas.genome import from_text
 from evonas.parallel import in_order, n_workers, one_thread
+from evonas.provenance import check_unchanged
+from evonas.setup import build_data, open_setup
+from evonas.spaces import NetworkSpace, Space
 from evonas.training.train import train_network
-from evonas.workbench import build_data, build_space, check_unchanged, save_weights
+from evonas.workbench import save_weights
 from reports.run_folder import RunFolder
 from surrogates.one_shot.score import Score
 
@@ -54,6 +57,7 @@ def train_picks(
     seeds: Sequence[int],
     epochs: int | None = None,
     workers: int | None = None,
+    space: Space | None = None,
 ) -> Iterator[Training]:
     """Train every pick with every seed from scratch, side by side, and store each once all before it are stored.
 
@@ -63,21 +67,24 @@ def train_picks(
         seeds: One training a seed.
         epochs: Instead of the run file's.
         workers: Processes; instead of the run file's.
+        space: The search space, if the run was started with an object.
 
     Yields:
         Each training, in the order of picks, then seeds. One that the run holds already is not repeated.
     """
     overrides = {} if epochs is None else {"training": {"epochs": epochs}}
     config = load_config(run.path / "run.toml", overrides)
-    check_unchanged(run, config, build_data(config))
+    setup = open_setup(config, space)
+    check_unchanged(run, config, setup.data)
+    networks = setup.network_space
     recipe = config.training.model_dump_json()
     known = {(row.evaluation, row.seed): _training(row) for row in run.trainings().itertuples() if row.recipe == recipe}
     picked = zip(picks["id"].tolist(), picks["genome"].tolist(), strict=True)
     jobs = [
-        (run.path, config, evaluation, genome, seed)
+        (run.path, config, networks, evaluation, genome, seed)
         for (evaluation, genome), seed in product(picked, dict.fromkeys(seeds))
     ]
-    fresh = [job for job in jobs if (job[2], job[4]) not in known]
+    fresh = [job for job in jobs if (job[3], job[5]) not in known]
     n = max(1, min(len(fresh), n_workers(config.compute.workers if workers is None else workers)))
     results = in_order(_train_one, fresh, workers=n)
     for *_, evaluation, _, seed in jobs:
@@ -108,10 +115,11 @@ def _training(row: Any) -> Training:
     return Training(row.evaluation, row.genome, row.seed, test, row.test_images, row.weights, row.seconds, warnings)
 
 
-def _train_one(folder: Path, config: RunConfig, evaluation: int, genome: str, seed: int) -> Training:
+def _train_one(
+    folder: Path, config: RunConfig, space: NetworkSpace, evaluation: int, genome: str, seed: int
+) -> Training:
     start = time.perf_counter()
     data = build_data(config)
-    space = build_space(config, data)
     with one_thread():
         network, test = train_network(space.decode(from_text(genome, space.genes)), data, config, seed=seed)
     recipe = hashlib.sha256(config.training.model_dump_json().encode()).hexdigest()[:8]

@@ -17,9 +17,11 @@ from evonas.errors import RunFolderError, SelectionError, nearest
 from evonas.genome import from_text
 from evonas.nets.network import Network
 from evonas.progress import Observer, Silent
+from evonas.provenance import check_unchanged
 from evonas.retrain import Training, train_picks
-from evonas.workbench import build_data, build_space, check_unchanged, load_weights
-from objectives import OBJECTIVES
+from evonas.setup import open_setup
+from evonas.spaces import Space
+from evonas.workbench import load_weights
 from reports.front import front_table, knee_id
 from reports.page import write_reports
 from reports.run_folder import NotARunFolderError, RunFolder
@@ -39,9 +41,11 @@ class Run:
 
     Attributes:
         folder: What is on disk.
+        space: The search space, if the run was started with an object.
     """
 
     folder: RunFolder
+    space: Space | None = None
 
     @property
     def path(self) -> Path:
@@ -92,7 +96,7 @@ class Run:
         picks = self.pick(which)
         observer.phase("training from scratch", total=len(picks) * len(seeds))
         trainings = []
-        for training in train_picks(self.folder, picks, seeds=seeds, epochs=epochs, workers=workers):
+        for training in train_picks(self.folder, picks, seeds=seeds, epochs=epochs, workers=workers, space=self.space):
             trainings.append(training)
             observer.advance(len(trainings), note=f"test accuracy {100 * (1 - training.test.error):.2f} %")
         write_reports(self.folder)
@@ -116,10 +120,9 @@ class Run:
                 found=f"trained: {', '.join(map(str, trainings['evaluation'].unique())) or 'none yet'}",
                 remedy=f"train it first: evonas train {self.path} --pick {evaluation}",
             )
-        config = load_config(self.path / "run.toml")
-        data = build_data(config)
-        check_unchanged(self.folder, config, data)
-        space = build_space(config, data)
+        setup = open_setup(load_config(self.path / "run.toml"), self.space)
+        check_unchanged(self.folder, setup.config, setup.data)
+        space = setup.network_space
         architecture = space.decode(from_text(found["genome"].iloc[-1], space.genes))
         network = Network([architecture], generator=torch.Generator())
         load_weights(network, self.path / found["weights"].iloc[-1])
@@ -130,14 +133,18 @@ class Run:
         return write_reports(self.folder)
 
 
-def open_run(path: Path) -> Run:
+def open_run(path: Path, *, space: Space | None = None) -> Run:
     """Open a run folder.
+
+    Args:
+        path: The folder.
+        space: Its search space, if the run was started with an object.
 
     Raises:
         RunFolderError: It holds no run, or one of another version.
     """
     try:
-        return Run(RunFolder(path))
+        return Run(RunFolder(path), space)
     except NotARunFolderError as error:
         raise RunFolderError(
             "a run folder, as evonas search makes it", found=str(error), remedy="check the path; runs lie under runs/"
@@ -150,21 +157,21 @@ def _picked(front: pd.DataFrame, which: str, folder: RunFolder) -> pd.DataFrame:
     if which == "knee":
         return front.loc[front["id"] == knee_id(folder, front)]
     if which.startswith("best:"):
-        return front.sort_values([_measure(which.removeprefix("best:"), which), "id"]).head(1)
+        return front.sort_values([_measure(which.removeprefix("best:"), which, folder), "id"]).head(1)
     if bound := re.fullmatch(rf"(\w+)\s*(<=|<|>=|>)\s*({NUMBER})", which):
         name, comparison, limit = bound.groups()
-        within: pd.DataFrame = front.loc[COMPARISONS[comparison](front[_measure(name, which)], float(limit))]
+        within: pd.DataFrame = front.loc[COMPARISONS[comparison](front[_measure(name, which, folder)], float(limit))]
         if within.empty:
             reached = (
-                OBJECTIVES[name].display(float(front[name].min())),
-                OBJECTIVES[name].display(float(front[name].max())),
+                folder.measures[name].display(float(front[name].min())),
+                folder.measures[name].display(float(front[name].max())),
             )
             raise SelectionError(
                 f"a network of the front with {which}",
                 found=f"{name} from {reached[0]} to {reached[1]}",
                 remedy="choose a bound within that range",
             )
-        return within.sort_values(["error", "id"]).head(1)
+        return within.sort_values([folder.objectives[0], "id"]).head(1)
     if re.fullmatch(r"\d+(\s*,\s*\d+)*", which):
         ids = [int(part) for part in which.split(",")]
         missing = sorted(set(ids) - set(front["id"]))
@@ -182,7 +189,7 @@ def _picked(front: pd.DataFrame, which: str, folder: RunFolder) -> pd.DataFrame:
     )
 
 
-def _measure(name: str, which: str) -> str:
-    if name not in OBJECTIVES:
-        raise SelectionError("a known measure", found=f"{name!r} in {which!r}", remedy=nearest(name, OBJECTIVES))
+def _measure(name: str, which: str, folder: RunFolder) -> str:
+    if name not in folder.measures:
+        raise SelectionError("a known measure", found=f"{name!r} in {which!r}", remedy=nearest(name, folder.measures))
     return name

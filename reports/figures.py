@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator
 
-from objectives import OBJECTIVES
+from objectives import Objective
 
 # Okabe-Ito: told apart by colour-blind readers, and in grey by their lightness
 FRONT, CLOUD, BASELINE = "#0072b2", "#b8c4cc", "#d55e00"
@@ -17,7 +17,13 @@ STYLE = {"search": (FRONT, "-", "NSGA-II"), "random": (BASELINE, "--", "random s
 
 
 def draw_front(
-    front: pd.DataFrame, cloud: pd.DataFrame, baseline: pd.DataFrame, *, knee: int, costs: list[str]
+    front: pd.DataFrame,
+    cloud: pd.DataFrame,
+    baseline: pd.DataFrame,
+    *,
+    knee: int,
+    error: Objective,
+    costs: list[Objective],
 ) -> Figure:
     """Error over each cost: the front, everything evaluated, and random search's front.
 
@@ -28,16 +34,19 @@ def draw_front(
         cloud: Every network that the search evaluated; columns as in ``front``.
         baseline: Random search's front; no rows if there was none.
         knee: Id of the row to mark.
-        costs: Columns for the horizontal axes, one a panel.
+        error: The measure on the vertical axis.
+        costs: Measures on the horizontal axes, one a panel.
     """
+    is_share = error.unit == "share"
+    factor = 100 if is_share else 1
     figure = Figure(figsize=(5.2 * len(costs), 4.4), layout="constrained")
     axes = figure.subplots(1, len(costs), squeeze=False, sharey=True)[0]
     for panel, (ax, cost) in enumerate(zip(axes, costs, strict=True)):
-        ax.scatter(cloud[cost], 100 * cloud["error"], s=8, c=CLOUD, linewidths=0, label="evaluated")
+        ax.scatter(cloud[cost.name], factor * cloud[error.name], s=8, c=CLOUD, linewidths=0, label="evaluated")
         if len(baseline):
             ax.scatter(
-                baseline[cost],
-                100 * baseline["error"],
+                baseline[cost.name],
+                factor * baseline[error.name],
                 s=22,
                 marker="x",
                 c=BASELINE,
@@ -45,14 +54,20 @@ def draw_front(
                 label="random search's front",
             )
         ax.scatter(
-            front[cost], 100 * front["error"], s=24, c=FRONT, edgecolors="white", linewidths=0.5, label="Pareto front"
+            front[cost.name],
+            factor * front[error.name],
+            s=24,
+            c=FRONT,
+            edgecolors="white",
+            linewidths=0.5,
+            label="Pareto front",
         )
         chosen = front[front["id"] == knee]
         ring = {"s": 130, "facecolors": "none", "edgecolors": "black", "linewidths": 1.4}
-        ax.scatter(chosen[cost], 100 * chosen["error"], label="knee", **ring)
+        ax.scatter(chosen[cost.name], factor * chosen[error.name], label="knee", **ring)
         _label_cost(ax, cost)
         if panel == 0:
-            ax.set_ylabel("held-out error with inherited weights (%)")
+            ax.set_ylabel(f"{error.title} (%)" if is_share else _axis_title(error))
             ax.legend(frameon=False, fontsize=9)
     return figure
 
@@ -78,16 +93,19 @@ def save(figure: Figure, path: Path) -> None:
     figure.savefig(path, dpi=150)
 
 
-def _label_cost(ax: Axes, cost: str) -> None:
-    objective = OBJECTIVES[cost]
-    if objective.is_log:
+def _axis_title(objective: Objective) -> str:
+    return f"{objective.title} ({objective.unit})" if objective.unit else objective.title
+
+
+def _label_cost(ax: Axes, cost: Objective) -> None:
+    if cost.is_log:
         ax.set_xscale("log")
         ax.xaxis.set_major_formatter(EngFormatter())
         low, high = ax.get_xlim()
         if high / low < 30:  # one decade has too few labels of its own
             ax.xaxis.set_minor_formatter(EngFormatter())
             ax.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
-    ax.set_xlabel(f"{objective.title} ({objective.unit})" if objective.unit else objective.title)
+    ax.set_xlabel(_axis_title(cost))
     _bare(ax)
 
 

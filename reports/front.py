@@ -6,9 +6,7 @@ import pandas as pd
 
 from objectives.pareto import is_nondominated, knee
 from objectives.scaling import by_logarithm
-from reports.run_folder import MEASURES, RunFolder
-
-COLUMNS = ["id", "genome", *MEASURES]
+from reports.run_folder import RunFolder
 
 
 def front_table(run: RunFolder, *, origin: str = "search") -> pd.DataFrame:
@@ -23,7 +21,7 @@ def front_table(run: RunFolder, *, origin: str = "search") -> pd.DataFrame:
     """
     table = run.feasible(run.evaluations(), origin=origin)
     points = table[list(run.objectives)].to_numpy(dtype=float)
-    front = table.loc[is_nondominated(points), COLUMNS]
+    front = table.loc[is_nondominated(points), ["id", "genome", *run.measures]]
     return front.sort_values([*run.objectives, "id"], ignore_index=True)
 
 

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from objectives import OBJECTIVES
 from reports.convergence import convergence_table
 from reports.figures import draw_convergence, draw_front, save
-from reports.front import COLUMNS, front_table, knee_id
-from reports.run_folder import MEASURES, RunFolder
+from reports.front import front_table, knee_id
+from reports.run_folder import RunFolder
 
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #888; --mark: #0072b222; }
@@ -45,11 +44,12 @@ def write_reports(run: RunFolder) -> Path:
     baseline = front_table(run, origin="random")
     cloud = evaluations[(evaluations["origin"] == "search") & (evaluations["reason"] == "")]
     convergence = convergence_table(run)
-    costs = [name for name in run.objectives if name != "error"] or ["model_size"]
+    error = run.measures["error" if "error" in run.measures else run.objectives[0]]
+    costs = [run.measures[name] for name in run.objectives if name != error.name] or [run.measures[run.objectives[0]]]
     pictures = {"hypervolume.png": draw_convergence(convergence)}
     knee = knee_id(run, front) if len(front) else -1
     if len(front):
-        pictures = {"front.png": draw_front(front, cloud, baseline, knee=knee, costs=costs), **pictures}
+        pictures = {"front.png": draw_front(front, cloud, baseline, knee=knee, error=error, costs=costs), **pictures}
     for name, figure in pictures.items():
         save(figure, run.path / "figures" / name)
     page = run.path / "report.html"
@@ -81,8 +81,8 @@ def _page(
 <h2>The front</h2>
 <p class="note">Errors are measured on held-out images with weights inherited from the supernet;
 nothing here has seen the test set. The knee is marked.</p>{empty}
-<div class="scroll"><table><thead><tr>{_head()}</tr></thead><tbody>
-{_body(front, knee)}
+<div class="scroll"><table><thead><tr>{_head(run)}</tr></thead><tbody>
+{_body(run, front, knee)}
 </tbody></table></div>
 <h2>Trained from scratch</h2>
 {_trainings(run)}
@@ -94,18 +94,17 @@ nothing here has seen the test set. The knee is marked.</p>{empty}
 """
 
 
-def _head() -> str:
-    return "".join(f"<th>{escape(OBJECTIVES[name].title if name in OBJECTIVES else name)}</th>" for name in _columns())
+def _head(run: RunFolder) -> str:
+    titles = ["id", *(measure.title for measure in run.measures.values()), "genome"]
+    return "".join(f"<th>{escape(title)}</th>" for title in titles)
 
 
-def _columns() -> list[str]:
-    return ["id", *MEASURES, "genome"]
-
-
-def _body(front: pd.DataFrame, knee: int) -> str:
+def _body(run: RunFolder, front: pd.DataFrame, knee: int) -> str:
     rows = []
-    for record in front[COLUMNS].to_dict("records"):
-        cells = "".join(f"<td>{escape(OBJECTIVES[name].display(float(record[name])))}</td>" for name in MEASURES)
+    for record in front.to_dict("records"):
+        cells = "".join(
+            f"<td>{escape(measure.display(float(record[name])))}</td>" for name, measure in run.measures.items()
+        )
         mark = ' class="knee"' if record["id"] == knee else ""
         genome = escape(str(record["genome"]))
         rows.append(f'<tr{mark}><td>{record["id"]}</td>{cells}<td class="genome">{genome}</td></tr>')

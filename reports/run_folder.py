@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,12 +14,11 @@ from typing import Any
 
 import pandas as pd
 
-from objectives import OBJECTIVES
+from objectives import Objective
 from objectives.scaling import Scaling
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 ARCHIVE = "archive.sqlite"
-MEASURES = tuple(OBJECTIVES)
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE evaluations (
@@ -88,24 +87,46 @@ class RunFolder:
             raise NotARunFolderError(f"{path / ARCHIVE} has version {version}; this evonas reads {SCHEMA_VERSION}")
 
     @classmethod
-    def create(cls, path: Path, *, run_toml: str, meta: Mapping[str, Any]) -> RunFolder:
+    def create(
+        cls,
+        path: Path,
+        *,
+        run_toml: str,
+        measures: Mapping[str, Objective],
+        objectives: Sequence[str],
+        constraints: Mapping[str, float],
+        meta: Mapping[str, Any],
+    ) -> RunFolder:
         """Make the folder and an empty archive.
 
         Args:
             path: Must not hold a run yet.
             run_toml: The complete run file.
-            meta: Facts to store with the run; JSON values.
+            measures: What an evaluation is measured by, by name; letters, digits and ``_``.
+            objectives: Names of what the search minimises.
+            constraints: Upper bounds by name.
+            meta: More facts to store with the run; JSON values.
         """
         path.mkdir(parents=True, exist_ok=True)
         (path / "run.toml").write_text(run_toml, encoding="utf-8")
-        columns = ", ".join(f"{name} {'NUMERIC' if OBJECTIVES[name].is_analytic else 'REAL'}" for name in MEASURES)
+        columns = ", ".join(f"{name} {'NUMERIC' if one.is_analytic else 'REAL'}" for name, one in measures.items())
+        described = {
+            name: {"unit": one.unit, "title": one.title, "is_log": one.is_log} for name, one in measures.items()
+        }
         partial = path / f"{ARCHIVE}.partial"  # an archive is either complete or not there
         partial.unlink(missing_ok=True)
         connection = sqlite3.connect(partial)
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.executescript(SCHEMA.format(columns=columns))
-            facts = {"schema_version": SCHEMA_VERSION, "settings": tomllib.loads(run_toml), **meta}
+            facts = {
+                "schema_version": SCHEMA_VERSION,
+                "settings": tomllib.loads(run_toml),
+                "measures": described,
+                "objectives": list(objectives),
+                "constraints": dict(constraints),
+                **meta,
+            }
             with connection:
                 connection.executemany("INSERT INTO meta VALUES (?, ?)", [(k, json.dumps(v)) for k, v in facts.items()])
         finally:
@@ -141,10 +162,22 @@ class RunFolder:
         settings: dict[str, Any] = self.meta("settings")
         return settings
 
-    @property
+    @cached_property
+    def measures(self) -> dict[str, Objective]:
+        """What every evaluation is measured by, by name; the functions that count are not stored."""
+        stored = self.meta("measures")
+        return {name: Objective(name=name, measure=None, **described) for name, described in stored.items()}
+
+    @cached_property
     def objectives(self) -> tuple[str, ...]:
         """Names of what the search minimised."""
-        return tuple(self.settings["search"]["objectives"])
+        return tuple(self.meta("objectives"))
+
+    @cached_property
+    def constraints(self) -> dict[str, float]:
+        """Upper bounds of the search by name."""
+        bounds: dict[str, float] = self.meta("constraints")
+        return bounds
 
     @property
     def scaling(self) -> Scaling:
@@ -153,7 +186,7 @@ class RunFolder:
         return Scaling(
             self.objectives,
             bounds={name: tuple(bounds[name]) for name in self.objectives},
-            is_log={name: OBJECTIVES[name].is_log for name in self.objectives},
+            is_log={name: self.measures[name].is_log for name in self.objectives},
         )
 
     # Evaluations
@@ -177,7 +210,7 @@ class RunFolder:
         with self._connection() as connection:
             connection.row_factory = sqlite3.Row
             records = connection.execute("SELECT * FROM evaluations ORDER BY id").fetchall()
-        names = ("loss", *MEASURES)
+        names = ("loss", *self.measures)
         return [
             Row(
                 record["origin"],
@@ -193,7 +226,7 @@ class RunFolder:
     def feasible(self, table: pd.DataFrame, *, origin: str) -> pd.DataFrame:
         """The evaluations of one origin that succeeded and keep within the run's constraints."""
         table = table[(table["origin"] == origin) & (table["reason"] == "")]
-        for name, bound in self.settings["search"]["constraints"].items():
+        for name, bound in self.constraints.items():
             table = table[table[name] <= bound]
         return table
 

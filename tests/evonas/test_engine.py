@@ -15,14 +15,17 @@ from evonas.config import RunConfig, load_config
 from evonas.engine import StopReason, resume, search
 from evonas.errors import EvaluationError, RunFolderError, SelectionError
 from evonas.genome import from_text
+from evonas.provenance import file_hash
 from evonas.run import Run, open_run
-from evonas.workbench import SUPERNET, build_data, build_space, open_workbench
+from evonas.setup import open_setup
+from evonas.workbench import SUPERNET, open_workbench
 from objectives import OBJECTIVES
 from objectives.pareto import is_nondominated
 from reports.run_folder import RunFolder
 from surrogates.one_shot.score import score_network
 
-WITHOUT_CLOCK = ["id", "origin", "generation", "genome", "reason", "loss", *OBJECTIVES]
+MEASURED = ["error", *(name for name, objective in OBJECTIVES.items() if objective.is_analytic)]
+WITHOUT_CLOCK = ["id", "origin", "generation", "genome", "reason", "loss", *MEASURED]
 
 
 class StopAfter:
@@ -54,7 +57,7 @@ def test_a_run_leaves_what_it_promises(finished: Run, tiny_config: RunConfig) ->
     for name in ("run.toml", "archive.sqlite", SUPERNET, "front.csv", "report.html", "figures/front.png"):
         assert (finished.path / name).stat().st_size > 0
     front = pd.read_csv(finished.path / "front.csv")
-    assert list(front.columns) == ["id", "genome", "error", "model_size", "bitops", "macs", "flops", "peak_memory"]
+    assert list(front.columns) == ["id", "genome", *MEASURED]
     table = finished.evaluations()
     searched = table[table["origin"] == "search"]
     assert len(searched) == searched["genome"].nunique() == tiny_config.search.budget
@@ -72,7 +75,7 @@ def test_the_front_is_not_dominated_and_complete(finished: Run) -> None:
 
 
 def test_the_archive_holds_what_the_network_measures(finished: Run, tiny_config: RunConfig) -> None:
-    space = build_space(tiny_config, build_data(tiny_config))
+    space = open_setup(tiny_config).network_space
     for record in finished.front().to_dict("records"):
         layers = space.decode(from_text(record["genome"], space.genes)).layers
         for name, objective in OBJECTIVES.items():
@@ -185,19 +188,18 @@ def test_a_folder_in_use_is_refused_and_kept(finished: Run, tiny_config: RunConf
     assert (finished.path / "front.csv").read_bytes() == before
 
 
-def test_a_damaged_supernet_is_refused(finished: Run, tmp_path: Path) -> None:
+def test_a_damaged_supernet_is_refused(finished: Run, tiny_config: RunConfig, tmp_path: Path) -> None:
     shutil.copytree(finished.path, tmp_path / "copy")
     path = tmp_path / "copy" / SUPERNET
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(bytes(data))
-    from evonas.workbench import file_hash
-
+    space = open_setup(tiny_config).network_space
     with pytest.raises(RunFolderError, match="as the run wrote it"):
-        open_workbench(tmp_path / "copy", file_hash(finished.path / SUPERNET))
+        open_workbench(tmp_path / "copy", file_hash(finished.path / SUPERNET), space)
     path.write_bytes(bytes(data[:100]))
     with pytest.raises(RunFolderError, match="weights of this network"):
-        open_workbench(tmp_path / "copy", file_hash(path))
+        open_workbench(tmp_path / "copy", file_hash(path), space)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database at all, but long enough to be looked at" * 40])

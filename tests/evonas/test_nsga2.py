@@ -103,7 +103,13 @@ def test_the_first_population_holds_uniform_and_random_networks() -> None:
     genomes = first_population(SPACE, np.random.default_rng(0), n_corners=200, n_random=30)
     assert len(genomes) == len({to_text(genome) for genome in genomes})
     kinds = [
-        len({(op.weight, op.act) for op in SPACE.decode(genome).ops if op.kind == "conv" and op.name != "stem"})
+        len(
+            {
+                (op.weight, op.act)
+                for op in SPACE.decode(genome).ops
+                if op.kind == "conv" and op.name not in ("stem", "classifier")
+            }
+        )
         for genome in genomes
     ]
     assert kinds[:100] == [1] * 100
@@ -113,7 +119,17 @@ def test_the_first_population_holds_uniform_and_random_networks() -> None:
 def test_random_genomes_are_distinct_and_stop_when_the_space_is_small() -> None:
     one = ("binary",)
     small = CellSpace(
-        (1, 4, 4), 2, ("normal",), 1, 2, 4, ("skip", "conv_3x3"), one, one, ("8-bit",), ("8-bit",), expansions=(1.0,)
+        (1, 4, 4),
+        2,
+        cells=("normal",),
+        nodes=1,
+        channels=2,
+        ops=("skip", "conv_3x3"),
+        weight_precisions=one,
+        act_precisions=one,
+        stem_precisions=("8-bit",),
+        classifier_precisions=("8-bit",),
+        expansions=(1.0,),
     )
     genomes = random_genomes(SPACE, np.random.default_rng(0), n=50)
     assert len({to_text(genome) for genome in genomes}) == 50
