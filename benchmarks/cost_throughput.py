@@ -26,6 +26,7 @@ from evonas.spaces import SPACES, NetworkSpace
 from objectives import OBJECTIVES
 
 FOUR = ("model_size", "macs", "bitops", "energy")
+FIVE = (*FOUR, "peak_memory")
 BATCH = 2000
 
 
@@ -56,12 +57,11 @@ def main() -> None:
         space = kind(input_shape=(3, 32, 32), n_classes=10)  # type: ignore[call-arg]
         genomes = space.sample(np.random.default_rng(0), BATCH)
         few = genomes[:200]
-        every = (*FOUR, "peak_memory")
-        for batch, single in zip(measure_batch(space, few, every), measure_each(space, few, every), strict=True):
+        for batch, single in zip(measure_batch(space, few, FIVE), measure_each(space, few, FIVE), strict=True):
             assert np.array_equal(batch, single), "the two paths disagree"
         contenders: dict[str, tuple[int, Callable[[], object]]] = {
             "four costs, batch": (BATCH, lambda s=space, g=genomes: measure_batch(s, g, FOUR)),  # type: ignore[misc]
-            "with peak memory, batch": (BATCH, lambda s=space, g=genomes: measure_batch(s, g, every)),  # type: ignore[misc]
+            "with peak memory, batch": (BATCH, lambda s=space, g=genomes: measure_batch(s, g, FIVE)),  # type: ignore[misc]
             "four costs, one at a time": (200, lambda s=space, g=few: measure_each(s, g, FOUR)),  # type: ignore[misc]
         }
         speeds: dict[str, list[float]] = {contender: [] for contender in contenders}

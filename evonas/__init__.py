@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from evonas.run import Run
+    from evonas.spaces import Space
 
 __version__ = "0.1.0"
 __all__ = ["open_run", "search"]
@@ -62,7 +63,8 @@ def search(
     from evonas.engine import search as run_search
     from evonas.run import Run
 
-    config = load_config(None if run_file is None else Path(run_file), overrides)
+    given = None if space is None else type(space).__name__
+    config = load_config(None if run_file is None else Path(run_file), overrides, given_space=given)
     folder = Path(out) if out is not None else default_folder(config.name)
     with progress.observer(is_visible=show_progress) as observer:
         return Run(run_search(config, folder, space=space, observer=observer), space)

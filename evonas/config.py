@@ -10,7 +10,17 @@ from typing import Annotated, Any
 import tomli_w
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from evonas.config_space import SPACE_CONFIGS, CellsConfig, Count, Names, OwnSpaceConfig, Section, SpaceConfig, known
+from evonas.config_space import (
+    GIVEN_IN_PYTHON,
+    SPACE_CONFIGS,
+    CellsConfig,
+    Count,
+    Names,
+    OwnSpaceConfig,
+    Section,
+    SpaceConfig,
+    known,
+)
 from evonas.errors import RunFileError, nearest
 from evonas.plugins import is_path
 from objectives import OBJECTIVES
@@ -131,12 +141,15 @@ class RunConfig(Section):
         return self
 
 
-def load_config(path: Path | None, overrides: dict[str, dict[str, Any] | Any] | None = None) -> RunConfig:
+def load_config(
+    path: Path | None, overrides: dict[str, dict[str, Any] | Any] | None = None, *, given_space: str | None = None
+) -> RunConfig:
     """Read a run file and lay overrides over it.
 
     Args:
         path: A TOML file; None for all defaults.
         overrides: Keys as in the file; a section's keys as a nested dict.
+        given_space: Class of a search space that is given as an object, instead of the file's.
 
     Raises:
         RunFileError: No such file, not TOML, or unknown keys or impossible values: all of them at once.
@@ -151,10 +164,12 @@ def load_config(path: Path | None, overrides: dict[str, dict[str, Any] | Any] | 
             raise RunFileError(
                 "a run file in TOML", found=f"{path}: {error}", remedy="mend that line; docs/run-file.md shows the form"
             ) from error
-    return parse_config(raw, overrides, source=str(path) if path else "the options")
+    return parse_config(raw, overrides, source=str(path) if path else "the options", given_space=given_space)
 
 
-def parse_config(raw: dict[str, Any], overrides: dict[str, Any] | None = None, *, source: str) -> RunConfig:
+def parse_config(
+    raw: dict[str, Any], overrides: dict[str, Any] | None = None, *, source: str, given_space: str | None = None
+) -> RunConfig:
     """Check a run file's content; arguments and errors as in :func:`load_config`, ``source`` names it in messages."""
     merged = dict(raw)
     for key, value in (overrides or {}).items():
@@ -163,6 +178,8 @@ def parse_config(raw: dict[str, Any], overrides: dict[str, Any] | None = None, *
             merged[key] = {**below, **value}
         elif not isinstance(value, dict):
             merged[key] = value
+    if given_space is not None:
+        merged["space"] = {"kind": GIVEN_IN_PYTHON + given_space}
     try:
         config = RunConfig.model_validate(merged)
     except ValidationError as error:

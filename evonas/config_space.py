@@ -49,7 +49,11 @@ class _NetworkSpaceConfig(Section):
     @field_validator("modules")
     @classmethod
     def _known_modules(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(map(_checked_module, known(labels, labels)))
+        from evonas.spaces.modules import inner_steps
+
+        for label in known(labels, labels):
+            inner_steps(label)
+        return labels
 
     @field_validator("expansions", "widths", check_fields=False)
     @classmethod
@@ -108,7 +112,10 @@ class CellsConfig(_NetworkSpaceConfig):
     @field_validator("stem_module", "classifier_module")
     @classmethod
     def _known_module(cls, label: str) -> str:
-        return _checked_module(label)
+        from evonas.spaces.modules import module_steps
+
+        module_steps(label)
+        return label
 
 
 class OwnSpaceConfig(Section):
@@ -151,10 +158,3 @@ def known(names: tuple[str, ...], table: Any, *, is_repeatable: bool = False) ->
     if not is_repeatable and len(set(names)) < len(names):
         raise ValueError("a name stands there twice")
     return names
-
-
-def _checked_module(label: str) -> str:
-    from evonas.spaces.modules import module_steps
-
-    module_steps(label)
-    return label

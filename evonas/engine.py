@@ -260,7 +260,7 @@ def _bounds(setup: Setup) -> dict[str, tuple[float, float]]:
     if isinstance(space, TableSpace):
         found = [space.look_up(genome) for genome in (first, *space.sample(rng, 1000))]
         columns = {name: [values[name] for values in found if np.isfinite(values[name])] for name in space.objectives}
-        return bounds_of({name: column for name, column in columns.items() if column})
+        return bounds_of({name: column or [0.0, 1.0] for name, column in columns.items()})
     assert isinstance(space, NetworkSpace)
     genomes = [first, *space.corners(rng)]
     networks = [architecture.layers for architecture in (*map(space.decode, genomes), *space.covering())]

@@ -1,4 +1,4 @@
-"""What a run measures of each network: the table of objectives, a user's own among them, or what a table space knows."""
+"""What a run measures of each network: the table of objectives, a user's own, or what a table space knows."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def _own(own: OwnSpaceConfig) -> Space | type[Space]:
             found=f"one that was {own.kind}",
             remedy="give it again: space=… of evonas.search, evonas.resume and evonas.open_run",
         )
-    return load_object_or_class(own.kind, Space)
+    return load_object_or_class(own.kind, Space)  # type: ignore[type-abstract]
 
 
 def _space(config: RunConfig, data: Data | None) -> Space:

@@ -74,7 +74,7 @@ class _Batch:
             kernel=3,
             groups=1,
             weight=self._weights(layout.stem_precisions, self.column["stem/weight"]),
-            act=act_facts(EIGHT_BIT if stem_steps == ("conv",) else FLOAT, layout.scheme),
+            act=act_facts(layout.stem_act, layout.scheme),
             module=module_facts(stem_steps),
             input_bits_each=EIGHT_BIT.bits,
         )

@@ -30,7 +30,7 @@ def build(layout: CellLayout, choice: Mapping[str, str], *, keeps_unused: bool =
         layout.stem_channels,
         kernel=3,
         weight=precision(choice["stem/weight"]),
-        act=EIGHT_BIT if stem_steps == ("conv",) else FLOAT,  # pixels, unless it normalises them first
+        act=layout.stem_act,
         steps=stem_steps,
     )
     ops = [stem]

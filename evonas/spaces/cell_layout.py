@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 
-from evonas.precision import EIGHT_BIT
+from evonas.precision import EIGHT_BIT, FLOAT, Precision
 from evonas.quant.scheme import DEFAULT_SCHEME, Scheme
 from evonas.spaces.modules import module_steps
 
@@ -93,6 +93,12 @@ class CellLayout:
             weights=[*self.weight_precisions, *self.stem_precisions, *self.classifier_precisions, *down],
             acts=[*self.act_precisions, EIGHT_BIT.name, *down],
         )
+
+    @property
+    def stem_act(self) -> Precision:
+        """What the first convolution reads: 8-bit pixels, unless it normalises them before."""
+        steps = module_steps(self.stem_module)
+        return EIGHT_BIT if steps[0] == "conv" or "quant" in steps else FLOAT
 
     @cached_property
     def kinds(self) -> tuple[str, ...]:

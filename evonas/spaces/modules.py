@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from evonas.architecture import STEPS
 
-INNER = tuple(step for step in STEPS if step not in ("standardize", "pool", "shuffle"))
+
+def inner_steps(label: str) -> tuple[str, ...]:
+    """Read the structure of a searched layer, which must quantize its input and keep its sides.
+
+    Raises:
+        ValueError: As :func:`module_steps`; or it does not quantize, pools, or shuffles.
+    """
+    steps = module_steps(label)
+    if "quant" not in steps:
+        raise ValueError(f"{label!r} must hold quant, for the layer has activation precisions")
+    for step in ("pool", "shuffle"):
+        if step in steps:
+            raise ValueError(f"{label!r} holds {step}, which only other layers may")
+    return steps
 
 
 def module_steps(label: str) -> tuple[str, ...]:
@@ -15,7 +28,8 @@ def module_steps(label: str) -> tuple[str, ...]:
     (Liu 2018) and ReActNet (Liu 2020).
 
     Raises:
-        ValueError: An unknown step; not exactly one convolution; a quantizer behind it; a step twice on one side.
+        ValueError: An unknown step; not exactly one convolution; a quantizer anywhere but in front of it; a pool behind
+            it; a step twice on one side.
     """
     steps = tuple(label.split("-"))
     unknown = [step for step in steps if step not in STEPS]
@@ -24,8 +38,10 @@ def module_steps(label: str) -> tuple[str, ...]:
     if steps.count("conv") != 1:
         raise ValueError(f"{label!r} must hold conv once")
     conv = steps.index("conv")
-    if "quant" in steps[conv:]:
-        raise ValueError(f"{label!r} must quantize before conv")
+    if "quant" in steps and steps[conv - 1 : conv] != ("quant",):  # else the convolution would read floats
+        raise ValueError(f"{label!r} must quantize directly before conv")
+    if "pool" in steps[conv:]:
+        raise ValueError(f"{label!r} must pool before conv")
     for side in (steps[:conv], steps[conv:]):
         norms = tuple(step for step in side if step in ("norm", "standardize"))
         if len(set(side)) < len(side) or len(norms) > 1:

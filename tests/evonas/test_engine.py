@@ -275,7 +275,8 @@ def test_a_trained_network_is_loaded_as_it_was(finished: Run, tmp_path: Path) ->
     shutil.copytree(finished.path, tmp_path / "copy")
     run = open_run(tmp_path / "copy")
     (training,) = run.train("knee", workers=1)
-    data = build_data(load_config(run.path / "run.toml"))
+    data = open_setup(load_config(run.path / "run.toml")).data
+    assert data is not None
     network = run.load(training.evaluation)
     assert score_network(network, images=data.test.pixels(), labels=data.test.labels) == training.test
     with pytest.raises(SelectionError, match="evonas train"):

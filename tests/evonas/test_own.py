@@ -89,7 +89,9 @@ def test_the_example_space_keeps_the_laws() -> None:
 
 
 def test_a_table_needs_neither_images_nor_networks(tmp_path: Path) -> None:
-    config = parse_config({"search": {**SEARCH, "objectives": ["distance", "sum"], "budget": 60}}, source="tests")
+    config = parse_config(
+        {"search": {**SEARCH, "objectives": ["distance", "sum"], "budget": 60}}, source="tests", given_space="Bowl"
+    )
     folder = search(config, tmp_path / "run", space=Bowl())
     table = folder.evaluations()
     searched = table[table["origin"] == "search"]
@@ -107,7 +109,9 @@ def test_a_table_needs_neither_images_nor_networks(tmp_path: Path) -> None:
 
 
 def test_an_exhausted_table_ends_the_search(tmp_path: Path) -> None:
-    config = parse_config({"search": {**SEARCH, "objectives": ["distance", "sum"], "budget": 500}}, source="tests")
+    config = parse_config(
+        {"search": {**SEARCH, "objectives": ["distance", "sum"], "budget": 500}}, source="tests", given_space="Bowl"
+    )
     folder = search(config, tmp_path / "run", space=Bowl())
     assert folder.meta("stop_reason") == "No network is left that was not evaluated."
     assert (folder.evaluations()["origin"] == "search").sum() > 40
@@ -180,7 +184,8 @@ def test_a_table_of_failures_is_told(tmp_path: Path) -> None:
         def look_up(self, genome: Genome) -> dict[str, float]:
             return {"distance": math.nan, "sum": math.nan}
 
-    config = parse_config({"search": {**SEARCH, "objectives": ["distance"]}}, source="tests")
+    raw = {"search": {**SEARCH, "objectives": ["distance"]}}
+    config = parse_config(raw, source="tests", given_space="Empty")
     with pytest.raises(EvaluationError, match="failed altogether"):
         search(config, tmp_path / "run", space=Empty())
 
