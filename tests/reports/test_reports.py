@@ -11,11 +11,13 @@ import pandas as pd
 import pytest
 import tomli_w
 
+from objectives import OBJECTIVES
 from reports.convergence import convergence_table
 from reports.front import front_table, knee_id
 from reports.page import write_reports
-from reports.run_folder import MEASURES, NotARunFolderError, Row, RunFolder
+from reports.run_folder import NotARunFolderError, Row, RunFolder
 
+MEASURES = {name: objective for name, objective in OBJECTIVES.items() if name != "latency"}
 BOUNDS = {"error": [0.0, 0.9], "model_size": [100.0, 10_000.0], "bitops": [1e3, 1e6]}
 
 
@@ -25,7 +27,8 @@ def row(origin: str, error: float, size: int, bitops: int = 5000, **changed: obj
 
 
 def folder_at(path: Path, *rows: Row, name: str = "by hand", **search: object) -> RunFolder:
-    settings = {"name": name, "search": {"objectives": ["error", "model_size", "bitops"], "constraints": {}} | search}
+    settings = {"objectives": ["error", "model_size", "bitops"], "constraints": {}} | search
+    run_toml = tomli_w.dumps({"name": name, "search": settings})
     meta = {
         "bounds": BOUNDS,
         "created": "2026-01-01",
@@ -34,7 +37,7 @@ def folder_at(path: Path, *rows: Row, name: str = "by hand", **search: object) -
         "seconds": 1.0,
         "stop_reason": "Done.",
     }
-    folder = RunFolder.create(path, run_toml=tomli_w.dumps(settings), meta=meta)
+    folder = RunFolder.create(path, run_toml=run_toml, measures=MEASURES, meta=meta, **settings)
     for each in rows:
         folder.append(each)
     return folder
