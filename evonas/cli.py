@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from evonas import __version__, default_folder
-from evonas.errors import EvonasError
+from evonas.errors import EvonasError, GenomeError, RunFileError, SelectionError, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,8 +102,91 @@ def resume(run: RunArgument, workers: Workers = None, quiet: Quiet = False) -> N
 def front(run: RunArgument) -> None:
     """Print the Pareto front of a run."""
     from evonas.run import open_run
+    from evonas.tables import print_front
 
-    _print_front(open_run(run))
+    print_front(open_run(run))
+
+
+@app.command(epilog="Example: evonas spaces run.toml --genes")
+def spaces(
+    run_file: Annotated[
+        Path | None,
+        typer.Argument(help="Whose images, and whose space; without one, all defaults.", show_default=False),
+    ] = None,
+    genes: Annotated[bool, typer.Option("--genes", help="List the genes of the run file's space too.")] = False,
+) -> None:
+    """List the search spaces and how large they are."""
+    from evonas.config import load_config
+    from evonas.setup import open_setup
+    from evonas.spaces import SPACES
+    from evonas.tables import print_genes, print_spaces
+
+    config = load_config(run_file)
+    kind = config.space.kind
+    images: dict[str, Any] = {"input_shape": (1, 8, 8), "n_classes": 10}  # the digits, without reading them
+    own = {}
+    if run_file is not None:
+        setup = open_setup(config)
+        own = {kind: setup.space}
+        if setup.data is not None:
+            images = {"input_shape": setup.data.input_shape, "n_classes": setup.data.n_classes}
+    built = {name: make(**images) for name, make in SPACES.items()} | own
+    print_spaces(built, configured=kind if run_file else None, **images)
+    if genes:
+        print_genes(kind, built[kind].genes)
+
+
+@app.command(epilog="Example: evonas show 17 --run runs/first --out net.png")
+def show(
+    genome: Annotated[
+        str, typer.Argument(help="Choices joined by dashes, as in front.csv; with --run, or an evaluation's id.")
+    ],
+    run: Annotated[Path | None, typer.Option(help="Run folder that it is of.", show_default=False)] = None,
+    config: Annotated[Path | None, typer.Option(help="Run file of its search space.", show_default=False)] = None,
+    out: Annotated[Path | None, typer.Option(help="Draw it too: .png, .svg or .pdf.", show_default=False)] = None,
+    form: Annotated[str, typer.Option("--format", help="text, or json.")] = "text",
+) -> None:
+    """Print a network layer by layer, and what it costs; draw it."""
+    from evonas.config import load_config
+    from evonas.genome import from_text, to_text
+    from evonas.run import open_run
+    from evonas.setup import open_setup
+    from evonas.tables import architecture_table, print_json, print_network
+
+    _check_one_of(form, ("text", "json"), wanted="a known --format")
+    if out is not None:
+        _check_one_of(out.suffix.lower(), (".png", ".svg", ".pdf"), wanted="a picture's suffix in --out")
+    if run is not None and config is not None:
+        raise RunFileError("--run or --config", found="both", remedy="leave one out; a run has its own run file")
+    if run is not None:
+        opened = open_run(run)
+        config, genome = run / "run.toml", _genome_of(opened, genome)
+    space = open_setup(load_config(config)).network_space
+    if genome.isdecimal() and len(space.genes) > 1:
+        raise GenomeError(
+            f"{len(space.genes)} choices joined by dashes, or an evaluation's id together with --run",
+            found=genome,
+            remedy="say which run the evaluation is of: --run FOLDER",
+        )
+    vector = from_text(genome, space.genes)
+    architecture = space.decode(vector)
+    if architecture.dead_reason is not None:
+        raise GenomeError(
+            "a network that sees its image",
+            found=architecture.dead_reason,
+            remedy=f"take its nearest living relative: {to_text(space.repair(vector))}",
+        )
+    canonical = to_text(space.canonical(vector))
+    table = architecture_table(architecture)
+    if form == "json":
+        print_json(table, architecture.layers, genome=genome, canonical=canonical)
+    else:
+        print_network(table, architecture.layers)
+        if canonical != to_text(vector):
+            typer.echo(f"note: the genome is not canonical; the same network in canonical form: {canonical}")
+    if out is not None:
+        _draw(table, out)
+        typer.echo(f"picture: {out}", err=form == "json")
 
 
 @app.command(epilog="Example: evonas train runs/first --pick 'model_size<4000' --seeds 3")
@@ -119,13 +202,14 @@ def train(
 ) -> None:
     """Train picks from scratch and measure them, once, on the test set."""
     from evonas.run import open_run
+    from evonas.tables import print_trainings
 
     opened = open_run(run)
     chosen = opened.pick(pick)
     with _display(quiet=quiet) as display:
         trainings = opened.train(pick, seeds=range(seeds), epochs=epochs, workers=workers, observer=display)
     if not quiet:
-        _print_trainings(chosen, trainings)
+        print_trainings(chosen, trainings)
         typer.echo(f"weights under {run / 'nets'}, added to {run / 'report.html'}")
 
 
@@ -160,6 +244,33 @@ def main() -> None:
         sys.exit(1)
 
 
+def _check_one_of(word: str, known: tuple[str, ...], *, wanted: str) -> None:
+    if word not in known:
+        raise RunFileError(f"{wanted}: {', '.join(known)}", found=repr(word), remedy=nearest(word, known))
+
+
+def _genome_of(run: Run, text: str) -> str:
+    """The genome of one of a run's evaluations; a text that is no id is taken for a genome."""
+    if not text.isdecimal():
+        return text
+    table = run.evaluations()
+    found = table.loc[table["id"] == int(text), "genome"]
+    if found.empty:
+        raise SelectionError(
+            f"an evaluation's id from 1 to {len(table)}", found=text, remedy=f"take ids from evonas front {run.path}"
+        )
+    return str(found.iloc[0])
+
+
+def _draw(table: pd.DataFrame, path: Path) -> None:
+    from reports.figures import draw_network, save
+
+    try:
+        save(draw_network(table), path)
+    except OSError as error:
+        raise RunFileError("a place to write the picture to", found=str(error), remedy="change --out") from error
+
+
 @contextmanager
 def _display(*, quiet: bool, folder: Path | None = None) -> Iterator[Observer]:
     """A live display in a terminal; Ctrl-C exits with 130 and says what is kept and how to go on."""
@@ -183,57 +294,11 @@ def _display(*, quiet: bool, folder: Path | None = None) -> Iterator[Observer]:
 
 def _print_result(folder: Path, *, quiet: bool) -> None:
     from evonas.run import open_run
+    from evonas.tables import print_front
 
     if not quiet:
         run = open_run(folder)
-        _print_front(run)
+        print_front(run)
         for warning in run.folder.meta("warnings") or []:
             typer.echo(f"warning: {warning}")
         typer.echo(f"report: {folder / 'report.html'}\nnext:   evonas train {folder} --pick knee")
-
-
-def _print_front(run: Run, *, most: int = 24) -> None:
-    """The front as a table, thinned evenly if it is long; front.csv has all of it."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from reports.front import knee_id
-
-    table = run.front()
-    title = f"Pareto front: {len(table)} networks"
-    shown = table
-    if table.empty:
-        typer.echo("no evaluated network satisfies the constraints")
-        return
-    knee = knee_id(run.folder, table)
-    if len(table) > most:
-        keep = {round(index * (len(table) - 1) / (most - 1)) for index in range(most)}
-        shown = table[table.index.isin(keep) | (table["id"] == knee)]
-        title += f", {len(shown)} of them here, all in front.csv"
-    printed = Table(
-        title=title, title_justify="left", caption="* knee; errors are inherited, held-out; test set not used"
-    )
-    printed.add_column("id", justify="right")
-    names = dict.fromkeys([*run.folder.objectives, *run.folder.constraints])
-    measures = [run.folder.measures[name] for name in names]
-    for measure in measures:
-        printed.add_column(measure.title, justify="right")
-    for record in shown.to_dict("records"):
-        mark = "*" if record["id"] == knee else ""
-        printed.add_row(f"{mark}{record['id']}", *(measure.display(record[measure.name]) for measure in measures))
-    Console().print(printed)
-
-
-def _print_trainings(chosen: pd.DataFrame, trainings: list[Any]) -> None:
-    from statistics import mean, stdev
-
-    for record in chosen.to_dict("records"):
-        accuracies = [100 * (1 - done.test.error) for done in trainings if done.genome == record["genome"]]
-        spread = f" ± {stdev(accuracies):.2f}" if len(accuracies) > 1 else ""
-        typer.echo(
-            f"network {record['id']}: {record['model_size']:,} bytes, "
-            f"test accuracy {mean(accuracies):.2f}{spread} % ({len(accuracies)} seed{'s' * (len(accuracies) > 1)})"
-        )
-    for done in trainings:
-        for warning in done.warnings:
-            typer.echo(f"warning: network {done.evaluation}, seed {done.seed}: {warning}")

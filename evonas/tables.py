@@ -1,0 +1,176 @@
+"""What the commands print: the front, trainings, search spaces and one network, as tables for a terminal."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from objectives import OBJECTIVES, Layers
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from evonas.architecture import Architecture, Op
+    from evonas.genome import Gene
+    from evonas.run import Run
+    from evonas.spaces import Space
+
+
+def print_front(run: Run, *, most: int = 24) -> None:
+    """The front as a table, thinned evenly if it is long; front.csv has all of it."""
+    from reports.front import knee_id
+
+    table = run.front()
+    title = f"Pareto front: {len(table)} networks"
+    shown = table
+    if table.empty:
+        typer.echo("no evaluated network satisfies the constraints")
+        return
+    knee = knee_id(run.folder, table)
+    if len(table) > most:
+        keep = {round(index * (len(table) - 1) / (most - 1)) for index in range(most)}
+        shown = table[table.index.isin(keep) | (table["id"] == knee)]
+        title += f", {len(shown)} of them here, all in front.csv"
+    printed = Table(
+        title=title, title_justify="left", caption="* knee; errors are inherited, held-out; test set not used"
+    )
+    printed.add_column("id", justify="right")
+    names = dict.fromkeys([*run.folder.objectives, *run.folder.constraints])
+    measures = [run.folder.measures[name] for name in names]
+    for measure in measures:
+        printed.add_column(measure.title, justify="right")
+    for record in shown.to_dict("records"):
+        mark = "*" if record["id"] == knee else ""
+        printed.add_row(f"{mark}{record['id']}", *(measure.display(record[measure.name]) for measure in measures))
+    _show(printed)
+
+
+def print_trainings(chosen: pd.DataFrame, trainings: list[Any]) -> None:
+    """Test accuracy of every chosen network over its seeds, and warnings."""
+    from statistics import mean, stdev
+
+    for record in chosen.to_dict("records"):
+        accuracies = [100 * (1 - done.test.error) for done in trainings if done.genome == record["genome"]]
+        spread = f" ± {stdev(accuracies):.2f}" if len(accuracies) > 1 else ""
+        typer.echo(
+            f"network {record['id']}: {record['model_size']:,} bytes, "
+            f"test accuracy {mean(accuracies):.2f}{spread} % ({len(accuracies)} seed{'s' * (len(accuracies) > 1)})"
+        )
+    for done in trainings:
+        for warning in done.warnings:
+            typer.echo(f"warning: network {done.evaluation}, seed {done.seed}: {warning}")
+
+
+def print_spaces(
+    spaces: Mapping[str, Space], *, configured: str | None, input_shape: tuple[int, int, int], n_classes: int
+) -> None:
+    """The search spaces for images of one shape; ``configured`` is the one that has a run file's settings."""
+    modules = Counter(type(space).__module__ for space in spaces.values())
+    printed = Table(title=f"search spaces for images of {_shape(input_shape)}, {n_classes} classes")
+    printed.title_justify = "left"
+    if configured:
+        printed.caption = "* as the run file sets it" + "; the others by default" * (len(spaces) > 1)
+    printed.add_column("name")
+    printed.add_column("what it is")
+    printed.add_column("genes", justify="right")
+    printed.add_column("genomes", justify="right", no_wrap=True)
+    for name, space in spaces.items():
+        has_own_file = modules[type(space).__module__] == 1
+        document = (sys.modules[type(space).__module__] if has_own_file else type(space)).__doc__ or ""
+        size = sum(math.log10(len(gene.choices)) for gene in space.genes)
+        mark = "*" if name == configured else ""
+        printed.add_row(f"{mark}{name}", document.partition("\n")[0], str(len(space.genes)), f"10^{size:.1f}")
+    _show(printed)
+
+
+def print_genes(name: str, genes: Sequence[Gene]) -> None:
+    """Every gene of a space with its choices, those that no search takes yet apart."""
+    has_locked = any(gene.n_locked for gene in genes)
+    printed = Table(title=f"genes of {name}", title_justify="left", caption="a genome counts choices from 0")
+    for column in ("gene", "choices", *["locked"] * has_locked):
+        printed.add_column(column, overflow="fold")
+    for gene in genes:
+        parts = gene.choices[: gene.n_open], *[gene.choices[gene.n_open :]] * has_locked
+        printed.add_row(gene.name, *(" | ".join(part) for part in parts))
+    _show(printed)
+
+
+def architecture_table(architecture: Architecture) -> pd.DataFrame:
+    """An architecture as :func:`reports.network.network_table` lists it, kernels and precisions by their names."""
+    from reports.network import LayerLabel, network_table
+
+    labels = {op.name: LayerLabel(_operation(op), op.weight.name, op.act.name) for op in architecture.ops}
+    return network_table(architecture.layers, labels=labels)
+
+
+def print_network(table: pd.DataFrame, layers: Layers) -> None:
+    """A network layer by layer, then what it costs."""
+    printed = Table(title=f"{len(table)} layers", title_justify="left", show_footer=True, footer_style="bold")
+    printed.box, printed.padding, printed.pad_edge = SIMPLE, (0, 1, 0, 0), False  # narrow: there are many columns
+    printed.add_column("layer", "all", overflow="fold")
+    printed.add_column("operation")
+    for name in ("output", "weight", "act"):
+        printed.add_column(name, no_wrap=True)
+    for name, column in (("weights", "weights"), ("bytes", "bytes"), ("MACs", "macs"), ("BitOPs", "bitops")):
+        printed.add_column(name, _cost(column, int(table[column].sum())), justify="right", no_wrap=True)
+    part = ""
+    for row in table.to_dict("records"):
+        if part not in ("", part := row["layer"].partition("/")[0]):
+            printed.add_section()
+        words = (row["layer"], row["operation"], _shape(row["shape"]), row["weight"], row["act"])
+        printed.add_row(*words, *(_cost(name, row[name]) for name in ("weights", "bytes", "macs", "bitops")))
+    _show(printed)
+    for objective in OBJECTIVES.values():
+        if objective.measure is not None:
+            typer.echo(f"{objective.title:24}{objective.display(objective.measure(layers))}")
+
+
+def print_json(table: pd.DataFrame, layers: Layers, *, genome: str, canonical: str) -> None:
+    """The same as JSON: genome, canonical genome, a list of layers, a value an objective."""
+    measures = {name: objective.measure(layers) for name, objective in OBJECTIVES.items() if objective.measure}
+    facts = {"genome": genome, "canonical": canonical, "layers": table.to_dict("records"), "objectives": measures}
+    typer.echo(json.dumps(facts, indent=1, ensure_ascii=False))
+
+
+def _operation(op: Op) -> str:
+    """An operation as people write it, such as ``group conv 3×3 /2`` with stride 2."""
+    if op.kind not in ("conv", "max_pool", "avg_pool"):
+        return op.kind
+    if "pool" in op.steps:
+        return "linear"
+    words = [op.kind.replace("_", " "), f"{op.kernel}×{op.kernel}"]
+    if op.groups > 1:
+        words.insert(0, "depthwise" if op.groups == op.channels else "group")
+    if op.dilation > 1:
+        words.insert(0, "dilated")
+    if op.stride > 1:
+        words.append(f"/{op.stride}")
+    return " ".join(words)
+
+
+def _cost(name: str, value: int) -> str:
+    if not value:
+        return ""
+    return OBJECTIVES[name].display(value) if name in OBJECTIVES else f"{value:,}"
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return "×".join(map(str, shape))
+
+
+def _show(table: Table) -> None:
+    """Print a table as wide as the terminal; into a file or pipe as wide as it needs, so that nothing is folded."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=1000)
+        console.width = console.measure(table).maximum
+    console.print(table)
