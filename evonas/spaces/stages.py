@@ -1,0 +1,214 @@
+"""What spaces of blocks in stages share: settings, width genes with locked choices, decode, encode, corners.
+
+The shape of the graph is the same for all networks of such a space. A subclass lists its operations as slots; genes and
+all else follow from them.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import KW_ONLY, dataclass, replace
+from functools import cached_property
+from itertools import pairwise, product
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evonas.architecture import CLASSIFIER, INPUT, Architecture
+from evonas.errors import GenomeError, RunFileError, nearest
+from evonas.genome import Gene, Genome, check_genome
+from evonas.precision import EIGHT_BIT, precision
+from evonas.quant.scheme import DEFAULT_SCHEME, Scheme
+from evonas.spaces.modules import INNER, module_steps
+from evonas.spaces.space import NetworkSpace
+from evonas.spaces.stage_batch import batch_layers
+from evonas.spaces.stage_graph import SIDE_1, Searched, Slot, build, fixed, read
+from objectives import Layer
+
+
+@dataclass(frozen=True)
+class StagedSpace(NetworkSpace):
+    """Search space of blocks in stages. Each stage's residual stream has one width, tied over its blocks.
+
+    Width genes follow neural channel expansion (Park 2022): a layer starts with factors up to 1, and larger ones are
+    unlocked for layers that want to grow.
+
+    Attributes:
+        input_shape: ``(channels, height, width)`` of an image.
+        n_classes: Outputs of the classifier.
+        modules: Structures that all convolutions inside blocks may have; see :func:`module_steps`. They hold ``quant``
+            and no ``shortcut``: blocks have their own.
+        weight_precisions, act_precisions: Names that a layer inside a block may take.
+        stem_precisions, classifier_precisions: Names that the weights of the first and last layer may take.
+        widths: Factors on a width, ascending; widths are rounded to whole channels, at least 1.
+        expansions: Larger factors, ascending, locked at first.
+        scheme: Which method quantizes what.
+        unlocked: Names of width genes; each occurrence opens one expansion more.
+
+    Raises:
+        RunFileError: An impossible setting.
+        GenomeError: ``unlocked`` names what has nothing locked.
+    """
+
+    input_shape: tuple[int, int, int]
+    n_classes: int
+    _: KW_ONLY
+    modules: tuple[str, ...] = ("norm-quant-conv",)
+    weight_precisions: tuple[str, ...] = ("binary", "ternary", "2-bit", "4-bit", "8-bit")
+    act_precisions: tuple[str, ...] = ("binary", "ternary", "2-bit", "4-bit", "8-bit")
+    stem_precisions: tuple[str, ...] = ("ternary", "4-bit", "8-bit")
+    classifier_precisions: tuple[str, ...] = ("ternary", "4-bit", "8-bit")
+    widths: tuple[float, ...] = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+    expansions: tuple[float, ...] = (1.25, 1.5, 2.0)
+    scheme: Scheme = DEFAULT_SCHEME
+    unlocked: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.scheme.check(
+            weights=[*self.weight_precisions, *self.stem_precisions, *self.classifier_precisions],
+            acts=[*self.act_precisions, EIGHT_BIT.name],
+        )
+        factors = (0.0, *self.widths, *self.expansions)
+        if not self.widths or any(low >= high for low, high in pairwise(factors)):
+            raise RunFileError(
+                "ascending widths above 0, and expansions above them",
+                found=f"widths {self.widths}, expansions {self.expansions}",
+                remedy="sort them and leave out what stands there twice",
+            )
+        for label in self.modules:
+            steps = set(module_steps(label))
+            if "quant" not in steps or not steps <= set(INNER) - {"shortcut"}:
+                raise RunFileError(
+                    "modules that quantize and leave the shortcut to the block",
+                    found=repr(label),
+                    remedy="use norm-quant-conv, with norm, relu or prelu where you like",
+                )
+        for name in set(self.unlocked):
+            if self.unlocked.count(name) > self._n_expansions(name):
+                raise self._nothing_locked(name)
+
+    @property
+    @abstractmethod
+    def slots(self) -> tuple[Slot, ...]:
+        """The operations in execution order, the stem first and the classifier last."""
+
+    @cached_property
+    def genes(self) -> tuple[Gene, ...]:
+        """In network order: a block's or stage's width before the precisions of the layers that have it."""
+        return tuple({gene.name: gene for slot in self.slots for gene in slot.genes}.values())
+
+    def decode(self, genome: Genome) -> Architecture:
+        """See :meth:`NetworkSpace.decode`."""
+        chosen = check_genome(genome, self.genes).tolist()
+        choice = {gene.name: index for gene, index in zip(self.genes, chosen, strict=True)}
+        return Architecture(self.input_shape, build(self.slots, choice), self.scheme)
+
+    def encode(self, architecture: Architecture) -> Genome:
+        """See :meth:`NetworkSpace.encode`. Of widths that round to the same channels, the first stands for all."""
+        try:
+            choice = read(self.slots, architecture.ops)
+            genome = np.array([choice[gene.name] for gene in self.genes])
+            is_ours = self.decode(genome) == architecture
+        except ValueError:
+            is_ours = False
+        if not is_ours:
+            raise GenomeError(
+                "an architecture of this search space",
+                found="operations that no genome of it decodes to",
+                remedy="encode it with the space that made it",
+            )
+        return genome
+
+    def unlock(self, gene: str) -> Self:
+        """See :meth:`Space.unlock`: the next expansion of a width gene."""
+        if self.unlocked.count(gene) >= self._n_expansions(gene):
+            raise self._nothing_locked(gene)
+        return replace(self, unlocked=(*self.unlocked, gene))
+
+    def covering(self) -> list[Architecture]:
+        """See :meth:`NetworkSpace.covering`: the widest, locked choices too, in every precision, kernel and module."""
+        n_choices: dict[str, int] = {"module": 1, "kernel": 1}
+        for gene in self.genes:
+            n_choices[_role(gene)] = max(n_choices.get(_role(gene), 1), len(gene.choices))
+        turns = max(n_choices["weight"], n_choices["act"])
+        architectures = []
+        for turn, module, kernel in product(*map(range, (turns, n_choices["module"], n_choices["kernel"]))):
+            index = {"width": -1, "ratio": -1, "weight": turn, "act": turn, "module": module, "kernel": kernel}
+            genome = [index[_role(gene)] % len(gene.choices) for gene in self.genes]
+            architectures.append(self.decode(np.array(genome)))
+        return architectures
+
+    def corners(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """See :meth:`NetworkSpace.corners`: one precision pair and one width that is open everywhere."""
+        n_widths = min(gene.n_open for gene in self.genes if _role(gene) == "width")
+        genomes = []
+        for uniform in product(*map(range, (len(self.weight_precisions), len(self.act_precisions), n_widths))):
+            index = dict(zip(("weight", "act", "width"), uniform, strict=True))
+            genome = rng.integers([gene.n_open for gene in self.genes])
+            for position, gene in enumerate(self.genes):
+                if gene.name not in ("stem/weight", "classifier/weight"):
+                    genome[position] = index.get(_role(gene), genome[position])
+            genomes.append(self.repair(genome))
+        return np.stack(genomes)
+
+    def batch_layers(self, genomes: NDArray[np.int64]) -> tuple[Layer, ...]:
+        """See :meth:`NetworkSpace.batch_layers`."""
+        column = {gene.name: np.asarray(genomes)[:, index] for index, gene in enumerate(self.genes)}
+        return batch_layers(self.slots, column, n=len(genomes), input_shape=self.input_shape, scheme=self.scheme)
+
+    # What subclasses make slots of
+
+    def _stem(self, width: Searched[int]) -> Slot:
+        weight = self._precisions("stem/weight", self.stem_precisions)
+        act = fixed(EIGHT_BIT)  # pixels
+        return Slot("stem", "conv", (INPUT,), (width,), fixed(3), weight=weight, act=act, steps=fixed(("conv",)))
+
+    def _conv(
+        self, name: str, source: str, *, channels: tuple[Searched[int], ...], kernel: Searched[int] = SIDE_1
+    ) -> Slot:
+        """A convolution with a module and precisions of its own."""
+        return Slot(
+            name,
+            "conv",
+            (source,),
+            channels,
+            kernel,
+            weight=self._precisions(f"{name}/weight", self.weight_precisions),
+            act=self._precisions(f"{name}/act", self.act_precisions),
+            steps=Searched(tuple(map(module_steps, self.modules)), Gene("module", self.modules)),
+        )
+
+    def _classifier(self, source: str) -> Slot:
+        return Slot(
+            "classifier",
+            "conv",
+            (source,),
+            (fixed(self.n_classes),),
+            weight=self._precisions("classifier/weight", self.classifier_precisions),
+            act=fixed(EIGHT_BIT),
+            steps=fixed(CLASSIFIER),
+            has_bias=True,
+        )
+
+    def _width(self, name: str, channels: int) -> Searched[int]:
+        """Whole channels for each choice of a width gene."""
+        factors = self.widths + self.expansions
+        n_locked = len(self.expansions) - self.unlocked.count(name)
+        gene = Gene(name, tuple(map(str, factors)), is_ordered=True, n_locked=n_locked)
+        return Searched(tuple(max(1, round(channels * factor)) for factor in factors), gene)
+
+    def _precisions(self, name: str, labels: tuple[str, ...]) -> Searched:  # type: ignore[type-arg]
+        return Searched(tuple(map(precision, labels)), Gene(name, labels, is_ordered=True))
+
+    def _n_expansions(self, gene: str) -> int:
+        names = {known.name for known in self.genes if _role(known) == "width"}
+        return len(self.expansions) if gene in names else 0
+
+    def _nothing_locked(self, gene: str) -> GenomeError:
+        names = [known.name for known in self.genes if _role(known) == "width"]
+        return GenomeError("a gene with locked choices", found=repr(gene), remedy=nearest(gene, names))
+
+
+def _role(gene: Gene) -> str:
+    return gene.name.rsplit("/", 1)[-1]

@@ -1,0 +1,348 @@
+"""Laws of the two spaces of blocks in stages: residual and inverted residual networks."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.utils.flop_counter import FlopCounterMode
+
+from evonas.architecture import Architecture
+from evonas.errors import EvonasError, GenomeError, RunFileError
+from evonas.genome import Genome
+from evonas.nets.network import Network
+from evonas.precision import PRECISIONS
+from evonas.spaces import SPACES, CellSpace, InvertedResidualSpace, ResidualSpace
+from evonas.spaces.stages import StagedSpace
+from objectives import OBJECTIVES
+
+MODULES = ("norm-quant-conv", "norm-quant-conv-norm-prelu", "quant-conv-norm-relu")
+SPACES_HERE: dict[str, StagedSpace] = {
+    "residual": ResidualSpace((1, 8, 8), 10, depth=8, channels=4),
+    "residual, odd sides": ResidualSpace(
+        (3, 9, 7),
+        4,
+        depth=14,
+        channels=3,
+        modules=MODULES,
+        weight_precisions=("float", "ternary", "binary"),
+        act_precisions=("float", "2-bit"),
+        unlocked=("stage1/width", "stage1/width", "stage2/block1/width"),
+    ),
+    "inverted": InvertedResidualSpace((1, 8, 8), 10, stem_channels=6, stages=((6, 1, 1), (8, 2, 2))),
+    "inverted, odd sides": InvertedResidualSpace(
+        (3, 9, 7),
+        4,
+        stem_channels=5,
+        stages=((6, 2, 2), (7, 1, 1), (6, 2, 2)),
+        kernels=(3, 5, 7),
+        ratios=(1, 2),
+        widths=(0.5, 0.55, 1.0),
+        modules=MODULES,
+        act_precisions=("float", "ternary"),
+        unlocked=("stage1/width",),
+    ),
+}
+seeds = st.integers(0, 2**32 - 1)
+laws = settings(max_examples=25, deadline=None)
+few = settings(max_examples=8, deadline=None)
+every_space = pytest.mark.parametrize("space", SPACES_HERE.values(), ids=SPACES_HERE)
+
+
+def raw_genome(space: StagedSpace, seed: int) -> Genome:
+    """Any genome in range, locked choices included."""
+    return np.random.default_rng(seed).integers([len(gene.choices) for gene in space.genes])
+
+
+def raw_architecture(space: StagedSpace, seed: int) -> Architecture:
+    return space.decode(raw_genome(space, seed))
+
+
+def measure(name: str, architecture: Architecture) -> float:
+    count = OBJECTIVES[name].measure
+    assert count is not None
+    return count(architecture.layers)
+
+
+def images_of(space: StagedSpace, n: int = 16) -> torch.Tensor:
+    return torch.rand(n, *space.input_shape, generator=torch.Generator().manual_seed(0))
+
+
+# Genomes
+
+
+@every_space
+@laws
+@given(seed=seeds)
+def test_decode_of_encode_is_the_identity(space: StagedSpace, seed: int) -> None:
+    architecture = raw_architecture(space, seed)
+    assert space.decode(space.encode(architecture)) == architecture
+
+
+@every_space
+@laws
+@given(seed=seeds)
+def test_repair_gives_a_living_canonical_genome_of_open_choices_and_then_rests(space: StagedSpace, seed: int) -> None:
+    repaired = space.repair(raw_genome(space, seed))
+    assert space.decode(repaired).dead_reason is None
+    assert all(choice < gene.n_open for choice, gene in zip(repaired, space.genes, strict=True))
+    assert np.array_equal(space.repair(repaired), repaired)
+    assert np.array_equal(space.canonical(repaired), repaired)
+
+
+@every_space
+@laws
+@given(seed=seeds)
+def test_canonical_genomes_are_equal_exactly_if_the_networks_are(space: StagedSpace, seed: int) -> None:
+    """Only widths that round to the same channels are ever neutral; every other change changes the network."""
+    genome = space.canonical(raw_genome(space, seed))
+    architecture = space.decode(genome)
+    for index, gene in enumerate(space.genes):
+        for choice in range(len(gene.choices)):
+            changed = genome.copy()
+            changed[index] = choice
+            is_same = np.array_equal(space.canonical(changed), genome)
+            assert is_same == (space.decode(changed) == architecture)
+            assert is_same == (choice == genome[index]) or gene.name.endswith("/width")
+
+
+@every_space
+def test_locked_choices_are_never_taken_until_unlocked(space: StagedSpace) -> None:
+    rng = np.random.default_rng(0)
+    index, gene = next((i, gene) for i, gene in enumerate(space.genes) if gene.name.endswith("/width"))
+    taken = np.concatenate([space.sample(rng, 100), space.corners(rng)])
+    assert (taken < [gene.n_open for gene in space.genes]).all()
+    more = space.unlock(gene.name)
+    assert more.genes[index].n_open == gene.n_open + 1
+    assert [gene.n_locked for gene in more.genes[:index]] == [gene.n_locked for gene in space.genes[:index]]
+    assert (more.sample(rng, 200)[:, index] == gene.n_open).any()
+    assert [gene.choices for gene in more.genes] == [gene.choices for gene in space.genes]
+    assert more.covering() == space.covering()
+    while more.genes[index].n_locked:
+        more = more.unlock(gene.name)
+    for name in (gene.name, "stem/weight", "no such gene"):
+        with pytest.raises(GenomeError, match="a gene with locked choices"):
+            more.unlock(name)
+
+
+def test_an_architecture_of_another_space_is_refused() -> None:
+    foreign = CellSpace((1, 8, 8), 10)
+    architecture = foreign.decode(foreign.sample(np.random.default_rng(0), 1)[0])
+    for space in SPACES_HERE.values():
+        with pytest.raises(GenomeError, match="of this search space"):
+            space.encode(architecture)
+
+
+@pytest.mark.parametrize("kind", ["residual", "inverted_residual"])
+def test_corners_are_uniform_in_precision_and_width(kind: str) -> None:
+    space = SPACES[kind]((1, 8, 8), 10)  # type: ignore[call-arg]
+    found, corners = set(), space.corners(np.random.default_rng(0))
+    for genome in corners:
+        chosen = {
+            name: label for name, label in space.describe(genome).items() if name.count("/") > 1 or "width" in name
+        }
+        widths = {label for name, label in chosen.items() if name.endswith("/width")}
+        weights = {label for name, label in chosen.items() if name.endswith("/weight")}
+        acts = {label for name, label in chosen.items() if name.endswith("/act")}
+        assert len(widths) == len(weights) == len(acts) == 1
+        found.add((*widths, *weights, *acts))
+    assert len(found) == len(corners) == 5 * 5 * 8
+
+
+# Counts
+
+
+@every_space
+@few
+@given(seed=seeds)
+def test_the_fast_path_counts_what_one_network_at_a_time_counts(space: StagedSpace, seed: int) -> None:
+    genomes = np.stack([raw_genome(space, seed + i) for i in range(20)])
+    together = space.batch_layers(genomes)
+    for number in ("input_bits", "output_elements"):  # a view is no tensor of its own
+        one_by_one = [sum(getattr(layer, number) for layer in space.decode(genome).layers) for genome in genomes]
+        assert np.array_equal(sum(getattr(layer, number) for layer in together), one_by_one), number
+    for objective in OBJECTIVES.values():
+        if objective.measure:
+            one_by_one = [objective.measure(space.decode(genome).layers) for genome in genomes]
+            assert np.array_equal(objective.measure(together), one_by_one), objective.name
+
+
+@every_space
+@few
+@given(seed=seeds)
+def test_counts_and_shapes_are_those_of_the_network(space: StagedSpace, seed: int) -> None:
+    architecture = raw_architecture(space, seed)
+    network = Network([architecture], generator=torch.Generator()).eval()
+    with FlopCounterMode(display=False) as counter:
+        tensors = network.activations(torch.rand(1, *space.input_shape))
+    assert measure("macs", architecture) == counter.get_total_flops() // 2
+    assert measure("parameters", architecture) == sum(parameter.numel() for parameter in network.parameters())
+    for name, shape in architecture.shapes.items():
+        assert tensors[name].shape[1:] == (shape.channels, shape.height, shape.width)
+
+
+@every_space
+@laws
+@given(seed=seeds)
+def test_more_bits_or_width_never_cost_less(space: StagedSpace, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    genome = raw_genome(space, seed)
+    index = int(rng.choice([i for i, gene in enumerate(space.genes) if gene.is_ordered]))
+    gene, role = space.genes[index], space.genes[index].name.rsplit("/", 1)[-1]
+    choices, names = list(range(len(gene.choices))), ["macs", "bitops", "model_size", "peak_memory", "parameters"]
+    if role in ("weight", "act"):
+        formats = [PRECISIONS[label] for label in gene.choices]
+        choices.sort(key=lambda choice: (formats[choice].bits, formats[choice].levels))
+        names = ["bitops", "peak_memory"]
+    costs = []
+    for genome[index] in choices:
+        architecture = space.decode(genome)
+        costs.append([measure(name, architecture) for name in names])
+    for cheaper, dearer in pairwise(costs):
+        assert all(a <= b for a, b in zip(cheaper, dearer, strict=True))
+    assert role in ("weight", "act") or costs[0][0] < costs[-1][0]
+
+
+@pytest.mark.parametrize("weight", ["float", "ternary"])
+@pytest.mark.parametrize(("depth", "weights"), [(20, 268_336), (32, 461_872), (44, 655_408), (56, 848_944)])
+def test_published_weight_counts_of_residual_networks(depth: int, weights: int, weight: str) -> None:
+    only = dict.fromkeys(("weight_precisions", "stem_precisions", "classifier_precisions"), (weight,))
+    space = ResidualSpace((3, 32, 32), 10, depth=depth, widths=(1.0,), expansions=(), **only)
+    architecture = space.decode(space.sample(np.random.default_rng(0), 1)[0])
+    assert sum(layer.weights for layer in architecture.layers) == weights
+    if depth == 20:
+        assert measure("macs", architecture) == 40_551_040
+
+
+# Networks
+
+
+@every_space
+def test_the_supernet_covers_every_form_of_every_operation(space: StagedSpace) -> None:
+    held: dict[str, set[object]] = {}
+    width: dict[str, int] = {}
+    for architecture in space.covering():
+        for op in architecture.ops:
+            held.setdefault(op.name, set()).update((("weight", op.weight), ("act", op.act, op.steps), op.kernel))
+            width[op.name] = max(width.get(op.name, 0), op.channels)
+    for seed in range(100):
+        for op in raw_architecture(space, seed).ops:
+            assert held[op.name] >= {("weight", op.weight), ("act", op.act, op.steps), op.kernel}
+            assert width[op.name] >= op.channels
+
+
+@every_space
+def test_an_extracted_subnet_gives_the_same_logits_bit_for_bit(space: StagedSpace) -> None:
+    """Of any widths, the locked ones too."""
+    supernet, images = Network(space.covering(), generator=torch.Generator().manual_seed(0)), images_of(space)
+    for seed in range(10):
+        architecture = raw_architecture(space, seed)
+        supernet.activate(architecture)
+        supernet.calibrate(images)
+        subnet = supernet.extract(architecture)
+        with torch.no_grad():
+            assert torch.equal(subnet(images), supernet(images))
+
+
+@every_space
+def test_the_gradient_of_a_path_stays_within_its_slices(space: StagedSpace) -> None:
+    supernet = Network(space.covering(), generator=torch.Generator().manual_seed(0))
+    architecture = space.decode(space.sample(np.random.default_rng(1), 1)[0])
+    supernet.activate(architecture)
+    supernet(images_of(space)).square().sum().backward()  # type: ignore[no-untyped-call]
+    used = {op.name: op for op in architecture.ops if op.kind == "conv"}
+    for name, layer in supernet.layers.items():
+        grad = layer.latent_weight.grad
+        if name not in used:
+            assert grad is None
+            continue
+        assert isinstance(grad, torch.Tensor)
+        reads = architecture.shapes[used[name].inputs[0]].channels // used[name].groups
+        assert not grad[used[name].channels :].any()
+        assert not grad[:, :, reads:].any()
+        assert grad.isfinite().all()
+
+
+@every_space
+@few
+@given(seed=seeds)
+def test_a_network_tells_images_apart(space: StagedSpace, seed: int) -> None:
+    network = Network([raw_architecture(space, seed)], generator=torch.Generator().manual_seed(seed))
+    images = images_of(space)
+    network.calibrate(images)
+    with torch.no_grad():
+        logits = network(images)
+    assert logits.isfinite().all()
+    assert len(logits.unique(dim=0)) > 1
+
+
+def test_shortcuts_average_pool_and_cut_or_pad_channels() -> None:
+    space = ResidualSpace((3, 9, 7), 4, depth=8, channels=4)
+    genome = np.zeros(len(space.genes), dtype=np.int64)
+    position = {gene.name: index for index, gene in enumerate(space.genes)}
+    for factors in (("1.0", "1.0", "0.3"), ("0.3", "2.0", "2.0")):
+        for stage, factor in enumerate(factors):
+            genome[position[f"stage{stage}/width"]] = (space.widths + space.expansions).index(float(factor))
+        network = Network([space.decode(genome)], generator=torch.Generator().manual_seed(0)).eval()
+        with torch.no_grad():
+            tensors = network.activations(images_of(space))
+        for stage in (1, 2):
+            block = f"stage{stage}/block0"
+            pooled = F.avg_pool2d(tensors[f"stage{stage - 1}/block0/sum"], 2, ceil_mode=True)
+            branch, total = tensors[f"{block}/conv1"], tensors[f"{block}/sum"]
+            both = min(pooled.shape[1], branch.shape[1])
+            assert torch.equal((total - branch)[:, both:], torch.zeros_like(total[:, both:]))
+            torch.testing.assert_close(total[:, :both], branch[:, :both] + pooled[:, :both])
+            assert total.shape == branch.shape
+
+
+def test_an_inverted_block_filters_each_channel_alone_and_adds_its_input_from_the_second_on() -> None:
+    space = SPACES_HERE["inverted"]
+    architecture = space.decode(space.sample(np.random.default_rng(0), 1)[0])
+    shapes = architecture.shapes
+    for op in architecture.ops:
+        if "/depthwise/" in op.name:
+            assert op.groups == op.channels == shapes[op.inputs[0]].channels
+            assert op.name.endswith(f"/k{op.kernel}")
+    assert [op.inputs for op in architecture.ops if op.kind == "add"] == [
+        ("stage1/block1/project", "stage1/block0/project")
+    ]
+
+
+# Settings
+
+
+@pytest.mark.parametrize(("depth", "remedy"), [(21, 20), (2, 8), (0, 8), (24, 26), (-4, 8)])
+def test_other_depths_than_6n_plus_2_are_refused(depth: int, remedy: int) -> None:
+    with pytest.raises(RunFileError, match=f"6 n \\+ 2(.|\n)*{depth}(.|\n)*set depth = {remedy}$"):
+        ResidualSpace((3, 32, 32), 10, depth=depth)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"modules": ("norm-quant-conv-norm-shortcut-prelu",)}, "leave the shortcut to the block"),
+        ({"modules": ("norm-conv",)}, "modules that quantize"),
+        ({"modules": ("norm-relu-pool-quant-conv",)}, "modules that quantize"),
+        ({"widths": (1.0, 0.5)}, "ascending widths"),
+        ({"widths": ()}, "ascending widths"),
+        ({"widths": (0.5, 1.0), "expansions": (1.0, 2.0)}, "ascending widths"),
+        ({"unlocked": ("stage0/width",) * 4}, "a gene with locked choices"),
+        ({"unlocked": ("module",)}, "a gene with locked choices"),
+        ({"stages": ()}, "triples of channels"),
+        ({"stages": ((16, 1),)}, "triples of channels"),
+        ({"stages": ((16, 0, 1),)}, "triples of channels"),
+        ({"stages": ((16, 1, 3),)}, "triples of channels"),
+        ({"kernels": (3, 4)}, "odd, ascending"),
+        ({"ratios": (0, 3)}, "from 1, ascending"),
+        ({"stem_channels": 0}, "at least 1"),
+    ],
+)
+def test_impossible_settings_are_explained(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(EvonasError, match=message):
+        InvertedResidualSpace((3, 32, 32), 10, **settings)  # type: ignore[arg-type]
