@@ -125,7 +125,42 @@ class OwnSpaceConfig(Section):
     options: dict[str, Any] = Field(default_factory=dict, description="keyword arguments for a class")
 
 
-SPACE_CONFIGS: dict[str, type[Section]] = {"cells": CellsConfig}
+class _StagedConfig(_NetworkSpaceConfig):
+    widths: Factors = Field(
+        (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0), description="factors on a layer's channels, ascending"
+    )
+    expansions: tuple[Factor, ...] = Field(
+        (1.25, 1.5, 2.0), description="larger factors, ascending; locked until a layer has earned them"
+    )
+
+
+class ResidualConfig(_StagedConfig):
+    """[space] kind = "residual": ResNet-20 and its kin, a precision and a width a layer."""
+
+    kind: Literal["residual"] = Field("residual", description="which search space")
+    depth: int = Field(20, description="layers with weights: 6 n + 2 for n blocks a stage")
+    channels: Count = Field(16, description="width of the first of three stages at factor 1; it doubles each time")
+
+
+class InvertedResidualConfig(_StagedConfig):
+    """[space] kind = "inverted_residual": MobileNetV2's blocks, a kernel, a ratio, widths and precisions a block."""
+
+    kind: Literal["inverted_residual"] = Field("inverted_residual", description="which search space")
+    stem_channels: Count = Field(16, description="output channels of the first convolution")
+    stages: tuple[tuple[int, int, int], ...] = Field(
+        ((16, 1, 1), (24, 2, 2), (40, 2, 2)), description="channels, blocks and stride of each stage"
+    )
+    kernels: tuple[int, ...] = Field((3, 5), description="sides of depthwise kernels, ascending")
+    ratios: tuple[int, ...] = Field(
+        (1, 3, 6), description="factors from a block's input to its inner channels, ascending"
+    )
+
+
+SPACE_CONFIGS: dict[str, type[Section]] = {
+    "cells": CellsConfig,
+    "residual": ResidualConfig,
+    "inverted_residual": InvertedResidualConfig,
+}
 
 
 def _kind_of(raw: Any) -> str | None:
@@ -137,7 +172,10 @@ def _kind_of(raw: Any) -> str | None:
 
 GIVEN_IN_PYTHON = "given in Python: "
 SpaceConfig = Annotated[
-    Annotated[CellsConfig, Tag("cells")] | Annotated[OwnSpaceConfig, Tag("own")],
+    Annotated[CellsConfig, Tag("cells")]
+    | Annotated[ResidualConfig, Tag("residual")]
+    | Annotated[InvertedResidualConfig, Tag("inverted_residual")]
+    | Annotated[OwnSpaceConfig, Tag("own")],
     Discriminator(
         _kind_of,
         custom_error_type="space_kind",

@@ -20,7 +20,7 @@ from evonas.errors import GenomeError, RunFileError, nearest
 from evonas.genome import Gene, Genome, check_genome
 from evonas.precision import EIGHT_BIT, precision
 from evonas.quant.scheme import DEFAULT_SCHEME, Scheme
-from evonas.spaces.modules import INNER, module_steps
+from evonas.spaces.modules import inner_steps, module_steps
 from evonas.spaces.space import NetworkSpace
 from evonas.spaces.stage_batch import batch_layers
 from evonas.spaces.stage_graph import SIDE_1, Searched, Slot, build, fixed, read
@@ -77,13 +77,14 @@ class StagedSpace(NetworkSpace):
                 remedy="sort them and leave out what stands there twice",
             )
         for label in self.modules:
-            steps = set(module_steps(label))
-            if "quant" not in steps or not steps <= set(INNER) - {"shortcut"}:
-                raise RunFileError(
-                    "modules that quantize and leave the shortcut to the block",
-                    found=repr(label),
-                    remedy="use norm-quant-conv, with norm, relu or prelu where you like",
-                )
+            wanted = "modules that quantize and leave the shortcut to the block"
+            remedy = "use norm-quant-conv, with norm, relu or prelu behind it where you like"
+            try:
+                steps = inner_steps(label)
+            except ValueError as error:
+                raise RunFileError(wanted, found=str(error), remedy=remedy) from error
+            if "shortcut" in steps:
+                raise RunFileError(wanted, found=repr(label), remedy=remedy)
         for name in set(self.unlocked):
             if self.unlocked.count(name) > self._n_expansions(name):
                 raise self._nothing_locked(name)
