@@ -1,18 +1,35 @@
-"""Measure one network, as plain data: errors, bytes, operations; dominance and hypervolume.
+"""Measure one network, as plain data: errors, bytes, operations, energy; dominance and hypervolume.
 
-Everything is minimised. ``OBJECTIVES`` is the table that run files, archives and reports refer to by name.
+Everything is minimised. ``OBJECTIVES`` is the table that run files, archives and reports refer to by name. ``LATENCY``
+is not in it: every archive has a column for all in the table, and a latency is measured only where somebody asks.
 """
 
+from objectives.binary_ops import BINARY_OPS
+from objectives.energy import ENERGY
 from objectives.error import ERROR
+from objectives.latency import LATENCY
 from objectives.layer import Layer
 from objectives.macs import BITOPS, FLOPS, MACS
 from objectives.model_size import MODEL_SIZE
 from objectives.objective import Layers, Objective
 from objectives.parameters import PARAMETERS
 from objectives.peak_memory import PEAK_MEMORY
+from objectives.weight_bits_only import WEIGHT_BITS_ONLY
 
 OBJECTIVES: dict[str, Objective] = {
-    objective.name: objective for objective in (ERROR, MODEL_SIZE, BITOPS, MACS, FLOPS, PEAK_MEMORY, PARAMETERS)
+    objective.name: objective
+    for objective in (
+        ERROR,
+        MODEL_SIZE,
+        WEIGHT_BITS_ONLY,
+        BITOPS,
+        BINARY_OPS,
+        MACS,
+        FLOPS,
+        ENERGY,
+        PEAK_MEMORY,
+        PARAMETERS,
+    )
 }
 
-__all__ = ["OBJECTIVES", "Layer", "Layers", "Objective"]
+__all__ = ["LATENCY", "OBJECTIVES", "Layer", "Layers", "Objective"]

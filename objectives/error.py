@@ -4,11 +4,4 @@ from __future__ import annotations
 
 from objectives.objective import Objective
 
-ERROR = Objective(
-    name="error",
-    unit="",
-    title="held-out error",
-    measure=None,
-    is_log=False,
-    display=lambda value: f"{100 * value:.2f} %",
-)
+ERROR = Objective(name="error", unit="share", title="held-out error", is_log=False)

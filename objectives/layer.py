@@ -64,11 +64,17 @@ class Layer:
         channels, height, width = self.output_shape
         return channels * height * width
 
+    @property
+    def is_float(self) -> Number:
+        """Whether its MACs are float operations: its weights or the activations it reads are float32."""
+        return (self.weight_bits == 32) | (self.act_bits == 32)
+
 
 def batch_size(layers: Sequence[Layer]) -> int | None:
     """For how many networks the layers stand; None if for a single one."""
     for layer in layers:
-        for number in (layer.output_shape[0], layer.macs, layer.weight_bits, layer.workspace_bits):
+        own = (layer.macs, layer.weight_bits, layer.output_bits, layer.workspace_bits, layer.is_view)
+        for number in (*layer.output_shape, *own, *layer.reads):
             if isinstance(number, np.ndarray):
                 return len(number)
     return None

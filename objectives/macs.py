@@ -30,14 +30,6 @@ def bitops(layers: Layers) -> Number:
     return sum(layer.macs * layer.weight_bits * layer.act_bits + layer.float_ops * 32 * 32 // 2 for layer in layers)
 
 
-def display_count(value: float) -> str:
-    """Write a large count with a metric suffix: 1234567 as ``1.23 M``."""
-    for factor, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= factor:
-            return f"{value / factor:.2f} {suffix}"
-    return f"{value:.0f}"
-
-
-MACS = Objective(name="macs", unit="", title="MACs", measure=macs, is_log=True, display=display_count)
-FLOPS = Objective(name="flops", unit="", title="FLOPs", measure=flops, is_log=True, display=display_count)
-BITOPS = Objective(name="bitops", unit="", title="BitOPs", measure=bitops, is_log=True, display=display_count)
+MACS = Objective(name="macs", unit="", title="MACs", measure=macs)
+FLOPS = Objective(name="flops", unit="", title="FLOPs", measure=flops)
+BITOPS = Objective(name="bitops", unit="", title="BitOPs", measure=bitops)

@@ -44,11 +44,4 @@ def model_size(layers: Layers) -> Number:
     return sum(packed_bytes(layer.weights, levels=layer.weight_levels) + 4 * layer.float_values for layer in layers)
 
 
-def display_bytes(value: float) -> str:
-    """Write bytes as such below 10 KiB, in KiB from there on."""
-    return f"{value:,.0f} B" if value < 10_240 else f"{value / 1024:,.1f} KiB"
-
-
-MODEL_SIZE = Objective(
-    name="model_size", unit="bytes", title="model size", measure=model_size, is_log=True, display=display_bytes
-)
+MODEL_SIZE = Objective(name="model_size", unit="bytes", title="model size", measure=model_size)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from objectives.layer import Layer
+from objectives.display import display
+from objectives.layer import Layer, Number
 
 Layers = Sequence[Layer]
-"""A network as a cost model sees it: its layers in execution order."""
+"""A network as a cost model sees it: its layers in execution order. Or many networks; see :class:`Layer`."""
+
+Measure = Callable[[Layers], Number]
+"""A number from a network's layers; for the layers of ``n`` networks an array ``(n,)``, or one number for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,21 +21,35 @@ class Objective:
 
     Attributes:
         name: Column name, and what the run file calls it.
-        unit: Of a value; ``""`` for a share.
+        unit: Of a value: ``"share"`` (0 to 1), ``"bytes"``, ``"bits"``, ``"J"``, ``"s"``, ``""`` for a count, or any
+            other. It decides how values read; see :mod:`objectives.display`.
         title: What a figure's axis says.
-        measure: Counts the quantity from a network's layers; None when it needs a trained network (the error does).
+        measure: Counts the quantity from a network's layers; None when layers are not enough for it, such as for the
+            error, which needs trained weights, and the latency, which needs a network that runs.
         is_log: Whether values spread over orders of magnitude, so that figures and hypervolume use the logarithm.
-        display: Turns a value into the text that reports print.
+
+    Example:
+        >>> carbon = Objective("carbon", unit="g", title="carbon", measure=lambda layers: 0.5 * len(layers))
+        >>> carbon.display(carbon.measure([]) + 2.5)
+        '2.5 g'
     """
 
     name: str
     unit: str
     title: str
-    measure: Callable[[Layers], int | float] | None
-    is_log: bool
-    display: Callable[[float], str]
+    measure: Measure | None = None
+    is_log: bool = True
 
     @property
     def is_analytic(self) -> bool:
         """Whether the value is counted from the layers, without a network."""
         return self.measure is not None
+
+    @property
+    def facts(self) -> dict[str, str | bool]:
+        """All but the measure, as JSON can store it. ``Objective(**facts)`` reads it back and displays the same."""
+        return {"name": self.name, "unit": self.unit, "title": self.title, "is_log": self.is_log}
+
+    def display(self, value: float) -> str:
+        """Turn a value into the text that reports print."""
+        return display(value, self.unit)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from objectives.layer import Number
-from objectives.macs import display_count
 from objectives.objective import Layers, Objective
 
 
@@ -16,6 +15,4 @@ def parameters(layers: Layers) -> Number:
     return sum(layer.parameters for layer in layers)
 
 
-PARAMETERS = Objective(
-    name="parameters", unit="", title="parameters", measure=parameters, is_log=True, display=display_count
-)
+PARAMETERS = Objective(name="parameters", unit="", title="parameters", measure=parameters)

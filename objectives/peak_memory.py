@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from objectives.layer import Number, batch_size
-from objectives.model_size import display_bytes
 from objectives.objective import Layers, Objective
 
 
@@ -66,11 +65,4 @@ def _bytes(bits: Number) -> Number:
     return -(-bits // 8)
 
 
-PEAK_MEMORY = Objective(
-    name="peak_memory",
-    unit="bytes",
-    title="peak activation memory",
-    measure=peak_memory,
-    is_log=True,
-    display=display_bytes,
-)
+PEAK_MEMORY = Objective(name="peak_memory", unit="bytes", title="peak activation memory", measure=peak_memory)

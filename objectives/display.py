@@ -1,0 +1,73 @@
+"""How a value reads: one table from an objective's unit to the text that people see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+Prefixes = Sequence[tuple[float, str, int]]
+"""Factor, prefix and digits after the point, ascending."""
+
+COUNTED: Prefixes = ((1.0, "", 0), (1e3, "k", 2), (1e6, "M", 2), (1e9, "G", 2), (1e12, "T", 2))
+MEASURED: Prefixes = ((1e-12, "p", 2), (1e-9, "n", 2), (1e-6, "µ", 2), (1e-3, "m", 2), (1.0, "", 2))
+
+
+def display_share(value: float) -> str:
+    """Write a share in percent: 0.1234 as ``12.34 %``."""
+    return f"{100 * value:.2f} %"
+
+
+def display_bytes(value: float) -> str:
+    """Write bytes as such below 10 KiB, in KiB from there on."""
+    return f"{value:,.0f} B" if value < 10_240 else f"{value / 1024:,.1f} KiB"
+
+
+def display_bits(value: float) -> str:
+    """Write bits with a metric suffix: 1234567 as ``1.23 Mbit``."""
+    number, prefix = _split(value, COUNTED)
+    return f"{number} {prefix}bit"
+
+
+def display_count(value: float) -> str:
+    """Write a large count with a metric suffix: 1234567 as ``1.23 M``."""
+    number, prefix = _split(value, COUNTED)
+    return f"{number} {prefix}".rstrip()
+
+
+def display_joules(value: float) -> str:
+    """Write an energy with an engineering prefix: 0.0000012 as ``1.20 µJ``."""
+    number, prefix = _split(value, MEASURED)
+    return f"{number} {prefix}J"
+
+
+def display_seconds(value: float) -> str:
+    """Write a duration with an engineering prefix: 0.0012 as ``1.20 ms``."""
+    number, prefix = _split(value, MEASURED)
+    return f"{number} {prefix}s"
+
+
+DISPLAYS: dict[str, Callable[[float], str]] = {
+    "share": display_share,
+    "bytes": display_bytes,
+    "bits": display_bits,
+    "J": display_joules,
+    "s": display_seconds,
+    "": display_count,
+}
+
+
+def display(value: float, unit: str) -> str:
+    """Write a value of a unit; one that is not in :data:`DISPLAYS`, a user's own, with four digits.
+
+    Example:
+        >>> display(0.1234, "share"), display(2.5, "g")
+        ('12.34 %', '2.5 g')
+    """
+    return DISPLAYS[unit](value) if unit in DISPLAYS else f"{value:.4g} {unit}"
+
+
+def _split(value: float, prefixes: Prefixes) -> tuple[str, str]:
+    """The number before the prefix, and the prefix: the first that leaves less than 1000 once rounded."""
+    if value == 0:
+        return "0", ""
+    written = [(f"{value / factor:.{digits}f}", prefix) for factor, prefix, digits in prefixes]
+    return next((pair for pair in written if abs(float(pair[0])) < 1000), written[-1])
