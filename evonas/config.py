@@ -23,7 +23,7 @@ from evonas.config_space import (
 )
 from evonas.errors import RunFileError, nearest
 from evonas.plugins import is_path
-from objectives import OBJECTIVES
+from objectives import LATENCY, OBJECTIVES
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -136,7 +136,7 @@ class RunConfig(Section):
         """A space of your own may measure what it likes; all others what the table of objectives holds."""
         if not isinstance(self.space, OwnSpaceConfig):
             names = (*self.search.objectives, *self.search.constraints)
-            known(tuple(name for name in names if not is_path(name)), OBJECTIVES, is_repeatable=True)
+            known(tuple(name for name in names if not is_path(name)), (*OBJECTIVES, LATENCY.name), is_repeatable=True)
         known(self.search.objectives, self.search.objectives)
         return self
 

@@ -48,8 +48,8 @@ def from_text(text: str, genes: Sequence[Gene]) -> Genome:
         GenomeError: Not integers, the wrong number of genes, or a choice out of range.
     """
     try:
-        values = [int(part) for part in text.strip().split("-")]
-    except ValueError as error:
+        values = np.array([int(part) for part in text.strip().split("-")], dtype=np.int64)
+    except (ValueError, OverflowError) as error:
         raise GenomeError(
             "a genome such as 0-3-1: whole numbers joined by dashes",
             found=repr(text),

@@ -9,7 +9,7 @@ from evonas.config import RunConfig
 from evonas.errors import RunFileError, nearest
 from evonas.plugins import is_path, load_object
 from evonas.spaces import Space, TableSpace
-from objectives import OBJECTIVES, Objective
+from objectives import LATENCY, OBJECTIVES, Objective
 
 RESERVED = {"id", "origin", "generation", "genome", "reason", "seconds", "loss"}  # columns of the archive
 
@@ -35,11 +35,9 @@ def run_measures(config: RunConfig, space: Space) -> Measures:
     Raises:
         RunFileError: A name that nobody measures, or an objective of one's own that cannot be used.
     """
-    named = {*config.search.objectives, *config.search.constraints}
-    if isinstance(space, TableSpace):
-        table = dict(space.objectives)
-    else:  # what takes time to measure is measured only where it is asked for
-        table = {name: one for name, one in OBJECTIVES.items() if one.is_analytic or name == "error" or name in named}
+    table = dict(space.objectives if isinstance(space, TableSpace) else OBJECTIVES)
+    if not isinstance(space, TableSpace) and LATENCY.name in {*config.search.objectives, *config.search.constraints}:
+        table[LATENCY.name] = LATENCY  # what takes time to measure is measured only where it is asked for
     names = {}
     for name in (*config.search.objectives, *config.search.constraints):
         if is_path(name):

@@ -131,7 +131,7 @@ def print_network(table: pd.DataFrame, layers: Layers) -> None:
     _show(printed)
     for objective in OBJECTIVES.values():
         if objective.measure is not None:
-            typer.echo(f"{objective.title:24}{objective.display(objective.measure(layers))}")
+            typer.echo(f"{objective.title:26}{objective.display(objective.measure(layers))}")
 
 
 def print_json(table: pd.DataFrame, layers: Layers, *, genome: str, canonical: str) -> None:

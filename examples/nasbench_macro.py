@@ -35,9 +35,9 @@ class NasBenchMacro(TableSpace):
     @property
     def objectives(self):
         return {
-            "err": Objective(name="err", unit="%", title="test error", measure=None, is_log=False),
-            "flops": Objective(name="flops", unit="", title="FLOPs", measure=None),
-            "params": Objective(name="params", unit="", title="parameters", measure=None),
+            "err": Objective(name="err", unit="%", title="test error", is_log=False),
+            "flops": Objective(name="flops", unit="", title="FLOPs"),
+            "params": Objective(name="params", unit="", title="parameters"),
         }
 
     def canonical(self, genome):

@@ -19,7 +19,7 @@ def binary_ops(layers: Layers) -> Number:
     MAC counts as a float one. NAS-BNN's code charges its 8-bit layers otherwise, ``sqrt(8 * 8) / 64`` a MAC: an eighth.
 
     References:
-        Liu 2018 (Bi-Real Net) and Liu 2020 (ReActNet): ``OPs = BOPs / 64 + FLOPs``.
+        Liu 2018 (Bi-Real Net), who calls the sum FLOPs; Liu 2020 (ReActNet), ``OPs = BOPs / 64 + FLOPs``.
 
     Example:
         ReActNet-A, 4.82e9 BOPs and 0.12e8 FLOPs, has 0.87e8 OPs:
@@ -34,4 +34,4 @@ def binary_ops(layers: Layers) -> Number:
     return bitops / BINARY_OPS_A_WORD + sum(layer.macs * layer.is_float + layer.float_ops for layer in layers)
 
 
-BINARY_OPS = Objective(name="binary_ops", unit="", title="OPs (FLOPs + BitOPs / 64)", measure=binary_ops)
+BINARY_OPS = Objective(name="binary_ops", unit="", title="OPs", measure=binary_ops)

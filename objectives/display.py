@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-Prefixes = Sequence[tuple[float, str]]
-"""Factor and prefix, ascending."""
+Prefixes = Sequence[tuple[float, str, int]]
+"""Factor, prefix and digits after the point, ascending."""
 
-COUNTED: Prefixes = ((1.0, ""), (1e3, "k"), (1e6, "M"), (1e9, "G"), (1e12, "T"))
-MEASURED: Prefixes = ((1e-12, "p"), (1e-9, "n"), (1e-6, "µ"), (1e-3, "m"), (1.0, ""))
+COUNTED: Prefixes = ((1.0, "", 0), (1e3, "k", 2), (1e6, "M", 2), (1e9, "G", 2), (1e12, "T", 2))
+MEASURED: Prefixes = ((1e-12, "p", 2), (1e-9, "n", 2), (1e-6, "µ", 2), (1e-3, "m", 2), (1.0, "", 2))
 
 
 def display_share(value: float) -> str:
@@ -69,8 +69,5 @@ def _split(value: float, prefixes: Prefixes) -> tuple[str, str]:
     """The number before the prefix, and the prefix: the first that leaves less than 1000 once rounded."""
     if value == 0:
         return "0", ""
-    for factor, prefix in prefixes:
-        number = f"{value / factor:.0f}" if prefixes is COUNTED and not prefix else f"{value / factor:.2f}"
-        if abs(float(number)) < 1000:
-            break
-    return number, prefix
+    written = [(f"{value / factor:.{digits}f}", prefix) for factor, prefix, digits in prefixes]
+    return next((pair for pair in written if abs(float(pair[0])) < 1000), written[-1])

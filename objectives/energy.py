@@ -20,7 +20,7 @@ BIT_MOVED = READ_64_BITS / 64
 
 SOURCE = (
     "Horowitz 2014 (ISSCC), 45 nm, 0.9 V; integer multiply scaled by the product of the widths, plus a 32-bit add; "
-    f"{FLOAT_OP} pJ a float operation, {BIT_MOVED} pJ a bit moved (32 KiB SRAM)"
+    f"{FLOAT_OP:g} pJ a float operation, {BIT_MOVED:g} pJ a bit moved (32 KiB SRAM)"
 )
 
 

@@ -12,7 +12,7 @@ from objectives.objective import Objective
 def measure_latency(
     run: Callable[[], object], *, clock: Callable[[], float] = time.perf_counter, warmup: int, repeats: int
 ) -> float:
-    """Median duration of one call; the median, since what disturbs a machine only ever makes a call longer.
+    """Median duration of one call; the median, so that a few disturbed calls do not count.
 
     Says something about this machine, its load and its libraries only; compare within one session. No library here
     runs binary or ternary convolutions on packed weights, so low precision does not show.

@@ -110,9 +110,6 @@ class RunFolder:
         path.mkdir(parents=True, exist_ok=True)
         (path / "run.toml").write_text(run_toml, encoding="utf-8")
         columns = ", ".join(f"{name} {'NUMERIC' if one.is_analytic else 'REAL'}" for name, one in measures.items())
-        described = {
-            name: {"unit": one.unit, "title": one.title, "is_log": one.is_log} for name, one in measures.items()
-        }
         partial = path / f"{ARCHIVE}.partial"  # an archive is either complete or not there
         partial.unlink(missing_ok=True)
         connection = sqlite3.connect(partial)
@@ -122,7 +119,7 @@ class RunFolder:
             facts = {
                 "schema_version": SCHEMA_VERSION,
                 "settings": tomllib.loads(run_toml),
-                "measures": described,
+                "measures": [one.facts for one in measures.values()],
                 "objectives": list(objectives),
                 "constraints": dict(constraints),
                 **meta,
@@ -165,8 +162,7 @@ class RunFolder:
     @cached_property
     def measures(self) -> dict[str, Objective]:
         """What every evaluation is measured by, by name; the functions that count are not stored."""
-        stored = self.meta("measures")
-        return {name: Objective(name=name, measure=None, **described) for name, described in stored.items()}
+        return {facts["name"]: Objective(**facts) for facts in self.meta("measures")}
 
     @cached_property
     def objectives(self) -> tuple[str, ...]:
