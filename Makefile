@@ -14,7 +14,7 @@ demo: .venv/.installed
 	$(BIN)/evonas search
 
 test: .venv/.installed
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2
 
 check: .venv/.installed
 	$(BIN)/ruff format --check .

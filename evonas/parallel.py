@@ -37,13 +37,28 @@ def in_order(function: Callable[..., T], jobs: Iterable[tuple[Any, ...]], *, wor
         return
     tasks = (delayed(_in_worker)(function, job) for job in jobs)
     try:
-        yield from Parallel(n_jobs=workers, backend="loky", return_as="generator")(tasks)
+        with _sigint_held():
+            results = Parallel(n_jobs=workers, backend="loky", return_as="generator")(tasks)
+        yield from results
     except TerminatedWorkerError as error:
         raise EvaluationError(
             "workers that live as long as their work",
             found="one was killed, most likely for want of memory",
             remedy="run evonas resume, or the same evonas train, with --workers 1; what was stored is kept",
         ) from error
+
+
+@contextmanager
+def _sigint_held() -> Iterator[None]:
+    """Hold Ctrl-C back while workers start: they inherit the mask, so that none dies of it with a traceback."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)  # one that came meanwhile is heard now
 
 
 @contextmanager

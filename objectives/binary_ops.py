@@ -19,7 +19,7 @@ def binary_ops(layers: Layers) -> Number:
     MAC counts as a float one. NAS-BNN's code charges its 8-bit layers otherwise, ``sqrt(8 * 8) / 64`` a MAC: an eighth.
 
     References:
-        Liu 2018 (Bi-Real Net), who calls the sum FLOPs; Liu 2020 (ReActNet), ``OPs = BOPs / 64 + FLOPs``.
+        Liu 2020 (ReActNet), ``OPs = BOPs / 64 + FLOPs``; after Liu 2018 (Bi-Real Net).
 
     Example:
         ReActNet-A, 4.82e9 BOPs and 0.12e8 FLOPs, has 0.87e8 OPs:

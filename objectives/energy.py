@@ -62,7 +62,7 @@ def energy(layers: Layers) -> Number:
     8-bit one, which is what BitOPs say. Good for ranking networks, not for the battery of a device.
 
     References:
-        Horowitz 2014, "Computing's energy problem (and what we can do about it)", ISSCC, Fig. 1.1.9.
+        Horowitz 2014, "Computing's energy problem (and what we can do about it)", ISSCC.
     """
     # Counts are whole and stay exact; only their five sums meet the table, so order cannot change a digit.
     bit_products = sum(layer.macs * (1 - layer.is_float) * layer.weight_bits * layer.act_bits for layer in layers)

@@ -55,5 +55,5 @@ def test_what_is_shown_is_the_value_to_its_last_digit(value: float, unit: str, i
     number, _, rest = DISPLAYS[unit](value).partition(" ")
     prefix = rest.removesuffix({"bits": "bit"}.get(unit, unit))
     step = 0.5 if prefix == "" and unit in ("", "bits") else 0.005
-    assert abs(float(number) * FACTOR[prefix] - value) <= step * FACTOR[prefix] * (1 + 1e-6)
+    assert abs(float(number) * FACTOR[prefix] - value) <= step * FACTOR[prefix] + 1e-12 * value
     assert float(number) < 1000 or prefix == "T" or (prefix == "" and unit in ("J", "s"))
