@@ -1,10 +1,10 @@
 """Inverted residual networks (MobileNetV2's blocks) with a kernel, an expansion ratio, widths and precisions a block.
 
 After Sandler 2018, "MobileNetV2: inverted residuals and linear bottlenecks", section 3.3: expand by 1x1, filter each
-channel alone, project by 1x1; the input is added from a stage's second block on. Differences: a ratio of 1 keeps the
-1x1 convolution in front; there is no wide convolution before the classifier; modules are pre-activated by default, so
-the narrow stream too passes a quantizer on its way into a block, and is linear only between blocks. Kernels, ratios,
-widths and bit widths are what low-precision searches vary (LP-NAS, ICANN 2022).
+channel alone, project by 1x1, add the block's input. Kernels, ratios, widths and bit widths are what low-precision
+searches vary (LP-NAS, ICANN 2022). Differences to MobileNetV2: the first block of a stage has a shortcut unless told
+otherwise; a ratio of 1 keeps the 1x1 convolution in front; there is no wide convolution before the classifier; modules
+are pre-activated by default, so the narrow stream passes a quantizer on its way into a block.
 """
 
 from __future__ import annotations
@@ -28,12 +28,15 @@ class InvertedResidualSpace(StagedSpace):
         stages: Channels at factor 1, blocks, and stride of the first block, of each stage.
         kernels: Odd sides that a depthwise kernel may have, ascending.
         ratios: Whole factors from a block's input channels to its inner ones, ascending.
+        has_stage_shortcut: Whether a stage's first block has a shortcut too, average-pooled and with channels cut or
+            zero-padded. MobileNetV2 has none there; but a supernet of low-bit paths then hardly learns.
     """
 
     stem_channels: int = 16
     stages: tuple[tuple[int, int, int], ...] = ((16, 1, 1), (24, 2, 2), (40, 2, 2))
     kernels: tuple[int, ...] = (3, 5)
     ratios: tuple[int, ...] = (1, 3, 6)
+    has_stage_shortcut: bool = True
 
     def __post_init__(self) -> None:
         for name, wanted, is_right in (
@@ -59,8 +62,12 @@ class InvertedResidualSpace(StagedSpace):
             for index in range(blocks):
                 block, stride = f"stage{stage}/block{index}", stage_stride if index == 0 else 1
                 slots += self._block(block, last, widths=(before, stream), stride=stride)
-                if index > 0:
-                    slots.append(Slot(f"{block}/sum", "add", (slots[-1].name, last), (stream,)))
+                end, shortcut = slots[-1].name, last
+                if index == 0 and self.has_stage_shortcut:
+                    slots += self._shortcut(block, last, widths=(before, stream), stride=stride)
+                    shortcut = slots[-1].name
+                if index > 0 or self.has_stage_shortcut:
+                    slots.append(Slot(f"{block}/sum", "add", (end, shortcut), (stream,)))
                 last, before = slots[-1].name, stream
         return (*slots, self._classifier(last))
 

@@ -64,8 +64,7 @@ class ResidualSpace(StagedSpace):
                 shortcut = last
                 if stride == 2:
                     before = self._width(f"stage{stage - 1}/width", base // 2)
-                    pool = Slot(f"{block}/pool", "avg_pool", (last,), (before,), fixed(2), stride)
-                    slots += [pool, Slot(f"{block}/shortcut", "align", (pool.name,), (stream,))]
+                    slots += self._shortcut(block, last, widths=(before, stream), stride=stride)
                     shortcut = slots[-1].name
                 last = f"{block}/sum"
                 slots.append(Slot(last, "add", (second.name, shortcut), (stream,)))

@@ -180,6 +180,15 @@ class StagedSpace(NetworkSpace):
             steps=Searched(tuple(map(module_steps, self.modules)), Gene("module", self.modules)),
         )
 
+    def _shortcut(
+        self, block: str, source: str, *, widths: tuple[Searched[int], Searched[int]], stride: int
+    ) -> tuple[Slot, ...]:
+        """Without parameters: 2x2 pixels averaged where the side halves, channels cut or padded with zeros."""
+        pool = Slot(f"{block}/pool", "avg_pool", (source,), widths[:1], fixed(2), stride)
+        last = source if stride == 1 else pool.name
+        align = Slot(f"{block}/shortcut", "align", (last,), widths[1:])
+        return (align,) if stride == 1 else (pool, align)
+
     def _classifier(self, source: str) -> Slot:
         return Slot(
             "classifier",

@@ -42,6 +42,7 @@ SPACES_HERE: dict[str, StagedSpace] = {
         stages=((6, 2, 2), (7, 1, 1), (6, 2, 2)),
         kernels=(3, 5, 7),
         ratios=(1, 2),
+        has_stage_shortcut=False,
         widths=(0.5, 0.55, 1.0),
         modules=MODULES,
         act_precisions=("float", "ternary"),
@@ -301,17 +302,24 @@ def test_shortcuts_average_pool_and_cut_or_pad_channels() -> None:
             assert total.shape == branch.shape
 
 
-def test_an_inverted_block_filters_each_channel_alone_and_adds_its_input_from_the_second_on() -> None:
-    space = SPACES_HERE["inverted"]
+@pytest.mark.parametrize(
+    ("name", "inputs"),
+    [
+        ("inverted", ["stage0/block0/shortcut", "stage1/block0/shortcut", "stage1/block0/sum"]),
+        ("inverted, odd sides", ["stage0/block0/project", "stage2/block0/project"]),
+    ],
+)
+def test_an_inverted_block_filters_each_channel_alone_and_adds_its_input(name: str, inputs: list[str]) -> None:
+    """In a stage's first block only if asked to."""
+    space = SPACES_HERE[name]
     architecture = space.decode(space.sample(np.random.default_rng(0), 1)[0])
-    shapes = architecture.shapes
     for op in architecture.ops:
         if "/depthwise/" in op.name:
-            assert op.groups == op.channels == shapes[op.inputs[0]].channels
+            assert op.groups == op.channels == architecture.shapes[op.inputs[0]].channels
             assert op.name.endswith(f"/k{op.kernel}")
-    assert [op.inputs for op in architecture.ops if op.kind == "add"] == [
-        ("stage1/block1/project", "stage1/block0/project")
-    ]
+    added = [op for op in architecture.ops if op.kind == "add"]
+    assert [op.inputs[1] for op in added] == inputs
+    assert all(op.inputs[0] == f"{op.name.removesuffix('/sum')}/project" for op in added)
 
 
 # Settings
