@@ -150,6 +150,9 @@ class InvertedResidualConfig(_StagedConfig):
     stages: tuple[tuple[int, int, int], ...] = Field(
         ((16, 1, 1), (24, 2, 2), (40, 2, 2)), description="channels, blocks and stride of each stage"
     )
+    has_stage_shortcut: bool = Field(
+        True, description="whether a stage's first block has a shortcut too; MobileNetV2's has none"
+    )
     kernels: tuple[int, ...] = Field((3, 5), description="sides of depthwise kernels, ascending")
     ratios: tuple[int, ...] = Field(
         (1, 3, 6), description="factors from a block's input to its inner channels, ascending"

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from objectives import OBJECTIVES, Layers
+from objectives.energy import SOURCE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,6 +133,7 @@ def print_network(table: pd.DataFrame, layers: Layers) -> None:
     for objective in OBJECTIVES.values():
         if objective.measure is not None:
             typer.echo(f"{objective.title:26}{objective.display(objective.measure(layers))}")
+    typer.echo(f"energy model: {SOURCE}")
 
 
 def print_json(table: pd.DataFrame, layers: Layers, *, genome: str, canonical: str) -> None:

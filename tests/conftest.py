@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from evonas.architecture import Architecture
 from evonas.config import RunConfig, parse_config
 from evonas.engine import search
 from evonas.run import Run
-from evonas.spaces import CellSpace
+from evonas.spaces import CellSpace, InvertedResidualSpace, NetworkSpace, ResidualSpace
+from evonas.spaces.stages import StagedSpace
 
 torch.set_num_threads(1)
 
@@ -42,6 +44,35 @@ SMALL_SPACES = {
     ),
 }
 
+MODULES = ("norm-quant-conv", "norm-quant-conv-norm-prelu", "quant-conv-norm-relu")
+STAGED_SPACES: dict[str, StagedSpace] = {
+    "residual": ResidualSpace((1, 8, 8), 10, depth=8, channels=4),
+    "residual, odd sides": ResidualSpace(
+        (3, 9, 7),
+        4,
+        depth=14,
+        channels=3,
+        modules=MODULES,
+        weight_precisions=("float", "ternary", "binary"),
+        act_precisions=("float", "2-bit"),
+        unlocked=("stage1/width", "stage1/width", "stage2/block1/width"),
+    ),
+    "inverted": InvertedResidualSpace((1, 8, 8), 10, stem_channels=6, stages=((6, 1, 1), (8, 2, 2))),
+    "inverted, odd sides": InvertedResidualSpace(
+        (3, 9, 7),
+        4,
+        stem_channels=5,
+        stages=((6, 2, 2), (7, 1, 1), (6, 2, 2)),
+        kernels=(3, 5, 7),
+        ratios=(1, 2),
+        has_stage_shortcut=False,
+        widths=(0.5, 0.55, 1.0),
+        modules=MODULES,
+        act_precisions=("float", "ternary"),
+        unlocked=("stage1/width",),
+    ),
+}
+
 TINY = {
     "name": "tiny",
     "space": {"channels": 2, "stem_channels": 4, "cells": ["normal", "reduction"], "expansions": [0.5, 1.0]},
@@ -55,6 +86,20 @@ TINY = {
 @pytest.fixture(params=SMALL_SPACES)
 def space(request: pytest.FixtureRequest) -> CellSpace:
     return SMALL_SPACES[request.param]
+
+
+EVERY_SPACE: dict[str, NetworkSpace] = {**SMALL_SPACES, **STAGED_SPACES}
+
+
+@pytest.fixture(params=EVERY_SPACE)
+def network_space(request: pytest.FixtureRequest) -> NetworkSpace:
+    return EVERY_SPACE[request.param]
+
+
+def random_architectures(space: NetworkSpace, seed: int) -> list[Architecture]:
+    """One of a cell space, three of a space in stages: there are fewer of those, and each kind needs as many."""
+    rng, n = np.random.default_rng(seed), 1 if isinstance(space, CellSpace) else 3
+    return [space.decode(genome) for genome in space.sample(rng, n)]
 
 
 @pytest.fixture(scope="session")

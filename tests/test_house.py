@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import runpy
 import statistics
 from pathlib import Path
 
@@ -44,6 +45,17 @@ def test_architecture_md_has_every_file_with_its_caption() -> None:
         assert f"| `{name}` | {caption} |" in text, f"{name}: {caption}"
     for name in re.findall(r"^\| `(\w+/[\w/]+\.py)`", text, flags=re.MULTILINE):
         assert name in NAMES
+
+
+def test_the_page_of_objectives_is_the_code_s() -> None:
+    made = runpy.run_path(str(ROOT / "docs" / "make_objectives.py"))["page"]()
+    assert (ROOT / "docs" / "objectives.md").read_text(encoding="utf-8") == made, "run: python docs/make_objectives.py"
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+def test_links_of_the_docs_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
 
 
 def test_the_readme_names_only_commands_and_files_that_exist() -> None:

@@ -15,15 +15,12 @@ from evonas.architecture import CLASSIFIER, Architecture, Op, prune
 from evonas.nets.layer import QuantLayer
 from evonas.nets.network import Network
 from evonas.precision import EIGHT_BIT, PRECISIONS
-from evonas.spaces import CellSpace
+from evonas.spaces import CellSpace, NetworkSpace
 from objectives import OBJECTIVES
+from tests.conftest import random_architectures
 
-counted = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+counted = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 seeds = st.integers(0, 2**32 - 1)
-
-
-def random_architecture(space: CellSpace, seed: int) -> Architecture:
-    return space.decode(space.sample(np.random.default_rng(seed), 1)[0])
 
 
 def measure(name: str, architecture: Architecture) -> float:
@@ -34,48 +31,48 @@ def measure(name: str, architecture: Architecture) -> float:
 
 @counted
 @given(seed=seeds)
-def test_macs_equal_what_torch_counts(space: CellSpace, seed: int) -> None:
-    architecture = random_architecture(space, seed)
-    network = Network([architecture], generator=torch.Generator()).eval()
-    with FlopCounterMode(display=False) as counter:
-        network(torch.rand(1, *space.input_shape))
-    assert measure("flops", architecture) == counter.get_total_flops() == 2 * measure("macs", architecture)
+def test_macs_equal_what_torch_counts(network_space: NetworkSpace, seed: int) -> None:
+    for architecture in random_architectures(network_space, seed):
+        network = Network([architecture], generator=torch.Generator()).eval()
+        with FlopCounterMode(display=False) as counter:
+            network(torch.rand(1, *network_space.input_shape))
+        assert measure("flops", architecture) == counter.get_total_flops() == 2 * measure("macs", architecture)
 
 
 @counted
 @given(seed=seeds)
-def test_every_stored_number_is_counted(space: CellSpace, seed: int) -> None:
+def test_every_stored_number_is_counted(network_space: NetworkSpace, seed: int) -> None:
     """Kernels, biases, batch norm as one scale and shift a channel, step sizes and weight scales; nothing else."""
-    architecture = random_architecture(space, seed)
-    network = Network([architecture], generator=torch.Generator())
-    weights = float_values = 0
-    for op in architecture.ops:
-        if op.name in network.layers:
-            layer = network.layers[op.name]
-            assert isinstance(layer, QuantLayer)
-            weights += layer.latent_weight.numel()
-            float_values += 2 * sum(norm.mean.numel() for norm in layer.norms.values())  # type: ignore[union-attr, operator]
-            float_values += sum(
-                p.numel() for quantizer in layer.act_quantizers.values() for p in quantizer.parameters()
-            )
-            float_values += 0 if layer.bias is None else layer.bias.numel()
-            float_values += 0 if layer.prelu is None else layer.prelu.numel()
-            kernel = layer.latent_weight.flatten(1, 2)
-            float_values += sum(int(q.scale(kernel).numel()) for q in layer.weight_quantizers.values())  # type: ignore[operator]
-    assert sum(layer.weights for layer in architecture.layers) == weights
-    assert sum(layer.float_values for layer in architecture.layers) == float_values
-    assert measure("parameters", architecture) == sum(parameter.numel() for parameter in network.parameters())
+    for architecture in random_architectures(network_space, seed):
+        network = Network([architecture], generator=torch.Generator())
+        weights = float_values = 0
+        for op in architecture.ops:
+            if op.name in network.layers:
+                layer = network.layers[op.name]
+                assert isinstance(layer, QuantLayer)
+                weights += layer.latent_weight.numel()
+                float_values += 2 * sum(norm.mean.numel() for norm in layer.norms.values())  # type: ignore[union-attr, operator]
+                float_values += sum(
+                    p.numel() for quantizer in layer.act_quantizers.values() for p in quantizer.parameters()
+                )
+                float_values += 0 if layer.bias is None else layer.bias.numel()
+                float_values += 0 if layer.prelu is None else layer.prelu.numel()
+                kernel = layer.latent_weight.flatten(1, 2)
+                float_values += sum(int(q.scale(kernel).numel()) for q in layer.weight_quantizers.values())  # type: ignore[operator]
+        assert sum(layer.weights for layer in architecture.layers) == weights
+        assert sum(layer.float_values for layer in architecture.layers) == float_values
+        assert measure("parameters", architecture) == sum(parameter.numel() for parameter in network.parameters())
 
 
 @counted
 @given(seed=seeds)
-def test_shapes_are_those_of_the_tensors(space: CellSpace, seed: int) -> None:
-    architecture = random_architecture(space, seed)
-    network = Network([architecture], generator=torch.Generator()).eval()
-    with torch.no_grad():
-        tensors = network.activations(torch.rand(2, *space.input_shape))
-    for name, shape in architecture.shapes.items():
-        assert tensors[name].shape[1:] == (shape.channels, shape.height, shape.width)
+def test_shapes_are_those_of_the_tensors(network_space: NetworkSpace, seed: int) -> None:
+    for architecture in random_architectures(network_space, seed):
+        network = Network([architecture], generator=torch.Generator()).eval()
+        with torch.no_grad():
+            tensors = network.activations(torch.rand(2, *network_space.input_shape))
+        for name, shape in architecture.shapes.items():
+            assert tensors[name].shape[1:] == (shape.channels, shape.height, shape.width)
 
 
 @counted

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-import numpy as np
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,8 +12,9 @@ from torch import Tensor
 
 from evonas.architecture import INPUT, Architecture, Op
 from evonas.nets.network import Network
-from evonas.spaces import CellSpace
+from evonas.spaces import NetworkSpace
 from objectives.peak_memory import peak_memory
+from tests.conftest import random_architectures
 
 HEAVY = 10**9  # bytes beyond any of the networks here
 
@@ -54,18 +54,18 @@ def workspace(op: Op, tensors: Mapping[str, Tensor]) -> int:
     return (elements * op.act.bits + 7) // 8
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32 - 1))
-def test_every_step_holds_the_tensors_of_the_execution(space: CellSpace, seed: int) -> None:
+def test_every_step_holds_the_tensors_of_the_execution(network_space: NetworkSpace, seed: int) -> None:
     """The peak alone would hide all other steps, so each in turn is made the worst by a heavy workspace."""
-    architecture = space.decode(space.sample(np.random.default_rng(seed), 1)[0])
-    network = Network([architecture], generator=torch.Generator()).eval()
-    with torch.no_grad():
-        by_hand = bytes_by_hand(architecture, network.activations(torch.rand(1, *space.input_shape)))
-    measured = []
-    for step, layer in enumerate(architecture.layers):
-        layers = list(architecture.layers)
-        layers[step] = replace(layer, workspace_bits=layer.workspace_bits + 8 * HEAVY)
-        measured.append(peak_memory(layers) - HEAVY)
-    assert measured == by_hand
-    assert peak_memory(architecture.layers) == max(by_hand)
+    for architecture in random_architectures(network_space, seed):
+        network = Network([architecture], generator=torch.Generator()).eval()
+        with torch.no_grad():
+            by_hand = bytes_by_hand(architecture, network.activations(torch.rand(1, *network_space.input_shape)))
+        measured = []
+        for step, layer in enumerate(architecture.layers):
+            layers = list(architecture.layers)
+            layers[step] = replace(layer, workspace_bits=layer.workspace_bits + 8 * HEAVY)
+            measured.append(peak_memory(layers) - HEAVY)
+        assert measured == by_hand
+        assert peak_memory(architecture.layers) == max(by_hand)

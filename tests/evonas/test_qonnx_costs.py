@@ -10,10 +10,10 @@ from qonnx.util.inference_cost import compute_bops_and_macs, compute_mem_bits_an
 
 from evonas.architecture import Architecture
 from evonas.precision import PRECISIONS
-from evonas.spaces import CellSpace
+from evonas.spaces import CellSpace, NetworkSpace
 from evonas.spaces.cell_layout import EDGE_OPS
 from objectives import OBJECTIVES
-from tests.conftest import SMALL_SPACES
+from tests.conftest import EVERY_SPACE, STAGED_SPACES
 from tests.qonnx_graph import qonnx_model
 
 EVERYTHING = CellSpace(
@@ -29,7 +29,7 @@ EVERYTHING = CellSpace(
     classifier_precisions=tuple(PRECISIONS),
     residual_downsamplings=("free", *PRECISIONS),
 )
-SPACES = SMALL_SPACES | {"everything": EVERYTHING}
+SPACES: dict[str, NetworkSpace] = {**EVERY_SPACE, "everything": EVERYTHING}
 FORMS = ((1, False), (2, False), (1, True))  # dilation, whether grouped
 FREE_OPS = {"GlobalAveragePool", "BipolarQuant", "Gather", "PRelu"}  # that QONNX does not know, and so does not charge
 
@@ -60,7 +60,7 @@ def qonnx_costs(model: ModelWrapper) -> dict[str, float]:
 @pytest.mark.parametrize("name", SPACES)
 def test_costs_are_those_that_qonnx_counts(name: str) -> None:
     space = SPACES[name]
-    for genome in space.sample(np.random.default_rng(0), 50):
+    for genome in space.sample(np.random.default_rng(0), 150 if name in STAGED_SPACES else 50):
         architecture = space.decode(genome)
         model = qonnx_model(architecture)
         for tensor, shape in architecture.shapes.items():

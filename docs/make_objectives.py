@@ -1,0 +1,60 @@
+"""Write docs/objectives.md from the functions in objectives/: ``python docs/make_objectives.py``."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from pathlib import Path
+
+from objectives import LATENCY, OBJECTIVES, Objective
+from objectives.energy import energy_table
+from objectives.latency import measure_latency
+
+HEAD = """# Objectives
+
+What a network is measured by. Any of them may be minimised (`objectives` under `[search]`) or bounded (`constraints`);
+one of your own comes by path, see [own.md](own.md). All but `error` and `latency` are counted from the layers, exactly,
+and are in every `front.csv`.
+
+| name | unit | what it is |
+| --- | --- | --- |
+"""
+
+
+def page() -> str:
+    """The page's text."""
+    every = [*OBJECTIVES.values(), LATENCY]
+    text = HEAD
+    for objective in every:
+        text += f"| [`{objective.name}`](#{objective.name}) | {objective.unit or 'count'} | {_caption(objective)} |\n"
+    for objective in every:
+        text += f"\n## `{objective.name}`\n\n{_described(objective)}\n"
+        if objective.name == "energy":
+            rows, source = energy_table()
+            text += f"\nThe table: {source}.\n\n| weight bits | activation bits | pJ a MAC |\n| --- | --- | --- |\n"
+            text += "".join(f"| {weight} | {act} | {picojoules:.4g} |\n" for weight, act, picojoules in rows)
+    return text
+
+
+def _caption(objective: Objective) -> str:
+    measure = objective.measure
+    name = "objectives.latency" if objective is LATENCY else f"objectives.{objective.name}"
+    if objective.name in ("bitops", "flops", "macs"):  # a file for the three of them
+        return (inspect.getdoc(measure) or "").splitlines()[0].replace("``", "`")
+    return (sys.modules[name].__doc__ or "").splitlines()[0].replace("``", "`")
+
+
+def _described(objective: Objective) -> str:
+    """A function's docstring as paragraphs, each one line; arguments and examples left out."""
+    function = measure_latency if objective is LATENCY else objective.measure
+    if function is None:
+        return _caption(objective) + " During a search weights are inherited from the supernet."
+    doc = (inspect.getdoc(function) or "").replace("References:\n", "Reference: ")
+    parts = [" ".join(part.split()) for part in doc.split("\n\n")]
+    kept = [part for part in parts if not part.startswith(("Args:", "Returns:", "Raises:", "Example:", ">>>"))]
+    return "\n\n".join(re.sub(r":(?:func|class|meth):`([^`]+)`", r"`\1`", part).replace("``", "`") for part in kept)
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("objectives.md").write_text(page(), encoding="utf-8")
