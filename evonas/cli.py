@@ -285,7 +285,7 @@ def _display(*, quiet: bool, folder: Path | None = None) -> Iterator[Observer]:
         elif (folder / "supernet.safetensors").is_file():
             kept = f"everything evaluated so far is kept. Go on with: evonas resume {folder}"
         elif (folder / "archive.sqlite").is_file():
-            kept = f"the supernet was not finished, its training will start over. Go on with: evonas resume {folder}"
+            kept = f"supernet training goes on from its last checkpoint. Go on with: evonas resume {folder}"
         else:
             kept = "nothing had begun"
         typer.echo(f"\nstopped; {kept}", err=True)

@@ -68,7 +68,9 @@ class QuantizersConfig(Section):
 class SupernetConfig(Section):
     """[supernet]: how the shared weights are trained."""
 
-    steps: Count = Field(3500, description="updates; each trains one random path")
+    strategy: str = Field("single_path", description="single_path, accumulated, fair, sandwich: paths of an update")
+    paths: int = Field(6, ge=2, description="networks an update; single_path always takes one")
+    steps: Count = Field(3500, description="updates; each costs as much as it has paths")
     batch_size: int = Field(64, ge=2, description="images an update")
     learning_rate: float = Field(5e-3, gt=0, description="at its highest; warm-up and cosine decay around it")
     weight_decay: float = Field(1e-4, ge=0, description="decoupled, on kernels only")
@@ -77,6 +79,13 @@ class SupernetConfig(Section):
         256, ge=2, description="training images that reset a subnet's batch norm before scoring"
     )
     scoring_images: Count = Field(2000, description="held-out images that score a subnet, at most")
+
+    @field_validator("strategy")
+    @classmethod
+    def _known_strategy(cls, name: str) -> str:
+        from evonas.strategies import STRATEGIES
+
+        return known((name,), STRATEGIES)[0]
 
 
 class SearchConfig(Section):

@@ -23,12 +23,13 @@ from evonas.pymoo_bridge import Nsga2
 from evonas.seeding import numpy_rng, torch_generator
 from evonas.setup import Setup, open_setup
 from evonas.spaces import NetworkSpace, Space, TableSpace
+from evonas.strategies import STRATEGIES
 from evonas.training.data import batches
-from evonas.workbench import SUPERNET, build_supernet, save_weights
+from evonas.workbench import SUPERNET, UNFINISHED_SUPERNET, build_supernet, save_weights
 from objectives.scaling import Scaling, bounds_of, by_logarithm
 from reports.page import write_reports
 from reports.run_folder import ARCHIVE, Row, RunFolder
-from surrogates.one_shot.single_path import train_single_path
+from surrogates.one_shot.training import CheckpointError, train
 
 
 class StopReason(Enum):
@@ -98,7 +99,7 @@ def resume(
     """Go on with a run that was stopped; the result is the same as if it had never stopped.
 
     The search is deterministic, so it asks its questions again from the start; what the archive holds is answered from
-    there. Supernet training that was not finished starts over.
+    there. Supernet training goes on from its last checkpoint.
 
     Args:
         run: The folder.
@@ -201,11 +202,12 @@ def _train_supernet(run: RunFolder, setup: Setup, space: NetworkSpace, observer:
     settings = config.supernet
     supernet = build_supernet(config, space)
     rng = numpy_rng(config.seed, "supernet paths")
+    unfinished = run.path / UNFINISHED_SUPERNET
     observer.phase("training the supernet", total=settings.steps)
     try:
-        train_single_path(
+        train(
             supernet,
-            lambda: space.decode(space.sample(rng, 1)[0]),
+            STRATEGIES[settings.strategy](space, rng, settings.paths),
             batches=batches(
                 data.train,
                 batch_size=settings.batch_size,
@@ -217,14 +219,22 @@ def _train_supernet(run: RunFolder, setup: Setup, space: NetworkSpace, observer:
             learning_rate=settings.learning_rate,
             weight_decay=settings.weight_decay,
             is_two_pass=settings.is_two_pass,
+            checkpoint=unfinished,
             on_step=lambda step, loss: observer.advance(step, note=f"loss {loss:.2f}"),
         )
+    except CheckpointError as error:
+        raise RunFolderError(
+            f"the checkpoint that training wrote to {unfinished}",
+            found=str(error),
+            remedy="delete that file; training then starts over",
+        ) from error
     except FloatingPointError as error:
         raise EvaluationError(
             "a supernet that trains", found=str(error), remedy="lower learning_rate under [supernet] and start anew"
         ) from error
     run.set_meta("warnings", supernet.warnings())
     save_weights(supernet, run.path / SUPERNET)
+    unfinished.unlink(missing_ok=True)
 
 
 def _told(rows: list[Row], measures: Measures) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:

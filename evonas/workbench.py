@@ -18,6 +18,7 @@ from evonas.setup import build_data
 from evonas.spaces import NetworkSpace
 
 SUPERNET = "supernet.safetensors"
+UNFINISHED_SUPERNET = "supernet.unfinished.safetensors"
 
 
 def build_supernet(config: RunConfig, space: NetworkSpace) -> Network:

@@ -8,8 +8,9 @@ from evonas.errors import EvaluationError
 from evonas.nets.network import Network
 from evonas.seeding import torch_generator
 from evonas.training.data import Data, batches
+from surrogates.one_shot.paths import Paths
 from surrogates.one_shot.score import Score, score_network
-from surrogates.one_shot.single_path import train_single_path
+from surrogates.one_shot.training import train
 
 
 def train_network(architecture: Architecture, data: Data, config: RunConfig, *, seed: int) -> tuple[Network, Score]:
@@ -32,9 +33,9 @@ def train_network(architecture: Architecture, data: Data, config: RunConfig, *, 
     images = data.train.joined(data.heldout)
     steps = recipe.epochs * max(1, len(images) // recipe.batch_size)
     try:
-        train_single_path(
+        train(
             network,
-            lambda: architecture,
+            Paths(lambda: [architecture], label_smoothing=recipe.label_smoothing),
             batches=batches(
                 images,
                 batch_size=recipe.batch_size,
@@ -45,7 +46,6 @@ def train_network(architecture: Architecture, data: Data, config: RunConfig, *, 
             steps=steps,
             learning_rate=recipe.learning_rate,
             weight_decay=recipe.weight_decay,
-            label_smoothing=recipe.label_smoothing,
             is_two_pass=recipe.is_two_pass,
         )
     except FloatingPointError as error:

@@ -1,11 +1,13 @@
-"""What the one-shot estimate must know of a supernet."""
+"""What the one-shot estimate must know of a supernet, and of a way to train it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from torch import Tensor
 
+A = TypeVar("A")
 A_contra = TypeVar("A_contra", contravariant=True)
 
 
@@ -26,3 +28,19 @@ class Supernet(Protocol[A_contra]):
 
     def parameter_groups(self, *, learning_rate: float, weight_decay: float) -> list[dict[str, Any]]:
         """Groups for a torch optimizer, each with its ``lr`` and ``weight_decay``."""
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Weights and statistics by name."""
+
+    def load_state_dict(self, state: Mapping[str, Tensor], /) -> Any:
+        """Take over weights and statistics."""
+
+
+class Strategy(Protocol[A]):
+    """How one update of a supernet is made: which paths it takes, and what they minimise."""
+
+    def draw(self) -> Sequence[A]:
+        """Architectures of the next update."""
+
+    def backward(self, supernet: Supernet[A], paths: Sequence[A], images: Tensor, labels: Tensor, /) -> float:
+        """Add the gradients of an update; give its mean loss in nats."""

@@ -14,7 +14,8 @@ from torch import Tensor
 from evonas.nets.layer import QuantLayer
 from evonas.nets.network import Network
 from evonas.spaces import CellSpace
-from surrogates.one_shot.single_path import train_single_path
+from surrogates.one_shot.paths import Paths
+from surrogates.one_shot.training import train
 
 seeds = st.integers(0, 2**32 - 1)
 few = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -60,9 +61,9 @@ def test_a_step_moves_only_what_its_path_uses() -> None:
     architecture = space.decode(space.sample(np.random.default_rng(0), 1)[0])
     before = {name: parameter.clone() for name, parameter in supernet.named_parameters()}
     labels = torch.arange(32) % 10
-    train_single_path(
+    train(
         supernet,
-        lambda: architecture,
+        Paths(lambda: [architecture]),
         batches=[(images_of(space), labels)] * 3,
         steps=3,
         learning_rate=0.01,
@@ -99,9 +100,9 @@ def test_two_passes_move_quantizers_first_and_weights_second() -> None:
 
         network.forward = counted  # type: ignore[method-assign]
         batches = [(images_of(space), torch.arange(32) % 10)] * 4
-        train_single_path(
+        train(
             network,
-            lambda: architecture,
+            Paths(lambda: [architecture]),
             batches=batches,
             steps=4,
             learning_rate=0.01,
@@ -210,6 +211,4 @@ def test_a_loss_that_is_not_finite_is_an_error() -> None:
     architecture = space.decode(space.sample(np.random.default_rng(0), 1)[0])
     batch = (images_of(space), torch.zeros(32, dtype=torch.long))
     with pytest.raises(FloatingPointError, match="the training loss became nan at step 1"):
-        train_single_path(
-            supernet, lambda: architecture, batches=[batch], steps=1, learning_rate=0.01, weight_decay=0.0
-        )
+        train(supernet, Paths(lambda: [architecture]), batches=[batch], steps=1, learning_rate=0.01, weight_decay=0.0)

@@ -1,0 +1,54 @@
+"""How a run's supernet is trained: which paths of its search space an update takes. ``STRATEGIES`` is the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from evonas.architecture import Architecture
+from evonas.operators import fair_genomes
+from evonas.spaces import NetworkSpace
+from objectives.macs import bitops
+from surrogates.one_shot.paths import Paths
+from surrogates.one_shot.sandwich import Sandwich
+from surrogates.one_shot.supernet import Strategy
+
+Builder = Callable[[NetworkSpace, np.random.Generator, int], Strategy[Architecture]]
+
+
+def single_path(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> Strategy[Architecture]:
+    """One random network an update, whatever ``n_paths`` says."""
+    del n_paths
+    return Paths(lambda: [space.decode(space.sample(rng, 1)[0])])
+
+
+def accumulated(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> Strategy[Architecture]:
+    """Several random networks an update."""
+    return Paths(lambda: [space.decode(genome) for genome in space.sample(rng, n_paths)])
+
+
+def fair(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> Strategy[Architecture]:
+    """Several networks an update that hold every choice of every gene about equally often."""
+    return Paths(lambda: [space.decode(genome) for genome in fair_genomes(space, rng, n=n_paths)])
+
+
+def sandwich(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> Strategy[Architecture]:
+    """The uniform networks of most and of fewest BitOPs, and random ones, taught by the first."""
+    corners = sorted((space.decode(genome) for genome in space.corners(rng)), key=lambda one: bitops(one.layers))
+    ends = [corners[-1], corners[0]]
+    n_random = max(0, n_paths - len(ends))
+
+    def draw() -> list[Architecture]:
+        random = [space.decode(genome) for genome in space.sample(rng, n_random)] if n_random else []
+        return [*ends, *random]
+
+    return Sandwich(draw)
+
+
+STRATEGIES: dict[str, Builder] = {
+    "single_path": single_path,
+    "accumulated": accumulated,
+    "fair": fair,
+    "sandwich": sandwich,
+}

@@ -1,0 +1,140 @@
+"""The training loop of supernets, and of single networks: AdamW, warm-up and cosine, a checkpoint to go on from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from surrogates.one_shot.supernet import Strategy, Supernet
+
+A = TypeVar("A")
+CLIP_NORM = 5.0
+CHECKPOINTS = 10  # over a whole training
+
+
+class CheckpointError(Exception):
+    """A checkpoint that training cannot go on from."""
+
+
+def train(
+    supernet: Supernet[A],
+    strategy: Strategy[A],
+    *,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    steps: int,
+    learning_rate: float,
+    weight_decay: float,
+    warmup: float = 0.05,
+    is_two_pass: bool = False,
+    checkpoint: Path | None = None,
+    on_step: Callable[[int, float], None] = lambda step, loss: None,
+) -> None:
+    """Minimise a strategy's loss with AdamW, a linear warm-up and a cosine decay to zero.
+
+    Parameters that a step does not use keep their gradient unset, so that neither momentum nor weight decay moves them.
+    That holds for whole parameters: the unused width of a kernel that is in use gets a gradient of zero and still moves
+    by its momentum.
+
+    Args:
+        supernet: Trained in place; left in training mode. A network of one architecture will do, too.
+        strategy: Paths and loss of each update.
+        batches: At least ``steps`` pairs of images ``(n, channels, height, width)`` and labels ``(n,)``.
+        steps: Updates.
+        learning_rate: At its highest.
+        weight_decay: Decoupled, on kernels only.
+        warmup: Share of the steps with a rising learning rate.
+        is_two_pass: Whether every batch is run twice: first the quantizers take a step with an optimizer of their own,
+            then the weights, in the order in which He 2019 trains truncated-Gaussian thresholds. Twice the time.
+        checkpoint: A file to go on from if it is there, and to write now and then. Batches and paths are drawn again
+            from the start, so that the result is to the bit that of a training that was never stopped.
+        on_step: Called after each update with the number of updates done and the loss.
+
+    Raises:
+        FloatingPointError: The loss is no longer finite.
+        CheckpointError: The checkpoint is damaged, or of another network.
+    """
+    groups = supernet.parameter_groups(learning_rate=learning_rate, weight_decay=weight_decay)
+    optimizers = _optimizers(groups, learning_rate=learning_rate, is_two_pass=is_two_pass)
+    parameters = [parameter for group in groups for parameter in group["params"]]
+    done = _load(checkpoint, supernet, optimizers) if checkpoint is not None and checkpoint.is_file() else 0
+    every = max(1, steps // CHECKPOINTS)
+    supernet.train()
+    for step, (images, labels) in zip(range(1, steps + 1), batches, strict=False):
+        paths = strategy.draw()
+        if step <= done:
+            continue
+        rate = learning_rate_at(step - 1, steps=steps, warmup=warmup)
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["initial_lr"] * rate
+            for parameter in parameters:
+                parameter.grad = None
+            loss = strategy.backward(supernet, paths, images, labels)
+            if not math.isfinite(loss):
+                raise FloatingPointError(f"the training loss became {loss} at step {step}")
+            torch.nn.utils.clip_grad_norm_(parameters, CLIP_NORM)
+            optimizer.step()
+        if checkpoint is not None and step % every == 0 and step < steps:
+            _save(checkpoint, supernet, optimizers, step=step)
+        on_step(step, loss)
+
+
+def learning_rate_at(step: int, *, steps: int, warmup: float) -> float:
+    """Factor on the learning rate of the update after ``step`` updates: linear warm-up, then half a cosine."""
+    rising = max(1, round(warmup * steps))
+    if step < rising:
+        return (step + 1) / rising
+    return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
+
+
+def _optimizers(
+    groups: list[dict[str, Any]], *, learning_rate: float, is_two_pass: bool
+) -> list[torch.optim.Optimizer]:
+    """One for everything; or one for the quantizers, then one for the weights."""
+    for group in groups:
+        group["initial_lr"] = group["lr"]
+    if not is_two_pass:
+        return [torch.optim.AdamW(groups, lr=learning_rate, fused=True)]
+    of_quantizers = [group for group in groups if group.get("is_quantizer")]
+    of_weights = [group for group in groups if not group.get("is_quantizer")]
+    return [torch.optim.AdamW(part, lr=learning_rate, fused=True) for part in (of_quantizers, of_weights) if part]
+
+
+def _save(path: Path, supernet: Supernet[A], optimizers: list[torch.optim.Optimizer], *, step: int) -> None:
+    tensors = {f"network/{name}": tensor.contiguous() for name, tensor in supernet.state_dict().items()}
+    for number, optimizer in enumerate(optimizers):
+        for index, moments in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer/{number}/{index}/{name}": moment for name, moment in moments.items()}
+    partial = path.with_name(path.name + ".partial")  # a checkpoint is either complete or not there
+    save_file(tensors, partial, metadata={"step": str(step)})
+    partial.replace(path)
+
+
+def _load(path: Path, supernet: Supernet[A], optimizers: list[torch.optim.Optimizer]) -> int:
+    """Updates done so far."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
+            step = int(file.metadata()["step"])
+    except (OSError, SafetensorError, KeyError, TypeError) as error:
+        raise CheckpointError(str(error)) from error
+    network = {name.removeprefix("network/"): tensor for name, tensor in tensors.items() if name.startswith("network/")}
+    try:
+        supernet.load_state_dict(network)
+    except RuntimeError as error:
+        raise CheckpointError(str(error).splitlines()[0]) from error
+    for number, optimizer in enumerate(optimizers):
+        state = optimizer.state_dict()
+        for name, tensor in tensors.items():
+            match name.split("/"):
+                case ["optimizer", which, index, moment] if which == str(number):
+                    state["state"].setdefault(int(index), {})[moment] = tensor
+        optimizer.load_state_dict(state)
+    return step

@@ -1,0 +1,182 @@
+"""How supernets are trained: what paths an update takes, and that a training goes on where it stopped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from itertools import islice, pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812  # the name every torch user knows
+from torch import Tensor
+
+from evonas.nets.network import Network
+from evonas.operators import fair_genomes
+from evonas.quant.scheme import Scheme
+from evonas.spaces import CellSpace, NetworkSpace
+from evonas.strategies import STRATEGIES
+from surrogates.one_shot.paths import Paths
+from surrogates.one_shot.sandwich import Sandwich
+from surrogates.one_shot.training import CheckpointError, learning_rate_at, train
+from tests.conftest import SMALL_SPACES, STAGED_SPACES
+
+SPACE = replace(SMALL_SPACES["no residual"], scheme=Scheme(ternary_weight="twn"))  # tga clips its gradients
+IMAGES = torch.rand(16, *SPACE.input_shape, generator=torch.Generator().manual_seed(0))
+LABELS = torch.arange(16) % SPACE.n_classes
+
+
+def supernet() -> Network:
+    return Network(SPACE.covering(), generator=torch.Generator().manual_seed(0))
+
+
+def batches(n: int) -> list[tuple[Tensor, Tensor]]:
+    generator = torch.Generator().manual_seed(1)
+    return [(torch.rand(8, *SPACE.input_shape, generator=generator), LABELS[:8]) for _ in range(n)]
+
+
+def trained(
+    name: str, *, steps: int = 12, stop: int | None = None, checkpoint: Path | None = None, is_two_pass: bool = False
+) -> Network:
+    network = supernet()
+    train(
+        network,
+        STRATEGIES[name](SPACE, np.random.default_rng(0), 3),
+        batches=islice(batches(steps), stop),
+        steps=steps,
+        learning_rate=0.01,
+        weight_decay=0.01,
+        is_two_pass=is_two_pass,
+        checkpoint=checkpoint,
+    )
+    return network
+
+
+def assert_same(first: Network, second: Network) -> None:
+    mine, theirs = first.state_dict(), second.state_dict()
+    assert mine.keys() == theirs.keys()
+    assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+
+
+@pytest.mark.parametrize("is_two_pass", [False, True])
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_a_training_that_was_stopped_ends_like_one_that_never_was(tmp_path: Path, name: str, is_two_pass: bool) -> None:
+    file = tmp_path / "unfinished"
+    whole = trained(name, is_two_pass=is_two_pass)
+    trained(name, stop=7, checkpoint=file, is_two_pass=is_two_pass)
+    assert file.is_file()
+    assert_same(trained(name, checkpoint=file, is_two_pass=is_two_pass), whole)
+
+
+def test_a_training_that_was_stopped_does_not_begin_anew(tmp_path: Path) -> None:
+    file, done = tmp_path / "unfinished", []
+    trained("single_path", stop=7, checkpoint=file)
+    train(
+        supernet(),
+        STRATEGIES["single_path"](SPACE, np.random.default_rng(0), 3),
+        batches=batches(12),
+        steps=12,
+        learning_rate=0.01,
+        weight_decay=0.01,
+        checkpoint=file,
+        on_step=lambda step, loss: done.append(step),
+    )
+    assert done == [8, 9, 10, 11, 12]
+
+
+def test_a_damaged_checkpoint_and_one_of_another_network_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "unfinished"
+    file.write_bytes(b"nothing of the kind")
+    with pytest.raises(CheckpointError):
+        trained("single_path", checkpoint=file)
+    file.unlink()
+    trained("single_path", stop=7, checkpoint=file)
+    other = SMALL_SPACES["float"]
+    with pytest.raises(CheckpointError, match="state_dict"):
+        train(
+            Network(other.covering(), generator=torch.Generator()),
+            STRATEGIES["single_path"](other, np.random.default_rng(0), 3),
+            batches=[(torch.rand(8, *other.input_shape), torch.zeros(8, dtype=torch.long))],
+            steps=12,
+            learning_rate=0.01,
+            weight_decay=0.01,
+            checkpoint=file,
+        )
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_every_strategy_draws_networks_that_are_alive(name: str, network_space: NetworkSpace) -> None:
+    strategy = STRATEGIES[name](network_space, np.random.default_rng(0), 5)
+    for _ in range(3):
+        paths = strategy.draw()
+        assert len(paths) == (1 if name == "single_path" else 5)
+        assert all(path.dead_reason is None for path in paths)
+
+
+def test_fair_paths_hold_every_choice_equally_often() -> None:
+    space = CellSpace((1, 8, 8), 10, cells=("normal",))
+    raw: list[np.ndarray] = []
+
+    class Unrepaired(CellSpace):
+        def repair(self, genome: np.ndarray) -> np.ndarray:
+            raw.append(np.asarray(genome))
+            return super().repair(genome)
+
+    assert len(fair_genomes(Unrepaired((1, 8, 8), 10, cells=("normal",)), np.random.default_rng(0), n=12)) == 12
+    for index, gene in enumerate(space.genes):
+        counts = Counter(int(genome[index]) for genome in raw)
+        assert set(counts) == set(range(len(gene.choices))) or len(gene.choices) > 12
+        assert max(counts.values()) - min(counts.values()) <= 1
+
+
+def test_locked_choices_are_no_part_of_fairness() -> None:
+    space = STAGED_SPACES["residual"]
+    genomes = fair_genomes(space, np.random.default_rng(0), n=30)
+    assert (genomes < [gene.n_open for gene in space.genes]).all()
+
+
+def test_paths_average_the_gradients_of_their_cross_entropies() -> None:
+    network, paths = supernet(), [SPACE.decode(genome) for genome in SPACE.sample(np.random.default_rng(0), 3)]
+    expected: dict[str, Tensor] = {}
+    for path in paths:
+        network.zero_grad()
+        network.activate(path)
+        F.cross_entropy(network(IMAGES), LABELS).backward()  # type: ignore[no-untyped-call]
+        for name, parameter in network.named_parameters():
+            if parameter.grad is not None:
+                expected[name] = expected.get(name, torch.zeros_like(parameter)) + parameter.grad / 3
+    network.zero_grad()
+    Paths(lambda: paths).backward(network, paths, IMAGES, LABELS)
+    for name, parameter in network.named_parameters():
+        assert (parameter.grad is None) == (name not in expected)
+        if parameter.grad is not None:
+            torch.testing.assert_close(parameter.grad, expected[name])
+
+
+def test_a_sandwich_teaches_the_small_by_the_large() -> None:
+    network, paths = supernet(), [SPACE.decode(genome) for genome in SPACE.sample(np.random.default_rng(1), 2)]
+    network.activate(paths[0])
+    teacher = network(IMAGES)
+    network.activate(paths[1])
+    student = network(IMAGES)
+    soft = teacher.detach().softmax(dim=1)
+    distance = (soft * (soft.log() - student.log_softmax(dim=1))).sum(dim=1).mean()
+    loss = (F.cross_entropy(teacher, LABELS) + distance) / 2
+    expected = torch.autograd.grad(loss, list(network.parameters()), allow_unused=True)
+    network.zero_grad()
+    shown = Sandwich(lambda: paths).backward(network, paths, IMAGES, LABELS)
+    assert shown == pytest.approx(F.cross_entropy(teacher, LABELS).item(), rel=1e-5)
+    for parameter, gradient in zip(network.parameters(), expected, strict=True):
+        assert (parameter.grad is None) == (gradient is None)
+        if gradient is not None and parameter.grad is not None:
+            torch.testing.assert_close(parameter.grad, gradient, rtol=1e-4, atol=1e-6)
+
+
+def test_the_learning_rate_rises_then_falls_to_nothing() -> None:
+    rates = [learning_rate_at(step, steps=100, warmup=0.1) for step in range(100)]
+    assert rates[:10] == pytest.approx([0.1 * step for step in range(1, 11)])
+    assert rates[10] == 1.0
+    assert all(later < earlier for earlier, later in pairwise(rates[10:]))
+    assert rates[-1] < 1e-3
