@@ -15,6 +15,7 @@ import json
 import os
 import platform
 import tempfile
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ def hypervolume(run: Run, table: pd.DataFrame, *, is_log: bool) -> float:
     """Hypervolume of everything evaluated; on plain axes unless ``is_log``."""
     scaling = run.folder.scaling
     if not is_log:
-        scaling = Scaling(scaling.names, scaling.bounds, dict.fromkeys(scaling.names, False))
+        scaling = Scaling(tuple(replace(measure, is_log=False) for measure in scaling.measures), scaling.bounds)
     return scaling.hypervolume(table.loc[table["reason"] == "", list(scaling.names)].to_numpy(dtype=float))
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from evonas.spaces import Space
 
 __version__ = "0.1.0"
-__all__ = ["open_run", "search"]
+__all__ = ["open_run", "resume", "search"]
 
 
 def _check_siblings() -> None:
@@ -68,6 +68,30 @@ def search(
     folder = Path(out) if out is not None else default_folder(config.name)
     with progress.observer(is_visible=show_progress) as observer:
         return Run(run_search(config, folder, space=space, observer=observer), space)
+
+
+def resume(
+    path: str | Path, *, space: Space | None = None, workers: int | None = None, show_progress: bool = False
+) -> Run:
+    """Go on with a run that was stopped; the result is as if it had never stopped.
+
+    Args:
+        path: The folder.
+        space: Its search space, if the run was started with an object.
+        workers: Processes, instead of the run file's.
+        show_progress: Whether to show bars on stderr.
+
+    Raises:
+        RunFolderError: It holds no run, or settings, space, images or versions are others than at its start.
+    """
+    from evonas import progress
+    from evonas.engine import resume as resume_run
+    from evonas.run import open_run as open_folder
+
+    run = open_folder(Path(path), space=space)
+    with progress.observer(is_visible=show_progress) as observer:
+        resume_run(run.folder, workers=workers, space=space, observer=observer)
+    return run
 
 
 def open_run(path: str | Path, *, space: Space | None = None) -> Run:

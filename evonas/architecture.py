@@ -51,6 +51,8 @@ class Op:
             - ``prelu``: a learned shift, PReLU and shift, a channel each (RPReLU);
             - ``relu``, and ``pool``, which averages over the whole image.
         has_bias: Whether the convolution adds a bias a channel.
+        segments: Equal groups of a convolution's output channels; a narrower use cuts each of them, so that a channel
+            keeps its meaning where the output is added to a concatenation.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Op:
     act: Precision = FLOAT
     steps: tuple[str, ...] = PREACTIVATED
     has_bias: bool = False
+    segments: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +182,7 @@ def _output_shape(op: Op, inputs: list[Shape]) -> Shape:
     height, width = -(-first.height // op.stride), -(-first.width // op.stride)
     match op.kind:
         case "conv":
-            return Shape(op.channels, *((1, 1) if "pool" in op.steps else (height, width)))
+            return Shape(op.channels, *((1, 1) if "pool" in op.steps else (height, width)), segments=op.segments)
         case "concat":
             return Shape(op.channels, height, width, segments=sum(shape.segments for shape in inputs))
         case "zeros":

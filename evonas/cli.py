@@ -149,6 +149,7 @@ def show(
     """Print a network layer by layer, and what it costs; draw it."""
     from evonas.config import load_config
     from evonas.genome import from_text, to_text
+    from evonas.provenance import check_unchanged
     from evonas.run import open_run
     from evonas.setup import open_setup
     from evonas.tables import architecture_table, print_json, print_network
@@ -161,7 +162,10 @@ def show(
     if run is not None:
         opened = open_run(run)
         config, genome = run / "run.toml", _genome_of(opened, genome)
-    space = open_setup(load_config(config)).network_space
+    setup = open_setup(load_config(config))
+    space = setup.network_space
+    if run is not None:
+        check_unchanged(opened.folder, setup.config, setup.data, space)
     if genome.isdecimal() and len(space.genes) > 1:
         raise GenomeError(
             f"{len(space.genes)} choices joined by dashes, or an evaluation's id together with --run",
@@ -285,7 +289,7 @@ def _display(*, quiet: bool, folder: Path | None = None) -> Iterator[Observer]:
         elif (folder / "supernet.safetensors").is_file():
             kept = f"everything evaluated so far is kept. Go on with: evonas resume {folder}"
         elif (folder / "archive.sqlite").is_file():
-            kept = f"supernet training goes on from its last checkpoint. Go on with: evonas resume {folder}"
+            kept = f"supernet training goes on from its last checkpoint, if any. Go on with: evonas resume {folder}"
         else:
             kept = "nothing had begun"
         typer.echo(f"\nstopped; {kept}", err=True)

@@ -120,7 +120,7 @@ class TrainingConfig(Section):
 
 
 class ComputeConfig(Section):
-    """[compute]: where the work is done. Changes times, never results."""
+    """[compute]: where the work is done. Changes times, and so a measured latency, never other results."""
 
     workers: int = Field(0, ge=0, description="processes that evaluate networks, one thread each; 0: one a core")
 
@@ -219,8 +219,17 @@ def _resolved(config: RunConfig) -> RunConfig:
         "search": search.model_copy(update={"objectives": objectives, "constraints": bounds}),
     }
     if isinstance(config.space, OwnSpaceConfig):
-        changed["space"] = config.space.model_copy(update={"kind": _resolved_path(config.space.kind)})
+        options = {key: _resolved_file(value) for key, value in config.space.options.items()}
+        changed["space"] = config.space.model_copy(
+            update={"kind": _resolved_path(config.space.kind), "options": options}
+        )
     return config.model_copy(update=changed)
+
+
+def _resolved_file(value: Any) -> Any:
+    """An option that names a file, by its absolute path; anything else as it is."""
+    is_file = isinstance(value, str) and Path(value).expanduser().is_file()
+    return str(Path(value).expanduser().resolve()) if is_file else value
 
 
 def _resolved_path(name: str) -> str:

@@ -51,9 +51,7 @@ class _NetworkSpaceConfig(Section):
     def _known_modules(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
         from evonas.spaces.modules import inner_steps
 
-        for label in known(labels, labels):
-            inner_steps(label)
-        return labels
+        return tuple("-".join(inner_steps(label)) for label in known(labels, labels))
 
     @field_validator("expansions", "widths", check_fields=False)
     @classmethod
@@ -84,7 +82,7 @@ class CellsConfig(_NetworkSpaceConfig):
     stem_module: str = Field("conv", description="structure of the first layer")
     classifier_module: str = Field("norm-relu-pool-quant-conv", description="structure of the last layer")
     has_affine_resampling: bool = Field(
-        True, description="whether the batch norm before a stride-2 cell input learns a scale and shift"
+        True, description="whether batch norm in a stride-2 cell input learns a scale and shift"
     )
 
     @field_validator("ops")
@@ -109,13 +107,19 @@ class CellsConfig(_NetworkSpaceConfig):
     def _known_downsamplings(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return known(names, ("free", *PRECISIONS))
 
-    @field_validator("stem_module", "classifier_module")
+    @field_validator("stem_module")
     @classmethod
-    def _known_module(cls, label: str) -> str:
-        from evonas.spaces.modules import module_steps
+    def _known_stem(cls, label: str) -> str:
+        from evonas.spaces.modules import stem_steps
 
-        module_steps(label)
-        return label
+        return "-".join(stem_steps(label))
+
+    @field_validator("classifier_module")
+    @classmethod
+    def _known_classifier(cls, label: str) -> str:
+        from evonas.spaces.modules import classifier_steps
+
+        return "-".join(classifier_steps(label))
 
 
 class OwnSpaceConfig(Section):

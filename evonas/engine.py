@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evonas.config import RunConfig, dump_config, load_config
-from evonas.config_space import GIVEN_IN_PYTHON, OwnSpaceConfig
-from evonas.errors import EvaluationError, RunFolderError
+from evonas.errors import EvaluationError, RunFileError, RunFolderError
 from evonas.evaluation import Estimator, Evaluator, LookUp, OneShot
-from evonas.measures import Measures
+from evonas.measures import Measures, looked_up
 from evonas.operators import first_population, random_genomes
 from evonas.parallel import one_thread
 from evonas.progress import Observer, Silent
@@ -26,7 +25,7 @@ from evonas.spaces import NetworkSpace, Space, TableSpace
 from evonas.strategies import STRATEGIES
 from evonas.training.data import batches
 from evonas.workbench import SUPERNET, UNFINISHED_SUPERNET, build_supernet, save_weights
-from objectives.scaling import Scaling, bounds_of, by_logarithm
+from objectives.scaling import Scaling, bounds_of
 from reports.page import write_reports
 from reports.run_folder import ARCHIVE, Row, RunFolder
 from surrogates.one_shot.training import CheckpointError, train
@@ -47,7 +46,7 @@ def search(
     Args:
         config: The run file.
         folder: Where to; must not hold a run.
-        space: A search space as an object, instead of the run file's.
+        space: A search space as an object; the run file says so (``given_space`` of ``load_config``).
         observer: Hears of the progress.
 
     Returns:
@@ -67,14 +66,12 @@ def search(
             found=f"files in {folder}",
             remedy=f"choose another folder with --out{goes_on}",
         )
-    if space is not None:
-        config = config.model_copy(update={"space": OwnSpaceConfig(kind=GIVEN_IN_PYTHON + type(space).__name__)})
     setup = open_setup(config, space)
     meta = {
         "created": time.strftime("%Y-%m-%d %H:%M:%S"),
-        "started_with": started_with(config, setup.data),
+        "started_with": started_with(config, setup.data, setup.space),
         "bounds": _bounds(setup),
-        "space_size": setup.space.size(),
+        "log10_space_size": setup.space.log10_size(),
     }
     measures = setup.measures
     try:
@@ -112,7 +109,7 @@ def resume(
     """
     config = load_config(run.path / "run.toml", {} if workers is None else {"compute": {"workers": workers}})
     setup = open_setup(config, space)
-    check_unchanged(run, config, setup.data)
+    check_unchanged(run, config, setup.data, setup.space)
     return _run(run, setup, observer or Silent())
 
 
@@ -180,7 +177,7 @@ def _explore(setup: Setup, evaluator: Evaluator, observer: Observer, *, scaling:
                 found=f"a first generation that failed altogether: {answers[0].reason}",
                 remedy="look at the column reason in archive.sqlite; change [supernet] or [space] and start anew",
             )
-        algorithm.tell(*_told(answers, measures))
+        algorithm.tell(*_told(answers, measures, scaling))
         rows += answers
         if len(rows) >= settings.budget:
             break
@@ -237,7 +234,9 @@ def _train_supernet(run: RunFolder, setup: Setup, space: NetworkSpace, observer:
     unfinished.unlink(missing_ok=True)
 
 
-def _told(rows: list[Row], measures: Measures) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+def _told(
+    rows: list[Row], measures: Measures, scaling: Scaling
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
     """What the algorithm is told: objectives by logarithm, relative excess over each bound, which evaluations count.
 
     Logarithms change no dominance, but spread the population evenly over orders of magnitude, of the error too: the
@@ -247,7 +246,7 @@ def _told(rows: list[Row], measures: Measures) -> tuple[NDArray[np.float64], NDA
     objectives, bounds = measures.objectives, measures.bounds
     values = [[row.values.get(name, np.nan) for name in objectives] for row in rows]
     excess = [[row.values.get(name, np.nan) / bound - 1 for name, bound in bounds.items()] for row in rows]
-    points = by_logarithm(np.array(values, dtype=float))
+    points = scaling.spread(np.array(values, dtype=float))
     return points, np.array(excess, dtype=float).reshape(len(rows), len(bounds)), is_ok
 
 
@@ -268,16 +267,16 @@ def _bounds(setup: Setup) -> dict[str, tuple[float, float]]:
     space, rng = setup.space, np.random.default_rng(0)
     first = space.repair(np.zeros(len(space.genes), dtype=np.int64))
     if isinstance(space, TableSpace):
-        found = [space.look_up(genome) for genome in (first, *space.sample(rng, 1000))]
-        columns = {name: [values[name] for values in found if np.isfinite(values[name])] for name in space.objectives}
-        return bounds_of({name: column or [0.0, 1.0] for name, column in columns.items()})
+        found = [looked_up(space, genome).values for genome in (first, *space.sample(rng, 1000))]
+        columns = {name: [values[name] for values in found if values] or [0.0, 1.0] for name in space.objectives}
+        return bounds_of(columns)
     assert isinstance(space, NetworkSpace)
     genomes = [first, *space.corners(rng)]
     networks = [architecture.layers for architecture in (*map(space.decode, genomes), *space.covering())]
-    counted = {
-        name: [objective.measure(layers) for layers in networks]
-        for name, objective in setup.measures.table.items()
-        if objective.measure
-    }
+    counts = [setup.measures.counted(layers) for layers in networks]
+    if any(outcome.reason for outcome in counts):
+        reason = next(outcome.reason for outcome in counts if outcome.reason)
+        raise RunFileError("objectives that count every network", found=reason, remedy="mend that objective")
+    counted = {name: [outcome.values[name] for outcome in counts] for name in counts[0].values}
     chance = 1 if setup.data is None else 1 - 1 / setup.data.n_classes
     return {"error": (0.0, chance), "latency": (1e-6, 1.0), **bounds_of(counted)}

@@ -8,13 +8,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 
 from evonas.architecture import Architecture
 from evonas.genome import Genome, to_text
-from evonas.measures import Measures
+from evonas.measures import Measures, Outcome, looked_up
 from evonas.operators import Genomes
 from evonas.parallel import in_order, n_workers
 from evonas.spaces import NetworkSpace, TableSpace
@@ -22,14 +21,6 @@ from evonas.workbench import open_workbench
 from objectives.latency import measure_latency
 from reports.run_folder import Row, RunFolder
 from surrogates.one_shot.score import score_subnet
-
-
-class Outcome(NamedTuple):
-    """What the evaluation of one genome gave: values by name, or the reason why there are none."""
-
-    values: dict[str, float]
-    reason: str
-    seconds: float
 
 
 class Estimator(ABC):
@@ -64,11 +55,10 @@ class OneShot(Estimator):
 
     def _counted(self, genome: Genome, outcome: Outcome) -> Outcome:
         """Add what is counted, not estimated."""
-        layers = self.space.decode(genome).layers
-        counted = {
-            name: objective.measure(layers) for name, objective in self.measures.table.items() if objective.measure
-        }
-        return outcome._replace(values={**outcome.values, **counted})
+        counted = self.measures.counted(self.space.decode(genome).layers)
+        if counted.reason:
+            return counted._replace(seconds=outcome.seconds)
+        return outcome._replace(values={**outcome.values, **counted.values})
 
 
 class LookUp(Estimator):
@@ -81,10 +71,7 @@ class LookUp(Estimator):
         """See :class:`Estimator`."""
         for genome in genomes:
             start = time.perf_counter()
-            values = {name: float(value) for name, value in self.space.look_up(genome).items()}
-            failed = [name for name in self.space.objectives if not math.isfinite(values.get(name, math.nan))]
-            reason = f"the table has no value for {', '.join(failed)}" if failed else ""
-            yield Outcome({} if failed else values, reason, time.perf_counter() - start)
+            yield looked_up(self.space, genome)._replace(seconds=time.perf_counter() - start)
 
 
 class Evaluator:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from evonas.config import RunConfig
 from evonas.errors import RunFileError, nearest
+from evonas.genome import Genome
 from evonas.plugins import is_path, load_object
 from evonas.spaces import Space, TableSpace
-from objectives import LATENCY, OBJECTIVES, Objective
+from objectives import LATENCY, OBJECTIVES, Layers, Objective
 
 RESERVED = {"id", "origin", "generation", "genome", "reason", "seconds", "loss"}  # columns of the archive
+
+
+class Outcome(NamedTuple):
+    """What the evaluation of one genome gave: values by name, or the reason why there are none."""
+
+    values: dict[str, float]
+    reason: str
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -28,6 +40,19 @@ class Measures:
     objectives: tuple[str, ...]
     bounds: dict[str, float]
 
+    def counted(self, layers: Layers) -> Outcome:
+        """What is counted from a network's layers; a function of the user's that fails is the reason."""
+        values: dict[str, float] = {}
+        for name, objective in self.table.items():
+            if objective.measure is None:
+                continue
+            try:
+                value = objective.measure(layers)
+                values[name] = value if isinstance(value, int) else float(value)
+            except Exception as error:
+                return Outcome({}, f"{name}: {type(error).__name__}: {error}")
+        return checked(values, values)
+
 
 def run_measures(config: RunConfig, space: Space) -> Measures:
     """Find out what a run measures.
@@ -39,27 +64,57 @@ def run_measures(config: RunConfig, space: Space) -> Measures:
     if not isinstance(space, TableSpace) and LATENCY.name in {*config.search.objectives, *config.search.constraints}:
         table[LATENCY.name] = LATENCY  # what takes time to measure is measured only where it is asked for
     names = {}
-    for name in (*config.search.objectives, *config.search.constraints):
-        if is_path(name):
-            objective = load_object(name, Objective)
-            _check_own(objective, name, table)
-            table[objective.name] = objective
-            names[name] = objective.name
-        elif name not in table:
+    for path in (*config.search.objectives, *config.search.constraints):
+        names[path] = _add_own(path, table, space) if is_path(path) else path
+        if names[path] not in table:
             raise RunFileError(
-                f"an objective among {', '.join(table)}", found=repr(name), remedy=f"{nearest(name, table)} in [search]"
+                f"an objective among {', '.join(table)}", found=repr(path), remedy=f"{nearest(path, table)} in [search]"
             )
-        else:
-            names[name] = name
-    bounds = {names[name]: bound for name, bound in config.search.constraints.items()}
-    return Measures(table, tuple(names[name] for name in config.search.objectives), bounds)
+    _check_names(table)
+    objectives = tuple(names[path] for path in config.search.objectives)
+    if len(set(objectives)) < len(objectives):
+        raise RunFileError("objectives that differ", found=", ".join(objectives), remedy="leave out what stands twice")
+    return Measures(table, objectives, {names[path]: bound for path, bound in config.search.constraints.items()})
 
 
-def _check_own(objective: Objective, path: str, table: dict[str, Objective]) -> None:
-    wanted = "an objective of one's own with a name of letters, digits and _, not taken yet, that counts from layers"
-    if not re.fullmatch(r"[A-Za-z]\w*", objective.name) or objective.name in RESERVED | set(table) - {path}:
-        if table.get(objective.name) is objective:
-            return
-        raise RunFileError(wanted, found=f"the name {objective.name!r} of {path}", remedy="choose another name")
+def looked_up(space: TableSpace, genome: Genome) -> Outcome:
+    """What a table says of a genome; a row that is missing, or not finite, is a failure with its reason."""
+    try:
+        found = space.look_up(genome)
+        values = {name: float(found[name]) for name in space.objectives if name in found}
+    except Exception as error:
+        return Outcome({}, f"the table: {type(error).__name__}: {error}")
+    return checked(values, space.objectives)
+
+
+def checked(values: dict[str, float], names: Mapping[str, object]) -> Outcome:
+    """Values, unless one that should be there is missing or not finite."""
+    failed = [name for name in names if not math.isfinite(values.get(name, math.nan))]
+    return Outcome({}, f"no finite value for {', '.join(failed)}") if failed else Outcome(values, "")
+
+
+def _add_own(path: str, table: dict[str, Objective], space: Space) -> str:
+    objective = load_object(path, Objective)
+    wanted = "an objective of one's own, counted from a network's layers, with a name that is free"
+    if isinstance(space, TableSpace):
+        raise RunFileError(wanted, found="a search space that is a table", remedy="let the table look it up")
     if objective.measure is None:
         raise RunFileError(wanted, found=f"no measure in {path}", remedy="give it measure=function(layers)")
+    if table.get(objective.name, objective) is not objective:
+        raise RunFileError(wanted, found=f"the name {objective.name!r} of {path}", remedy="choose another name")
+    table[objective.name] = objective
+    return objective.name
+
+
+def _check_names(table: Mapping[str, Objective]) -> None:
+    """Names become columns of the archive, where case does not count."""
+    taken = set(RESERVED)
+    for key, objective in table.items():
+        is_word = re.fullmatch(r"[A-Za-z]\w*", key, flags=re.ASCII)
+        if not is_word or key != objective.name or key.lower() in taken:
+            raise RunFileError(
+                f"objectives named by letters, digits and _, not {', '.join(sorted(RESERVED))}, each once",
+                found=f"the name {objective.name!r}" + (f" under {key!r}" if key != objective.name else ""),
+                remedy="choose another name",
+            )
+        taken.add(key.lower())

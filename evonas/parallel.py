@@ -5,11 +5,12 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pickle import PicklingError  # joblib's way to say that something cannot be sent; nothing is unpickled here
 from typing import Any, TypeVar
 
 import torch
 from joblib import Parallel, cpu_count, delayed
-from joblib.externals.loky.process_executor import TerminatedWorkerError
+from joblib.externals.loky.process_executor import BrokenProcessPool, TerminatedWorkerError
 
 from evonas.errors import EvaluationError
 
@@ -45,6 +46,12 @@ def in_order(function: Callable[..., T], jobs: Iterable[tuple[Any, ...]], *, wor
             "workers that live as long as their work",
             found="one was killed, most likely for want of memory",
             remedy="run evonas resume, or the same evonas train, with --workers 1; what was stored is kept",
+        ) from error
+    except (BrokenProcessPool, PicklingError) as error:
+        raise EvaluationError(
+            "work that can be sent to other processes",
+            found=f"{type(error).__name__}: {str(error).partition(chr(10))[0]}",
+            remedy="define a space of your own in a file and name it by path, or work with --workers 1",
         ) from error
 
 

@@ -8,6 +8,8 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TypeVar
 
+from cloudpickle import register_pickle_by_value
+
 from evonas.errors import RunFileError
 
 T = TypeVar("T")
@@ -42,13 +44,19 @@ def load_object(name: str, kind: type[T]) -> T:
     """
     file, _, attribute = name.rpartition(":")
     path = Path(file).expanduser().resolve()
-    module_name = f"_evonas_user_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     wanted = f"{kind.__name__} named {attribute} in {path}"
     remedy = "mend the path or the name; a relative path starts where evonas was called"
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise RunFileError(wanted, found=f"no such file: {error}", remedy=remedy) from error
+    # the content belongs to the name, so that an edited file is another module
+    digest = hashlib.sha256(str(path).encode() + b"\n" + content).hexdigest()
+    module_name = f"_evonas_user_{path.stem}_{digest[:12]}"
     if module_name not in sys.modules:
         spec = spec_from_file_location(module_name, path)
-        if not path.is_file() or spec is None or spec.loader is None:
-            raise RunFileError(wanted, found="no such file", remedy=remedy)
+        if spec is None or spec.loader is None:
+            raise RunFileError(wanted, found="a file that is no Python", remedy=remedy)
         sys.modules[module_name] = module = module_from_spec(spec)  # before it runs: dataclasses look themselves up
         try:
             spec.loader.exec_module(module)
@@ -57,6 +65,7 @@ def load_object(name: str, kind: type[T]) -> T:
             raise RunFileError(
                 wanted, found=f"{type(error).__name__} while running it: {error}", remedy="mend that file"
             ) from error
+        register_pickle_by_value(module)  # workers have no such module: what they are sent brings its code along
     found = getattr(sys.modules[module_name], attribute, None)
     if found is None or not isinstance(found, kind):
         raise RunFileError(wanted, found="nothing" if found is None else type(found).__name__, remedy=remedy)

@@ -7,18 +7,25 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from evonas import __version__
 from evonas.config import RunConfig
+from evonas.config_space import OwnSpaceConfig
 from evonas.errors import RunFolderError
+from evonas.measures import looked_up
 from evonas.plugins import is_path
+from evonas.spaces import NetworkSpace, Space, TableSpace
 from evonas.training.data import Data
 from reports.run_folder import RunFolder
 
+PROBES = 64  # genomes whose networks or results tell one space from another
 
-def started_with(config: RunConfig, data: Data | None) -> dict[str, dict[str, Any]]:
-    """What a run must keep to stay itself: settings, images, versions. Work, recipe and name may change.
 
-    The content of a user's own files belongs to the settings.
+def started_with(config: RunConfig, data: Data | None, space: Space) -> dict[str, dict[str, Any]]:
+    """What a run must keep to stay itself: settings, space, images, versions. Work, recipe and name may change.
+
+    The content of a user's own files belongs to the settings, and so does that of files among a space's options.
     """
     settings = config.model_dump(mode="json", exclude={"compute", "training", "name"})
     flat = {
@@ -28,21 +35,24 @@ def started_with(config: RunConfig, data: Data | None) -> dict[str, dict[str, An
     }
     named = (*config.quantizers.model_dump().values(), *config.search.objectives, *config.search.constraints)
     files = {name.rpartition(":")[0] for name in (*named, config.space.kind) if is_path(name)}
+    if isinstance(config.space, OwnSpaceConfig):
+        files |= {value for value in config.space.options.values() if isinstance(value, str)}
     packages = ("torch", "pymoo", "numpy")
     return {
-        "settings": flat | {file: file_hash(Path(file)) for file in files if Path(file).is_file()},
+        "settings": flat | {file: file_hash(Path(file)) for file in sorted(files) if Path(file).is_file()},
+        "space": {"its genes and networks": _space_hash(space)},
         "images": {} if data is None else {"images": data_hash(data)},
         "versions": {"evonas": __version__, **{package: version(package) for package in packages}},
     }
 
 
-def check_unchanged(run: RunFolder, config: RunConfig, data: Data | None) -> None:
+def check_unchanged(run: RunFolder, config: RunConfig, data: Data | None, space: Space) -> None:
     """Make sure that a run is still what it was started as.
 
     Raises:
-        RunFolderError: Settings, images or package versions are others; a mixture of two runs would be neither.
+        RunFolderError: Settings, space, images or package versions are others; a mixture would be neither.
     """
-    current = started_with(config, data)
+    current = started_with(config, data, space)
     for what, before in run.meta("started_with").items():
         changed = [key for key in before if current[what].get(key) != before[key]]
         if changed:
@@ -51,6 +61,17 @@ def check_unchanged(run: RunFolder, config: RunConfig, data: Data | None) -> Non
                 found=f"another value for {', '.join(changed)}",
                 remedy="change it back, or start a new run; a mixture of two runs would be neither",
             )
+
+
+def _space_hash(space: Space) -> str:
+    """Of the genes, and of what a few genomes mean; a space given as an object has no file to be hashed."""
+    facts: list[object] = [space.genes]
+    for genome in space.sample(np.random.default_rng(0), PROBES):
+        if isinstance(space, TableSpace):
+            facts.append(sorted(looked_up(space, genome).values.items()))
+        elif isinstance(space, NetworkSpace):
+            facts.append(space.decode(genome).layers)
+    return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 
 def data_hash(data: Data) -> str:

@@ -75,7 +75,7 @@ def train_picks(
     overrides = {} if epochs is None else {"training": {"epochs": epochs}}
     config = load_config(run.path / "run.toml", overrides)
     setup = open_setup(config, space)
-    check_unchanged(run, config, setup.data)
+    check_unchanged(run, config, setup.data, setup.space)
     networks = setup.network_space
     recipe = config.training.model_dump_json()
     known = {(row.evaluation, row.seed): _training(row) for row in run.trainings().itertuples() if row.recipe == recipe}

@@ -121,7 +121,7 @@ class Run:
                 remedy=f"train it first: evonas train {self.path} --pick {evaluation}",
             )
         setup = open_setup(load_config(self.path / "run.toml"), self.space)
-        check_unchanged(self.folder, setup.config, setup.data)
+        check_unchanged(self.folder, setup.config, setup.data, setup.space)
         space = setup.network_space
         architecture = space.decode(from_text(found["genome"].iloc[-1], space.genes))
         network = Network([architecture], generator=torch.Generator())

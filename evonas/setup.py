@@ -7,7 +7,7 @@ from typing import Any
 
 from evonas.config import RunConfig
 from evonas.config_space import GIVEN_IN_PYTHON, OwnSpaceConfig
-from evonas.errors import RunFileError
+from evonas.errors import EvonasError, RunFileError
 from evonas.measures import Measures, run_measures
 from evonas.plugins import load_object_or_class
 from evonas.quant.scheme import Scheme
@@ -104,9 +104,11 @@ def _space(config: RunConfig, data: Data | None) -> Space:
         return found
     try:
         return found(**given, **config.space.options)
-    except TypeError as error:
+    except EvonasError:
+        raise
+    except Exception as error:
         raise RunFileError(
             f"a class {config.space.kind} that takes {', '.join([*given, *config.space.options]) or 'no arguments'}",
-            found=str(error),
+            found=f"{type(error).__name__}: {error}",
             remedy="change its arguments, or options under [space]",
         ) from error

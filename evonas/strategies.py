@@ -35,8 +35,9 @@ def fair(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> Strateg
 
 def sandwich(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> Strategy[Architecture]:
     """The uniform networks of most and of fewest BitOPs, and random ones, taught by the first."""
-    corners = sorted((space.decode(genome) for genome in space.corners(rng)), key=lambda one: bitops(one.layers))
-    ends = [corners[-1], corners[0]]
+    known = [space.decode(genome) for genome in space.corners(rng)] or space.covering()
+    known.sort(key=lambda one: bitops(one.layers))
+    ends = [known[-1], known[0]]
     n_random = max(0, n_paths - len(ends))
 
     def draw() -> list[Architecture]:

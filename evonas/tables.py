@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -87,9 +86,10 @@ def print_spaces(
     for name, space in spaces.items():
         has_own_file = modules[type(space).__module__] == 1
         document = (sys.modules[type(space).__module__] if has_own_file else type(space)).__doc__ or ""
-        size = sum(math.log10(len(gene.choices)) for gene in space.genes)
         mark = "*" if name == configured else ""
-        printed.add_row(f"{mark}{name}", document.partition("\n")[0], str(len(space.genes)), f"10^{size:.1f}")
+        printed.add_row(
+            f"{mark}{name}", document.partition("\n")[0], str(len(space.genes)), f"10^{space.log10_size():.1f}"
+        )
     _show(printed)
 
 
@@ -125,7 +125,8 @@ def print_network(table: pd.DataFrame, layers: Layers) -> None:
         printed.add_column(name, _cost(column, int(table[column].sum())), justify="right", no_wrap=True)
     part = ""
     for row in table.to_dict("records"):
-        if part not in ("", part := row["layer"].partition("/")[0]):
+        before, part = part, row["layer"].partition("/")[0]
+        if before not in ("", part):
             printed.add_section()
         words = (row["layer"], row["operation"], _shape(row["shape"]), row["weight"], row["act"])
         printed.add_row(*words, *(_cost(name, row[name]) for name in ("weights", "bytes", "macs", "bitops")))

@@ -36,7 +36,7 @@ class Workbench:
     labels: torch.Tensor
 
 
-_last: tuple[tuple[Path, str], Workbench] | None = None
+_last: tuple[tuple[str, str], Workbench] | None = None
 
 
 def open_workbench(folder: Path, checkpoint: str, space: NetworkSpace) -> Workbench:
@@ -51,7 +51,8 @@ def open_workbench(folder: Path, checkpoint: str, space: NetworkSpace) -> Workbe
         RunFolderError: The supernet's file is not the one that was meant.
     """
     global _last  # noqa: PLW0603  # a cache of one that a process keeps between jobs
-    if _last is None or _last[0] != (folder, checkpoint):
+    key = ((folder / "run.toml").read_text(encoding="utf-8"), checkpoint)  # folders may be used again
+    if _last is None or _last[0] != key:
         config = load_config(folder / "run.toml")
         data = build_data(config)
         supernet = build_supernet(config, space)
@@ -62,7 +63,7 @@ def open_workbench(folder: Path, checkpoint: str, space: NetworkSpace) -> Workbe
             images=data.heldout.pixels(config.supernet.scoring_images),
             labels=data.heldout.labels[: config.supernet.scoring_images],
         )
-        _last = (folder, checkpoint), bench
+        _last = key, bench
     return _last[1]
 
 

@@ -14,8 +14,9 @@ def measure_latency(
 ) -> float:
     """Median duration of one call; the median, so that a few disturbed calls do not count.
 
-    Says something about this machine, its load and its libraries only; compare within one session. No library here
-    runs binary or ternary convolutions on packed weights, so low precision does not show.
+    Says something about this machine, its load and its libraries only; compare within one run, and search with one
+    worker, for workers side by side disturb each other. No library here runs binary or ternary convolutions on packed
+    weights, so low precision does not show.
 
     Args:
         run: One forward pass. On an accelerator it must wait until the result is there.

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from objectives.objective import Objective
 from objectives.pareto import Points, hypervolume
+
+LEAST_SHARE = 1e-3  # of the bound that a floor below the logarithm is taken from
 
 
 @dataclass(frozen=True)
@@ -18,39 +21,56 @@ class Scaling:
     Monotone, so it changes no dominance. Values beyond a bound fall outside 0–1.
 
     Attributes:
-        names: The objectives, in column order.
-        bounds: ``(low, high)`` by name, in the objective's unit; positive where ``is_log``.
-        is_log: Whether an objective is scaled by logarithm, by name.
+        measures: The objectives, in column order.
+        bounds: ``(low, high)`` by name, in the objective's unit.
     """
 
-    names: tuple[str, ...]
+    measures: tuple[Objective, ...]
     bounds: Mapping[str, tuple[float, float]]
-    is_log: Mapping[str, bool]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the objectives, in column order."""
+        return tuple(measure.name for measure in self.measures)
 
     def __call__(self, values: NDArray[np.float64]) -> Points:
-        """Scale ``(n_points, n_objectives)``, columns in the order of ``names``."""
+        """Scale ``(n_points, n_objectives)``, columns in the order of ``measures``."""
         columns = []
-        for name, column in zip(
-            self.names, np.asarray(values, dtype=float).reshape(-1, len(self.names)).T, strict=True
-        ):
-            low, high = self.bounds[name]
-            if self.is_log[name]:
-                low, high, column = np.log(low), np.log(high), np.log(column)  # noqa: PLW2901
+        for measure, column in zip(self.measures, self._columns(values), strict=True):
+            low, high = self.bounds[measure.name]
+            if measure.is_log:
+                low, high = np.log(np.maximum((low, high), self._floor(measure)))
+                column = self._logarithm(measure, column)  # noqa: PLW2901
             columns.append((column - low) / (high - low if high > low else 1.0))
+        return np.stack(columns, axis=1)
+
+    def spread(self, values: NDArray[np.float64]) -> Points:
+        """The same points for distances and crowding: errors by logarithm too, and no bounds.
+
+        To halve an error is worth as much at 2 % as at 20 %. Objectives that are neither shares nor spread over orders
+        of magnitude stay as they are. Not for hypervolumes.
+        """
+        columns = [
+            self._logarithm(measure, column) if measure.is_log or measure.unit == "share" else column
+            for measure, column in zip(self.measures, self._columns(values), strict=True)
+        ]
         return np.stack(columns, axis=1)
 
     def hypervolume(self, values: NDArray[np.float64]) -> float:
         """Volume that the points dominate, where the box between the bounds is 1; points beyond low bounds add more."""
-        return hypervolume(self(values), reference_point=np.ones(len(self.names)))
+        return hypervolume(self(values), reference_point=np.ones(len(self.measures)))
 
+    def _columns(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(values, dtype=float).reshape(-1, len(self.measures)).T
 
-def by_logarithm(values: NDArray[np.float64]) -> Points:
-    """Every objective by its logarithm, the error too: to halve it is worth as much at 2 % as at 20 %.
+    def _logarithm(self, measure: Objective, column: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(np.log(np.maximum(column, self._floor(measure))))
 
-    Values below a thousandth, such as an error of zero, count as that. For distances and spread, not for hypervolumes.
-    """
-    logarithms: Points = np.log(np.clip(np.asarray(values, dtype=float), 1e-3, None))
-    return logarithms
+    def _floor(self, measure: Objective) -> float:
+        """What zero and less count as: a thousandth of the low bound, or of the high one where the low one is 0."""
+        low, high = self.bounds[measure.name]
+        positive = next((bound for bound in (low, high) if bound > 0), 1.0)
+        return LEAST_SHARE * positive
 
 
 def bounds_of(columns: Mapping[str, Sequence[float]]) -> dict[str, tuple[float, float]]:

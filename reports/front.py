@@ -5,7 +5,6 @@ from __future__ import annotations
 import pandas as pd
 
 from objectives.pareto import is_nondominated, knee
-from objectives.scaling import by_logarithm
 from reports.run_folder import RunFolder
 
 
@@ -27,5 +26,5 @@ def front_table(run: RunFolder, *, origin: str = "search") -> pd.DataFrame:
 
 def knee_id(run: RunFolder, front: pd.DataFrame) -> int:
     """Id of the network whose worst objective, by logarithm, is the least bad; the front must not be empty."""
-    points = by_logarithm(front[list(run.objectives)].to_numpy(dtype=float))
+    points = run.scaling.spread(front[list(run.objectives)].to_numpy(dtype=float))
     return int(front["id"].iloc[knee(points)])

@@ -133,7 +133,7 @@ def _facts(run: RunFolder, evaluations: pd.DataFrame, convergence: pd.DataFrame)
         "made": run.meta("created"),
         "ended": run.meta("stop_reason") or "not yet; go on with evonas resume",
         "seconds": f"{run.meta('seconds') or 0:.0f}",
-        "genomes in the space": f"{run.meta('space_size'):.2g}",
+        "genomes in the space": f"10^{run.meta('log10_space_size'):.1f}",
         "networks evaluated": f"{len(of_search)}, all different; {(of_search['reason'] != '').sum()} failed",
         **{f"hypervolume, {origin}": f"{value:.4f}" for origin, value in last.items()},
         "warnings": "; ".join(run.meta("warnings") or []) or "none",

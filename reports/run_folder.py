@@ -109,7 +109,7 @@ class RunFolder:
         """
         path.mkdir(parents=True, exist_ok=True)
         (path / "run.toml").write_text(run_toml, encoding="utf-8")
-        columns = ", ".join(f"{name} {'NUMERIC' if one.is_analytic else 'REAL'}" for name, one in measures.items())
+        columns = ", ".join(f'"{name}" {"NUMERIC" if one.is_analytic else "REAL"}' for name, one in measures.items())
         partial = path / f"{ARCHIVE}.partial"  # an archive is either complete or not there
         partial.unlink(missing_ok=True)
         connection = sqlite3.connect(partial)
@@ -179,18 +179,15 @@ class RunFolder:
     def scaling(self) -> Scaling:
         """The scale that this run's hypervolumes are measured on."""
         bounds = self.meta("bounds")
-        return Scaling(
-            self.objectives,
-            bounds={name: tuple(bounds[name]) for name in self.objectives},
-            is_log={name: self.measures[name].is_log for name in self.objectives},
-        )
+        measures = tuple(self.measures[name] for name in self.objectives)
+        return Scaling(measures, bounds={name: tuple(bounds[name]) for name in self.objectives})
 
     # Evaluations
 
     def append(self, row: Row) -> None:
         """Store one evaluation in a transaction of its own; one that is already there stays as it is."""
         names = list(row.values)
-        columns = ["origin", "generation", "genome", "reason", "seconds", *names]
+        columns = ["origin", "generation", "genome", "reason", "seconds", *(f'"{name}"' for name in names)]
         cells = [row.origin, row.generation, row.genome, row.reason, row.seconds, *(row.values[name] for name in names)]
         marks = ", ".join("?" * len(cells))
         with self._connection() as connection:

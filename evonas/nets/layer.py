@@ -38,7 +38,7 @@ class QuantLayer(nn.Module):
         super().__init__()
         op = max((op for op, _ in uses), key=lambda op: op.channels)
         source = max((source for _, source in uses), key=lambda shape: shape.channels)
-        self.name = op.name
+        self.name, self.segments = op.name, op.segments
         # groups cut through the channels, so a grouped kernel has no segments
         segments = source.segments if op.groups == 1 else 1
         reads = max(source.channels // op.groups for op, source in uses) // segments
@@ -52,7 +52,7 @@ class QuantLayer(nn.Module):
         # slope, shift before and shift after (RPReLU)
         self.prelu = nn.Parameter(torch.tensor([0.25, 0.0, 0.0]).repeat(op.channels, 1)) if has_prelu else None
         self.norms = nn.ModuleDict()
-        for place, channels, n in (("before", source.channels, source.segments), ("after", op.channels, 1)):
+        for place, channels, n in (("before", source.channels, source.segments), ("after", op.channels, op.segments)):
             acts = {_norm_key(op.act) for op, _ in uses if "norm" in _steps(op, place)}
             if acts or any("standardize" in _steps(op, place) for op, _ in uses):
                 self.norms[place] = SlicedNorm(channels, segments=n, keys=sorted(acts))
@@ -73,7 +73,7 @@ class QuantLayer(nn.Module):
             match step:
                 case "norm" | "standardize":
                     key = _norm_key(op.act) if step == "norm" else None
-                    y = self.norms[place](y, key, segments if place == "before" else 1)
+                    y = self.norms[place](y, key, segments if place == "before" else op.segments)
                 case "quant":
                     y = F.relu(y) if op.act.is_float else self.act_quantizers[op.act.name](y)
                 case "conv":
@@ -88,22 +88,30 @@ class QuantLayer(nn.Module):
                     y = y + (x if op.stride == 1 else F.avg_pool2d(x, op.stride, ceil_mode=True))
                 case "prelu":
                     assert self.prelu is not None
-                    slope, before, after = self.prelu[: op.channels].T.contiguous().view(3, 1, -1, 1, 1)
+                    slope, before, after = self._filters(self.prelu, op.channels).T.contiguous().view(3, 1, -1, 1, 1)
                     y = F.prelu(y + before, slope.flatten()) + after
         return y
 
     def _convolve(self, x: Tensor, op: Op, segments: int) -> Tensor:
+        weight = self._filters(self.latent_weight, op.channels)
         if op.groups > 1:
-            weight = self.latent_weight[: op.channels, :, : x.shape[1] // op.groups].flatten(1, 2)
+            weight = weight[:, :, : x.shape[1] // op.groups].flatten(1, 2)
         else:
-            weight = self.latent_weight[: op.channels, :segments, : x.shape[1] // segments].flatten(1, 2)
+            weight = weight[:, :segments, : x.shape[1] // segments].flatten(1, 2)
         if not op.weight.is_float:
             weight = self.weight_quantizers[op.weight.name](weight)
-        bias = None if self.bias is None or not op.has_bias else self.bias[: op.channels]
+        bias = None if self.bias is None or not op.has_bias else self._filters(self.bias, op.channels)
         padding = op.dilation * ((op.kernel - 1) // 2)
         if op.kernel % 2 == 0:  # an even kernel covers an odd side only with a column and row more
             x = F.pad(x, (0, x.shape[3] % op.stride, 0, x.shape[2] % op.stride))
         return F.conv2d(x, weight, bias, op.stride, padding, op.dilation, op.groups)
+
+    def _filters(self, tensor: Tensor, channels: int) -> Tensor:
+        """What of a parameter belongs to the first ``channels`` output channels, an equal part of each segment."""
+        if self.segments == 1:
+            return tensor[:channels]
+        parts = tensor.view(self.segments, -1, *tensor.shape[1:])
+        return parts[:, : channels // self.segments].flatten(0, 1)
 
     def warnings(self) -> list[str]:
         """What looks unhealthy about the quantizers, at full width.
@@ -135,11 +143,11 @@ class QuantLayer(nn.Module):
         """
         with torch.no_grad():
             out, segments, width = self.latent_weight.shape[:3]
-            self.latent_weight.copy_(other.latent_weight[:out, :segments, :width])
+            self.latent_weight.copy_(other._filters(other.latent_weight, out)[:, :segments, :width])
             if self.bias is not None and other.bias is not None:
-                self.bias.copy_(other.bias[:out])
+                self.bias.copy_(other._filters(other.bias, out))
             if self.prelu is not None and other.prelu is not None:
-                self.prelu.copy_(other.prelu[:out])
+                self.prelu.copy_(other._filters(other.prelu, out))
         for place in self.norms:
             self.norms[place].copy_slice(other.norms[place])  # type: ignore[operator]
         for mine, theirs in (

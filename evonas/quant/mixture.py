@@ -44,7 +44,8 @@ def mix_precisions(latent: Tensor, quantizers: Sequence[Quantizer], shares: Tens
         constant = share.detach()
         one = quantizer(_scale_gradient(latent, constant))
         mixture = mixture + share * _scale_gradient(one, 1 / constant)
-    return mixture * (_rms(latent) / _rms(mixture))
+    size = _rms(mixture)
+    return mixture * torch.where(size > 0, _rms(latent) / size.clamp_min(torch.finfo(size.dtype).tiny), 1.0)
 
 
 def mix_widths(x: Tensor, widths: Sequence[int], shares: Tensor, *, is_scaled: bool) -> Tensor:
@@ -75,10 +76,10 @@ def mix_widths(x: Tensor, widths: Sequence[int], shares: Tensor, *, is_scaled: b
 
 
 def _rms(x: Tensor) -> Tensor:
-    """Root mean square without gradient; does not underflow, and is never zero."""
+    """Root mean square without gradient; does not underflow."""
     values = x.detach()
     largest = values.abs().max().clamp_min(torch.finfo(values.dtype).tiny)
-    return largest * (values / largest).square().mean().sqrt().clamp_min(1e-12)
+    return largest * (values / largest).square().mean().sqrt()
 
 
 def _scale_gradient(x: Tensor, factor: Tensor) -> Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
 from evonas.errors import RunFileError, nearest
 from evonas.plugins import is_path, load_object
@@ -61,7 +60,6 @@ def _kind(number_format: Precision) -> str:
     return {2: "binary", 3: "ternary"}.get(number_format.levels, "multibit")
 
 
-@lru_cache
 def _method(name: str) -> Method:
     if name in QUANTIZERS:
         return QUANTIZERS[name]

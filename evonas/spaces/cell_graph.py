@@ -191,6 +191,7 @@ class _Cell:
             act=chosen,
             steps=("norm", "conv") if chosen.is_float else ("norm", "quant", "conv"),
             has_bias=True,
+            segments=self.layout.nodes,
         )
 
     def _with_precisions(self, op: Op, layer: str) -> Op:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 
+from evonas.errors import RunFileError, nearest
 from evonas.precision import EIGHT_BIT, FLOAT, Precision
 from evonas.quant.scheme import DEFAULT_SCHEME, Scheme
-from evonas.spaces.modules import module_steps
+from evonas.spaces.modules import classifier_steps, inner_steps, module_steps, stem_steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class CellLayout:
         residual_downsamplings: How that residual may pass a reduction cell: ``free`` (average pool, channels padded),
             or the precision of a 2x2 convolution with stride 2.
         stem_module, classifier_module: Structure of the first and last layer.
-        has_affine_resampling: Whether the batch norm in front of a stride-2 cell input learns a scale and shift.
+        has_affine_resampling: Whether batch norm in the module of a stride-2 cell input learns a scale and shift.
         scheme: Which method quantizes what.
     """
 
@@ -88,11 +89,36 @@ class CellLayout:
     scheme: Scheme = DEFAULT_SCHEME
 
     def __post_init__(self) -> None:
+        try:
+            for label in self.modules:
+                inner_steps(label)
+            stem_steps(self.stem_module)
+            classifier_steps(self.classifier_module)
+        except ValueError as error:
+            raise RunFileError("modules of cells, stem and classifier", found=str(error), remedy="mend them") from error
+        for name, table in (*((op, EDGE_OPS) for op in self.ops), *((cell, CELL_KINDS) for cell in self.cells)):
+            if name not in table:
+                raise RunFileError(f"names among {', '.join(table)}", found=repr(name), remedy=nearest(name, table))
+        self._check_groups()
         down = [name for name in self.residual_downsamplings if name != FREE]
         self.scheme.check(
             weights=[*self.weight_precisions, *self.stem_precisions, *self.classifier_precisions, *down],
             acts=[*self.act_precisions, EIGHT_BIT.name, *down],
         )
+
+    def _check_groups(self) -> None:
+        """With one group, a grouped convolution is a plain one, and two genomes would be one network."""
+        for name in self.ops:
+            edge_op = EDGE_OPS[name]
+            if edge_op is None or edge_op.groups == 1:
+                continue
+            for index in range(len(self.cells)):
+                if self.groups(index, edge_op) == 1:
+                    raise RunFileError(
+                        f"widths of cell {index} with a common factor of 2 or 4, for the groups of {name}",
+                        found=", ".join(str(self.width(index, factor)) for factor in self.expansions),
+                        remedy="change channels or expansions, or leave the grouped convolutions out",
+                    )
 
     @property
     def stem_act(self) -> Precision:

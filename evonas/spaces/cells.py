@@ -77,7 +77,26 @@ class CellSpace(CellLayout, NetworkSpace):
         return self._genome(choice)
 
     def encode(self, architecture: Architecture) -> Genome:
-        """See :meth:`NetworkSpace.encode`. Reads the operations' names, so it holds for this space's networks only."""
+        """See :meth:`NetworkSpace.encode`."""
+        try:
+            genome = self._encode(architecture)
+            is_ours = self.decode(genome) == architecture
+        except (GenomeError, StopIteration, ValueError, IndexError, KeyError):
+            is_ours = False
+        if not is_ours:
+            raise GenomeError(
+                "an architecture of this search space",
+                found="operations that no genome of it decodes to",
+                remedy="encode it with the space that made it",
+            )
+        return genome
+
+    def canonical(self, genome: Genome) -> Genome:
+        """See :meth:`Space.canonical`."""
+        return self._encode(self.decode(genome))
+
+    def _encode(self, architecture: Architecture) -> Genome:
+        """Read the genes off the operations' names; genes of what a dead network has lost get their first choice."""
         by_name = {op.name: op for op in architecture.ops}
         choice = {gene.name: gene.choices[0] for gene in self.genes}
         for name in ("stem", "classifier"):  # a dead network has lost its stem
@@ -158,13 +177,14 @@ class CellSpace(CellLayout, NetworkSpace):
         return "none" if "none" in self.ops else self.ops[0]
 
     def _genome(self, choice: Mapping[str, str]) -> Genome:
-        try:
-            genome = [gene.choices.index(choice[gene.name]) for gene in self.genes]
-        except ValueError as error:
-            raise GenomeError(
-                "an architecture of this search space", found=str(error), remedy="encode it with the space that made it"
-            ) from error
-        return check_genome(genome, self.genes)
+        for gene in self.genes:
+            if choice[gene.name] not in gene.choices:
+                raise GenomeError(
+                    f"for {gene.name} one of {', '.join(gene.choices)}",
+                    found=repr(choice[gene.name]),
+                    remedy="use the space that it was made for, or one with that choice",
+                )
+        return check_genome([gene.choices.index(choice[gene.name]) for gene in self.genes], self.genes)
 
     def _encode_cell(self, choice: dict[str, str], index: int, by_name: Mapping[str, Op]) -> None:
         cell = f"cell{index}"
@@ -212,6 +232,3 @@ def _edges(by_name: Mapping[str, Op]) -> Iterator[tuple[int, int, int, str, Op]]
         match name.split("/"):
             case [cell, node, source, edge_op] if source.startswith("from"):
                 yield int(cell[4:]), int(node[4:]), int(source[4:]), edge_op, op
-
-
-__all__ = ["EDGE_OPS", "CellSpace"]

@@ -20,6 +20,33 @@ def inner_steps(label: str) -> tuple[str, ...]:
     return steps
 
 
+def stem_steps(label: str) -> tuple[str, ...]:
+    """Read the structure of a first layer, which keeps the sides and changes the channels.
+
+    Raises:
+        ValueError: As :func:`module_steps`; or it pools, shuffles, or has a shortcut.
+    """
+    steps = module_steps(label)
+    for step in ("pool", "shuffle", "shortcut"):
+        if step in steps:
+            raise ValueError(f"{label!r} holds {step}, which a first layer cannot")
+    return steps
+
+
+def classifier_steps(label: str) -> tuple[str, ...]:
+    """Read the structure of a last layer, which gives one number a class.
+
+    Raises:
+        ValueError: As :func:`module_steps`; or it does not pool, or anything stands behind its convolution.
+    """
+    steps = module_steps(label)
+    if "pool" not in steps:
+        raise ValueError(f"{label!r} must hold pool, for a classifier sees the whole image")
+    if steps[-1] != "conv":
+        raise ValueError(f"{label!r} must end with conv, whose output are the logits")
+    return steps
+
+
 def module_steps(label: str) -> tuple[str, ...]:
     """Read a structure such as ``"norm-quant-conv-norm-shortcut-prelu"``.
 

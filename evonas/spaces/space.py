@@ -45,9 +45,9 @@ class Space(ABC):
         choices = [gene.n_open for gene in self.genes]
         return np.stack([self.repair(rng.integers(choices)) for _ in range(n)])
 
-    def size(self) -> float:
-        """Number of genomes, equal networks counted apart: the product of all choices, the locked ones too."""
-        return math.prod(float(len(gene.choices)) for gene in self.genes)
+    def log10_size(self) -> float:
+        """Decimal logarithm of the number of genomes, equal networks counted apart, locked choices too."""
+        return math.fsum(math.log10(len(gene.choices)) for gene in self.genes)
 
     def describe(self, genome: Sequence[int] | Genome) -> dict[str, str]:
         """Name the choice of every gene."""

@@ -51,7 +51,7 @@ def fixed(value: Value) -> Searched[Value]:
 
 
 SIDE_1, IN_FLOAT = fixed(1), fixed(FLOAT)
-PLAIN: Searched[tuple[str, ...]] = fixed(PREACTIVATED)
+PREACTIVATED_STEPS: Searched[tuple[str, ...]] = fixed(PREACTIVATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Slot:
     is_depthwise: bool = False
     weight: Searched[Precision] = IN_FLOAT
     act: Searched[Precision] = IN_FLOAT
-    steps: Searched[tuple[str, ...]] = PLAIN
+    steps: Searched[tuple[str, ...]] = PREACTIVATED_STEPS
     has_bias: bool = False
 
     @property

@@ -61,7 +61,7 @@ def test_spaces_lists_every_space_with_its_size(evonas: Evonas) -> None:
     assert result.returncode == 0, result.stderr
     for name, make in SPACES.items():
         space = make(input_shape=(1, 8, 8), n_classes=10)
-        assert re.search(rf"│ {name} +│ \w.+│ +{len(space.genes)} │ +10\^{np.log10(space.size()):.1f} │", result.stdout)
+        assert re.search(rf"│ {name} +│ \w.+│ +{len(space.genes)} │ +10\^{space.log10_size():.1f} │", result.stdout)
 
 
 def test_spaces_shows_the_one_that_a_run_file_sets(evonas: Evonas, run_file: Path) -> None:

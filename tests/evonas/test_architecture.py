@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 import torch
@@ -31,53 +29,39 @@ def measure(name: str, architecture: Architecture) -> float:
 
 @counted
 @given(seed=seeds)
-def test_macs_equal_what_torch_counts(network_space: NetworkSpace, seed: int) -> None:
+def test_counts_and_shapes_are_those_of_the_network(network_space: NetworkSpace, seed: int) -> None:
+    """Operations as torch counts them, every learned and every stored number, and the shapes of all tensors."""
     for architecture in random_architectures(network_space, seed):
         network = Network([architecture], generator=torch.Generator()).eval()
         with FlopCounterMode(display=False) as counter:
-            network(torch.rand(1, *network_space.input_shape))
-        assert measure("flops", architecture) == counter.get_total_flops() == 2 * measure("macs", architecture)
-
-
-@counted
-@given(seed=seeds)
-def test_every_stored_number_is_counted(network_space: NetworkSpace, seed: int) -> None:
-    """Kernels, biases, batch norm as one scale and shift a channel, step sizes and weight scales; nothing else."""
-    for architecture in random_architectures(network_space, seed):
-        network = Network([architecture], generator=torch.Generator())
-        weights = float_values = 0
-        for op in architecture.ops:
-            if op.name in network.layers:
-                layer = network.layers[op.name]
-                assert isinstance(layer, QuantLayer)
-                weights += layer.latent_weight.numel()
-                float_values += 2 * sum(norm.mean.numel() for norm in layer.norms.values())  # type: ignore[union-attr, operator]
-                float_values += sum(
-                    p.numel() for quantizer in layer.act_quantizers.values() for p in quantizer.parameters()
-                )
-                float_values += 0 if layer.bias is None else layer.bias.numel()
-                float_values += 0 if layer.prelu is None else layer.prelu.numel()
-                kernel = layer.latent_weight.flatten(1, 2)
-                float_values += sum(int(q.scale(kernel).numel()) for q in layer.weight_quantizers.values())  # type: ignore[operator]
-        assert sum(layer.weights for layer in architecture.layers) == weights
-        assert sum(layer.float_values for layer in architecture.layers) == float_values
-        assert measure("parameters", architecture) == sum(parameter.numel() for parameter in network.parameters())
-
-
-@counted
-@given(seed=seeds)
-def test_shapes_are_those_of_the_tensors(network_space: NetworkSpace, seed: int) -> None:
-    for architecture in random_architectures(network_space, seed):
-        network = Network([architecture], generator=torch.Generator()).eval()
-        with torch.no_grad():
             tensors = network.activations(torch.rand(2, *network_space.input_shape))
+        assert 2 * measure("flops", architecture) == counter.get_total_flops() == 4 * measure("macs", architecture)
+        assert measure("parameters", architecture) == sum(parameter.numel() for parameter in network.parameters())
+        layers = architecture.layers
+        assert (sum(layer.weights for layer in layers), sum(layer.float_values for layer in layers)) == stored(network)
         for name, shape in architecture.shapes.items():
             assert tensors[name].shape[1:] == (shape.channels, shape.height, shape.width)
+
+
+def stored(network: Network) -> tuple[int, int]:
+    """Kernels; biases, batch norm as one scale and shift a channel, step sizes and weight scales; nothing else."""
+    weights = float_values = 0
+    for layer in network.layers.values():
+        assert isinstance(layer, QuantLayer)
+        weights += layer.latent_weight.numel()
+        float_values += 2 * sum(norm.mean.numel() for norm in layer.norms.values())  # type: ignore[union-attr, operator]
+        float_values += sum(p.numel() for quantizer in layer.act_quantizers.values() for p in quantizer.parameters())
+        float_values += 0 if layer.bias is None else layer.bias.numel()
+        float_values += 0 if layer.prelu is None else layer.prelu.numel()
+        kernel = layer.latent_weight.flatten(1, 2)
+        float_values += sum(int(q.scale(kernel).numel()) for q in layer.weight_quantizers.values())  # type: ignore[operator]
+    return weights, float_values
 
 
 @counted
 @given(seed=seeds)
 def test_more_bits_never_cost_less(space: CellSpace, seed: int) -> None:
+    """Nor in bytes and energy from ternary on; binary weights have a scale a filter, which may weigh more."""
     genome = space.sample(np.random.default_rng(seed), 1)[0]
     rng = np.random.default_rng(seed)
     precisions = [index for index, gene in enumerate(space.genes) if gene.name.endswith(("/weight", "/act"))]
@@ -87,9 +71,10 @@ def test_more_bits_never_cost_less(space: CellSpace, seed: int) -> None:
     for name in ordered:
         genome[index] = space.genes[index].choices.index(name)
         architecture = space.decode(genome)
-        costs.append([measure(cost, architecture) for cost in ("bitops", "peak_memory")])
-    for cheaper, dearer in pairwise(costs):
-        assert all(a <= b for a, b in zip(cheaper, dearer, strict=True))
+        costs.append([measure(cost, architecture) for cost in ("bitops", "peak_memory", "model_size", "energy")])
+    for name, cheaper, dearer in zip(ordered, costs, costs[1:], strict=False):
+        n_costs = 2 if name == "binary" else 4
+        assert all(a <= b for a, b in zip(cheaper[:n_costs], dearer[:n_costs], strict=True))
 
 
 def test_model_size_by_hand() -> None:

@@ -94,3 +94,6 @@ def test_shares_can_learn(is_scaled: bool) -> None:
 
 def test_zeros_stay_zeros_without_nan() -> None:
     assert (mix_precisions(torch.zeros(2, 2, 1, 1), quantizers(), SHARES, is_scaled=True) == 0).all()
+    unsigned = [QUANTIZERS["lsq"].make(PRECISIONS[bits]) for bits in ("2-bit", "3-bit", "4-bit")]
+    for dead in (torch.zeros(2, 2, 1, 1), -torch.ones(2, 2, 1, 1)):  # a ReLU that nothing passes
+        assert (mix_precisions(dead, unsigned, SHARES, is_scaled=True) == 0).all()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name every torch user knows
 
 from evonas.architecture import Architecture, Op
+from evonas.errors import GenomeError, RunFileError
 from evonas.nets.network import Network
 from evonas.precision import PRECISIONS
-from evonas.spaces.modules import inner_steps, module_steps
+from evonas.spaces import CellSpace, ResidualSpace
+from evonas.spaces.modules import classifier_steps, inner_steps, module_steps, stem_steps
 
 
 @pytest.mark.parametrize(
@@ -53,6 +56,45 @@ def test_structures_whose_counts_would_be_wrong_are_refused(label: str, message:
 def test_searched_layers_quantize_and_keep_their_sides(label: str) -> None:
     with pytest.raises(ValueError, match=r"quant|only other layers"):
         inner_steps(label)
+
+
+@pytest.mark.parametrize("label", ["norm-pool-quant-conv", "conv-shortcut", "conv-shuffle"])
+def test_a_first_layer_keeps_the_sides_and_changes_the_channels(label: str) -> None:
+    with pytest.raises(ValueError, match="which a first layer cannot"):
+        stem_steps(label)
+
+
+@pytest.mark.parametrize("label", ["norm-quant-conv", "conv", "pool-conv-relu"])
+def test_a_last_layer_gives_one_number_a_class(label: str) -> None:
+    with pytest.raises(ValueError, match=r"must hold pool|must end with conv"):
+        classifier_steps(label)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"modules": ("norm-conv",)},
+        {"stem_module": "conv-shortcut"},
+        {"classifier_module": "norm-quant-conv"},
+        {"ops": ("conv_9x9",)},
+        {"cells": ("normal", "reduce")},
+        {"ops": ("group_conv_3x3",), "channels": 10},
+    ],
+)
+def test_impossible_cell_spaces_are_refused(settings: dict[str, object]) -> None:
+    with pytest.raises(RunFileError):
+        CellSpace((1, 8, 8), 10, **settings)  # type: ignore[arg-type]
+
+
+def test_a_cell_space_refuses_networks_of_others() -> None:
+    """Of another kind of space, of one without the residual, of one with other widths."""
+    space, rng = CellSpace((1, 8, 8), 10), np.random.default_rng(0)
+    others = [ResidualSpace((1, 8, 8), 10), CellSpace((1, 8, 8), 10, has_residual=False)]
+    others.append(CellSpace((1, 8, 8), 10, expansions=(0.75, 1.25)))
+    for other in others:
+        for genome in other.sample(rng, 5):
+            with pytest.raises(GenomeError, match="operations that no genome of it decodes to"):
+                space.encode(other.decode(genome))
 
 
 def test_a_module_computes_its_steps_in_order() -> None:

@@ -212,3 +212,19 @@ def test_a_loss_that_is_not_finite_is_an_error() -> None:
     batch = (images_of(space), torch.zeros(32, dtype=torch.long))
     with pytest.raises(FloatingPointError, match="the training loss became nan at step 1"):
         train(supernet, Paths(lambda: [architecture]), batches=[batch], steps=1, learning_rate=0.01, weight_decay=0.0)
+
+
+def test_filters_keep_their_node_when_a_down_sampling_residual_narrows() -> None:
+    """Its output is added to a concatenation: a channel of the narrow one is the same channel of the same node."""
+    space = CellSpace((1, 8, 8), 10, residual_downsamplings=("float",), nodes=3)
+    supernet = supernet_of(space)
+    expansion = [gene.name for gene in space.genes].index("cell1/expansion")
+    genome = space.sample(np.random.default_rng(0), 1)[0]
+    residuals = {}
+    for choice, factor in enumerate(space.expansions):
+        genome[expansion] = choice
+        supernet.activate(space.decode(genome))
+        residuals[factor] = supernet.activations(images_of(space))["cell1/residual"].unflatten(1, (3, -1))
+    width = residuals[0.5].shape[2]
+    for factor in space.expansions:
+        torch.testing.assert_close(residuals[factor][:, :, :width], residuals[0.5])

@@ -13,7 +13,7 @@ import pytest
 import evonas
 from evonas.config import parse_config
 from evonas.engine import resume, search
-from evonas.errors import EvaluationError, EvonasError, RunFileError
+from evonas.errors import EvaluationError, EvonasError, RunFileError, RunFolderError
 from evonas.genome import Gene, Genome
 from evonas.plugins import load_object_or_class
 from evonas.run import Run, open_run
@@ -96,7 +96,7 @@ def test_a_table_needs_neither_images_nor_networks(tmp_path: Path) -> None:
     table = folder.evaluations()
     searched = table[table["origin"] == "search"]
     assert len(searched) == searched["genome"].nunique() == 60
-    assert table.loc[table["genome"] == "5-5", "reason"].str.contains("no value for distance").all()
+    assert table.loc[table["genome"] == "5-5", "reason"].str.contains("no finite value for distance").all()
     run = Run(folder, Bowl())
     assert set(run.front()["genome"]) >= {"0-0", "3-3"}
     assert run.front().columns.tolist() == ["id", "genome", "distance", "sum"]
@@ -204,3 +204,101 @@ def test_latency_is_measured_only_where_it_is_asked_for(tmp_path: Path) -> None:
     }
     run = Run(search(parse_config(raw, source="tests"), tmp_path / "run"))
     assert (run.evaluations()["latency"] > 0).all()
+
+
+def test_spaces_and_objectives_by_path_reach_other_processes(tmp_path: Path) -> None:
+    raw = {**QUICK, "space": {"kind": PLAIN}, "search": {**SEARCH, "objectives": ["error", CARBON]}}
+    one = search(parse_config(raw, source="tests"), tmp_path / "one")
+    two = Run(search(parse_config(raw | {"compute": {"workers": 2}}, source="tests"), tmp_path / "two"))
+    assert (one.path / "front.csv").read_bytes() == (two.path / "front.csv").read_bytes()
+    picked = ",".join(map(str, two.front()["id"][:2]))
+    assert len(two.train(picked, workers=2)) == 2
+
+
+def test_small_objectives_are_told_apart(tmp_path: Path) -> None:
+    """Energies are far below 1: a fixed floor under the logarithm would make them all one."""
+    raw = {**QUICK, "space": {"kind": PLAIN}, "search": {**SEARCH, "objectives": ["error", "energy"]}}
+    run = search(parse_config(raw, source="tests"), tmp_path / "run")
+    energies = run.evaluations()["energy"].to_numpy()
+    told = run.scaling.spread(np.stack([np.full_like(energies, 0.5), energies], axis=1))[:, 1]
+    assert len(np.unique(told)) == len(np.unique(energies)) > 10
+    assert np.array_equal(np.argsort(told, kind="stable"), np.argsort(energies, kind="stable"))
+
+
+def test_another_space_is_not_taken_for_the_run_s_own(tmp_path: Path) -> None:
+    raw = {"search": {**SEARCH, "objectives": ["distance", "sum"]}}
+    folder = search(parse_config(raw, source="tests", given_space="Bowl"), tmp_path / "run", space=Bowl())
+
+    class Other(Bowl):
+        def look_up(self, genome: Genome) -> dict[str, float]:
+            return {name: 1 + value for name, value in super().look_up(genome).items()}
+
+    with pytest.raises(RunFolderError, match="the space that the run was started with"):
+        evonas.resume(folder.path, space=Other())
+    assert len(evonas.resume(folder.path, space=Bowl()).front())
+
+
+def test_a_table_s_file_belongs_to_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [np.base_repr(number, 3).zfill(8) for number in range(3**8)]
+    table = pd.DataFrame({"arch": names, "err": np.arange(3.0**8), "flops": np.arange(3**8)[::-1], "params": 3.0})
+    table.to_csv(tmp_path / "table.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    space = {"kind": f"{EXAMPLES / 'nasbench_macro.py'}:NasBenchMacro", "options": {"file": "table.csv"}}
+    raw = {"space": space, "search": {**SEARCH, "objectives": ["err", "flops"]}}
+    folder = search(parse_config(raw, source="tests"), tmp_path / "run")
+    monkeypatch.chdir(EXAMPLES)
+    resume(folder)
+    table.assign(params=4.0).to_csv(tmp_path / "table.csv", index=False)
+    with pytest.raises(RunFolderError, match=r"another value for .*table\.csv"):
+        resume(folder)
+    raw = {"space": space | {"options": {"file": "nowhere.csv"}}, "search": raw["search"]}
+    with pytest.raises(RunFileError, match="FileNotFoundError"):
+        search(parse_config(raw, source="tests"), tmp_path / "other")
+
+
+@pytest.mark.parametrize("name", ["top-1", "order by", "Genome", "loss", "id", 'x"; DROP TABLE meta; --'])
+def test_names_that_cannot_be_columns_are_refused(tmp_path: Path, name: str) -> None:
+    class Odd(Bowl):
+        @property
+        def objectives(self) -> Mapping[str, Objective]:
+            return {name: Objective(name=name, unit="", title="odd")}
+
+    config = parse_config({"search": {**SEARCH, "objectives": [name]}}, source="tests", given_space="Odd")
+    with pytest.raises(RunFileError, match="objectives named by letters"):
+        search(config, tmp_path / "run", space=Odd())
+    assert not (tmp_path / "run").exists()
+
+
+def test_words_of_sql_and_extra_columns_do_no_harm(tmp_path: Path) -> None:
+    class Words(Bowl):
+        @property
+        def objectives(self) -> Mapping[str, Objective]:
+            return {name: Objective(name=name, unit="", title=name) for name in ("order", "select")}
+
+        def look_up(self, genome: Genome) -> dict[str, float]:
+            if genome[0] == 1:
+                raise KeyError("no such row")
+            return {"order": float(genome[0]), "select": float(genome[1]), "more": 1.0}
+
+    config = parse_config(
+        {"search": {**SEARCH, "objectives": ["order", "select"]}}, source="tests", given_space="Words"
+    )
+    table = search(config, tmp_path / "run", space=Words()).evaluations()
+    assert (table["reason"] == "").any()
+    assert table.loc[table["genome"].str.startswith("1-"), "reason"].str.contains("KeyError").all()
+
+
+def test_an_objective_that_fails_on_some_networks_is_a_reason(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "from objectives import Objective\nimport numpy as np\n"
+        "def odd(layers):\n"
+        "    macs = sum(layer.macs for layer in layers)\n"
+        "    return np.int64(0) if macs % 2 else float('nan') if macs % 7 == 0 else np.float64(macs)\n"
+        "ODD = Objective(name='odd', unit='', title='odd', measure=odd)\n"
+        "def bad(layers): return 1 / 0\n"
+        "BAD = Objective(name='bad', unit='', title='bad', measure=bad)\n"
+    )
+    raw = {**QUICK, "space": {"kind": PLAIN}, "search": {**SEARCH, "objectives": ["error", f"{tmp_path}/own.py:BAD"]}}
+    with pytest.raises(RunFileError, match="bad: ZeroDivisionError"):
+        search(parse_config(raw, source="tests"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()

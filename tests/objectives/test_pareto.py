@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
+from objectives import Objective
 from objectives.pareto import hypervolume, is_nondominated, knee
-from objectives.scaling import Scaling, bounds_of, by_logarithm
+from objectives.scaling import Scaling, bounds_of
 
 points = arrays(float, st.tuples(st.integers(1, 12), st.integers(2, 3)), elements=st.integers(0, 6).map(float))
 
@@ -72,17 +73,35 @@ def test_impossible_calls_are_refused() -> None:
     assert len(is_nondominated(np.zeros((0, 2)))) == 0
 
 
-def test_logarithms_keep_dominance_and_stand_an_error_of_zero() -> None:
-    points = by_logarithm(np.array([[0.0, 100.0], [0.01, 100.0], [0.02, 50.0], [0.03, 60.0]]))
+ERROR = Objective("error", unit="share", title="", is_log=False)
+BYTES = Objective("bytes", unit="bytes", title="")
+DEPTH = Objective("depth", unit="", title="", is_log=False)
+ENERGY = Objective("energy", unit="J", title="")
+BOUNDS = {"error": (0.0, 0.9), "bytes": (100.0, 10_000.0), "depth": (0.0, 8.0), "energy": (1e-9, 1e-6)}
+
+
+def test_spread_keeps_dominance_and_stands_an_error_of_zero() -> None:
+    scaling = Scaling((ERROR, BYTES), BOUNDS)
+    points = scaling.spread(np.array([[0.0, 100.0], [0.01, 100.0], [0.02, 50.0], [0.03, 60.0]]))
     assert np.isfinite(points).all()
     assert is_nondominated(points).tolist() == [True, False, True, False]
     assert points[2, 0] - points[1, 0] == pytest.approx(np.log(2))
 
 
+def test_spread_tells_small_values_apart_and_leaves_plain_ones_alone() -> None:
+    points = Scaling((ENERGY, DEPTH), BOUNDS).spread(np.array([[2e-9, -1.0], [1e-9, 0.0], [4e-9, 3.0]]))
+    assert points[0, 0] - points[1, 0] == pytest.approx(np.log(2))
+    assert points[2, 0] - points[0, 0] == pytest.approx(np.log(2))
+    assert points[:, 1].tolist() == [-1, 0, 3]
+
+
+def test_a_zero_where_a_logarithm_is_taken_is_finite() -> None:
+    scaling = Scaling((ENERGY, BYTES), {"energy": (0.0, 1e-6), "bytes": (0.0, 0.0)})
+    assert np.isfinite(scaling(np.array([[0.0, 0.0], [1e-6, 5.0]]))).all()
+
+
 def test_scaling_maps_bounds_to_the_unit_box_and_keeps_dominance() -> None:
-    scaling = Scaling(
-        ("error", "bytes"), {"error": (0.0, 0.9), "bytes": (100.0, 10_000.0)}, {"error": False, "bytes": True}
-    )
+    scaling = Scaling((ERROR, BYTES), BOUNDS)
     scaled = scaling(np.array([[0.0, 100.0], [0.9, 10_000.0], [0.45, 1000.0]]))
     np.testing.assert_allclose(scaled, [[0, 0], [1, 1], [0.5, 0.5]])
     assert scaling.hypervolume(np.array([[0.45, 1000.0]])) == pytest.approx(0.25)

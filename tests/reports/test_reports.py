@@ -32,7 +32,7 @@ def folder_at(path: Path, *rows: Row, name: str = "by hand", **search: object) -
         "bounds": BOUNDS,
         "created": "2026-01-01",
         "started_with": {"versions": {"evonas": "0"}},
-        "space_size": 8.0,
+        "log10_space_size": 8.0,
         "seconds": 1.0,
         "stop_reason": "Done.",
     }
