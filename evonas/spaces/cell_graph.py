@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from evonas.architecture import INPUT, Architecture, Op, prune
 from evonas.precision import EIGHT_BIT, FLOAT, precision
+from evonas.spaces.cell_aliases import without_aliases
 from evonas.spaces.cell_layout import EDGE_OPS, FREE, CellLayout, pair_of
 from evonas.spaces.modules import module_steps
 
@@ -22,6 +23,7 @@ def build(layout: CellLayout, choice: Mapping[str, str], *, keeps_unused: bool =
         choice: A label for every gene.
         keeps_unused: Whether to keep cell inputs that no edge reads, as published parameter counts do.
     """
+    choice = without_aliases(layout, choice)
     stem_steps = module_steps(layout.stem_module)
     stem = Op(
         "stem",

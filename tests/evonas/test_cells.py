@@ -103,6 +103,42 @@ def test_the_fast_path_counts_what_one_network_at_a_time_counts(space: CellSpace
             assert np.array_equal(objective.measure(together), one_by_one), objective.name
 
 
+def genome_of(space: CellSpace, **labels: str) -> Genome:
+    """The first choice of every gene, and the labels given, such as ``normal_node0_inputs="0,1"``."""
+    choice = {gene.name: gene.choices[0] for gene in space.genes}
+    choice |= {name.replace("_", "/"): label for name, label in labels.items()}
+    return np.array([gene.choices.index(choice[gene.name]) for gene in space.genes])
+
+
+def test_a_node_that_only_hands_on_is_what_it_hands_on() -> None:
+    space = CellSpace((1, 8, 8), 10, cells=("normal",), nodes=3)
+    skip = {"normal_node0_inputs": "0,1", "normal_node0_edge1_op": "skip"}  # node 0 is the cell's input 1
+    through = genome_of(space, **skip, normal_node1_inputs="0,2", normal_node1_edge1_op="conv_3x3")
+    direct = genome_of(space, **skip, normal_node1_inputs="0,1", normal_node1_edge1_op="conv_3x3")
+    assert space.decode(through) == space.decode(direct)
+    assert np.array_equal(space.canonical(through), space.canonical(direct))
+    both = {"normal_node1_edge0_op": "conv_5x5", "normal_node1_edge1_op": "conv_3x3"}
+    swapped = {"normal_node1_edge0_op": "conv_3x3", "normal_node1_edge1_op": "conv_5x5"}
+    twice = [genome_of(space, **skip, **ops, normal_node1_inputs="1,2") for ops in (both, swapped)]
+    assert space.decode(twice[0]) == space.decode(twice[1])
+    chain = genome_of(
+        space,
+        **skip,
+        normal_node1_inputs="0,2",
+        normal_node1_edge1_op="skip",
+        normal_node2_inputs="0,3",
+        normal_node2_edge1_op="conv_3x3",
+    )
+    assert "cell0/node2/from1/conv_3x3" in {op.name for op in space.decode(chain).ops}
+
+
+def test_a_skip_that_halves_the_side_is_no_alias() -> None:
+    space = CellSpace((1, 8, 8), 10, cells=("reduction",))
+    skip = {"reduction_node0_inputs": "0,1", "reduction_node0_edge1_op": "skip"}
+    genome = genome_of(space, **skip, reduction_node1_inputs="0,2", reduction_node1_edge1_op="conv_3x3")
+    assert "cell0/node1/from2/conv_3x3" in {op.name for op in space.decode(genome).ops}
+
+
 def test_precisions_of_layers_in_use_matter() -> None:
     """A living layer's precision is never neutral: it changes the network and its bytes or BitOPs."""
     space = CellSpace((1, 8, 8), 10)
