@@ -46,6 +46,9 @@ def images_of(space: StagedSpace, n: int = 16) -> torch.Tensor:
     return torch.rand(n, *space.input_shape, generator=torch.Generator().manual_seed(0))
 
 
+COUNTED = ["macs", "bitops", "model_size", "peak_memory", "parameters", "energy", "weight_bits_only", "binary_ops"]
+
+
 # Genomes
 
 
@@ -165,6 +168,28 @@ def test_more_bits_or_width_never_cost_less(space: StagedSpace, seed: int) -> No
     for cheaper, dearer in pairwise(costs):
         assert all(a <= b for a, b in zip(cheaper, dearer, strict=True))
     assert role in ("weight", "act") or costs[0][0] < costs[-1][0]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_depth_never_costs_less(seed: int) -> None:
+    """The same choices throughout, in more and more blocks; and a cell more."""
+    rng = np.random.default_rng(seed)
+    shares = {role: rng.random() for role in ("weight", "act", "width")}
+    costs = []
+    for depth in (8, 14, 20, 26):
+        space = ResidualSpace((3, 16, 16), 10, depth=depth, channels=8)
+        genome = np.array([int(shares.get(gene.name.rsplit("/", 1)[-1], 0) * gene.n_open) for gene in space.genes])
+        costs.append([measure(name, space.decode(genome)) for name in COUNTED])
+    cells: tuple[str, ...] = ("normal",)
+    for shallow, deep in pairwise(costs):
+        assert all(a <= b for a, b in zip(shallow, deep, strict=True))
+    narrower = None
+    for _ in range(3):
+        space_of_cells = CellSpace((3, 8, 8), 10, cells=cells)
+        choices = [gene.choices.index("conv_3x3") if gene.name.endswith("/op") else 0 for gene in space_of_cells.genes]
+        found = [measure(name, space_of_cells.decode(np.array(choices))) for name in COUNTED]
+        assert narrower is None or all(a <= b for a, b in zip(narrower, found, strict=True))
+        cells, narrower = (*cells, "normal"), found
 
 
 @pytest.mark.parametrize("weight", ["float", "ternary"])
