@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tomli_w
-from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from evonas.config_space import (
     GIVEN_IN_PYTHON,
@@ -140,15 +140,6 @@ class RunConfig(Section):
     training: TrainingConfig = TrainingConfig()
     compute: ComputeConfig = ComputeConfig()
 
-    @model_validator(mode="after")
-    def _known_measures(self) -> RunConfig:
-        """A space of your own may measure what it likes; all others what the table of objectives holds."""
-        if not isinstance(self.space, OwnSpaceConfig):
-            names = (*self.search.objectives, *self.search.constraints)
-            known(tuple(name for name in names if not is_path(name)), (*OBJECTIVES, LATENCY.name), is_repeatable=True)
-        known(self.search.objectives, self.search.objectives)
-        return self
-
 
 def load_config(
     path: Path | None, overrides: dict[str, dict[str, Any] | Any] | None = None, *, given_space: str | None = None
@@ -189,15 +180,18 @@ def parse_config(
             merged[key] = value
     if given_space is not None:
         merged["space"] = {"kind": GIVEN_IN_PYTHON + given_space}
+    problems = []
     try:
         config = RunConfig.model_validate(merged)
     except ValidationError as error:
         problems = [_problem(detail) for detail in error.errors()]
+    problems += _unknown_measures(merged)
+    if problems:
         raise RunFileError(
             f"a run file with known keys and possible values ({source})",
             found="; ".join(found for found, _ in problems),
             remedy="; ".join(dict.fromkeys(remedy for _, remedy in problems)),
-        ) from error
+        )
     try:
         return _resolved(config)
     except (RuntimeError, ValueError) as error:  # an unknown ~user, or a NUL
@@ -242,6 +236,24 @@ def _resolved_path(name: str) -> str:
 def dump_config(config: RunConfig) -> str:
     """Write a complete run file: every key, the defaults too."""
     return tomli_w.dumps(config.model_dump(mode="json"))
+
+
+def _unknown_measures(raw: dict[str, Any]) -> list[tuple[str, str]]:
+    """Objectives and constraints that nobody measures, each as what was found and what to do.
+
+    A space of one's own may measure what it likes, which shows only later.
+    """
+    space, search = raw.get("space", {}), raw.get("search", {})
+    if not isinstance(search, dict) or (isinstance(space, dict) and space.get("kind", "cells") not in SPACE_CONFIGS):
+        return []
+    known_names, problems = (*OBJECTIVES, LATENCY.name), []
+    for key in ("objectives", "constraints"):
+        names = search.get(key, ())
+        for name in names if isinstance(names, (list, tuple, dict)) else ():
+            if isinstance(name, str) and not is_path(name) and name not in known_names:
+                where = f"search.{key}"
+                problems.append((f"{where}: {name!r} is unknown", f"{where}: {nearest(name, known_names)}"))
+    return problems
 
 
 def _problem(detail: Any) -> tuple[str, str]:
