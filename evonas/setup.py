@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from evonas.config import RunConfig
 from evonas.config_space import GIVEN_IN_PYTHON, OwnSpaceConfig
 from evonas.errors import EvonasError, RunFileError
@@ -75,7 +77,21 @@ def open_setup(config: RunConfig, space: Space | None = None) -> Setup:
         space = _space(config, None)
     data = None if isinstance(space, TableSpace) else build_data(config)
     space = space or _space(config, data)
+    if data is not None and isinstance(space, NetworkSpace):
+        _check_fit(space, data)
     return Setup(config, data, space, run_measures(config, space))
+
+
+def _check_fit(space: NetworkSpace, data: Data) -> None:
+    """A space that is an object was made without a look at the images."""
+    network = space.decode(space.repair(np.zeros(len(space.genes), dtype=np.int64)))
+    found = network.input_shape, network.shapes[network.ops[-1].name].channels
+    if found != (data.input_shape, data.n_classes):
+        raise RunFileError(
+            f"a search space for images of {data.input_shape} and {data.n_classes} classes",
+            found=f"networks for images of {found[0]} and {found[1]} classes",
+            remedy="change the space's input_shape and n_classes, or [data]",
+        )
 
 
 def _is_table(own: OwnSpaceConfig) -> bool:

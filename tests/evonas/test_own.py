@@ -302,3 +302,11 @@ def test_an_objective_that_fails_on_some_networks_is_a_reason(tmp_path: Path) ->
     with pytest.raises(RunFileError, match="bad: ZeroDivisionError"):
         search(parse_config(raw, source="tests"), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_space_for_other_images_is_refused(tmp_path: Path) -> None:
+    found = load_object_or_class(PLAIN, Space)
+    assert isinstance(found, type)
+    for shape, classes in (((3, 8, 8), 10), ((1, 8, 8), 7)):
+        with pytest.raises(RunFileError, match="networks for images of"):
+            evonas.search(out=tmp_path / "run", space=found(input_shape=shape, n_classes=classes))  # type: ignore[call-arg]
