@@ -10,17 +10,14 @@ number by number first. Rounds are interleaved; the median counts.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from report import write_report
 
 from evonas.spaces import SPACES, NetworkSpace
 from objectives import OBJECTIVES
@@ -76,15 +73,7 @@ def main() -> None:
             print(f"{name:18s} {len(space.genes):4d} genes  {contender:26s} {median:10,.0f} genomes/s")
             line = {"name": f"{name}: {contender}", "value": median, "unit": "genomes/s", "target": target}
             results.append(line | {"holds": None if target is None else median >= target})
-    if options.json:
-        report = {
-            "claim": (__doc__ or "").splitlines()[0].removeprefix("Claim: "),
-            "quick": options.quick,
-            "versions": {"python": platform.python_version(), "numpy": version("numpy")},
-            "machine": f"one of {os.cpu_count()} cores of {platform.machine()}, no GPU",
-            "results": results,
-        }
-        options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_report(options.json, __doc__, results=results, quick=options.quick, threads=1)
 
 
 if __name__ == "__main__":

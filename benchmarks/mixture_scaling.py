@@ -13,10 +13,6 @@ batch norm before each activation quantizer. Mean over seeds.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
-from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -27,6 +23,7 @@ import pandas as pd
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name every torch user knows
 from numpy.typing import NDArray
+from report import write_report
 from torch import Tensor
 
 from evonas.precision import PRECISIONS
@@ -114,15 +111,7 @@ def main() -> None:
             results.append({"name": f"{name}, {title}", "value": between, "along_layers": along, "unit": "x"})
     if options.figure:
         _draw(tables, options.figure)
-    if options.json:
-        report = {
-            "claim": (__doc__ or "").splitlines()[0].removeprefix("Claim: "),
-            "quick": options.quick,
-            "versions": {"python": platform.python_version(), "torch": version("torch")},
-            "machine": f"{os.cpu_count()} cores of {platform.machine()}, no GPU",
-            "results": results,
-        }
-        options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_report(options.json, __doc__, results=results, quick=options.quick)
 
 
 def _spread(values: NDArray[np.float64]) -> float:

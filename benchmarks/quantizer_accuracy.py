@@ -11,15 +11,12 @@ Fashion-MNIST, where its folder is given: 8,000 training images averaged to 14x1
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
-from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
+from report import write_report
 
 from evonas.architecture import CLASSIFIER, INPUT, Architecture, Op
 from evonas.config import RunConfig, parse_config
@@ -119,16 +116,7 @@ def main() -> None:
     results = _judge(pd.DataFrame(rows))
     for result in results:
         print(f"{result['name']}: {result['value']:.2f} {result['unit']} (target {result['target']})")
-    if options.json:
-        report = {
-            "claim": (__doc__ or "").splitlines()[0].removeprefix("Claim: "),
-            "quick": options.quick,
-            "versions": {"python": platform.python_version(), "torch": version("torch")},
-            "machine": f"{os.cpu_count()} cores of {platform.machine()}, no GPU",
-            "results": results,
-            "rows": rows,
-        }
-        options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_report(options.json, __doc__, results=results, quick=options.quick, rows=rows)
 
 
 def _judge(table: pd.DataFrame) -> list[dict[str, Any]]:

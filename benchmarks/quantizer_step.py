@@ -12,17 +12,15 @@ first.
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name every torch user knows
+from report import write_report
 from torch import Tensor, nn
 
 from evonas.precision import PRECISIONS, Precision
@@ -144,16 +142,7 @@ def main() -> None:
                 "holds": ratio <= target or not is_ours,
             }
         )
-    if options.json:
-        facts = {
-            "claim": (__doc__ or "").splitlines()[0].removeprefix("Claim: "),
-            "quick": options.quick,
-            "rounds": rounds,
-            "versions": {"python": platform.python_version(), "torch": version("torch")},
-            "machine": f"{options.threads} core of {platform.machine()}, no GPU",
-        }
-        report = {**facts, "results": results}
-        options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_report(options.json, __doc__, results=results, quick=options.quick, rounds=rounds, threads=options.threads)
 
 
 def _make(name: str, precision: Precision) -> Quantizer:

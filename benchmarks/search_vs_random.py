@@ -11,9 +11,6 @@ run's own scale (costs by logarithm), and on plain axes as well.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import tempfile
 from dataclasses import replace
 from itertools import product
@@ -21,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from report import write_report
 
 import evonas
 from evonas.run import Run
@@ -67,7 +65,7 @@ def main() -> None:
     for seed in range(2 if options.quick else 5):
         with tempfile.TemporaryDirectory() as folder:
             run = evonas.search(out=Path(folder) / "run", overrides={**settings, "seed": seed})
-            versions, seconds = run.folder.meta("started_with")["versions"], run.folder.meta("seconds")
+            seconds = run.folder.meta("seconds")
             found = contenders(run)
             for axes in ("log", "plain"):
                 volumes = {name: hypervolume(run, part, is_log=axes == "log") for name, part in found.items()}
@@ -91,12 +89,7 @@ def main() -> None:
                 "sd": float(gains.std()),
             }
         )
-    if options.json:
-        claim = (__doc__ or "").splitlines()[0].removeprefix("Claim: ")
-        machine = f"{os.cpu_count()} cores of {platform.machine()}, {platform.system()}, no GPU"
-        facts = {"claim": claim, "quick": options.quick, "versions": versions, "machine": machine}
-        report = {**facts, "results": results, "rows": rows}
-        options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_report(options.json, __doc__, results=results, quick=options.quick, rows=rows)
 
 
 if __name__ == "__main__":

@@ -78,24 +78,13 @@ class CellSpace(CellLayout, NetworkSpace):
 
     def encode(self, architecture: Architecture) -> Genome:
         """See :meth:`NetworkSpace.encode`."""
-        try:
-            genome = self._encode(architecture)
-            is_ours = self.decode(genome) == architecture
-        except (GenomeError, StopIteration, ValueError, IndexError, KeyError):
-            is_ours = False
-        if not is_ours:
-            raise GenomeError(
-                "an architecture of this search space",
-                found="operations that no genome of it decodes to",
-                remedy="encode it with the space that made it",
-            )
-        return genome
+        return self._checked(self._read, architecture)
 
     def canonical(self, genome: Genome) -> Genome:
         """See :meth:`Space.canonical`."""
-        return self._encode(self.decode(genome))
+        return self._read(self.decode(genome))
 
-    def _encode(self, architecture: Architecture) -> Genome:
+    def _read(self, architecture: Architecture) -> Genome:
         """Read the genes off the operations' names; genes of what a dead network has lost get their first choice."""
         by_name = {op.name: op for op in architecture.ops}
         choice = {gene.name: gene.choices[0] for gene in self.genes}

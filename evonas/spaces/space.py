@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 import numpy as np
@@ -98,6 +98,25 @@ class NetworkSpace(Space):
 
         A supernet is built from them.
         """
+
+    def _checked(self, read: Callable[[Architecture], Genome], architecture: Architecture) -> Genome:
+        """Read an architecture's genome, and make sure that it means that architecture.
+
+        Raises:
+            GenomeError: It does not, or cannot be read: the architecture is not one of this space.
+        """
+        try:
+            genome = read(architecture)
+            is_ours = self.decode(genome) == architecture
+        except (GenomeError, LookupError, StopIteration, ValueError):
+            is_ours = False
+        if not is_ours:
+            raise GenomeError(
+                "an architecture of this search space",
+                found="operations that no genome of it decodes to",
+                remedy="encode it with the space that made it",
+            )
+        return genome
 
     def revive(self, genome: Genome) -> Genome:
         """Change as few genes as needed so that the image reaches the output; a living genome stays as it is."""

@@ -107,19 +107,15 @@ class StagedSpace(NetworkSpace):
 
     def encode(self, architecture: Architecture) -> Genome:
         """See :meth:`NetworkSpace.encode`. Of widths that round to the same channels, the first stands for all."""
-        try:
-            choice = read(self.slots, architecture.ops)
-            genome = np.array([choice[gene.name] for gene in self.genes])
-            is_ours = self.decode(genome) == architecture
-        except ValueError:
-            is_ours = False
-        if not is_ours:
-            raise GenomeError(
-                "an architecture of this search space",
-                found="operations that no genome of it decodes to",
-                remedy="encode it with the space that made it",
-            )
-        return genome
+        return self._checked(self._read, architecture)
+
+    def canonical(self, genome: Genome) -> Genome:
+        """See :meth:`Space.canonical`."""
+        return self._read(self.decode(genome))
+
+    def _read(self, architecture: Architecture) -> Genome:
+        choice = read(self.slots, architecture.ops)
+        return np.array([choice[gene.name] for gene in self.genes])
 
     def unlock(self, gene: str) -> Self:
         """See :meth:`Space.unlock`: the next expansion of a width gene."""

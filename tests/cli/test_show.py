@@ -4,77 +4,46 @@ from __future__ import annotations
 
 import json
 import re
-import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
-import tomli_w
 
-from evonas import cli, spaces
+from evonas import spaces
 from evonas.config import parse_config
 from evonas.genome import Gene, to_text
 from evonas.run import Run
 from evonas.setup import open_setup
 from evonas.spaces import SPACES, CellSpace
 from objectives import OBJECTIVES
+from tests.cli.conftest import Here, Result
 from tests.conftest import TINY
 
-
-class Result(NamedTuple):
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Evonas = Callable[..., Result]
 DIGITS = CellSpace((1, 8, 8), 10)
 GENOMES = DIGITS.sample(np.random.default_rng(1), 4)
 GENOME = to_text(GENOMES[0])
 
 
-@pytest.fixture
-def evonas(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Evonas:
-    """The command in this process."""
-
-    def run(*arguments: object) -> Result:
-        monkeypatch.setattr(sys, "argv", ["evonas", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        return Result(int(caught.value.code or 0), *capsys.readouterr())
-
-    return run
-
-
-@pytest.fixture
-def run_file(tmp_path: Path) -> Path:
-    path = tmp_path / "tiny.toml"
-    path.write_text(tomli_w.dumps(TINY), encoding="utf-8")
-    return path
-
-
-def test_spaces_lists_every_space_with_its_size(evonas: Evonas) -> None:
-    result = evonas("spaces")
+def test_spaces_lists_every_space_with_its_size(here: Here) -> None:
+    result = here("spaces")
     assert result.returncode == 0, result.stderr
     for name, make in SPACES.items():
         space = make(input_shape=(1, 8, 8), n_classes=10)
         assert re.search(rf"│ {name} +│ \w.+│ +{len(space.genes)} │ +10\^{space.log10_size():.1f} │", result.stdout)
 
 
-def test_spaces_shows_the_one_that_a_run_file_sets(evonas: Evonas, run_file: Path) -> None:
+def test_spaces_shows_the_one_that_a_run_file_sets(here: Here, run_file: Path) -> None:
     config = parse_config(TINY, source="tests")
     genes = open_setup(config).space.genes
-    result = evonas("spaces", run_file, "--genes")
+    result = here("spaces", run_file, "--genes")
     assert re.search(rf"│ \*cells +│.+│ +{len(genes)} │", result.stdout)
     for gene in genes:
         assert re.search(rf"│ {re.escape(gene.name)} +│ {re.escape(' | '.join(gene.choices))} +│", result.stdout)
     assert "locked" not in result.stdout
 
 
-def test_locked_choices_stand_apart(evonas: Evonas, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_locked_choices_stand_apart(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     class Locked(CellSpace):
         """Cells without large kernels."""
 
@@ -83,13 +52,13 @@ def test_locked_choices_stand_apart(evonas: Evonas, monkeypatch: pytest.MonkeyPa
             return tuple(replace(gene, n_locked=gene.name.endswith("/op")) for gene in DIGITS.genes)
 
     monkeypatch.setitem(spaces.SPACES, "cells", Locked)
-    line = next(line for line in evonas("spaces", "--genes").stdout.splitlines() if "normal/node0/edge0/op" in line)
+    line = next(line for line in here("spaces", "--genes").stdout.splitlines() if "normal/node0/edge0/op" in line)
     assert [cell.strip() for cell in line.strip("│").split("│")][1:] == [" | ".join(DIGITS.ops[:-1]), DIGITS.ops[-1]]
 
 
-def test_show_prints_every_layer_and_every_objective(evonas: Evonas) -> None:
+def test_show_prints_every_layer_and_every_objective(here: Here) -> None:
     layers = DIGITS.decode(GENOMES[0]).layers
-    result = evonas("show", GENOME)
+    result = here("show", GENOME)
     assert result.returncode == 0, result.stderr
     for layer in layers:
         row = rf"^ {re.escape(layer.name)} .*{'×'.join(map(str, layer.output_shape))} .*"
@@ -101,27 +70,27 @@ def test_show_prints_every_layer_and_every_objective(evonas: Evonas) -> None:
     assert "note" not in result.stdout
 
 
-def test_show_as_json(evonas: Evonas) -> None:
+def test_show_as_json(here: Here) -> None:
     layers = DIGITS.decode(GENOMES[0]).layers
-    shown = json.loads(evonas("show", GENOME, "--format", "json").stdout)
+    shown = json.loads(here("show", GENOME, "--format", "json").stdout)
     assert [layer["layer"] for layer in shown["layers"]] == [layer.name for layer in layers]
     assert shown["genome"] == shown["canonical"] == GENOME
     assert shown["objectives"]["model_size"] == sum(layer["bytes"] for layer in shown["layers"])
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_show_draws_and_json_stays_json(evonas: Evonas, tmp_path: Path, form: str) -> None:
-    result = evonas("show", GENOME, "--out", tmp_path / "net.svg", "--format", form)
+def test_show_draws_and_json_stays_json(here: Here, tmp_path: Path, form: str) -> None:
+    result = here("show", GENOME, "--out", tmp_path / "net.svg", "--format", form)
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "net.svg").read_text().startswith("<?xml")
     if form == "json":
         json.loads(result.stdout)
 
 
-def test_show_takes_ids_and_genomes_of_a_run(evonas: Evonas, finished: Run) -> None:
+def test_show_takes_ids_and_genomes_of_a_run(here: Here, finished: Run) -> None:
     row = finished.evaluations().iloc[4]
-    by_id = evonas("show", row["id"], "--run", finished.path, "--format", "json")
-    by_genome = evonas("show", row["genome"], "--run", finished.path, "--format", "json")
+    by_id = here("show", row["id"], "--run", finished.path, "--format", "json")
+    by_genome = here("show", row["genome"], "--run", finished.path, "--format", "json")
     assert by_id == by_genome
     shown = json.loads(by_id.stdout)
     assert shown["genome"] == row["genome"]
@@ -129,13 +98,13 @@ def test_show_takes_ids_and_genomes_of_a_run(evonas: Evonas, finished: Run) -> N
         assert value == row[name]
 
 
-def test_show_takes_the_space_of_a_run_file(evonas: Evonas, run_file: Path, finished: Run) -> None:
+def test_show_takes_the_space_of_a_run_file(here: Here, run_file: Path, finished: Run) -> None:
     genome = finished.evaluations()["genome"].iloc[0]
-    assert evonas("show", genome, "--config", run_file) == evonas("show", genome, "--run", finished.path)
-    assert evonas("show", genome).returncode == 2
+    assert here("show", genome, "--config", run_file) == here("show", genome, "--run", finished.path)
+    assert here("show", genome).returncode == 2
 
 
-def test_a_genome_that_is_not_canonical_is_noted(evonas: Evonas) -> None:
+def test_a_genome_that_is_not_canonical_is_noted(here: Here) -> None:
     genome = GENOMES[0].copy()
     idle = next(
         position
@@ -143,7 +112,7 @@ def test_a_genome_that_is_not_canonical_is_noted(evonas: Evonas) -> None:
         if gene.name.endswith("/weight") and differs_in_form_only(genome, position)
     )
     genome[idle] = 1
-    result = evonas("show", to_text(genome))
+    result = here("show", to_text(genome))
     assert result.returncode == 0
     assert re.search(rf"^note: .+ canonical .+ {GENOME}$", result.stdout, flags=re.MULTILINE)
 
@@ -173,15 +142,15 @@ DEAD = to_text(np.zeros(len(DIGITS.genes), dtype=int))
     ],
 )
 def test_mistakes_exit_with_2_in_three_parts(
-    evonas: Evonas, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str], message: str
+    here: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    check_three_parts(evonas("show", *arguments), message)
+    check_three_parts(here("show", *arguments), message)
     assert not list(tmp_path.iterdir())
 
 
-def test_an_unknown_id_exits_with_2_in_three_parts(evonas: Evonas, finished: Run) -> None:
-    check_three_parts(evonas("show", 9999, "--run", finished.path), "9999")
+def test_an_unknown_id_exits_with_2_in_three_parts(here: Here, finished: Run) -> None:
+    check_three_parts(here("show", 9999, "--run", finished.path), "9999")
 
 
 def check_three_parts(result: Result, message: str) -> None:
@@ -191,13 +160,13 @@ def check_three_parts(result: Result, message: str) -> None:
     assert "Traceback" not in result.stderr
 
 
-def test_the_remedy_for_a_dead_genome_lives(evonas: Evonas) -> None:
-    relative = evonas("show", DEAD).stderr.split()[-1]
-    assert evonas("show", relative).returncode == 0
+def test_the_remedy_for_a_dead_genome_lives(here: Here) -> None:
+    relative = here("show", DEAD).stderr.split()[-1]
+    assert here("show", relative).returncode == 0
 
 
 @pytest.mark.parametrize("command", ["spaces", "show"])
-def test_help_has_an_example(evonas: Evonas, command: str) -> None:
-    result = evonas(command, "--help")
+def test_help_has_an_example(here: Here, command: str) -> None:
+    result = here(command, "--help")
     assert result.returncode == 0
     assert f"Example: evonas {command}" in result.stdout

@@ -289,19 +289,31 @@ def test_words_of_sql_and_extra_columns_do_no_harm(tmp_path: Path) -> None:
 
 
 def test_an_objective_that_fails_on_some_networks_is_a_reason(tmp_path: Path) -> None:
+    """numpy's numbers are stored as numbers; NaN and an exception are failures of that network alone."""
     (tmp_path / "own.py").write_text(
         "from objectives import Objective\nimport numpy as np\n"
         "def odd(layers):\n"
-        "    macs = sum(layer.macs for layer in layers)\n"
-        "    return np.int64(0) if macs % 2 else float('nan') if macs % 7 == 0 else np.float64(macs)\n"
+        "    width = next(layer for layer in layers if layer.name == 'conv0').output_shape[0]\n"
+        "    height = next(layer for layer in layers if layer.name == 'conv2').output_shape[0]\n"
+        "    if width == 16 and height == 16: raise ValueError('odd')\n"
+        "    return float('nan') if width == 16 else np.int64(width)\n"
         "ODD = Objective(name='odd', unit='', title='odd', measure=odd)\n"
         "def bad(layers): return 1 / 0\n"
         "BAD = Objective(name='bad', unit='', title='bad', measure=bad)\n"
     )
+    raw = {**QUICK, "space": {"kind": PLAIN}, "search": {**SEARCH, "objectives": ["error", f"{tmp_path}/own.py:ODD"]}}
+    run = Run(search(parse_config(raw, source="tests"), tmp_path / "run"))
+    table = run.evaluations()
+    is_odd = table["genome"].str.startswith("1-")
+    assert is_odd.any()
+    assert (table["reason"] != "").equals(is_odd)
+    assert set(table.loc[is_odd, "reason"]) <= {"no finite value for odd", "odd: ValueError: odd"}
+    assert set(table.loc[~is_odd, "odd"]) <= {8, 32}
+    assert set(run.front()["odd"]) <= {8, 32}
     raw = {**QUICK, "space": {"kind": PLAIN}, "search": {**SEARCH, "objectives": ["error", f"{tmp_path}/own.py:BAD"]}}
     with pytest.raises(RunFileError, match="bad: ZeroDivisionError"):
-        search(parse_config(raw, source="tests"), tmp_path / "run")
-    assert not (tmp_path / "run").exists()
+        search(parse_config(raw, source="tests"), tmp_path / "other")
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_space_for_other_images_is_refused(tmp_path: Path) -> None:
