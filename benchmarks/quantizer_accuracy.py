@@ -24,7 +24,7 @@ from evonas.parallel import in_order, n_workers, one_thread
 from evonas.precision import FLOAT, PRECISIONS, Precision
 from evonas.quant.scheme import Scheme
 from evonas.setup import build_data
-from evonas.training.train import train_network
+from evonas.training.train import train_and_test
 
 
 class Contender(NamedTuple):
@@ -86,7 +86,7 @@ def accuracy(config: RunConfig, network: str, contender: str, seed: int) -> floa
     build, channels = NETWORKS[network]
     architecture = build(CONTENDERS[contender], shape=data.input_shape, n_classes=data.n_classes, channels=channels)
     with one_thread():
-        _, test = train_network(architecture, data, config, seed=seed)
+        _, test = train_and_test(architecture, data, config, seed=seed)
     return 100 * (1 - test.error)
 
 

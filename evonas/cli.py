@@ -66,9 +66,12 @@ def search(
     ] = None,
     workers: Workers = None,
     budget: Annotated[int | None, typer.Option(help="Networks to evaluate.", show_default=False)] = None,
+    estimate: Annotated[
+        str | None, typer.Option(help="one-shot, short-training, or auto: what takes less time.", show_default=False)
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Train one supernet, search its subnets, write the Pareto front and a report."""
+    """Search for networks, estimating each cheaply; write the Pareto front and a report."""
     from evonas.config import load_config
     from evonas.engine import search as run_search
 
@@ -79,6 +82,8 @@ def search(
         overrides["compute"] = {"workers": workers}
     if budget is not None:
         overrides["search"] = {"budget": budget}
+    if estimate is not None:
+        overrides["estimate"] = {"method": estimate}
     config = load_config(run_file, overrides)
     folder = out or default_folder(config.name)
     with _display(quiet=quiet, folder=folder) as display:
@@ -215,6 +220,27 @@ def train(
     if not quiet:
         print_trainings(chosen, trainings)
         typer.echo(f"weights under {run / 'nets'}, added to {run / 'report.html'}")
+
+
+@app.command(epilog="Example: evonas trust runs/first --nets 20 --seeds 3")
+def trust(
+    run: RunArgument,
+    nets: Annotated[int, typer.Option(min=1, help="Networks to train, of all sizes that the run evaluated.")] = 20,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings a network.")] = 3,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the run file's.", show_default=False)] = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train some networks of a run from scratch, and say how far its estimates can be trusted."""
+    from evonas.run import open_run
+    from evonas.tables import print_trust
+
+    opened = open_run(run)
+    with _display(quiet=quiet) as display:
+        opened.trust(networks=nets, seeds=seeds, epochs=epochs, workers=workers, observer=display)
+    if not quiet:
+        print_trust(opened)
+        typer.echo(f"added to {run / 'report.html'}")
 
 
 @app.command(epilog="Example: evonas report runs/first")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tomli_w
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
@@ -25,6 +25,7 @@ from evonas.errors import RunFileError, nearest
 from evonas.plugins import is_path
 from objectives import LATENCY, OBJECTIVES
 
+LEAST_NETWORKS = 8  # that a correction can be fitted to
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -75,10 +76,6 @@ class SupernetConfig(Section):
     learning_rate: float = Field(5e-3, gt=0, description="at its highest; warm-up and cosine decay around it")
     weight_decay: float = Field(1e-4, ge=0, description="decoupled, on kernels only")
     is_two_pass: bool = Field(False, description="whether quantizers take a step of their own before the weights do")
-    calibration_images: int = Field(
-        256, ge=2, description="training images that reset a subnet's batch norm before scoring"
-    )
-    scoring_images: Count = Field(2000, description="held-out images that score a subnet, at most")
 
     @field_validator("strategy")
     @classmethod
@@ -86,6 +83,32 @@ class SupernetConfig(Section):
         from evonas.strategies import STRATEGIES
 
         return known((name,), STRATEGIES)[0]
+
+
+class EstimateConfig(Section):
+    """[estimate]: how the error of a network is estimated during the search."""
+
+    method: Literal["one-shot", "short-training", "auto"] = Field(
+        "one-shot", description="weights of a supernet; a brief training of each; or what takes less time here"
+    )
+    steps: Count = Field(150, description="updates of a brief training, by the recipe under [training]")
+    correction_networks: int = Field(
+        32, ge=0, description="networks trained briefly to correct what inherited weights tell; 0: no correction"
+    )
+    tuning_steps: int = Field(
+        0, ge=0, description="updates of each network of the front before it is scored once more; 0: none"
+    )
+    calibration_images: int = Field(
+        256, ge=2, description="training images that reset a subnet's batch norm before scoring"
+    )
+    scoring_images: Count = Field(2000, description="held-out images that score a network, at most")
+
+    @field_validator("correction_networks")
+    @classmethod
+    def _enough(cls, n: int) -> int:
+        if 0 < n < LEAST_NETWORKS:
+            raise ValueError(f"0 for none, or at least {LEAST_NETWORKS}")
+        return n
 
 
 class SearchConfig(Section):
@@ -136,6 +159,7 @@ class RunConfig(Section):
     space: SpaceConfig = CellsConfig()
     quantizers: QuantizersConfig = QuantizersConfig()
     supernet: SupernetConfig = SupernetConfig()
+    estimate: EstimateConfig = EstimateConfig()
     search: SearchConfig = SearchConfig()
     training: TrainingConfig = TrainingConfig()
     compute: ComputeConfig = ComputeConfig()

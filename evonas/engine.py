@@ -12,23 +12,22 @@ from numpy.typing import NDArray
 
 from evonas.config import RunConfig, dump_config, load_config
 from evonas.errors import EvaluationError, RunFileError, RunFolderError
-from evonas.evaluation import Estimator, Evaluator, LookUp, OneShot
+from evonas.estimation import run_estimator, tuned_estimator
+from evonas.evaluation import Evaluator
+from evonas.genome import from_text
 from evonas.measures import Measures, looked_up
 from evonas.operators import first_population, random_genomes
 from evonas.parallel import one_thread
 from evonas.progress import Observer, Silent
-from evonas.provenance import check_unchanged, file_hash, started_with
+from evonas.provenance import check_unchanged, started_with
 from evonas.pymoo_bridge import Nsga2
-from evonas.seeding import numpy_rng, torch_generator
+from evonas.seeding import numpy_rng
 from evonas.setup import Setup, open_setup
 from evonas.spaces import NetworkSpace, Space, TableSpace
-from evonas.strategies import STRATEGIES
-from evonas.training.data import batches
-from evonas.workbench import SUPERNET, UNFINISHED_SUPERNET, build_supernet, save_weights
 from objectives.scaling import Scaling, bounds_of
+from reports.front import front_table
 from reports.page import write_reports
 from reports.run_folder import ARCHIVE, Row, RunFolder
-from surrogates.one_shot.training import CheckpointError, train
 
 
 class StopReason(Enum):
@@ -117,31 +116,17 @@ def _run(run: RunFolder, setup: Setup, observer: Observer) -> RunFolder:
     start = time.perf_counter()
     try:
         with one_thread():
-            evaluator = Evaluator(_estimator(run, setup, observer), run)
+            estimator = run_estimator(run, setup, observer)
+            evaluator = Evaluator(estimator, run, origins=("search", "random"))
             stop = _explore(setup, evaluator, observer, scaling=run.scaling)
             if setup.config.search.has_baseline:
                 _explore_at_random(setup, evaluator, observer)
+            _score_front_again(run, setup, observer)
         run.set_meta("stop_reason", stop.value)
     finally:
         run.set_meta("seconds", (run.meta("seconds") or 0.0) + time.perf_counter() - start)
     write_reports(run)
     return run
-
-
-def _estimator(run: RunFolder, setup: Setup, observer: Observer) -> Estimator:
-    """What values come from: a supernet, trained now unless that was done, or the table that the space is."""
-    space, config = setup.space, setup.config
-    if isinstance(space, TableSpace):
-        return LookUp(space)
-    assert isinstance(space, NetworkSpace)
-    supernet = run.path / SUPERNET
-    if not supernet.is_file() and run.meta("supernet") is None:
-        _train_supernet(run, setup, space, observer)
-    if run.meta("supernet") is None:
-        run.set_meta("supernet", file_hash(supernet))
-    return OneShot(
-        space, setup.measures, folder=run.path, checkpoint=run.meta("supernet"), workers=config.compute.workers
-    )
 
 
 def _explore(setup: Setup, evaluator: Evaluator, observer: Observer, *, scaling: Scaling) -> StopReason:
@@ -193,45 +178,17 @@ def _explore_at_random(setup: Setup, evaluator: Evaluator, observer: Observer) -
         observer.advance(done)
 
 
-def _train_supernet(run: RunFolder, setup: Setup, space: NetworkSpace, observer: Observer) -> None:
-    config, data = setup.config, setup.data
-    assert data is not None
-    settings = config.supernet
-    supernet = build_supernet(config, space)
-    rng = numpy_rng(config.seed, "supernet paths")
-    unfinished = run.path / UNFINISHED_SUPERNET
-    observer.phase("training the supernet", total=settings.steps)
-    try:
-        train(
-            supernet,
-            STRATEGIES[settings.strategy](space, rng, settings.paths),
-            batches=batches(
-                data.train,
-                batch_size=settings.batch_size,
-                shift=config.data.shift,
-                flip=config.data.flip,
-                generator=torch_generator(config.seed, "supernet batches"),
-            ),
-            steps=settings.steps,
-            learning_rate=settings.learning_rate,
-            weight_decay=settings.weight_decay,
-            is_two_pass=settings.is_two_pass,
-            checkpoint=unfinished,
-            on_step=lambda step, loss: observer.advance(step, note=f"loss {loss:.2f}"),
-        )
-    except CheckpointError as error:
-        raise RunFolderError(
-            f"the checkpoint that training wrote to {unfinished}",
-            found=str(error),
-            remedy="delete that file; training then starts over",
-        ) from error
-    except FloatingPointError as error:
-        raise EvaluationError(
-            "a supernet that trains", found=str(error), remedy="lower learning_rate under [supernet] and start anew"
-        ) from error
-    run.set_meta("warnings", supernet.warnings())
-    save_weights(supernet, run.path / SUPERNET)
-    unfinished.unlink(missing_ok=True)
+def _score_front_again(run: RunFolder, setup: Setup, observer: Observer) -> None:
+    """Fine-tune and score what the search found best, if the settings ask for it; the front is then drawn from that."""
+    candidates = front_table(run, origin="search")["genome"]
+    estimator = tuned_estimator(run, setup, observer) if len(candidates) else None
+    if estimator is None:
+        return
+    evaluator = Evaluator(estimator, run, origins=("tuned",))
+    genomes = np.stack([from_text(text, setup.space.genes) for text in candidates])
+    observer.phase("tuning the front", total=len(genomes))
+    for done, _ in enumerate(evaluator.evaluate(genomes, origin="tuned"), start=1):
+        observer.advance(done)
 
 
 def _told(

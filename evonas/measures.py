@@ -15,7 +15,8 @@ from evonas.plugins import is_path, load_object
 from evonas.spaces import Space, TableSpace
 from objectives import LATENCY, OBJECTIVES, Layers, Objective
 
-RESERVED = {"id", "origin", "generation", "genome", "reason", "seconds", "loss"}  # columns of the archive
+# columns of the archive
+RESERVED = {"id", "origin", "generation", "genome", "reason", "seconds", "stage", "raw_error", "spread"}
 
 
 class Outcome(NamedTuple):

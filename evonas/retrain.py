@@ -19,7 +19,7 @@ from evonas.parallel import in_order, n_workers, one_thread
 from evonas.provenance import check_unchanged
 from evonas.setup import build_data, open_setup
 from evonas.spaces import NetworkSpace, Space
-from evonas.training.train import train_network
+from evonas.training.train import train_and_test
 from evonas.workbench import save_weights
 from reports.run_folder import RunFolder
 from surrogates.one_shot.score import Score
@@ -121,7 +121,7 @@ def _train_one(
     start = time.perf_counter()
     data = build_data(config)
     with one_thread():
-        network, test = train_network(space.decode(from_text(genome, space.genes)), data, config, seed=seed)
+        network, test = train_and_test(space.decode(from_text(genome, space.genes)), data, config, seed=seed)
     recipe = hashlib.sha256(config.training.model_dump_json().encode()).hexdigest()[:8]
     weights = f"nets/{evaluation}/seed{seed}-{recipe}.safetensors"
     save_weights(network, folder / weights, facts={"genome": genome, "seed": str(seed)})

@@ -21,6 +21,7 @@ from evonas.provenance import check_unchanged
 from evonas.retrain import Training, train_picks
 from evonas.setup import open_setup
 from evonas.spaces import Space
+from evonas.trust import measure_trust
 from evonas.workbench import load_weights
 from reports.front import front_table, knee_id
 from reports.page import write_reports
@@ -101,6 +102,28 @@ class Run:
             observer.advance(len(trainings), note=f"test accuracy {100 * (1 - training.test.error):.2f} %")
         write_reports(self.folder)
         return trainings
+
+    def trust(
+        self,
+        *,
+        networks: int = 20,
+        seeds: int = 3,
+        epochs: int | None = None,
+        workers: int | None = None,
+        observer: Observer | None = None,
+    ) -> pd.DataFrame:
+        """Hold the run's estimates against trainings from scratch; see :func:`evonas.trust.measure_trust`."""
+        table = measure_trust(
+            self.folder,
+            networks=networks,
+            seeds=seeds,
+            epochs=epochs,
+            workers=workers,
+            space=self.space,
+            observer=observer,
+        )
+        write_reports(self.folder)
+        return table
 
     def load(self, evaluation: int, *, seed: int = 0) -> Network:
         """A network that :meth:`train` trained, ready to run: ``network(images)`` with pixels within 0 to 1.

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 def print_front(run: Run, *, most: int = 24) -> None:
     """The front as a table, thinned evenly if it is long; front.csv has all of it."""
     from reports.front import knee_id
+    from reports.trust import how_errors_came
 
     table = run.front()
     title = f"Pareto front: {len(table)} networks"
@@ -41,7 +42,7 @@ def print_front(run: Run, *, most: int = 24) -> None:
         shown = table[table.index.isin(keep) | (table["id"] == knee)]
         title += f", {len(shown)} of them here, all in front.csv"
     printed = Table(
-        title=title, title_justify="left", caption="* knee; errors are inherited, held-out; test set not used"
+        title=title, title_justify="left", caption=f"* knee. {how_errors_came(run.folder)} Test set not used."
     )
     printed.add_column("id", justify="right")
     names = dict.fromkeys([*run.folder.objectives, *run.folder.constraints])
@@ -51,6 +52,19 @@ def print_front(run: Run, *, most: int = 24) -> None:
     for record in shown.to_dict("records"):
         mark = "*" if record["id"] == knee else ""
         printed.add_row(f"{mark}{record['id']}", *(measure.display(record[measure.name]) for measure in measures))
+    _show(printed)
+
+
+def print_trust(run: Run) -> None:
+    """How the estimate ranks networks, in a sentence and a table."""
+    from reports.trust import trust_note, trust_table
+
+    table = trust_table(run.folder)
+    printed = Table(title=run.folder.meta("trust")["sentence"], title_justify="left", caption=trust_note(run.folder))
+    for index, name in enumerate(table.columns):
+        printed.add_column(name, justify="right" if index else "left", no_wrap=True)
+    for row in table.itertuples(index=False):
+        printed.add_row(*map(str, row))
     _show(printed)
 
 

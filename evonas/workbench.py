@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -16,6 +17,7 @@ from evonas.provenance import file_hash
 from evonas.seeding import torch_generator
 from evonas.setup import build_data
 from evonas.spaces import NetworkSpace
+from evonas.training.data import Data
 
 SUPERNET = "supernet.safetensors"
 UNFINISHED_SUPERNET = "supernet.unfinished.safetensors"
@@ -26,26 +28,51 @@ def build_supernet(config: RunConfig, space: NetworkSpace) -> Network:
     return Network(space.covering(), generator=torch_generator(config.seed, "supernet weights"))
 
 
+class Checkpoint(NamedTuple):
+    """Which weights of a supernet are meant."""
+
+    file: str
+    """Name within the run folder."""
+    sha256: str
+    """That the file must have, from :func:`evonas.provenance.file_hash`."""
+
+
 @dataclass(frozen=True)
 class Workbench:
-    """Everything that scoring a genome needs."""
+    """Everything that scoring a genome needs.
 
-    supernet: Network
+    Attributes:
+        config: The run file.
+        data: Its images, whole.
+        supernet: With its weights; None where networks are trained one by one.
+        calibration: Training images that set batch-norm statistics, ``(n, channels, height, width)``.
+        images, labels: Held-out images that score, and their classes.
+    """
+
+    config: RunConfig
+    data: Data
+    supernet: Network | None
     calibration: torch.Tensor
     images: torch.Tensor
     labels: torch.Tensor
 
+    @property
+    def the_supernet(self) -> Network:
+        """The supernet, which must be there."""
+        assert self.supernet is not None
+        return self.supernet
 
-_last: tuple[tuple[str, str], Workbench] | None = None
+
+_last: tuple[tuple[str, Checkpoint | None], Workbench] | None = None
 
 
-def open_workbench(folder: Path, checkpoint: str, space: NetworkSpace) -> Workbench:
+def open_workbench(folder: Path, checkpoint: Checkpoint | None, space: NetworkSpace) -> Workbench:
     """Load a run's workbench; a process keeps the last one, so that it loads a supernet once.
 
     Args:
         folder: The run folder.
-        checkpoint: SHA-256 of the supernet's file, from :func:`evonas.provenance.file_hash`.
-        space: That of the run.
+        checkpoint: Its supernet's weights; None for none.
+        space: That of the run, with what was unlocked when the supernet was trained.
 
     Raises:
         RunFolderError: The supernet's file is not the one that was meant.
@@ -55,16 +82,25 @@ def open_workbench(folder: Path, checkpoint: str, space: NetworkSpace) -> Workbe
     if _last is None or _last[0] != key:
         config = load_config(folder / "run.toml")
         data = build_data(config)
-        supernet = build_supernet(config, space)
-        load_weights(supernet, folder / SUPERNET, expected=checkpoint)
-        bench = Workbench(
-            supernet,
-            calibration=data.train.pixels(config.supernet.calibration_images),
-            images=data.heldout.pixels(config.supernet.scoring_images),
-            labels=data.heldout.labels[: config.supernet.scoring_images],
-        )
-        _last = key, bench
+        supernet = None
+        if checkpoint is not None:
+            supernet = build_supernet(config, space)
+            load_weights(supernet, folder / checkpoint.file, expected=checkpoint.sha256)
+        _last = key, workbench(config, data, supernet)
     return _last[1]
+
+
+def workbench(config: RunConfig, data: Data, supernet: Network | None) -> Workbench:
+    """Lay out the images that the run file asks for."""
+    settings = config.estimate
+    return Workbench(
+        config,
+        data,
+        supernet,
+        calibration=data.train.pixels(settings.calibration_images),
+        images=data.heldout.pixels(settings.scoring_images),
+        labels=data.heldout.labels[: settings.scoring_images],
+    )
 
 
 def save_weights(network: Network, path: Path, *, facts: dict[str, str] | None = None) -> None:

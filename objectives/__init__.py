@@ -9,6 +9,7 @@ from objectives.energy import ENERGY
 from objectives.error import ERROR
 from objectives.latency import LATENCY
 from objectives.layer import Layer
+from objectives.loss import LOSS
 from objectives.macs import BITOPS, FLOPS, MACS
 from objectives.model_size import MODEL_SIZE
 from objectives.objective import Layers, Objective
@@ -20,6 +21,7 @@ OBJECTIVES: dict[str, Objective] = {
     objective.name: objective
     for objective in (
         ERROR,
+        LOSS,
         MODEL_SIZE,
         WEIGHT_BITS_ONLY,
         BITOPS,

@@ -7,6 +7,8 @@ import pandas as pd
 
 from reports.run_folder import RunFolder
 
+ORIGINS = ("search", "random")
+
 
 def convergence_table(run: RunFolder, *, n_points: int = 60) -> pd.DataFrame:
     """Hypervolume of all networks found so far after a number of evaluations, failures counted as evaluations.
@@ -20,8 +22,10 @@ def convergence_table(run: RunFolder, *, n_points: int = 60) -> pd.DataFrame:
     """
     table, scaling = run.evaluations(), run.scaling
     rows = []
-    for origin in table["origin"].unique():
+    for origin in ORIGINS:
         of_origin = table[table["origin"] == origin]
+        if of_origin.empty:
+            continue
         counts = np.unique(np.linspace(1, len(of_origin), n_points).round().astype(int))
         for count in counts:
             so_far = run.feasible(of_origin.iloc[:count], origin=origin)

@@ -8,17 +8,21 @@ from objectives.pareto import is_nondominated, knee
 from reports.run_folder import RunFolder
 
 
-def front_table(run: RunFolder, *, origin: str = "search") -> pd.DataFrame:
+def front_table(run: RunFolder, *, origin: str | None = None) -> pd.DataFrame:
     """The non-dominated networks among those evaluated, within the run's constraints, smallest error first.
 
     Args:
         run: Where from.
-        origin: ``"search"``, or ``"random"`` for the baseline's front.
+        origin: ``"search"``, ``"random"`` for the baseline's front, ``"tuned"`` for what was scored again; by default
+            what was scored again if anything was, and else the search's.
 
     Returns:
         Columns ``id``, ``genome`` and every measure, each in its own unit.
     """
-    table = run.feasible(run.evaluations(), origin=origin)
+    table = run.evaluations()
+    if origin is None:
+        origin = "tuned" if (table["origin"] == "tuned").any() else "search"
+    table = run.feasible(table, origin=origin)
     points = table[list(run.objectives)].to_numpy(dtype=float)
     front = table.loc[is_nondominated(points), ["id", "genome", *run.measures]]
     return front.sort_values([*run.objectives, "id"], ignore_index=True)

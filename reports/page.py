@@ -12,6 +12,7 @@ from reports.convergence import convergence_table
 from reports.figures import draw_convergence, draw_front, save
 from reports.front import front_table, knee_id
 from reports.run_folder import RunFolder
+from reports.trust import how_errors_came, trust_note, trust_table
 
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #888; --mark: #0072b222; }
@@ -79,11 +80,12 @@ def _page(
 <p class="lead">{len(front)} networks on the Pareto front of {escape(", ".join(run.objectives))}</p>
 {images}
 <h2>The front</h2>
-<p class="note">Errors are measured on held-out images with weights inherited from the supernet;
-nothing here has seen the test set. The knee is marked.</p>{empty}
+<p class="note">{escape(how_errors_came(run))} Nothing here has seen the test set. The knee is marked.</p>{empty}
 <div class="scroll"><table><thead><tr>{_head(run)}</tr></thead><tbody>
 {_body(run, front, knee)}
 </tbody></table></div>
+<h2>How far to trust the estimates</h2>
+{_trust(run)}
 <h2>Trained from scratch</h2>
 {_trainings(run)}
 <h2>The run</h2>
@@ -109,6 +111,18 @@ def _body(run: RunFolder, front: pd.DataFrame, knee: int) -> str:
         genome = escape(str(record["genome"]))
         rows.append(f'<tr{mark}><td>{record["id"]}</td>{cells}<td class="genome">{genome}</td></tr>')
     return "\n".join(rows)
+
+
+def _trust(run: RunFolder) -> str:
+    trust = run.meta("trust")
+    if trust is None:
+        return f"<p>Not measured yet: <code>evonas trust {escape(str(run.path))}</code></p>"
+    table = trust_table(run)
+    rows = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in table.values)
+    head = "".join(f"<th>{escape(name)}</th>" for name in table.columns)
+    return f"""<p>{escape(trust["sentence"])}</p>
+<p class="note">{escape(trust_note(run))}</p>
+<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"""
 
 
 def _trainings(run: RunFolder) -> str:

@@ -17,19 +17,24 @@ import pandas as pd
 from objectives import Objective
 from objectives.scaling import Scaling
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 ARCHIVE = "archive.sqlite"
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE evaluations (
     id INTEGER PRIMARY KEY, origin TEXT NOT NULL, generation INTEGER NOT NULL, genome TEXT NOT NULL,
-    reason TEXT NOT NULL, seconds REAL NOT NULL, loss REAL, {columns}, UNIQUE (origin, genome)
+    reason TEXT NOT NULL, seconds REAL NOT NULL, stage INTEGER NOT NULL, raw_error REAL, spread REAL, {columns},
+    UNIQUE (origin, stage, genome)
 );
 CREATE TABLE trainings (
     id INTEGER PRIMARY KEY, evaluation INTEGER NOT NULL REFERENCES evaluations (id), genome TEXT NOT NULL,
     seed INTEGER NOT NULL, epochs INTEGER NOT NULL, recipe TEXT NOT NULL, test_error REAL NOT NULL,
     test_loss REAL NOT NULL, test_images INTEGER NOT NULL, seconds REAL NOT NULL, weights TEXT NOT NULL,
     warnings TEXT NOT NULL, UNIQUE (evaluation, seed, recipe)
+);
+CREATE TABLE truths (
+    id INTEGER PRIMARY KEY, genome TEXT NOT NULL, seed INTEGER NOT NULL, recipe TEXT NOT NULL, error REAL NOT NULL,
+    loss REAL NOT NULL, seconds REAL NOT NULL, UNIQUE (genome, seed, recipe)
 );
 """
 
@@ -43,12 +48,15 @@ class Row:
     """One evaluation as the archive stores it.
 
     Attributes:
-        origin: ``"search"``, or ``"random"`` for the baseline.
+        origin: ``"search"``; ``"random"`` for the baseline; ``"tuned"`` for front candidates that were scored again;
+            ``"inherited"`` and ``"brief"`` for the networks that the estimate is corrected by.
         generation: Counted from 0.
         genome: In text form.
-        values: A value a measure by name; ``loss``, the held-out cross-entropy, too. Empty if the evaluation failed.
+        values: A value a measure by name. Of a corrected estimate also ``raw_error``, the error before correction, and
+            ``spread``, the standard deviation of the error's logarithm. Empty if the evaluation failed.
         reason: Why it failed; empty if it did not.
         seconds: Spent on the evaluation.
+        stage: How often the supernet had grown before.
     """
 
     origin: str
@@ -57,6 +65,7 @@ class Row:
     values: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
     seconds: float = 0.0
+    stage: int = 0
 
     @property
     def is_ok(self) -> bool:
@@ -187,14 +196,15 @@ class RunFolder:
     def append(self, row: Row) -> None:
         """Store one evaluation in a transaction of its own; one that is already there stays as it is."""
         names = list(row.values)
-        columns = ["origin", "generation", "genome", "reason", "seconds", *(f'"{name}"' for name in names)]
-        cells = [row.origin, row.generation, row.genome, row.reason, row.seconds, *(row.values[name] for name in names)]
+        facts = {name: getattr(row, name) for name in ("origin", "generation", "genome", "reason", "seconds", "stage")}
+        columns = [*facts, *(f'"{name}"' for name in names)]
+        cells = [*facts.values(), *(row.values[name] for name in names)]
         marks = ", ".join("?" * len(cells))
         with self._connection() as connection:
             connection.execute(f"INSERT OR IGNORE INTO evaluations ({', '.join(columns)}) VALUES ({marks})", cells)
 
     def evaluations(self) -> pd.DataFrame:
-        """Every evaluation in order: id, origin, generation, genome, reason, seconds, loss and all measures."""
+        """Every evaluation in order: the attributes of :class:`Row`, values as columns, and an ``id``."""
         with self._connection() as connection:
             return pd.read_sql_query("SELECT * FROM evaluations ORDER BY id", connection)
 
@@ -203,7 +213,7 @@ class RunFolder:
         with self._connection() as connection:
             connection.row_factory = sqlite3.Row
             records = connection.execute("SELECT * FROM evaluations ORDER BY id").fetchall()
-        names = ("loss", *self.measures)
+        names = ("raw_error", "spread", *self.measures)
         return [
             Row(
                 record["origin"],
@@ -212,13 +222,18 @@ class RunFolder:
                 {name: record[name] for name in names if record[name] is not None},
                 record["reason"],
                 record["seconds"],
+                record["stage"],
             )
             for record in records
         ]
 
     def feasible(self, table: pd.DataFrame, *, origin: str) -> pd.DataFrame:
-        """The evaluations of one origin that succeeded and keep within the run's constraints."""
-        table = table[(table["origin"] == origin) & (table["reason"] == "")]
+        """The evaluations of one origin that succeeded and keep within the run's constraints.
+
+        Of those that the last supernet scored: a supernet that grew scores all networks on another scale.
+        """
+        table = table[table["origin"] == origin]
+        table = table[(table["reason"] == "") & (table["stage"] == table["stage"].max())]
         for name, bound in self.constraints.items():
             table = table[table[name] <= bound]
         return table
@@ -227,9 +242,21 @@ class RunFolder:
 
     def append_training(self, **columns: Any) -> None:
         """Store one training from scratch; the columns of the table ``trainings``."""
+        self._insert("trainings", columns)
+
+    def append_truth(self, **columns: Any) -> None:
+        """Store one training that an estimate is held against; the columns of the table ``truths``."""
+        self._insert("truths", columns)
+
+    def truths(self) -> pd.DataFrame:
+        """Every training that an estimate is held against, in order."""
+        with self._connection() as connection:
+            return pd.read_sql_query("SELECT * FROM truths ORDER BY id", connection)
+
+    def _insert(self, table: str, columns: Mapping[str, Any]) -> None:
         marks = ", ".join("?" * len(columns))
         with self._connection() as connection:
-            connection.execute(f"INSERT INTO trainings ({', '.join(columns)}) VALUES ({marks})", list(columns.values()))
+            connection.execute(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", list(columns.values()))
 
     def trainings(self) -> pd.DataFrame:
         """Every training from scratch in order."""

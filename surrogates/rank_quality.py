@@ -112,6 +112,31 @@ def near_tau(score: Floats, truth: Floats, *, sizes: Floats) -> tuple[float, int
     return float(agreement[chosen].mean()), int(chosen.sum())
 
 
+def trusted_ratio(score: Floats, truth: Floats, *, share: float = 0.9, least_pairs: int = 10) -> float:
+    """How far apart two scores must be for their order to be right.
+
+    Args:
+        score: Positive, smaller is better, ``(n,)``.
+        truth: Smaller is better, ``(n,)``; pairs that it ties are left out.
+        share: Of pairs in the right order that is wanted.
+        least_pairs: Fewer say nothing.
+
+    Returns:
+        The smallest ratio such that of the pairs at least so far apart ``share`` are in the right order; infinity if
+        there is none.
+    """
+    first, second = np.triu_indices(len(score), k=1)
+    first, second = first[truth[first] != truth[second]], second[truth[first] != truth[second]]
+    ratio = np.maximum(score[first], score[second]) / np.minimum(score[first], score[second])
+    is_right = (score[first] < score[second]) == (truth[first] < truth[second])
+    order = np.argsort(-ratio, kind="stable")
+    ratio, right = ratio[order], np.cumsum(is_right[order])
+    counts = np.arange(1, len(ratio) + 1)
+    is_whole = np.append(ratio[1:] < ratio[:-1], True) if len(ratio) else np.empty(0, dtype=bool)  # all of a tie
+    holds = is_whole & (counts >= least_pairs) & (right / counts >= share) & (ratio > 1)
+    return float(ratio[holds].min()) if holds.any() else float("inf")
+
+
 def rank_sum(*scores: Floats) -> Floats:
     """Sum of the ranks in several scores: the simplest way to use two of them together."""
     ranks: Floats = np.sum([rankdata(score) for score in scores], axis=0)

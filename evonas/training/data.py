@@ -34,6 +34,10 @@ class Split:
         """The first ``limit`` images as float32 within 0–1."""
         return self.images[:limit].float() / 255
 
+    def taken(self, chosen: NDArray[np.int64]) -> Split:
+        """The images of these indices."""
+        return Split(self.images[chosen], self.labels[chosen])
+
     def joined(self, other: Split) -> Split:
         """Both splits as one."""
         return Split(torch.cat([self.images, other.images]), torch.cat([self.labels, other.labels]))
@@ -104,6 +108,14 @@ def load_data(
         test=_split(*test, pool),
         n_classes=n_classes,
     )
+
+
+def folds(labels: Tensor, *, n: int, seed: int) -> list[NDArray[np.int64]]:
+    """Indices of ``n`` disjoint parts, each with an equal share of every class, up to one image."""
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(labels))
+    order = order[np.argsort(labels.numpy()[order], kind="stable")]
+    return [np.sort(order[index::n]) for index in range(n)]
 
 
 def batches(

@@ -1,0 +1,194 @@
+"""Ways to estimate a network's error cheaply: weights inherited from a supernet, or a brief training of its own."""
+
+from __future__ import annotations
+
+import math
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from evonas.architecture import Architecture
+from evonas.evaluation import Estimator
+from evonas.genome import Genome
+from evonas.measures import Measures, Outcome
+from evonas.nets.network import Network
+from evonas.parallel import in_order, n_workers
+from evonas.seeding import torch_generator
+from evonas.spaces import NetworkSpace
+from evonas.training.data import batches
+from evonas.training.train import train_alone
+from evonas.workbench import Checkpoint, Workbench, open_workbench
+from objectives.latency import measure_latency
+from surrogates.correction import Correction
+from surrogates.one_shot.paths import Paths
+from surrogates.one_shot.score import Score, score_network, score_subnet
+from surrogates.one_shot.training import train
+
+
+class Scorer(ABC):
+    """Scores one network in whatever process it is in; small, for it is sent with every job."""
+
+    @abstractmethod
+    def score(self, bench: Workbench, architecture: Architecture) -> tuple[Score, Network]:
+        """Held-out score, and the network that was scored."""
+
+
+@dataclass(frozen=True)
+class Inherited(Scorer):
+    """Weights come from the run's supernet.
+
+    Attributes:
+        tuning_steps: Updates of a copy before it is scored; 0 scores the weights as they are.
+    """
+
+    tuning_steps: int = 0
+
+    def score(self, bench: Workbench, architecture: Architecture) -> tuple[Score, Network]:
+        """See :class:`Scorer`."""
+        supernet, config, data = bench.the_supernet, bench.config, bench.data
+        if not self.tuning_steps:
+            score = score_subnet(
+                supernet, architecture, calibration=bench.calibration, images=bench.images, labels=bench.labels
+            )
+            return score, supernet
+        network = supernet.extract(architecture)
+        train(
+            network,
+            Paths(lambda: [architecture]),
+            batches=batches(
+                data.train,
+                batch_size=config.training.batch_size,
+                shift=config.data.shift,
+                flip=config.data.flip,
+                generator=torch_generator(config.seed, "tuning batches"),
+            ),
+            steps=self.tuning_steps,
+            learning_rate=config.supernet.learning_rate,
+            weight_decay=config.training.weight_decay,
+        )
+        network.calibrate(bench.calibration)
+        return score_network(network, images=bench.images, labels=bench.labels), network
+
+
+@dataclass(frozen=True)
+class Brief(Scorer):
+    """The network is trained from scratch on the training images, for a short while.
+
+    Attributes:
+        steps: Updates.
+    """
+
+    steps: int
+
+    def score(self, bench: Workbench, architecture: Architecture) -> tuple[Score, Network]:
+        """See :class:`Scorer`."""
+        config = bench.config
+        network = train_alone(architecture, bench.data.train, config, seed=config.seed, steps=self.steps)
+        return score_network(network, images=bench.images, labels=bench.labels), network
+
+
+class NetworkEstimator(Estimator):
+    """Scores networks side by side in worker processes, and counts their costs.
+
+    Args:
+        scorer: What scores one.
+        space: Decodes genomes.
+        measures: What to measure.
+        folder: The run.
+        checkpoint: Its supernet's weights; None where the scorer needs none.
+        workers: Processes; 1 works in this one, 0 takes one a core.
+    """
+
+    def __init__(
+        self,
+        scorer: Scorer,
+        space: NetworkSpace,
+        *,
+        measures: Measures,
+        folder: Path,
+        checkpoint: Checkpoint | None,
+        workers: int,
+    ) -> None:
+        self.scorer, self.space, self.measures = scorer, space, measures
+        self.folder, self.checkpoint, self.workers = folder, checkpoint, n_workers(workers)
+
+    def evaluate(self, genomes: Sequence[Genome]) -> Iterator[Outcome]:
+        """See :class:`evonas.evaluation.Estimator`."""
+        has_latency = "latency" in self.measures.table
+        jobs = [(self.scorer, self.folder, self.checkpoint, self.space, genome, has_latency) for genome in genomes]
+        for genome, outcome in zip(genomes, in_order(score_genome, jobs, workers=self.workers), strict=True):
+            yield outcome if outcome.reason else self._counted(genome, outcome)
+
+    def _counted(self, genome: Genome, outcome: Outcome) -> Outcome:
+        """Add what is counted, not estimated."""
+        counted = self.measures.counted(self.space.decode(genome).layers)
+        if counted.reason:
+            return counted._replace(seconds=outcome.seconds)
+        return outcome._replace(values={**outcome.values, **counted.values})
+
+
+class Corrected(Estimator):
+    """Corrects the errors of another estimator; what that one measured is kept as ``raw_error``."""
+
+    def __init__(self, estimator: Estimator, correction: Correction) -> None:
+        self.estimator, self.correction = estimator, correction
+
+    def evaluate(self, genomes: Sequence[Genome]) -> Iterator[Outcome]:
+        """See :class:`evonas.evaluation.Estimator`."""
+        for outcome in self.estimator.evaluate(genomes):
+            if outcome.reason:
+                yield outcome
+                continue
+            found = outcome.values
+            costs = np.array([[found[name] for name in self.correction.costs]])
+            error, spread = self.correction.predict(np.array([found["loss"]]), costs)
+            corrected = {"error": float(error[0]), "raw_error": found["error"], "spread": float(spread[0])}
+            yield outcome._replace(values={**found, **corrected})
+
+
+def score_genome(
+    scorer: Scorer,
+    folder: Path,
+    checkpoint: Checkpoint | None,
+    space: NetworkSpace,
+    genome: Genome,
+    has_latency: bool,
+) -> Outcome:
+    """Score one genome in whatever process this runs in.
+
+    Args:
+        scorer: What scores it.
+        folder: The run folder.
+        checkpoint: Its supernet's weights; None if the scorer needs none.
+        space: That of the run.
+        genome: A repaired genome.
+        has_latency: Whether to measure how long one image takes, too.
+
+    Returns:
+        Error and loss by name, or the reason if it failed.
+    """
+    bench = open_workbench(folder, checkpoint, space)
+    start = time.perf_counter()
+    architecture = space.decode(genome)
+    try:
+        score, network = scorer.score(bench, architecture)
+        latency = {"latency": _latency(network.extract(architecture), architecture)} if has_latency else {}
+    except (MemoryError, RuntimeError, FloatingPointError) as error:  # a failed allocation is torch's RuntimeError
+        reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0] or 'no message'}"
+        return Outcome({}, reason, time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    if not math.isfinite(score.loss):
+        return Outcome({}, f"the held-out loss is {score.loss}", seconds)
+    return Outcome({"error": score.error, "loss": score.loss, **latency}, "", seconds)
+
+
+def _latency(network: torch.nn.Module, architecture: Architecture) -> float:
+    """Median seconds of one image through a stand-alone copy."""
+    image = torch.rand(1, *architecture.input_shape, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        return measure_latency(lambda: network(image), warmup=3, repeats=15)

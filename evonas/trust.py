@@ -1,0 +1,214 @@
+"""How far to trust a run's estimates: some of its networks are trained from scratch, and ranks are compared.
+
+The test set stays untouched. Each training leaves out another part of the training images and is measured on it;
+estimates come from held-out images, so that estimate and truth share none.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from evonas.architecture import Architecture
+from evonas.config import RunConfig, load_config
+from evonas.errors import SelectionError
+from evonas.genome import from_text
+from evonas.parallel import in_order, n_workers, one_thread
+from evonas.progress import Observer, Silent
+from evonas.provenance import check_unchanged
+from evonas.setup import open_setup
+from evonas.spaces import NetworkSpace, Space
+from evonas.spread import evenly
+from evonas.training.data import Data, folds
+from evonas.training.train import train_alone
+from evonas.workbench import open_workbench
+from reports.run_folder import RunFolder
+from surrogates.one_shot.score import Score, score_network
+from surrogates.rank_quality import rank_quality, trusted_ratio
+
+Floats = NDArray[np.float64]
+LEAST_NETWORKS = 5
+LEAST_FOLDS = 3  # so that every training sees at least two thirds of the training images
+FLOORS = ("macs", "model_size", "bitops")  # what ranks networks without any training
+OFTEN = 0.9  # share of right orders that the sentence promises
+
+
+def measure_trust(
+    run: RunFolder,
+    *,
+    networks: int = 20,
+    seeds: int = 3,
+    epochs: int | None = None,
+    workers: int | None = None,
+    space: Space | None = None,
+    observer: Observer | None = None,
+) -> pd.DataFrame:
+    """Train some of a run's networks from scratch, and compare their ranks with the run's estimates.
+
+    Args:
+        run: A run with evaluations; truth and table are stored in it.
+        networks: How many, evenly over the sizes of all that the run evaluated; none that a correction was fitted to.
+        seeds: Trainings a network; each is measured on another part of the training images.
+        epochs: Instead of the run file's.
+        workers: Processes; instead of the run file's.
+        space: The search space, if the run was started with an object.
+        observer: Hears of the progress.
+
+    Returns:
+        One row a way of ranking, with the columns of :class:`surrogates.rank_quality.RankQuality`.
+
+    Raises:
+        SelectionError: Too few networks or seeds.
+    """
+    overrides = {} if epochs is None else {"training": {"epochs": epochs}}
+    config = load_config(run.path / "run.toml", overrides)
+    setup = open_setup(config, space)
+    check_unchanged(run, config, setup.data, setup.space)
+    chosen = chosen_networks(run, n=networks)
+    if seeds < 2:
+        raise SelectionError("at least 2 seeds", found=str(seeds), remedy="raise --seeds; ranks need a ceiling")
+    truths = _truths(
+        run,
+        chosen["genome"].tolist(),
+        config,
+        setup.network_space,
+        seeds=seeds,
+        workers=n_workers(config.compute.workers if workers is None else workers),
+        observer=observer or Silent(),
+    )
+    estimates = {
+        "estimate": chosen["error"].to_numpy(dtype=float),
+        "loss, uncorrected": chosen["loss"].to_numpy(dtype=float),
+    }
+    if chosen["raw_error"].isna().all():
+        estimates["loss"] = estimates.pop("loss, uncorrected")
+    floors = {name: chosen[name].to_numpy(dtype=float) for name in FLOORS}
+    table = trust_table(estimates | floors, truths, sizes=chosen["model_size"].to_numpy(dtype=float))
+    facts = {"networks": len(chosen), "seeds": seeds, "epochs": config.training.epochs}
+    sentence = trust_sentence(scores["estimate"], truths.mean(axis=1), table)
+    run.set_meta("trust", {**facts, "sentence": sentence, "table": table.to_dict("records")})
+    return table
+
+
+def chosen_networks(run: RunFolder, *, n: int) -> pd.DataFrame:
+    """Evaluations of a run, evenly over sizes by logarithm, from small to large.
+
+    Raises:
+        SelectionError: Fewer than ``LEAST_NETWORKS`` are there or wanted.
+    """
+    table = run.evaluations()
+    fitted = set(table.loc[table["origin"] == "brief", "genome"])
+    table = pd.concat([run.feasible(table, origin=origin) for origin in ("search", "random")])
+    table = table[~table["genome"].isin(fitted)].drop_duplicates("genome")
+    if min(n, len(table)) < LEAST_NETWORKS:
+        raise SelectionError(
+            f"at least {LEAST_NETWORKS} networks that the run evaluated",
+            found=f"{len(table)} in {run.path}, {n} wanted",
+            remedy="raise --nets, or go on with the run",
+        )
+    return table.iloc[evenly(table["model_size"].to_numpy(dtype=float), n)].reset_index(drop=True)
+
+
+def trust_table(scores: Mapping[str, Floats], truths: Floats, *, sizes: Floats) -> pd.DataFrame:
+    """How every score ranks, and how one more training would.
+
+    Args:
+        scores: By name, each ``(n,)``, smaller is better.
+        truths: Errors, ``(n, seeds)``.
+        sizes: Bytes, ``(n,)``.
+
+    Returns:
+        One row a score; the last one, ``"another training"``, holds each seed against the mean of the others, and is
+        the most that an estimate as good as a training could show.
+    """
+    mean = truths.mean(axis=1)
+    rows = [{"score": name, **asdict(rank_quality(score, mean, sizes=sizes))} for name, score in scores.items()]
+    repeats = [
+        asdict(rank_quality(truths[:, seed], np.delete(truths, seed, axis=1).mean(axis=1), sizes=sizes))
+        for seed in range(truths.shape[1])
+    ]
+    ceiling = pd.DataFrame(repeats).mean().to_dict()
+    return pd.DataFrame([*rows, {"score": "another training", **ceiling}]).astype({"n": int, "near_pairs": int})
+
+
+def trust_sentence(estimates: Floats, truth: Floats, table: pd.DataFrame) -> str:
+    """What a user should make of it, in a sentence or two."""
+    taus = table.set_index("score")["tau"]
+    ratio = trusted_ratio(np.maximum(estimates, 1e-6), truth, share=OFTEN)
+    if np.isfinite(ratio):
+        text = (
+            f"Trust differences above a factor of {ratio:.2f} in estimated error: networks so far apart were in the "
+            f"right order at least {10 * OFTEN:.0f} times out of 10."
+        )
+    else:
+        text = "No difference in estimated error was large enough to be right 9 times out of 10."
+    best = taus[list(FLOORS)].idxmax()
+    if taus[best] >= taus["estimate"]:
+        text += f" Ranking by {best} alone would do as well over all sizes."
+    return text
+
+
+def _truths(
+    run: RunFolder,
+    genomes: Sequence[str],
+    config: RunConfig,
+    space: NetworkSpace,
+    *,
+    seeds: int,
+    workers: int,
+    observer: Observer,
+) -> Floats:
+    """Errors ``(n, seeds)``; what the run holds already is not trained again."""
+    recipe = f"{max(LEAST_FOLDS, seeds)} folds, {config.training.model_dump_json()}"
+    stored = run.truths()
+    stored = stored[stored["recipe"] == recipe]
+    known = {(row.genome, row.seed): float(row.error) for row in stored.itertuples()}
+    wanted = list(product(genomes, range(seeds)))
+    n_folds = max(LEAST_FOLDS, seeds)
+    fresh = [(run.path, config, space, *pair, n_folds) for pair in wanted if pair not in known]
+    observer.phase("training from scratch", total=len(wanted))
+    results = in_order(_train_one, fresh, workers=max(1, min(len(fresh), workers)))
+    for done, (genome, seed) in enumerate(wanted, start=1):
+        if (genome, seed) not in known:
+            score, seconds = next(results)
+            run.append_truth(
+                genome=genome, seed=seed, recipe=recipe, error=score.error, loss=score.loss, seconds=seconds
+            )
+            known[genome, seed] = score.error
+        observer.advance(done)
+    return np.array([[known[genome, seed] for seed in range(seeds)] for genome in genomes])
+
+
+def _train_one(
+    folder: Path, config: RunConfig, space: NetworkSpace, genome: str, seed: int, n_folds: int
+) -> tuple[Score, float]:
+    start = time.perf_counter()
+    data = open_workbench(folder, None, space).data
+    architecture = space.decode(from_text(genome, space.genes))
+    with one_thread():
+        score = truth(architecture, data, config, seed=seed, n_folds=n_folds)
+    return score, time.perf_counter() - start
+
+
+def truth(architecture: Architecture, data: Data, config: RunConfig, *, seed: int, n_folds: int) -> Score:
+    """Train one network from scratch, and measure it on a part of the training images that it has not seen.
+
+    Args:
+        architecture: What to train.
+        data: All of the held-out images and the other parts of the training images train it.
+        config: Its ``training`` section is the recipe.
+        seed: Of the training, from 0; also the number of the part.
+        n_folds: Parts of the training images.
+    """
+    parts = folds(data.train.labels, n=n_folds, seed=config.data.split_seed)
+    rest = np.concatenate([part for index, part in enumerate(parts) if index != seed])
+    network = train_alone(architecture, data.train.taken(rest).joined(data.heldout), config, seed=seed)
+    left_out = data.train.taken(parts[seed])
+    return score_network(network, images=left_out.pixels(), labels=left_out.labels)
