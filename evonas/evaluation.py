@@ -14,6 +14,7 @@ import torch
 from evonas.architecture import Architecture
 from evonas.genome import Genome, to_text
 from evonas.measures import Measures, Outcome, looked_up
+from evonas.nets.network import Network
 from evonas.operators import Genomes
 from evonas.parallel import in_order, n_workers
 from evonas.spaces import NetworkSpace, TableSpace
@@ -137,7 +138,7 @@ def score_genome(folder: Path, checkpoint: str, space: NetworkSpace, genome: Gen
         score = score_subnet(
             bench.supernet, architecture, calibration=bench.calibration, images=bench.images, labels=bench.labels
         )
-        latency = {"latency": _latency(bench.supernet.extract(architecture), architecture)} if has_latency else {}
+        latency = {"latency": _latency(architecture)} if has_latency else {}
     except (MemoryError, RuntimeError) as error:  # torch reports a failed allocation as a RuntimeError
         reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0] or 'no message'}"
         return Outcome({}, reason, time.perf_counter() - start)
@@ -147,8 +148,9 @@ def score_genome(folder: Path, checkpoint: str, space: NetworkSpace, genome: Gen
     return Outcome({"error": score.error, "loss": score.loss, **latency}, "", seconds)
 
 
-def _latency(network: torch.nn.Module, architecture: Architecture) -> float:
-    """Median seconds of one image through a stand-alone copy."""
+def _latency(architecture: Architecture) -> float:
+    """Median seconds of one image through a stand-alone network; its weights do not matter."""
+    network = Network([architecture], generator=torch.Generator()).eval()
     image = torch.rand(1, *architecture.input_shape, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         return measure_latency(lambda: network(image), warmup=3, repeats=15)
