@@ -32,6 +32,8 @@ class Op:
             - ``conv``: the one with weights, a module of several ``steps``; a classifier is one that pools first;
             - ``max_pool``, ``avg_pool``, ``skip``, ``add``, ``concat``;
             - ``align``: cut or zero-pad the channels of each segment;
+            - ``splice``: the first input's p channels, then those of the second from p on, shuffled as by a channel
+              shuffle of ``ceil(channels / p)`` groups, so that the first input's lie evenly among the others;
             - ``zeros``: zeros in the place of a constant branch, of the image's sides divided by the stride.
         inputs: Names of the operations it reads, or ``"input"``.
         channels: Of the output; classes for a classifier.

@@ -76,6 +76,11 @@ class SupernetConfig(Section):
     learning_rate: float = Field(5e-3, gt=0, description="at its highest; warm-up and cosine decay around it")
     weight_decay: float = Field(1e-4, ge=0, description="decoupled, on kernels only")
     is_two_pass: bool = Field(False, description="whether quantizers take a step of their own before the weights do")
+    partial_normal: Count = Field(
+        1,
+        description="k: in the supernet, an edge of a normal cell sees 1/k of the channels; 1: all",
+    )
+    partial_reduction: Count = Field(1, description="the same k for an edge of a reduction cell")
 
     @field_validator("strategy")
     @classmethod

@@ -34,8 +34,8 @@ class Scorer(ABC):
     """Scores one network in whatever process it is in; small, for it is sent with every job."""
 
     @abstractmethod
-    def score(self, bench: Workbench, architecture: Architecture) -> tuple[Score, Network]:
-        """Held-out score, and the network that was scored."""
+    def score(self, bench: Workbench, architecture: Architecture) -> Score:
+        """Error and loss on the held-out images."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,13 @@ class Inherited(Scorer):
 
     tuning_steps: int = 0
 
-    def score(self, bench: Workbench, architecture: Architecture) -> tuple[Score, Network]:
+    def score(self, bench: Workbench, architecture: Architecture) -> Score:
         """See :class:`Scorer`."""
         supernet, config, data = bench.the_supernet, bench.config, bench.data
         if not self.tuning_steps:
-            score = score_subnet(
+            return score_subnet(
                 supernet, architecture, calibration=bench.calibration, images=bench.images, labels=bench.labels
             )
-            return score, supernet
         network = supernet.extract(architecture)
         train(
             network,
@@ -72,7 +71,7 @@ class Inherited(Scorer):
             weight_decay=config.training.weight_decay,
         )
         network.calibrate(bench.calibration)
-        return score_network(network, images=bench.images, labels=bench.labels), network
+        return score_network(network, images=bench.images, labels=bench.labels)
 
 
 @dataclass(frozen=True)
@@ -85,11 +84,11 @@ class Brief(Scorer):
 
     steps: int
 
-    def score(self, bench: Workbench, architecture: Architecture) -> tuple[Score, Network]:
+    def score(self, bench: Workbench, architecture: Architecture) -> Score:
         """See :class:`Scorer`."""
         config = bench.config
         network = train_alone(architecture, bench.data.train, config, seed=config.seed, steps=self.steps)
-        return score_network(network, images=bench.images, labels=bench.labels), network
+        return score_network(network, images=bench.images, labels=bench.labels)
 
 
 class NetworkEstimator(Estimator):
@@ -176,8 +175,8 @@ def score_genome(
     start = time.perf_counter()
     architecture = space.decode(genome)
     try:
-        score, network = scorer.score(bench, architecture)
-        latency = {"latency": _latency(network.extract(architecture), architecture)} if has_latency else {}
+        score = scorer.score(bench, architecture)
+        latency = {"latency": _latency(architecture)} if has_latency else {}
     except (MemoryError, RuntimeError, FloatingPointError) as error:  # a failed allocation is torch's RuntimeError
         reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0] or 'no message'}"
         return Outcome({}, reason, time.perf_counter() - start)
@@ -187,8 +186,9 @@ def score_genome(
     return Outcome({"error": score.error, "loss": score.loss, **latency}, "", seconds)
 
 
-def _latency(network: torch.nn.Module, architecture: Architecture) -> float:
-    """Median seconds of one image through a stand-alone copy."""
+def _latency(architecture: Architecture) -> float:
+    """Median seconds of one image through a stand-alone network; which weights it has makes no difference."""
+    network = Network([architecture], generator=torch.Generator()).eval()
     image = torch.rand(1, *architecture.input_shape, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         return measure_latency(lambda: network(image), warmup=3, repeats=15)

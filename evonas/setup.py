@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from evonas.architecture import Architecture
 from evonas.config import RunConfig
 from evonas.config_space import GIVEN_IN_PYTHON, OwnSpaceConfig
 from evonas.errors import EvonasError, RunFileError
 from evonas.measures import Measures, run_measures
+from evonas.nets.network import unchanged
 from evonas.plugins import load_object_or_class
 from evonas.quant.scheme import Scheme
-from evonas.spaces import SPACES, NetworkSpace, Space, TableSpace
+from evonas.spaces import SPACES, CellSpace, NetworkSpace, Space, TableSpace
+from evonas.spaces.cell_partial import with_partial_channels
 from evonas.training.data import Data, load_data
 
 
@@ -77,9 +81,28 @@ def open_setup(config: RunConfig, space: Space | None = None) -> Setup:
         space = _space(config, None)
     data = None if isinstance(space, TableSpace) else build_data(config)
     space = space or _space(config, data)
+    as_trained(config, space)
     if data is not None and isinstance(space, NetworkSpace):
         _check_fit(space, data)
     return Setup(config, data, space, run_measures(config, space))
+
+
+def as_trained(config: RunConfig, space: Space) -> Callable[[Architecture], Architecture]:
+    """What the supernet trains and scores in the place of an architecture: by default, the architecture itself.
+
+    Raises:
+        RunFileError: Partial channels are set, and the space is not one of cells.
+    """
+    ratios = {"normal": config.supernet.partial_normal, "reduction": config.supernet.partial_reduction}
+    if all(ratio == 1 for ratio in ratios.values()):
+        return unchanged
+    if not isinstance(space, CellSpace):
+        raise RunFileError(
+            "a search space of cells, for partial_normal and partial_reduction above 1",
+            found=type(space).__name__,
+            remedy='leave both out of [supernet], or set kind = "cells" under [space]',
+        )
+    return lambda architecture: with_partial_channels(space, architecture, **ratios)
 
 
 def _check_fit(space: NetworkSpace, data: Data) -> None:

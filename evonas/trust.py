@@ -83,14 +83,10 @@ def measure_trust(
         workers=n_workers(config.compute.workers if workers is None else workers),
         observer=observer or Silent(),
     )
-    estimates = {
-        "estimate": chosen["error"].to_numpy(dtype=float),
-        "loss, uncorrected": chosen["loss"].to_numpy(dtype=float),
-    }
-    if chosen["raw_error"].isna().all():
-        estimates["loss"] = estimates.pop("loss, uncorrected")
-    floors = {name: chosen[name].to_numpy(dtype=float) for name in FLOORS}
-    table = trust_table(estimates | floors, truths, sizes=chosen["model_size"].to_numpy(dtype=float))
+    loss = "loss" if chosen["raw_error"].isna().all() else "loss, uncorrected"
+    columns = {"estimate": "error", loss: "loss"} | {name: name for name in FLOORS}
+    scores = {title: chosen[column].to_numpy(dtype=float) for title, column in columns.items()}
+    table = trust_table(scores, truths, sizes=chosen["model_size"].to_numpy(dtype=float))
     facts = {"networks": len(chosen), "seeds": seeds, "epochs": config.training.epochs}
     sentence = trust_sentence(scores["estimate"], truths.mean(axis=1), table)
     run.set_meta("trust", {**facts, "sentence": sentence, "table": table.to_dict("records")})

@@ -15,7 +15,7 @@ from evonas.errors import RunFolderError
 from evonas.nets.network import Network
 from evonas.provenance import file_hash
 from evonas.seeding import torch_generator
-from evonas.setup import build_data
+from evonas.setup import as_trained, build_data
 from evonas.spaces import NetworkSpace
 from evonas.training.data import Data
 
@@ -25,7 +25,8 @@ UNFINISHED_SUPERNET = "supernet.unfinished.safetensors"
 
 def build_supernet(config: RunConfig, space: NetworkSpace) -> Network:
     """Build the run's supernet with its initial weights."""
-    return Network(space.covering(), generator=torch_generator(config.seed, "supernet weights"))
+    generator = torch_generator(config.seed, "supernet weights")
+    return Network(space.covering(), generator=generator, rewrite=as_trained(config, space))
 
 
 class Checkpoint(NamedTuple):

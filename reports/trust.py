@@ -37,9 +37,9 @@ def trust_note(run: RunFolder) -> str:
     trust = run.meta("trust")
     pairs = trust["table"][0]["near_pairs"]
     return (
-        f"{trust['networks']} networks of all sizes, each trained from scratch {trust['seeds']} times for "
-        f"{trust['epochs']} epochs and measured on training images left out. Near: {pairs} pairs within a factor of 1.4 in bytes. "
-        "Intervals resample networks. Another training: one seed against the others."
+        f"{trust['networks']} networks of all sizes, each trained from scratch {trust['seeds']} times, "
+        f"{trust['epochs']} epochs, and measured on images left out. Near: {pairs} pairs within a factor of 1.4 "
+        "in bytes. Intervals resample networks. Another training: one seed against the others."
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Self
 
 import torch
@@ -12,6 +12,11 @@ from torch import Tensor, nn
 from evonas.architecture import INPUT, Architecture, Op, Shape
 from evonas.errors import GenomeError
 from evonas.nets.layer import QuantLayer
+
+
+def unchanged(architecture: Architecture) -> Architecture:
+    """The architecture itself."""
+    return architecture
 
 
 class Network(nn.Module):
@@ -24,12 +29,20 @@ class Network(nn.Module):
         architectures: What it must be able to run, at the largest widths and in every precision, of one scheme; the
             first one starts active.
         generator: Draws the initial weights.
+        rewrite: Makes of each architecture that is given what is run in its place, such as one with partial channels.
     """
 
-    def __init__(self, architectures: Sequence[Architecture], *, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        architectures: Sequence[Architecture],
+        *,
+        generator: torch.Generator,
+        rewrite: Callable[[Architecture], Architecture] = unchanged,
+    ) -> None:
         super().__init__()
+        self.rewrite = rewrite
         self.layers = nn.ModuleDict()
-        for name, uses in _uses(architectures).items():
+        for name, uses in _uses([rewrite(architecture) for architecture in architectures]).items():
             self.layers[name] = QuantLayer(uses, scheme=architectures[0].scheme, generator=generator)
         self.activate(architectures[0])
 
@@ -45,7 +58,7 @@ class Network(nn.Module):
                 found=architecture.dead_reason,
                 remedy="repair the genome first: space.repair(genome)",
             )
-        self.active = architecture
+        self.active = self.rewrite(architecture)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits of the active architecture.
@@ -92,7 +105,7 @@ class Network(nn.Module):
 
         Batch-norm statistics come along, so calibrate the subnet here first.
         """
-        subnet = type(self)([architecture], generator=torch.Generator())
+        subnet = type(self)([architecture], generator=torch.Generator(), rewrite=self.rewrite)
         for name, layer in subnet.layers.items():
             layer.copy_slice(self.layers[name])  # type: ignore[operator]
         return subnet.train(self.training)
@@ -144,20 +157,32 @@ def _run(op: Op, inputs: list[Tensor], segments: int) -> Tensor:
             return sum(inputs[1:], start=first)
         case "concat":
             return torch.cat(inputs, dim=1)
-        case "max_pool":
-            return F.max_pool2d(first, op.kernel, op.stride, padding=op.kernel // 2)
-        case "avg_pool":
-            padding = (op.kernel - 1) // 2
-            return F.avg_pool2d(
-                first, op.kernel, op.stride, padding, ceil_mode=op.kernel == op.stride, count_include_pad=False
-            )
+        case "max_pool" | "avg_pool":
+            return _pool(op, first)
         case "align":
             return _align(first, op.channels, segments)
+        case "splice":
+            return _splice(first, inputs[1])
         case "zeros":
             n, _, height, width = first.shape
             return first.new_zeros(n, op.channels, -(-height // op.stride), -(-width // op.stride))
         case _:
             raise ValueError(f"unknown kind of operation {op.kind!r} in {op.name}")
+
+
+def _pool(op: Op, x: Tensor) -> Tensor:
+    padding, is_tiling = (op.kernel - 1) // 2, op.kernel == op.stride
+    if op.kind == "max_pool":
+        return F.max_pool2d(x, op.kernel, op.stride, padding, ceil_mode=is_tiling)
+    return F.avg_pool2d(x, op.kernel, op.stride, padding, ceil_mode=is_tiling, count_include_pad=False)
+
+
+def _splice(part: Tensor, whole: Tensor) -> Tensor:
+    """Put the part's channels in the place of the first ones, and shuffle; also where groups are of unequal size."""
+    n_part, channels = part.shape[1], whole.shape[1]
+    groups = -(-channels // n_part)
+    places = (torch.arange(channels, device=part.device) % groups).argsort(stable=True)  # of each channel in the output
+    return torch.cat([part, whole[:, n_part:]], dim=1).index_select(1, places.argsort())
 
 
 def _align(x: Tensor, channels: int, segments: int) -> Tensor:

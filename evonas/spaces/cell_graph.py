@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from evonas.architecture import INPUT, Architecture, Op, prune
@@ -60,6 +60,14 @@ def build(layout: CellLayout, choice: Mapping[str, str], *, keeps_unused: bool =
     )
     ops.append(classifier)
     return Architecture(layout.input_shape, tuple(ops) if keeps_unused else prune(ops), layout.scheme)
+
+
+def edges_of(architecture: Architecture) -> Iterator[tuple[int, int, int, str, Op]]:
+    """Every edge of a cell network by its operation's name: cell, node, source, name in ``EDGE_OPS``, operation."""
+    for op in architecture.ops:
+        match op.name.split("/"):
+            case [cell, node, source, edge_op] if source.startswith("from"):
+                yield int(cell[4:]), int(node[4:]), int(source[4:]), edge_op, op
 
 
 @dataclass

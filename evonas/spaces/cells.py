@@ -8,7 +8,7 @@ every cell its own width.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -20,7 +20,7 @@ from evonas.architecture import Architecture, Op
 from evonas.errors import GenomeError
 from evonas.genome import Gene, Genome, check_genome
 from evonas.spaces.cell_batch import batch_layers
-from evonas.spaces.cell_graph import build
+from evonas.spaces.cell_graph import build, edges_of
 from evonas.spaces.cell_layout import EDGE_OPS, CellLayout, pair_label, pairs
 from evonas.spaces.space import NetworkSpace
 from objectives import Layer
@@ -91,7 +91,7 @@ class CellSpace(CellLayout, NetworkSpace):
         for name in ("stem", "classifier"):  # a dead network has lost its stem
             if name in by_name:
                 choice[f"{name}/weight"] = by_name[name].weight.name
-        edges = list(_edges(by_name))
+        edges = list(edges_of(architecture))
         used: dict[tuple[str, int], dict[int, str]] = {}
         for index, node, source, name, _ in edges:
             used.setdefault((self.cells[index], node), {})[source] = name
@@ -213,11 +213,3 @@ class CellSpace(CellLayout, NetworkSpace):
             ):
                 return module
         return "none of the space's modules"
-
-
-def _edges(by_name: Mapping[str, Op]) -> Iterator[tuple[int, int, int, str, Op]]:
-    """Every edge by its operation's name: cell, node, source, name in ``EDGE_OPS``, operation."""
-    for name, op in by_name.items():
-        match name.split("/"):
-            case [cell, node, source, edge_op] if source.startswith("from"):
-                yield int(cell[4:]), int(node[4:]), int(source[4:]), edge_op, op
