@@ -75,6 +75,14 @@ class SupernetConfig(Section):
     learning_rate: float = Field(5e-3, gt=0, description="at its highest; warm-up and cosine decay around it")
     weight_decay: float = Field(1e-4, ge=0, description="decoupled, on kernels only")
     is_two_pass: bool = Field(False, description="whether quantizers take a step of their own before the weights do")
+    early_stop: bool = Field(
+        False, description="whether training ends early once the rank order of fixed random networks has settled"
+    )
+    probes: int = Field(24, ge=4, description="those networks; scored every twentieth of the steps")
+    settled_tau: float = Field(
+        0.9, gt=0, le=1, description="Kendall's tau between two scorings in a row from which their orders agree"
+    )
+    patience: Count = Field(2, description="agreements in a row that make the order settled; then the decay begins")
     calibration_images: int = Field(
         256, ge=2, description="training images that reset a subnet's batch norm before scoring"
     )

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evonas.config import RunConfig, dump_config, load_config
+from evonas.early_stop import early_stop
 from evonas.errors import EvaluationError, RunFileError, RunFolderError
 from evonas.evaluation import Estimator, Evaluator, LookUp, OneShot
 from evonas.measures import Measures, looked_up
@@ -202,7 +203,7 @@ def _train_supernet(run: RunFolder, setup: Setup, space: NetworkSpace, observer:
     unfinished = run.path / UNFINISHED_SUPERNET
     observer.phase("training the supernet", total=settings.steps)
     try:
-        train(
+        steps = train(
             supernet,
             STRATEGIES[settings.strategy](space, rng, settings.paths),
             batches=batches(
@@ -216,6 +217,7 @@ def _train_supernet(run: RunFolder, setup: Setup, space: NetworkSpace, observer:
             learning_rate=settings.learning_rate,
             weight_decay=settings.weight_decay,
             is_two_pass=settings.is_two_pass,
+            early_stop=early_stop(run, config, data=data, space=space, supernet=supernet),
             checkpoint=unfinished,
             on_step=lambda step, loss: observer.advance(step, note=f"loss {loss:.2f}"),
         )
@@ -229,6 +231,7 @@ def _train_supernet(run: RunFolder, setup: Setup, space: NetworkSpace, observer:
         raise EvaluationError(
             "a supernet that trains", found=str(error), remedy="lower learning_rate under [supernet] and start anew"
         ) from error
+    run.set_meta("supernet_steps", steps)
     run.set_meta("warnings", supernet.warnings())
     save_weights(supernet, run.path / SUPERNET)
     unfinished.unlink(missing_ok=True)
