@@ -77,10 +77,17 @@ class SupernetConfig(Section):
     weight_decay: float = Field(1e-4, ge=0, description="decoupled, on kernels only")
     is_two_pass: bool = Field(False, description="whether quantizers take a step of their own before the weights do")
     partial_normal: Count = Field(
-        1,
-        description="k: in the supernet, an edge of a normal cell sees 1/k of the channels; 1: all",
+        1, description="k: in the supernet, an edge of a normal cell sees 1/k of the channels; 1: all"
     )
     partial_reduction: Count = Field(1, description="the same k for an edge of a reduction cell")
+    early_stop: bool = Field(
+        False, description="whether training ends early once the rank order of fixed random networks has settled"
+    )
+    probes: int = Field(24, ge=4, description="those networks; scored every twentieth of the steps")
+    settled_tau: float = Field(
+        0.9, gt=0, le=1, description="Kendall's tau between two scorings in a row from which their orders agree"
+    )
+    patience: Count = Field(2, description="agreements in a row that make the order settled; then the decay begins")
 
     @field_validator("strategy")
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from evonas.early_stop import early_stop
 from evonas.errors import EvaluationError, RunFolderError
 from evonas.progress import Observer
 from evonas.provenance import file_hash
@@ -38,7 +39,7 @@ def _train(run: RunFolder, setup: Setup, observer: Observer) -> None:
     unfinished = run.path / UNFINISHED_SUPERNET
     observer.phase("training the supernet", total=settings.steps)
     try:
-        train(
+        steps = train(
             supernet,
             STRATEGIES[settings.strategy](space, rng, settings.paths),
             batches=batches(
@@ -52,6 +53,7 @@ def _train(run: RunFolder, setup: Setup, observer: Observer) -> None:
             learning_rate=settings.learning_rate,
             weight_decay=settings.weight_decay,
             is_two_pass=settings.is_two_pass,
+            early_stop=early_stop(run, config, data=data, space=space, supernet=supernet),
             checkpoint=unfinished,
             on_step=lambda step, loss: observer.advance(step, note=f"loss {loss:.2f}"),
         )
@@ -65,6 +67,7 @@ def _train(run: RunFolder, setup: Setup, observer: Observer) -> None:
         raise EvaluationError(
             "a supernet that trains", found=str(error), remedy="lower learning_rate under [supernet] and start anew"
         ) from error
+    run.set_meta("supernet_steps", steps)
     run.set_meta("warnings", supernet.warnings())
     save_weights(supernet, run.path / SUPERNET)
     unfinished.unlink(missing_ok=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from surrogates.one_shot.schedule import Schedule, cosine
+from surrogates.one_shot.settling import EarlyStop, Probe
 from surrogates.one_shot.supernet import Strategy, Supernet
 
 A = TypeVar("A")
@@ -33,9 +36,10 @@ def train(
     weight_decay: float,
     warmup: float = 0.05,
     is_two_pass: bool = False,
+    early_stop: EarlyStop | None = None,
     checkpoint: Path | None = None,
     on_step: Callable[[int, float], None] = lambda step, loss: None,
-) -> None:
+) -> int:
     """Minimise a strategy's loss with AdamW, a linear warm-up and a cosine decay to zero.
 
     Parameters that a step does not use keep their gradient unset, so that neither momentum nor weight decay moves them.
@@ -52,9 +56,14 @@ def train(
         warmup: Share of the steps with a rising learning rate.
         is_two_pass: Whether every batch is run twice: first the quantizers take a step with an optimizer of their own,
             then the weights, in the order in which He 2019 trains truncated-Gaussian thresholds. Twice the time.
+        early_stop: When to end before ``steps``; see :mod:`surrogates.one_shot.settling`. With it, the learning rate
+            stays at its highest between warm-up and decay.
         checkpoint: A file to go on from if it is there, and to write now and then. Batches and paths are drawn again
             from the start, so that the result is to the bit that of a training that was never stopped.
         on_step: Called after each update with the number of updates done and the loss.
+
+    Returns:
+        Updates made, those before an interruption too; fewer than ``steps`` only if the training ended early.
 
     Raises:
         FloatingPointError: The loss is no longer finite.
@@ -63,14 +72,17 @@ def train(
     groups = supernet.parameter_groups(learning_rate=learning_rate, weight_decay=weight_decay)
     optimizers = _optimizers(groups, learning_rate=learning_rate, is_two_pass=is_two_pass)
     parameters = [parameter for group in groups for parameter in group["params"]]
-    done = _load(checkpoint, supernet, optimizers) if checkpoint is not None and checkpoint.is_file() else 0
+    done, probes = _load(checkpoint, supernet, optimizers)
+    schedule = _schedule(steps, warmup, early_stop, probes)
     every = max(1, steps // CHECKPOINTS)
     supernet.train()
     for step, (images, labels) in zip(range(1, steps + 1), batches, strict=False):
+        if step > schedule.end:
+            break
         paths = strategy.draw()
         if step <= done:
             continue
-        rate = learning_rate_at(step - 1, steps=steps, warmup=warmup)
+        rate = schedule.factor(step - 1)
         for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * rate
@@ -81,17 +93,22 @@ def train(
                 raise FloatingPointError(f"the training loss became {loss} at step {step}")
             torch.nn.utils.clip_grad_norm_(parameters, CLIP_NORM)
             optimizer.step()
+        done = step
+        if early_stop is not None and early_stop.is_due(step, schedule):
+            probes.append((step, tuple(early_stop.probe())))
+            supernet.train()
+            schedule = _schedule(steps, warmup, early_stop, probes)
+            early_stop.on_probe(probes)
         if checkpoint is not None and step % every == 0 and step < steps:
-            _save(checkpoint, supernet, optimizers, step=step)
+            _save(checkpoint, supernet, optimizers, step=step, probes=probes)
         on_step(step, loss)
+    return done
 
 
-def learning_rate_at(step: int, *, steps: int, warmup: float) -> float:
-    """Factor on the learning rate of the update after ``step`` updates: linear warm-up, then half a cosine."""
-    rising = max(1, round(warmup * steps))
-    if step < rising:
-        return (step + 1) / rising
-    return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
+def _schedule(steps: int, warmup: float, early_stop: EarlyStop | None, probes: Sequence[Probe]) -> Schedule:
+    if early_stop is None:
+        return cosine(steps, warmup=warmup)
+    return early_stop.schedule(steps, warmup=warmup, probes=probes)
 
 
 def _optimizers(
@@ -107,23 +124,33 @@ def _optimizers(
     return [torch.optim.AdamW(part, lr=learning_rate, fused=True) for part in (of_quantizers, of_weights) if part]
 
 
-def _save(path: Path, supernet: Supernet[A], optimizers: list[torch.optim.Optimizer], *, step: int) -> None:
+def _save(
+    path: Path,
+    supernet: Supernet[A],
+    optimizers: list[torch.optim.Optimizer],
+    *,
+    step: int,
+    probes: Sequence[Probe],
+) -> None:
     tensors = {f"network/{name}": tensor.contiguous() for name, tensor in supernet.state_dict().items()}
     for number, optimizer in enumerate(optimizers):
         for index, moments in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{number}/{index}/{name}": moment for name, moment in moments.items()}
     partial = path.with_name(path.name + ".partial")  # a checkpoint is either complete or not there
-    save_file(tensors, partial, metadata={"step": str(step)})
+    save_file(tensors, partial, metadata={"step": str(step), "probes": json.dumps(probes)})
     partial.replace(path)
 
 
-def _load(path: Path, supernet: Supernet[A], optimizers: list[torch.optim.Optimizer]) -> int:
-    """Updates done so far."""
+def _load(path: Path | None, supernet: Supernet[A], optimizers: list[torch.optim.Optimizer]) -> tuple[int, list[Probe]]:
+    """Updates and probes done so far; when the order settled follows from the probes."""
+    if path is None or not path.is_file():
+        return 0, []
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
-            step = int(file.metadata()["step"])
-    except (OSError, SafetensorError, KeyError, TypeError) as error:
+            facts = file.metadata()
+        step, probes = int(facts["step"]), [(at, tuple(losses)) for at, losses in json.loads(facts["probes"])]
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(str(error)) from error
     network = {name.removeprefix("network/"): tensor for name, tensor in tensors.items() if name.startswith("network/")}
     try:
@@ -137,4 +164,4 @@ def _load(path: Path, supernet: Supernet[A], optimizers: list[torch.optim.Optimi
                 case ["optimizer", which, index, moment] if which == str(number):
                     state["state"].setdefault(int(index), {})[moment] = tensor
         optimizer.load_state_dict(state)
-    return step
+    return step, probes

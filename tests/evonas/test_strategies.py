@@ -20,7 +20,8 @@ from evonas.spaces import CellSpace, NetworkSpace
 from evonas.strategies import STRATEGIES
 from surrogates.one_shot.paths import Paths
 from surrogates.one_shot.sandwich import Sandwich
-from surrogates.one_shot.training import CheckpointError, learning_rate_at, train
+from surrogates.one_shot.schedule import cosine
+from surrogates.one_shot.training import CheckpointError, train
 from tests.conftest import SMALL_SPACES, STAGED_SPACES
 
 SPACE = replace(SMALL_SPACES["no residual"], scheme=Scheme(ternary_weight="twn"))  # tga clips its gradients
@@ -175,7 +176,8 @@ def test_a_sandwich_teaches_the_small_by_the_large() -> None:
 
 
 def test_the_learning_rate_rises_then_falls_to_nothing() -> None:
-    rates = [learning_rate_at(step, steps=100, warmup=0.1) for step in range(100)]
+    schedule = cosine(100, warmup=0.1)
+    rates = [schedule.factor(step) for step in range(100)]
     assert rates[:10] == pytest.approx([0.1 * step for step in range(1, 11)])
     assert rates[10] == 1.0
     assert all(later < earlier for earlier, later in pairwise(rates[10:]))
