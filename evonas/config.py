@@ -111,7 +111,7 @@ class EstimateConfig(Section):
         0, ge=0, description="updates of each network of the front before it is scored once more; 0: none"
     )
     calibration_images: int = Field(
-        256, ge=2, description="training images that reset a subnet's batch norm before scoring"
+        200, ge=2, description="training images that reset a subnet's batch norm before scoring"
     )
     scoring_images: Count = Field(2000, description="held-out images that score a network, at most")
 

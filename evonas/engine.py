@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import time
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evonas.break_even import choose_method
 from evonas.config import RunConfig, dump_config, load_config
 from evonas.errors import EvaluationError, RunFileError, RunFolderError
 from evonas.estimation import run_estimator, tuned_estimator
@@ -65,8 +67,10 @@ def search(
             found=f"files in {folder}",
             remedy=f"choose another folder with --out{goes_on}",
         )
-    setup = open_setup(config, space)
+    setup, reason = _decided(open_setup(config, space))
+    config = setup.config
     meta = {
+        "estimate_reason": reason,
         "created": time.strftime("%Y-%m-%d %H:%M:%S"),
         "started_with": started_with(config, setup.data, setup.space),
         "bounds": _bounds(setup),
@@ -110,6 +114,15 @@ def resume(
     setup = open_setup(config, space)
     check_unchanged(run, config, setup.data, setup.space)
     return _run(run, setup, observer or Silent())
+
+
+def _decided(setup: Setup) -> tuple[Setup, str]:
+    """The setup with a method of estimation, chosen here if the run file leaves it open, and the reason."""
+    if setup.config.estimate.method != "auto" or isinstance(setup.space, TableSpace):
+        return setup, ""
+    method, reason = choose_method(setup)
+    estimate = setup.config.estimate.model_copy(update={"method": method})
+    return replace(setup, config=setup.config.model_copy(update={"estimate": estimate})), reason
 
 
 def _run(run: RunFolder, setup: Setup, observer: Observer) -> RunFolder:

@@ -19,7 +19,7 @@ from evonas.workbench import Checkpoint
 from reports.run_folder import Row, RunFolder
 from surrogates.correction import Correction, fit_correction
 
-COSTS = ("model_size", "bitops", "macs")  # what a correction looks at beside the loss
+COSTS = ("model_size", "parameters", "bitops", "macs")  # what a correction looks at beside the loss
 
 
 def run_estimator(run: RunFolder, setup: Setup, observer: Observer) -> Estimator:

@@ -84,8 +84,8 @@ def measure_trust(
         observer=observer or Silent(),
     )
     loss = "loss" if chosen["raw_error"].isna().all() else "loss, uncorrected"
-    columns = {"estimate": "error", loss: "loss"} | {name: name for name in FLOORS}
-    scores = {title: chosen[column].to_numpy(dtype=float) for title, column in columns.items()}
+    scores = {title: chosen[column].to_numpy(dtype=float) for title, column in (("estimate", "error"), (loss, "loss"))}
+    scores |= {name: -chosen[name].to_numpy(dtype=float) for name in FLOORS}  # dearer networks are better ones
     table = trust_table(scores, truths, sizes=chosen["model_size"].to_numpy(dtype=float))
     facts = {"networks": len(chosen), "seeds": seeds, "epochs": config.training.epochs}
     sentence = trust_sentence(scores["estimate"], truths.mean(axis=1), table)

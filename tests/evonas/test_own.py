@@ -24,7 +24,8 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 PLAIN = f"{EXAMPLES / 'own_space.py'}:Plain"
 CARBON = f"{EXAMPLES / 'own_objective.py'}:CARBON"
 QUICK = {
-    "supernet": {"steps": 10, "calibration_images": 64, "scoring_images": 50},
+    "supernet": {"steps": 10},
+    "estimate": {"steps": 3, "correction_networks": 8, "calibration_images": 64, "scoring_images": 50},
     "training": {"epochs": 1},
     "compute": {"workers": 1},
 }

@@ -16,7 +16,7 @@ from evonas.architecture import Architecture
 from evonas.config import parse_config
 from evonas.engine import search
 from evonas.errors import RunFileError
-from evonas.evaluation import score_genome
+from evonas.estimators import Inherited, score_genome
 from evonas.genome import from_text
 from evonas.nets.layer import QuantLayer
 from evonas.nets.network import Network
@@ -26,7 +26,7 @@ from evonas.setup import as_trained, open_setup
 from evonas.spaces import CellSpace
 from evonas.spaces.cell_graph import edges_of
 from evonas.spaces.cell_partial import with_partial_channels
-from evonas.workbench import SUPERNET, build_supernet
+from evonas.workbench import SUPERNET, Checkpoint, build_supernet
 from tests.conftest import SMALL_SPACES, TINY
 
 seeds = st.integers(0, 2**32 - 1)
@@ -179,8 +179,11 @@ def test_a_run_scores_partial_networks_and_counts_whole_ones(finished: Run, tmp_
     space = open_setup(config).network_space
     names = build_supernet(config, space).layers
     assert all(name.endswith("/part") for name in names if "/from" in name)
+    table = table[table["origin"] == "search"]
     genome = from_text(table["genome"].iloc[0], space.genes)
-    again = score_genome(run.path, file_hash(run.path / SUPERNET), space, genome, True)
+    again = score_genome(
+        Inherited(), run.path, Checkpoint(SUPERNET, file_hash(run.path / SUPERNET)), space, genome, True
+    )
     assert again.values["loss"] == table["loss"].iloc[0]
     assert again.values["latency"] > 0
 

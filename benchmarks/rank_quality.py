@@ -1,0 +1,348 @@
+"""Claim: a corrected one-shot estimate ranks networks as well as a repeated training does, at a fraction of its time.
+
+Networks of all sizes are trained from scratch with three seeds; every seed is measured on another third of all images
+but the held-out ones, which score the estimates. Every way to estimate ranks the same networks: supernets of every
+training strategy, raw and corrected and tuned, two seeds each, and brief trainings without a supernet. Beside them
+stand what costs alone tell (the floor) and how well one more training ranks (the ceiling). The networks that a
+correction is fitted to are others than those it is judged on.
+
+    python benchmarks/rank_quality.py [digits] [fashion --images FOLDER] [--quick] [--json FILE] [--cache FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from report import write_report
+
+from evonas.architecture import Architecture
+from evonas.config import parse_config
+from evonas.estimation import COSTS
+from evonas.estimators import Brief, Inherited, Scorer
+from evonas.genome import from_text, to_text
+from evonas.nets.network import Network
+from evonas.parallel import one_thread
+from evonas.seeding import numpy_rng, torch_generator
+from evonas.setup import Setup, open_setup
+from evonas.spread import spread_genomes
+from evonas.strategies import STRATEGIES
+from evonas.training.data import batches
+from evonas.training.train import train_and_test
+from evonas.trust import truth
+from evonas.workbench import build_supernet, workbench
+from surrogates.correction import fit_correction
+from surrogates.one_shot.training import train
+from surrogates.rank_quality import rank_quality
+
+Floats = NDArray[np.float64]
+Scores = list[dict[str, float]]
+SEEDS = 3  # of the truth
+TUNING = 50  # updates of a tuned score
+BRIEF = (50, 150, 300)  # updates of brief trainings
+SEVERAL_PATHS = ("accumulated", "fair", "sandwich")
+DEFAULT = "single_path"
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is ranked: a run file, and the largest size, that of the largest networks that its searches end with."""
+
+    run_file: dict[str, Any]
+    largest: int
+    has_cells: bool
+
+
+def tasks(images: str, *, quick: bool) -> dict[str, Task]:
+    """The two tasks by name."""
+    short = {"supernet": {"steps": 60}, "estimate": {"steps": 20, "correction_networks": 8}}
+    more = short | {"training": {"epochs": 2}} if quick else {}
+    fashion = {
+        "data": {"source": images, "limit": 10000, "pool": 2},
+        "space": {"kind": "residual", "depth": 8, "channels": 8},
+        "training": {"epochs": 8},
+    }
+    return {"digits": Task(more, 10_000, has_cells=True), "fashion": Task(fashion | more, 13_000, has_cells=False)}
+
+
+def one_truth(task: Task, genome: str, seed: int) -> dict[str, float]:
+    """One training from scratch, measured on images that score no estimate: as many as the data set has.
+
+    A test set that is larger than the training set is one; else every seed leaves out a third of training and test
+    images together.
+    """
+    setup = _setup(task)
+    data = setup.data
+    assert data is not None
+    with one_thread():
+        start = time.process_time()
+        if len(data.test) > len(data.train):
+            _, score = train_and_test(_architecture(setup, genome), data, setup.config, seed=seed)
+        else:
+            whole = replace(data, train=data.train.joined(data.test))
+            score = truth(_architecture(setup, genome), whole, setup.config, seed=seed, n_folds=SEEDS)
+    return {"error": score.error, "loss": score.loss, "seconds": time.process_time() - start}
+
+
+def one_brief(task: Task, genome: str, steps: int) -> dict[str, float]:
+    """One brief training, scored on the held-out images."""
+    return _scored(_setup(task), Brief(steps), [genome])[0]
+
+
+def one_supernet(task: Task, name: str, seed: int, *, genomes: Sequence[str]) -> dict[str, Any]:
+    """Train one supernet, and score all networks as they are; those of the default strategy also tuned.
+
+    All strategies make as many forward and backward passes; one that takes several paths makes fewer updates.
+    """
+    setup = _setup(task, {"seed": seed, "supernet": strategies(task)[name]})
+    config, data = setup.config, setup.data
+    assert data is not None
+    settings = config.supernet
+    with one_thread():
+        start = time.process_time()
+        supernet = build_supernet(config, setup.network_space)
+        strategy = STRATEGIES[settings.strategy](setup.network_space, numpy_rng(seed, "supernet paths"), settings.paths)
+        train(
+            supernet,
+            strategy,
+            batches=batches(
+                data.train,
+                batch_size=settings.batch_size,
+                shift=config.data.shift,
+                flip=config.data.flip,
+                generator=torch_generator(seed, "supernet batches"),
+            ),
+            steps=settings.steps // (settings.paths if settings.strategy in SEVERAL_PATHS else 1),
+            learning_rate=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+        )
+        seconds = time.process_time() - start
+    found = {"name": name, "seed": seed, "seconds": seconds}
+    found["raw"] = _scored(setup, Inherited(), genomes, supernet=supernet)
+    if name == DEFAULT:
+        found["tuned"] = _scored(setup, Inherited(TUNING), genomes, supernet=supernet)
+    return found
+
+
+def ranked(task: Task, *, n: int, quick: bool, cache: Path | None) -> dict[str, Any]:
+    """Genomes from small to large, and what they reach when they are trained from scratch."""
+    if cache is not None and cache.is_file():
+        found: dict[str, Any] = json.loads(cache.read_text(encoding="utf-8"))
+        return found
+    space = _setup(task).network_space
+    genomes = spread_genomes(space, numpy_rng(0, "ranked networks"), n=n, bounds={"model_size": task.largest})
+    texts = [to_text(genome) for genome in genomes]
+    jobs = list(product(texts, range(2 if quick else SEEDS)))
+    results = Parallel(-1)(delayed(one_truth)(task, *job) for job in jobs)
+    truths = [[result for (genome, _), result in zip(jobs, results, strict=True) if genome == text] for text in texts]
+    found = {"genomes": texts, "truths": truths}
+    if cache is not None:
+        cache.write_text(json.dumps(found), encoding="utf-8")
+    return found
+
+
+def _setup(task: Task, overrides: dict[str, Any] | None = None) -> Setup:
+    return open_setup(parse_config(task.run_file, overrides, source="benchmark"))
+
+
+def _architecture(setup: Setup, genome: str) -> Architecture:
+    space = setup.network_space
+    return space.decode(from_text(genome, space.genes))
+
+
+def _scored(
+    setup: Setup, scorer: Scorer, genomes: Sequence[str], *, supernet: Network | None = None
+) -> list[dict[str, float]]:
+    assert setup.data is not None
+    bench, found = workbench(setup.config, setup.data, supernet), []
+    for genome in genomes:
+        with one_thread():
+            start = time.process_time()
+            score = scorer.score(bench, _architecture(setup, genome))
+        found.append({"error": score.error, "loss": score.loss, "seconds": time.process_time() - start})
+    return found
+
+
+def estimates(task: Task, genomes: Sequence[str], *, quick: bool) -> tuple[list[dict[str, Any]], dict[str, Floats]]:
+    """Every way to estimate, as rows with a score a network and seconds; and the costs of the networks."""
+    setup = _setup(task)
+    settings, space = setup.config.estimate, setup.network_space
+    drawn = spread_genomes(space, numpy_rng(1, "correction"), n=settings.correction_networks, bounds={})
+    fitted = [text for text in map(to_text, drawn) if text not in genomes]
+    everyone = [*genomes, *fitted]
+    briefs = (settings.steps,) if quick else BRIEF
+    trainings = list(product(briefs, everyone))
+    nets = list(product(strategies(task), range(2)))
+    jobs = [delayed(one_supernet)(task, *net, genomes=everyone) for net in nets]
+    jobs += [delayed(one_brief)(task, genome, steps) for steps, genome in trainings]
+    results = Parallel(-1)(jobs)
+    brief: dict[int, list[dict[str, float]]] = {steps: [] for steps in briefs}
+    for (steps, _), result in zip(trainings, results[len(nets) :], strict=True):
+        brief[steps].append(result)
+    n, costs = len(genomes), _costs(setup, everyone)
+    rows = [_row(f"brief training, {steps} updates", 0, found[:n], fixed=0.0) for steps, found in brief.items()]
+    targets = brief[settings.steps][n:]
+    for net in results[: len(nets)]:
+        for kind, suffix in (("raw", ""), ("tuned", f", tuned {TUNING}")):
+            if kind in net:
+                rows += _raw_and_corrected(net["name"] + suffix, net, net[kind], targets, costs=costs, n=n)
+    return rows, {name: column[:n] for name, column in zip(COSTS, costs.T, strict=True)}
+
+
+def _raw_and_corrected(
+    name: str,
+    net: dict[str, Any],
+    scores: list[dict[str, float]],
+    targets: list[dict[str, float]],
+    *,
+    costs: Floats,
+    n: int,
+) -> list[dict[str, Any]]:
+    """Two rows of one supernet: what it says, and what a correction makes of it that was fitted to other networks."""
+    losses = np.array([score["loss"] for score in scores])
+    correction = fit_correction(
+        losses[n:],
+        costs[n:],
+        names=COSTS,
+        true_losses=np.array([target["loss"] for target in targets]),
+        true_errors=np.array([target["error"] for target in targets]),
+    )
+    assert correction is not None
+    corrected, _ = correction.predict(losses[:n], costs[:n])
+    fixed = net["seconds"]
+    more = sum(target["seconds"] for target in targets) + sum(score["seconds"] for score in scores[n:])
+    by_correction = [{**score, "loss": float(value)} for score, value in zip(scores, corrected, strict=False)]
+    return [
+        _row(name, net["seed"], scores[:n], fixed=fixed),
+        _row(f"{name}, corrected", net["seed"], by_correction, fixed=fixed + more),
+    ]
+
+
+def _row(name: str, seed: int, scores: Sequence[dict[str, float]], *, fixed: float) -> dict[str, Any]:
+    seconds = float(np.mean([score["seconds"] for score in scores]))
+    return {
+        "name": name,
+        "seed": seed,
+        "fixed seconds": fixed,
+        "seconds a network": seconds,
+        "seconds for 600": fixed + 600 * seconds,
+        "scores": np.array([score["loss"] for score in scores]),
+    }
+
+
+def _costs(setup: Setup, genomes: Sequence[str]) -> Floats:
+    layers = [_architecture(setup, genome).layers for genome in genomes]
+    counted = setup.measures.counted
+    return np.array([[counted(network).values[name] for name in COSTS] for network in layers], dtype=float)
+
+
+def strategies(task: Task) -> dict[str, dict[str, Any]]:
+    """Training strategies by name, each with what its run file says under [supernet]."""
+    found: dict[str, dict[str, Any]] = {name: {"strategy": name} for name in STRATEGIES}
+    if task.has_cells:
+        found["single_path, partial channels"] = {"partial_normal": 2, "partial_reduction": 2}
+    return found
+
+
+def judged(rows: list[dict[str, Any]], costs: dict[str, Floats], truths: list[list[dict[str, float]]]) -> pd.DataFrame:
+    """All rows with their rank quality against the mean error and the mean loss; floors and ceiling below."""
+    truth_of = {kind: np.array([[seed[kind] for seed in seeds] for seeds in truths]) for kind in ("error", "loss")}
+    sizes = costs["model_size"]
+    floors = [{"name": f"floor: {name}", "scores": -column} for name, column in costs.items()]  # dearer is better
+    found = []
+    for row in [*rows, *floors]:
+        scores = row.pop("scores")
+        for kind, values in truth_of.items():
+            quality = rank_quality(scores, values.mean(axis=1), sizes=sizes)
+            facts = {
+                name: getattr(quality, name) for name in ("tau", "low", "high", "near_tau", "near_low", "near_high")
+            }
+            row |= {f"{name}, {kind}": value for name, value in facts.items()}
+        found.append({**row, "near pairs": quality.near_pairs})
+    ceiling: dict[str, Any] = {"name": "ceiling: one more training"}
+    for kind, values in truth_of.items():
+        repeats = [
+            rank_quality(values[:, seed], np.delete(values, seed, axis=1).mean(axis=1), sizes=sizes)
+            for seed in range(values.shape[1])
+        ]
+        ceiling |= {f"tau, {kind}": np.mean([one.tau for one in repeats])}
+        ceiling |= {f"near_tau, {kind}": np.mean([one.near_tau for one in repeats])}
+    return pd.DataFrame([*found, ceiling])
+
+
+def print_table(title: str, table: pd.DataFrame) -> None:
+    """Taus with their intervals over networks, against errors and losses, and seconds on one core."""
+    print(
+        f"{title}: tau and near tau against the mean error | against the mean loss; seconds before the first network,"
+    )
+    print("a network, and for 600 networks")
+    for row in table.to_dict("records"):
+        cells = [f"{row['name']:<46} {row.get('seed', ''):>3}"]
+        for kind in ("error", "loss"):
+            interval = f" [{row[f'low, {kind}']:.2f}, {row[f'high, {kind}']:.2f}]"
+            cells.append(f"{row[f'tau, {kind}']:.3f}{interval} {row[f'near_tau, {kind}']:.3f}")
+        seconds = [row["fixed seconds"], row["seconds a network"], row["seconds for 600"]]
+        cells.append(f"{seconds[0]:6.0f} {seconds[1]:7.3f} {seconds[2]:6.0f}")
+        print(" | ".join(cells), flush=True)
+
+
+def verdicts(task: str, table: pd.DataFrame) -> list[dict[str, Any]]:
+    """What the estimates must reach, the mean over supernet seeds."""
+    names = {f"{DEFAULT}, corrected", f"{DEFAULT}, tuned {TUNING}, corrected"}
+    wanted = {"tau, error": 0.85, "near_tau, loss": 0.72, "near_tau, error": 0.72}
+    if task == "fashion":
+        names, wanted = names | {DEFAULT}, {"tau, error": 0.88}
+    results = []
+    for name, (column, target) in product(sorted(names), wanted.items()):
+        values = table.loc[table["name"] == name, column]
+        results.append(
+            {
+                "name": f"{task}: {name}: {column}, mean of {len(values)} supernets",
+                "value": float(values.mean()),
+                "unit": "Kendall's tau",
+                "target": f">= {target}",
+                "holds": bool(values.mean() >= target),
+                "sd": float(values.std()),
+            }
+        )
+    return results
+
+
+def main() -> None:
+    """Rank, print the table, write the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("task", choices=("digits", "fashion"), nargs="*", default=["digits"])
+    parser.add_argument("--images", default="/usr/share/datasets/fashion-mnist", help="Fashion-MNIST's IDX files")
+    parser.add_argument("--quick", action="store_true", help="few networks, short trainings")
+    parser.add_argument("--cache", type=Path, help="folder that keeps trainings from scratch between calls")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    results, tables = [], {}
+    for name in options.task:
+        task = tasks(options.images, quick=options.quick)[name]
+        if options.cache:
+            options.cache.mkdir(parents=True, exist_ok=True)
+        cache = options.cache / f"{name}.json" if options.cache else None
+        found = ranked(task, n=8 if options.quick else 30, quick=options.quick, cache=cache)
+        rows, costs = estimates(task, found["genomes"], quick=options.quick)
+        table = judged(rows, costs, found["truths"])
+        print_table(name, table)
+        tables[name] = table.to_dict("records")
+        results += verdicts(name, table)
+    for result in results:
+        print(f"{result['name']}: {result['value']:.3f} ({result['target']}: {'yes' if result['holds'] else 'no'})")
+    write_report(options.json, __doc__, results=results, quick=options.quick, tables=tables)
+
+
+if __name__ == "__main__":
+    main()
