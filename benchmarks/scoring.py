@@ -1,4 +1,4 @@
-"""Claim: scoring a subnet takes at most 1.15x a forward pass of the same network in float, recalibration at most 1x more.
+"""Claim: scoring a subnet takes at most 1.15x a forward pass of that network in float, recalibration at most 1x more.
 
 The same architectures, once with their precisions inside a supernet and once with every weight and activation in float
 as a network of its own, eager, one thread, on the same images. Checked first: a subnet extracted from a supernet gives

@@ -232,7 +232,8 @@ def _note(rows: list[Row], measures: Measures, scaling: Scaling, generation: int
 def _bounds(setup: Setup) -> dict[str, tuple[float, float]]:
     """Where the hypervolume's box begins and ends.
 
-    For networks, the cheapest and dearest known beforehand, and chance; for a table, a thousand of its rows.
+    For networks, the cheapest and dearest known beforehand, of widths that are still locked too, and chance; for a
+    table, a thousand of its rows.
     """
     space, rng = setup.space, np.random.default_rng(0)
     first = space.repair(np.zeros(len(space.genes), dtype=np.int64))
@@ -242,7 +243,8 @@ def _bounds(setup: Setup) -> dict[str, tuple[float, float]]:
         return bounds_of(columns)
     assert isinstance(space, NetworkSpace)
     genomes = [first, *space.corners(rng)]
-    networks = [architecture.layers for architecture in (*map(space.decode, genomes), *space.covering())]
+    dearest = space.fully_unlocked().covering()
+    networks = [architecture.layers for architecture in (*map(space.decode, genomes), *dearest)]
     counts = [setup.measures.counted(layers) for layers in networks]
     if any(outcome.reason for outcome in counts):
         reason = next(outcome.reason for outcome in counts if outcome.reason)

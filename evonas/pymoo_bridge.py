@@ -55,14 +55,16 @@ class Nsga2:
         self._seen: set[str] = set()
         self._asked = Population.create()
         self._n_genes = len(space.genes)
+        self._repair = _Repair(space)
         rng = np.random.default_rng(seed)
+        self._mutation = _Mutation(space, rng, rate=mutation_rate)
         self._algorithm = NSGA2(
             pop_size=population,
             sampling=first,
             selection=_NearMates(rng),
             crossover=_Crossover(rng, rate=crossover_rate),
-            mutation=_Mutation(space, rng, rate=mutation_rate),
-            repair=_Repair(space),
+            mutation=self._mutation,
+            repair=self._repair,
             eliminate_duplicates=_NeverAskedBefore(self._seen),
         )
         upper = np.array([len(gene.choices) - 1 for gene in space.genes])
@@ -92,6 +94,41 @@ class Nsga2:
         for individual in told:
             individual.evaluated.update(("F", "G"))
         self._algorithm.tell(infills=told)
+
+    def population(self) -> Genomes:
+        """The survivors of what was told so far, ``(n, n_genes)``; none before the first :meth:`tell`."""
+        survivors = self._algorithm.pop
+        genomes = [] if survivors is None else [individual.X for individual in survivors]
+        return np.asarray(genomes, dtype=np.int64).reshape(-1, self._n_genes)
+
+    def change_space(self, space: Space) -> None:
+        """Take offspring from another space from now on: one with the same genes and choices, others of them open."""
+        self._repair.space = self._mutation.space = space
+
+    def reassess(self, points: NDArray[np.float64], violations: NDArray[np.float64], is_ok: NDArray[np.bool_]) -> None:
+        """Replace the values of the population, and with them rank and crowding; what failed is dropped.
+
+        Values go stale when what they come from changes, as a supernet does that has grown. To be called between a
+        :meth:`tell` and the next :meth:`ask`.
+
+        Args:
+            points: Objective values, ``(n, n_objectives)``, in the order of :meth:`population`.
+            violations: How far each bound is exceeded, ``(n, n_constraints)``; 0 or less is feasible.
+            is_ok: ``(n,)``; at least one is true.
+
+        Raises:
+            ValueError: Nothing is left of the population.
+        """
+        if not is_ok.any():
+            raise ValueError("no network of the population can be evaluated any more")
+        # as new: pymoo's individuals keep the rank and the violation that they were first given
+        fresh = Population.new(X=self.population()[is_ok], F=points[is_ok], G=violations[is_ok])
+        for individual in fresh:
+            individual.evaluated.update(("F", "G"))
+        algorithm = self._algorithm
+        algorithm.pop = algorithm.survival.do(
+            algorithm.problem, fresh, n_survive=len(fresh), algorithm=algorithm, random_state=algorithm.random_state
+        )
 
 
 class _Repair(Repair):

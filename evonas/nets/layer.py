@@ -18,6 +18,9 @@ from evonas.quant.scheme import Scheme
 MOST_ZEROS = 0.8  # above this a ternary or low-bit layer is all but dead
 MOST_ZERO_ACTS = 0.95  # of a standard normal input, half of which a ReLU cuts anyway
 LEAST_STEP = 1e-3  # of the mean weight, or of the unit spread behind a batch norm
+# Of the He deviation, for kernels that read new channels, so that a network starts about as good as before it grew. New
+# filters start whole: were both near zero, low-bit quantizers would round both to 0, and neither would get a gradient.
+NEW_INPUTS = 1e-2
 
 
 class QuantLayer(nn.Module):
@@ -156,6 +159,27 @@ class QuantLayer(nn.Module):
         ):
             for name in mine:
                 mine[name].load_state_dict(theirs[name].state_dict())
+
+    def grow_from(self, other: QuantLayer) -> None:
+        """Take over all of ``other``, a layer at most as large; kernels that read its new channels start near zero.
+
+        Args:
+            other: Holds the same precisions; this layer is as :class:`QuantLayer` made it.
+        """
+        with torch.no_grad():
+            out, segments, width = other.latent_weight.shape[:3]
+            filters = self._filters(torch.arange(len(self.latent_weight)), out)
+            self.latent_weight[:, segments:] *= NEW_INPUTS
+            self.latent_weight[:, :segments, width:] *= NEW_INPUTS
+            self.latent_weight[filters, :segments, :width] = other.latent_weight
+            if self.bias is not None and other.bias is not None:
+                self.bias[filters] = other.bias
+            if self.prelu is not None and other.prelu is not None:
+                self.prelu[filters] = other.prelu
+        for place in other.norms:
+            self.norms[place].grow_from(other.norms[place])  # type: ignore[operator]
+        self.weight_quantizers.load_state_dict(other.weight_quantizers.state_dict())
+        self.act_quantizers.load_state_dict(other.act_quantizers.state_dict())
 
 
 def _steps(op: Op, place: str) -> tuple[str, ...]:

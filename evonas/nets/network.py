@@ -50,7 +50,7 @@ class Network(nn.Module):
         """Choose what the next call runs.
 
         Raises:
-            GenomeError: The architecture cannot see its input.
+            GenomeError: The architecture cannot see its input, or is wider than what this network holds.
         """
         if architecture.dead_reason is not None:
             raise GenomeError(
@@ -58,7 +58,23 @@ class Network(nn.Module):
                 found=architecture.dead_reason,
                 remedy="repair the genome first: space.repair(genome)",
             )
-        self.active = self.rewrite(architecture)
+        active = self.rewrite(architecture)
+        for op in active.ops:
+            if op.kind == "conv" and op.channels > (held := self._held(op.name)):  # a slice would be cut unnoticed
+                raise GenomeError(
+                    f"at most the {held} channels of {op.name} that this network holds",
+                    found=str(op.channels),
+                    remedy="use open widths, or grow the network: network.grown(unlocked_space.covering(), ...)",
+                )
+        self.active = active
+
+    def _held(self, name: str) -> int:
+        """Output channels of a weighted operation at its largest; 0 if there is none of that name."""
+        if name not in self.layers:
+            return 0
+        layer = self.layers[name]
+        assert isinstance(layer, QuantLayer)
+        return len(layer.latent_weight)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits of the active architecture.
@@ -109,6 +125,21 @@ class Network(nn.Module):
         for name, layer in subnet.layers.items():
             layer.copy_slice(self.layers[name])  # type: ignore[operator]
         return subnet.train(self.training)
+
+    def grown(self, architectures: Sequence[Architecture], *, generator: torch.Generator) -> Self:
+        """A larger network in which every architecture that this one holds gives the same logits, bit for bit.
+
+        Prefixes of kernels are sliced before they are quantized, so what is beyond them changes nothing. New channels
+        start with random filters that their readers all but ignore, see :data:`evonas.nets.layer.NEW_INPUTS`.
+
+        Args:
+            architectures: What it must be able to run, all that this one holds included; of the same precisions.
+            generator: Draws the weights that are new.
+        """
+        larger = type(self)(architectures, generator=generator, rewrite=self.rewrite)
+        for name, layer in self.layers.items():
+            larger.layers[name].grow_from(layer)  # type: ignore[operator]
+        return larger.train(self.training)
 
     def warnings(self) -> list[str]:
         """What looks unhealthy, layer by layer; see :meth:`QuantLayer.warnings`."""

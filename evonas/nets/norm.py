@@ -58,6 +58,16 @@ class SlicedNorm(nn.Module):
         mean, variance = self.mean[:segments, :width].flatten(), self.variance[:segments, :width].flatten()
         return F.batch_norm(x, mean, variance, gamma, beta, training=False, eps=EPSILON)
 
+    def grow_from(self, other: SlicedNorm) -> None:
+        """Take over all of a norm at most as large, whose keys this one has; what is new has scale 1 and shift 0."""
+        segments, width = other.mean.shape
+        with torch.no_grad():
+            for key in other.gamma:
+                self.gamma[key][:segments, :width] = other.gamma[key]
+                self.beta[key][:segments, :width] = other.beta[key]
+            self.mean[:segments, :width] = other.mean
+            self.variance[:segments, :width] = other.variance
+
     def copy_slice(self, other: SlicedNorm) -> None:
         """Take over from a norm at least as large, which has every key of this one."""
         segments, width = self.mean.shape

@@ -63,6 +63,14 @@ class Space(ABC):
             "a gene with locked choices", found=gene, remedy="unlock a gene whose n_open is below its number of choices"
         )
 
+    def fully_unlocked(self) -> Self:
+        """The same space with every choice open: all that a search may ever come to."""
+        space = self
+        for gene in self.genes:
+            for _ in range(gene.n_locked):
+                space = space.unlock(gene.name)
+        return space
+
     def _in_range(self, genome: Genome) -> Genome:
         last = np.array([gene.n_open - 1 for gene in self.genes])
         return check_genome(np.clip(np.asarray(genome, dtype=np.int64), 0, last), self.genes)
@@ -94,9 +102,10 @@ class NetworkSpace(Space):
 
     @abstractmethod
     def covering(self) -> list[Architecture]:
-        """Architectures that together hold every operation of the space, at its largest and in each of its precisions.
+        """Architectures that together hold every operation, at its largest open width and in each of its precisions.
 
-        A supernet is built from them.
+        A supernet is built from them. What is locked is not in it: it grows when choices are unlocked, see
+        :meth:`evonas.nets.network.Network.grown`.
         """
 
     def _checked(self, read: Callable[[Architecture], Genome], architecture: Architecture) -> Genome:

@@ -124,15 +124,15 @@ class StagedSpace(NetworkSpace):
         return replace(self, unlocked=(*self.unlocked, gene))
 
     def covering(self) -> list[Architecture]:
-        """See :meth:`NetworkSpace.covering`: the widest, locked choices too, in every precision, kernel and module."""
+        """See :meth:`NetworkSpace.covering`: the widest that are open, in every precision, kernel and module."""
         n_choices: dict[str, int] = {"module": 1, "kernel": 1}
         for gene in self.genes:
-            n_choices[_role(gene)] = max(n_choices.get(_role(gene), 1), len(gene.choices))
+            n_choices[_role(gene)] = max(n_choices.get(_role(gene), 1), gene.n_open)
         turns = max(n_choices["weight"], n_choices["act"])
         architectures = []
         for turn, module, kernel in product(*map(range, (turns, n_choices["module"], n_choices["kernel"]))):
             index = {"width": -1, "ratio": -1, "weight": turn, "act": turn, "module": module, "kernel": kernel}
-            genome = [index[_role(gene)] % len(gene.choices) for gene in self.genes]
+            genome = [index[_role(gene)] % gene.n_open for gene in self.genes]
             architectures.append(self.decode(np.array(genome)))
         return architectures
 

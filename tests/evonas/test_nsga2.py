@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from evonas.genome import Gene, to_text
 from evonas.operators import first_population, mutate, random_genomes, uniform_crossover
 from evonas.pymoo_bridge import Nsga2, _NearMates
-from evonas.spaces import CellSpace
+from evonas.spaces import CellSpace, ResidualSpace
 from objectives.pareto import hypervolume
 
 SPACE = CellSpace((1, 8, 8), 10)
@@ -74,6 +74,135 @@ def test_infeasible_networks_lose_against_feasible_ones() -> None:
         total = genomes.sum(axis=1)
         algorithm.tell(toy(genomes), (40 - total)[:, None].astype(float), np.ones(len(genomes), dtype=bool))
     assert (total >= 40).mean() > 0.8
+
+
+RESIDUAL = ResidualSpace((1, 8, 8), 10, depth=8, channels=8)
+GROWN = "stage1/block0/width"
+
+
+def nsga2_of_widths() -> Nsga2:
+    first = RESIDUAL.sample(np.random.default_rng(0), 12)
+    return Nsga2(
+        RESIDUAL,
+        first=first,
+        n_objectives=2,
+        n_constraints=0,
+        population=12,
+        crossover_rate=0.9,
+        mutation_rate=0.2,
+        seed=0,
+    )
+
+
+def widths_asked(algorithm: Nsga2, generations: int) -> np.ndarray:
+    """The largest choice of every gene that was asked for."""
+    largest = np.zeros(len(RESIDUAL.genes), dtype=np.int64)
+    for _ in range(generations):
+        genomes = algorithm.ask()
+        algorithm.tell(toy(genomes), np.empty((len(genomes), 0)), np.ones(len(genomes), dtype=bool))
+        largest = np.maximum(largest, genomes.max(axis=0))
+    return largest
+
+
+def test_offspring_reach_a_new_width_once_it_is_unlocked_and_never_before() -> None:
+    algorithm = nsga2_of_widths()
+    n_open = np.array([gene.n_open for gene in RESIDUAL.genes])
+    assert (widths_asked(algorithm, 40) < n_open).all()
+    algorithm.change_space(RESIDUAL.unlock(GROWN))
+    asked = widths_asked(algorithm, 40)
+    grown = [gene.name for gene in RESIDUAL.genes].index(GROWN)
+    assert asked[grown] == n_open[grown]
+    assert (np.delete(asked, grown) < np.delete(n_open, grown)).all()
+
+
+def fitness(algorithm: Nsga2) -> tuple[np.ndarray, ...]:
+    genomes, found = algorithm.population(), algorithm._algorithm.pop
+    assert np.array_equal(genomes, found.get("X"))
+    return genomes, found.get("F"), found.get("CV")[:, 0], found.get("rank"), found.get("crowding")
+
+
+@pytest.mark.parametrize("bound", [-1.0, 1.0])
+def test_reassessed_survivors_are_ranked_by_their_new_values_alone(bound: float) -> None:
+    """As a new algorithm ranks them that never heard of the old ones; failed ones are gone, bounds are new as well."""
+    algorithm, rng = nsga2(), np.random.default_rng(0)
+    explore(algorithm, 6)
+    before = algorithm.population()
+    points = rng.permutation(toy(before)) * [1.0, -1.0] + rng.random((12, 2))
+    violations = bound * rng.choice([-1.0, 2.0], (12, 1))
+    is_ok = np.arange(12) % 4 > 0
+    algorithm.reassess(np.where(is_ok[:, None], points, np.nan), violations, is_ok)
+
+    fresh = Nsga2(
+        SPACE,
+        first=before,
+        n_objectives=2,
+        n_constraints=1,
+        population=12,
+        crossover_rate=0.9,
+        mutation_rate=0.05,
+        seed=0,
+    )
+    assert np.array_equal(fresh.ask(), before)
+    fresh.tell(points, violations, is_ok)
+    for found, wanted in zip(fitness(algorithm), fitness(fresh), strict=True):
+        assert np.array_equal(found, wanted)
+    genomes, values, violation, rank, _ = fitness(algorithm)
+    assert {to_text(genome) for genome in genomes} == {to_text(genome) for genome in before[is_ok]}
+    told = {to_text(genome): point for genome, point in zip(before, points, strict=True)}
+    assert all(np.array_equal(told[to_text(genome)], point) for genome, point in zip(genomes, values, strict=True))
+    feasible = values[violation <= 0]
+    is_best = ~((feasible[:, None] <= feasible).all(axis=2) & (feasible[:, None] < feasible).any(axis=2)).any(axis=0)
+    assert np.array_equal(rank[violation <= 0] == 0, is_best)
+
+
+def test_selection_and_survival_use_the_new_values() -> None:
+    """The worst becomes the best: it wins tournaments, and it alone of the population outlives good offspring."""
+    algorithm = nsga2()
+    explore(algorithm, 4)
+    worst = algorithm.population()[-1]
+    points = np.full((12, 2), 1000.0) + np.arange(12)[:, None]
+    points[-1] = 0.0
+    algorithm.reassess(points, np.full((12, 1), -1.0), np.ones(12, dtype=bool))
+    nsga = algorithm._algorithm
+    pairs = nsga.mating.selection._do(
+        nsga.problem, nsga.pop, 120, 2, algorithm=nsga, random_state=np.random.default_rng(0)
+    )
+    winners = nsga.pop.get("X")[pairs[:, 0]]
+    assert (winners == worst).all(axis=1).mean() > 1.5 / 12
+    genomes = algorithm.ask()
+    algorithm.tell(np.full((12, 2), 10.0), np.full((12, 1), -1.0), np.ones(12, dtype=bool))
+    survivors = {to_text(genome) for genome in algorithm.population()}
+    assert to_text(worst) in survivors
+    assert len(survivors - {to_text(genome) for genome in genomes}) == 1
+
+
+def test_a_search_that_grows_is_the_same_again_for_the_same_answers() -> None:
+    def asked(shift: float) -> list[np.ndarray]:
+        algorithm, found = nsga2_of_widths(), []
+        for step in range(8):
+            widths_asked(algorithm, 2)
+            genomes = algorithm.population()
+            if step == 3:
+                algorithm.change_space(RESIDUAL.unlock(GROWN))
+                points = toy(genomes) + shift * np.arange(len(genomes))[:, None]
+                algorithm.reassess(points, np.empty((len(genomes), 0)), np.ones(len(genomes), dtype=bool))
+            found.append(algorithm.population())
+        return found
+
+    first, same, other = asked(0.0), asked(0.0), asked(30.0)
+    assert all(np.array_equal(one, two) for one, two in zip(first, same, strict=True))
+    assert not np.array_equal(first[-1], other[-1])
+
+
+def test_the_population_is_empty_before_the_first_answer_and_never_again() -> None:
+    algorithm = nsga2()
+    algorithm.ask()
+    assert algorithm.population().shape == (0, len(SPACE.genes))
+    algorithm = nsga2()
+    explore(algorithm, 2)
+    with pytest.raises(ValueError, match="no network of the population"):
+        algorithm.reassess(np.full((12, 2), np.nan), np.full((12, 1), np.nan), np.zeros(12, dtype=bool))
+    assert len(algorithm.population()) == 12
 
 
 def test_offspring_mix_two_parents() -> None:

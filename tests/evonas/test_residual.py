@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -98,12 +99,30 @@ def test_locked_choices_are_never_taken_until_unlocked(space: StagedSpace) -> No
     assert [gene.n_locked for gene in more.genes[:index]] == [gene.n_locked for gene in space.genes[:index]]
     assert (more.sample(rng, 200)[:, index] == gene.n_open).any()
     assert [gene.choices for gene in more.genes] == [gene.choices for gene in space.genes]
-    assert more.covering() == space.covering()
     while more.genes[index].n_locked:
         more = more.unlock(gene.name)
     for name in (gene.name, "stem/weight", "no such gene"):
         with pytest.raises(GenomeError, match="a gene with locked choices"):
             more.unlock(name)
+
+
+@every_space
+def test_unlocking_width_after_width_ends_with_everything_open(space: StagedSpace) -> None:
+    """In any order; then every choice is open, nothing else has changed, and the covering holds the widest of all."""
+    widths = [gene.name for gene in space.genes for _ in range(gene.n_locked)]
+    assert widths
+    more = space
+    for name in np.random.default_rng(0).permutation(widths).tolist():
+        more = more.unlock(name)
+    full = space.fully_unlocked()
+    assert full.genes == more.genes == tuple(replace(gene, n_locked=0) for gene in space.genes)
+    assert full.covering() == more.covering()
+    assert full.fully_unlocked() == full
+    raw = raw_genome(space, 0)
+    assert full.decode(raw) == space.decode(raw)
+    widest = np.array([len(gene.choices) - 1 for gene in space.genes])
+    held = {op.name: op.channels for op in full.covering()[-1].ops}
+    assert all(held.get(op.name, op.channels) == op.channels for op in space.decode(widest).ops)
 
 
 def test_an_architecture_of_another_space_is_refused() -> None:
@@ -207,23 +226,29 @@ def test_published_weight_counts_of_residual_networks(depth: int, weights: int, 
 
 
 @every_space
-def test_the_supernet_covers_every_form_of_every_operation(space: StagedSpace) -> None:
-    held: dict[str, set[object]] = {}
-    width: dict[str, int] = {}
-    for architecture in space.covering():
-        for op in architecture.ops:
-            held.setdefault(op.name, set()).update((("weight", op.weight), ("act", op.act, op.steps), op.kernel))
-            width[op.name] = max(width.get(op.name, 0), op.channels)
-    for seed in range(100):
-        for op in raw_architecture(space, seed).ops:
-            assert held[op.name] >= {("weight", op.weight), ("act", op.act, op.steps), op.kernel}
-            assert width[op.name] >= op.channels
+def test_the_supernet_covers_every_open_form_of_every_operation_and_no_more(space: StagedSpace) -> None:
+    rng = np.random.default_rng(0)
+    for one in (space, space.unlock("stage1/width"), space.fully_unlocked()):
+        held: dict[str, set[object]] = {}
+        width: dict[str, int] = {}
+        for architecture in one.covering():
+            for op in architecture.ops:
+                held.setdefault(op.name, set()).update((("weight", op.weight), ("act", op.act, op.steps), op.kernel))
+                width[op.name] = max(width.get(op.name, 0), op.channels)
+        for genome in one.sample(rng, 100):
+            for op in one.decode(genome).ops:
+                assert held[op.name] >= {("weight", op.weight), ("act", op.act, op.steps), op.kernel}
+                assert width[op.name] >= op.channels
+        for architecture in one.covering():
+            genome = one.encode(architecture)
+            assert np.array_equal(one.repair(genome), genome), "a locked width is in the supernet"
 
 
 @every_space
 def test_an_extracted_subnet_gives_the_same_logits_bit_for_bit(space: StagedSpace) -> None:
     """Of any widths, the locked ones too."""
-    supernet, images = Network(space.covering(), generator=torch.Generator().manual_seed(0)), images_of(space)
+    covering, images = space.fully_unlocked().covering(), images_of(space)
+    supernet = Network(covering, generator=torch.Generator().manual_seed(0))
     for seed in range(10):
         architecture = raw_architecture(space, seed)
         supernet.activate(architecture)

@@ -1,0 +1,52 @@
+"""Which widths a search has earned: where the best networks press against the largest open choice, the next unlocks.
+
+The evolutionary form of neural channel expansion, in which a layer may grow once its preference for its largest width
+exceeds a threshold; here the share of non-dominated networks that use it stands for the preference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from evonas.operators import Genomes
+from evonas.spaces import Space
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """A gene whose next choice should open: ``space.unlock(gene)``.
+
+    Attributes:
+        gene: Its name.
+        share: Of the non-dominated networks that use its largest open choice, within 0–1.
+        opens: Label of the choice that opens.
+    """
+
+    gene: str
+    share: float
+    opens: str
+
+
+def genes_to_expand(space: Space, front: Genomes, *, threshold: float) -> tuple[Expansion, ...]:
+    """Genes whose largest open choice more than ``threshold`` of the front uses, in genome order.
+
+    Args:
+        space: As it is open now; genes without locked choices are never named.
+        front: Non-dominated genomes in canonical form, ``(n, n_genes)``; none expand nothing.
+        threshold: A share within 0–1; one that is just reached expands nothing.
+
+    References:
+        Sourced from the abstract of neural channel expansion (Park 2022, arXiv 2212.10878); its threshold is not known.
+    """
+    if len(front) == 0:
+        return ()
+    # in canonical form: of widths that round to the same channels, genomes hold the first
+    largest = space.repair(np.array([gene.n_open - 1 for gene in space.genes]))
+    shares = (np.asarray(front) == largest).mean(axis=0)
+    return tuple(
+        Expansion(gene.name, float(share), gene.choices[gene.n_open])
+        for gene, share in zip(space.genes, shares, strict=True)
+        if gene.n_locked and share > threshold
+    )
