@@ -52,6 +52,7 @@ TUNING = 50  # updates of a tuned score
 BRIEF = (50, 150, 300)  # updates of brief trainings
 SEVERAL_PATHS = ("accumulated", "fair", "sandwich")
 DEFAULT = "single_path"
+POOL = 1000  # random networks, and crossings, that the ranked ones are chosen from
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,9 @@ def ranked(task: Task, *, n: int, quick: bool, cache: Path | None) -> dict[str, 
         found: dict[str, Any] = json.loads(cache.read_text(encoding="utf-8"))
         return found
     space = _setup(task).network_space
-    genomes = spread_genomes(space, numpy_rng(0, "ranked networks"), n=n, bounds={"model_size": task.largest})
+    genomes = spread_genomes(
+        space, numpy_rng(0, "ranked networks"), n=n, bounds={"model_size": task.largest}, pool=POOL
+    )
     texts = [to_text(genome) for genome in genomes]
     jobs = list(product(texts, range(2 if quick else SEEDS)))
     results = Parallel(-1)(delayed(one_truth)(task, *job) for job in jobs)

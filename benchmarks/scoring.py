@@ -23,9 +23,11 @@ from evonas.architecture import Architecture
 from evonas.config import RunConfig
 from evonas.nets.network import Network
 from evonas.precision import FLOAT
-from evonas.spaces import SPACES, NetworkSpace
+from evonas.spaces import CellSpace, NetworkSpace
+from evonas.spaces.residual import ResidualSpace
 
 CALIBRATION = RunConfig().estimate.calibration_images
+KINDS = {"cells": CellSpace, "residual": ResidualSpace}
 SETTINGS: dict[str, dict[str, Any]] = {
     "cells, 8x8 digits": {"kind": "cells", "input_shape": (1, 8, 8), "images": 287},
     "residual, 14x14": {"kind": "residual", "input_shape": (1, 14, 14), "images": 2000},
@@ -87,7 +89,9 @@ def main() -> None:
     torch.set_num_threads(1)
     results = []
     for name, setting in SETTINGS.items():
-        space = SPACES[setting["kind"]](input_shape=setting["input_shape"], n_classes=10)
+        space = {"cells": CellSpace, "residual": ResidualSpace}[setting["kind"]](
+            input_shape=setting["input_shape"], n_classes=10
+        )
         size = {"networks": 3, "rounds": 3} if options.quick else {"networks": 12, "rounds": 15}
         found = measure(space, setting, **size)
         for what, target in (("forward", 1.15), ("recalibration", 1.0)):

@@ -329,6 +329,8 @@ def _print_result(folder: Path, *, quiet: bool) -> None:
     if not quiet:
         run = open_run(folder)
         print_front(run)
+        if run.folder.meta("estimate_reason"):
+            typer.echo(f"estimate: {run.folder.meta('estimate_reason')}")
         for warning in run.folder.meta("warnings") or []:
             typer.echo(f"warning: {warning}")
         typer.echo(f"report: {folder / 'report.html'}\nnext:   evonas train {folder} --pick knee")

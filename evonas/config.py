@@ -80,6 +80,7 @@ class SupernetConfig(Section):
         1, description="k: in the supernet, an edge of a normal cell sees 1/k of the channels; 1: all"
     )
     partial_reduction: Count = Field(1, description="the same k for an edge of a reduction cell")
+    expansion_steps: Count = Field(500, description="updates after widths were unlocked; see search.expansion_share")
     early_stop: bool = Field(
         False, description="whether training ends early once the rank order of fixed random networks has settled"
     )
@@ -137,6 +138,12 @@ class SearchConfig(Section):
     population: int = Field(40, ge=4, description="survivors and offspring of a generation; never more than the budget")
     crossover_rate: float = Field(0.9, ge=0, le=1, description="share of offspring with two parents")
     mutation_rate: float = Field(0.0, ge=0, le=1, description="chance a gene; 0 means one gene in a genome on average")
+    expansion_share: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="a layer's next expansion unlocks when more of the front use its largest open width; 1: never",
+    )
     has_baseline: bool = Field(True, description="whether to evaluate as many random networks, for comparison")
 
 

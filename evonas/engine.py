@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from enum import Enum
 from pathlib import Path
 
@@ -12,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evonas.break_even import choose_method
+from evonas.collapse import collapse_warning
 from evonas.config import RunConfig, dump_config, load_config
 from evonas.errors import EvaluationError, RunFileError, RunFolderError
-from evonas.estimation import run_estimator, tuned_estimator
+from evonas.estimation import Stage, first_stage, next_stage, stage_estimator, tuned_estimator
 from evonas.evaluation import Evaluator
-from evonas.genome import from_text
+from evonas.expansion import Expansion, genes_to_expand
+from evonas.genome import from_text, to_text
 from evonas.measures import Measures, looked_up
-from evonas.operators import first_population, random_genomes
+from evonas.operators import Genomes, first_population, random_genomes
 from evonas.parallel import one_thread
 from evonas.progress import Observer, Silent
 from evonas.provenance import check_unchanged, started_with
@@ -26,10 +28,14 @@ from evonas.pymoo_bridge import Nsga2
 from evonas.seeding import numpy_rng
 from evonas.setup import Setup, open_setup
 from evonas.spaces import NetworkSpace, Space, TableSpace
+from objectives.pareto import is_nondominated
 from objectives.scaling import Scaling, bounds_of
 from reports.front import front_table
 from reports.page import write_reports
 from reports.run_folder import ARCHIVE, Row, RunFolder
+
+GENERATIONS_BETWEEN = 3  # expansions, so that the front shows what the last one was good for
+LEAST_FRONT = 5  # networks whose shares mean something
 
 
 class StopReason(Enum):
@@ -129,12 +135,11 @@ def _run(run: RunFolder, setup: Setup, observer: Observer) -> RunFolder:
     start = time.perf_counter()
     try:
         with one_thread():
-            estimator = run_estimator(run, setup, observer)
-            evaluator = Evaluator(estimator, run, origins=("search", "random"))
-            stop = _explore(setup, evaluator, observer, scaling=run.scaling)
+            stage, evaluator, stop = _explore(run, first_stage(run, setup, observer), observer)
             if setup.config.search.has_baseline:
-                _explore_at_random(setup, evaluator, observer)
-            _score_front_again(run, setup, observer)
+                _explore_at_random(stage.setup, evaluator, observer)
+            _score_front_again(run, stage, observer)
+        run.set_meta("warnings", [*(run.meta("warnings") or []), *_collapse(run, stage.setup)])
         run.set_meta("stop_reason", stop.value)
     finally:
         run.set_meta("seconds", (run.meta("seconds") or 0.0) + time.perf_counter() - start)
@@ -142,29 +147,19 @@ def _run(run: RunFolder, setup: Setup, observer: Observer) -> RunFolder:
     return run
 
 
-def _explore(setup: Setup, evaluator: Evaluator, observer: Observer, *, scaling: Scaling) -> StopReason:
-    config, space, measures = setup.config, setup.space, setup.measures
-    settings = config.search
-    rng = numpy_rng(config.seed, "first population")
-    population = min(settings.population, settings.budget)
-    n_free = sum(gene.n_open > 1 for gene in space.genes)
-    algorithm = Nsga2(
-        space,
-        first=first_population(space, rng, n_corners=settings.budget // 4, n_random=population),
-        n_objectives=len(measures.objectives),
-        n_constraints=len(measures.bounds),
-        population=population,
-        crossover_rate=settings.crossover_rate,
-        mutation_rate=settings.mutation_rate or 1 / max(1, n_free),
-        seed=int(numpy_rng(config.seed, "nsga2").integers(2**31)),
-    )
+def _explore(run: RunFolder, stage: Stage, observer: Observer) -> tuple[Stage, Evaluator, StopReason]:
+    """Ask, evaluate, tell, until the budget is spent; widths that the front has earned unlock on the way."""
+    measures, settings = stage.setup.measures, stage.setup.config.search
+    algorithm = _algorithm(stage.setup)
+    evaluator = _evaluator(run, stage, observer)
     observer.phase("searching (NSGA-II)", total=settings.budget)
     rows: list[Row] = []
+    expanded_at = 0
     for generation in itertools.count():
         genomes = algorithm.ask()[: settings.budget - len(rows)]
         if len(genomes) == 0:
-            return StopReason.SPACE_EXHAUSTED
-        note = _note(rows, measures, scaling, generation)
+            return stage, evaluator, StopReason.SPACE_EXHAUSTED
+        note = _note(rows, measures, run.scaling, generation)
         answers = []
         for row in evaluator.evaluate(genomes, origin="search", generation=generation):
             answers.append(row)
@@ -175,11 +170,69 @@ def _explore(setup: Setup, evaluator: Evaluator, observer: Observer, *, scaling:
                 found=f"a first generation that failed altogether: {answers[0].reason}",
                 remedy="look at the column reason in archive.sqlite; change [supernet] or [space] and start anew",
             )
-        algorithm.tell(*_told(answers, measures, scaling))
+        algorithm.tell(*_told(answers, measures, run.scaling))
         rows += answers
         if len(rows) >= settings.budget:
-            break
-    return StopReason.BUDGET_SPENT
+            return stage, evaluator, StopReason.BUDGET_SPENT
+        if generation - expanded_at < GENERATIONS_BETWEEN:
+            continue
+        front = _front(rows, stage.setup)
+        expansions = genes_to_expand(stage.setup.space, front, threshold=settings.expansion_share)
+        if len(front) < LEAST_FRONT or not expansions:
+            continue
+        expanded_at = generation
+        stage = next_stage(run, stage, expansions, observer)
+        _log(run, expansions, generation=generation, stage=stage.number)
+        algorithm.change_space(stage.setup.space)
+        if stage.number != evaluator.stage:  # another supernet: what it is compared with is scored anew
+            evaluator = _evaluator(run, stage, observer)
+            again = np.unique(np.concatenate([algorithm.population(), front]), axis=0)
+            anew = {row.genome: row for row in evaluator.evaluate(again, origin="search", generation=generation)}
+            survivors = [anew[to_text(genome)] for genome in algorithm.population()]
+            algorithm.reassess(*_told(survivors, measures, run.scaling))
+            rows = [anew.get(row.genome, row) for row in rows]
+        observer.phase("searching (NSGA-II)", total=settings.budget)
+    raise AssertionError("generations never end by themselves")
+
+
+def _algorithm(setup: Setup) -> Nsga2:
+    config, space, measures = setup.config, setup.space, setup.measures
+    settings = config.search
+    rng = numpy_rng(config.seed, "first population")
+    population = min(settings.population, settings.budget)
+    n_free = sum(gene.n_open > 1 for gene in space.genes)
+    return Nsga2(
+        space,
+        first=first_population(space, rng, n_corners=settings.budget // 4, n_random=population),
+        n_objectives=len(measures.objectives),
+        n_constraints=len(measures.bounds),
+        population=population,
+        crossover_rate=settings.crossover_rate,
+        mutation_rate=settings.mutation_rate or 1 / max(1, n_free),
+        seed=int(numpy_rng(config.seed, "nsga2").integers(2**31)),
+    )
+
+
+def _evaluator(run: RunFolder, stage: Stage, observer: Observer) -> Evaluator:
+    estimator = stage_estimator(run, stage, observer)
+    return Evaluator(estimator, run, origins=("search", "random"), stage=stage.number)
+
+
+def _front(rows: list[Row], setup: Setup) -> Genomes:
+    """The non-dominated networks within the bounds, by the values they have now."""
+    bounds, names = setup.measures.bounds, setup.measures.objectives
+    feasible = [row for row in rows if row.is_ok and all(row.values[name] <= bounds[name] for name in bounds)]
+    points = np.array([[row.values[name] for name in names] for row in feasible]).reshape(-1, len(names))
+    chosen = itertools.compress(feasible, is_nondominated(points))
+    genomes = [from_text(row.genome, setup.space.genes) for row in chosen]
+    return np.array(genomes, dtype=np.int64).reshape(-1, len(setup.space.genes))
+
+
+def _log(run: RunFolder, expansions: tuple[Expansion, ...], *, generation: int, stage: int) -> None:
+    """Enter expansions into the run's facts; a resumed run enters none twice."""
+    entries = [{"generation": generation, "stage": stage, **asdict(expansion)} for expansion in expansions]
+    known = run.meta("expansions") or []
+    run.set_meta("expansions", known + [entry for entry in entries if entry not in known])
 
 
 def _explore_at_random(setup: Setup, evaluator: Evaluator, observer: Observer) -> None:
@@ -187,21 +240,32 @@ def _explore_at_random(setup: Setup, evaluator: Evaluator, observer: Observer) -
     config = setup.config
     genomes = random_genomes(setup.space, numpy_rng(config.seed, "random search"), n=config.search.budget)
     observer.phase("random search beside it", total=len(genomes))
-    for done, _ in enumerate(evaluator.evaluate(genomes, origin="random", generation=0), start=1):
+    for done, _ in enumerate(evaluator.evaluate(genomes, origin="random"), start=1):
         observer.advance(done)
 
 
-def _score_front_again(run: RunFolder, setup: Setup, observer: Observer) -> None:
+def _score_front_again(run: RunFolder, stage: Stage, observer: Observer) -> None:
     """Fine-tune and score what the search found best, if the settings ask for it; the front is then drawn from that."""
     candidates = front_table(run, origin="search")["genome"]
-    estimator = tuned_estimator(run, setup, observer) if len(candidates) else None
+    estimator = tuned_estimator(run, stage, observer) if len(candidates) else None
     if estimator is None:
         return
-    evaluator = Evaluator(estimator, run, origins=("tuned",))
-    genomes = np.stack([from_text(text, setup.space.genes) for text in candidates])
+    evaluator = Evaluator(estimator, run, origins=("tuned",), stage=stage.number)
+    genomes = np.stack([from_text(text, stage.setup.space.genes) for text in candidates])
     observer.phase("tuning the front", total=len(genomes))
     for done, _ in enumerate(evaluator.evaluate(genomes, origin="tuned"), start=1):
         observer.advance(done)
+
+
+def _collapse(run: RunFolder, setup: Setup) -> list[str]:
+    """A warning if the front is made of pools and skips."""
+    space, front = setup.space, front_table(run)["genome"]
+    if not isinstance(space, NetworkSpace) or front.empty:
+        return []
+    found = [space.decode(from_text(text, space.genes)) for text in front]
+    usual = [space.decode(genome) for genome in space.sample(np.random.default_rng(0), 2 * len(found))]
+    warning = collapse_warning(found, usual)
+    return [] if warning is None or warning in (run.meta("warnings") or []) else [warning]
 
 
 def _told(

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from evonas.estimators import Brief, Corrected, Inherited, NetworkEstimator, Scorer
 from evonas.evaluation import Estimator, Evaluator, LookUp
+from evonas.expansion import Expansion
 from evonas.operators import Genomes
 from evonas.progress import Observer
 from evonas.seeding import numpy_rng
 from evonas.setup import Setup
 from evonas.spaces import TableSpace
 from evonas.spread import spread_genomes
-from evonas.supernet import trained_supernet
+from evonas.supernet import grown_supernet, trained_supernet
 from evonas.workbench import Checkpoint
 from reports.run_folder import Row, RunFolder
 from surrogates.correction import Correction, fit_correction
@@ -22,55 +24,89 @@ from surrogates.correction import Correction, fit_correction
 COSTS = ("model_size", "parameters", "bitops", "macs")  # what a correction looks at beside the loss
 
 
-def run_estimator(run: RunFolder, setup: Setup, observer: Observer) -> Estimator:
-    """What the run's values come from, ready to work: a table; brief trainings; or a supernet, trained and corrected.
+@dataclass(frozen=True)
+class Stage:
+    """A part of a search between two expansions: the space as far as it is unlocked, and what scores its networks.
+
+    Attributes:
+        number: Expansions before.
+        setup: The run's, with the space of this stage.
+        checkpoint: Weights of the supernet; None where there is none.
+    """
+
+    number: int
+    setup: Setup
+    checkpoint: Checkpoint | None
+
+
+def first_stage(run: RunFolder, setup: Setup, observer: Observer) -> Stage:
+    """A run as it starts; its supernet, if it works with one, is trained now unless that was done.
 
     Raises:
         RunFolderError: A checkpoint cannot be gone on from.
         EvaluationError: The supernet does not train.
     """
+    has_supernet = not isinstance(setup.space, TableSpace) and setup.config.estimate.method == "one-shot"
+    return Stage(0, setup, trained_supernet(run, setup, observer) if has_supernet else None)
+
+
+def next_stage(run: RunFolder, stage: Stage, expansions: Sequence[Expansion], observer: Observer) -> Stage:
+    """Unlock what a search has earned; the supernet grows and is trained on, unless that was done."""
+    space = stage.setup.space
+    for expansion in expansions:
+        space = space.unlock(expansion.gene)
+    setup = replace(stage.setup, space=space)
+    if stage.checkpoint is None:
+        return replace(stage, setup=setup)
+    number = stage.number + 1
+    checkpoint = grown_supernet(run, setup, observer, stage=number, before=stage.setup, smaller=stage.checkpoint)
+    return Stage(number, setup, checkpoint)
+
+
+def stage_estimator(run: RunFolder, stage: Stage, observer: Observer) -> Estimator:
+    """What the values of a stage come from: a table, brief trainings, or inherited weights, corrected."""
+    setup = stage.setup
     if isinstance(setup.space, TableSpace):
         return LookUp(setup.space)
-    settings = setup.config.estimate
-    if settings.method == "short-training":
-        return _estimator(Brief(settings.steps), run, setup, checkpoint=None)
-    return _inherited(Inherited(), run, setup, observer, origin="inherited")
+    if stage.checkpoint is None:
+        return _estimator(Brief(setup.config.estimate.steps), run, setup, checkpoint=None)
+    return _inherited(Inherited(), run, stage, observer, origin="inherited")
 
 
-def tuned_estimator(run: RunFolder, setup: Setup, observer: Observer) -> Estimator | None:
+def tuned_estimator(run: RunFolder, stage: Stage, observer: Observer) -> Estimator | None:
     """What scores the front's candidates once more, after a few updates of each; None if the settings ask for none."""
-    settings = setup.config.estimate
-    if not settings.tuning_steps or settings.method == "short-training" or isinstance(setup.space, TableSpace):
+    settings = stage.setup.config.estimate
+    if not settings.tuning_steps or stage.checkpoint is None:
         return None
-    return _inherited(Inherited(settings.tuning_steps), run, setup, observer, origin="inherited, tuned")
+    return _inherited(Inherited(settings.tuning_steps), run, stage, observer, origin="inherited, tuned")
 
 
-def _inherited(scorer: Inherited, run: RunFolder, setup: Setup, observer: Observer, *, origin: str) -> Estimator:
-    estimator = _estimator(scorer, run, setup, checkpoint=trained_supernet(run, setup, observer))
-    if not setup.config.estimate.correction_networks:
+def _inherited(scorer: Inherited, run: RunFolder, stage: Stage, observer: Observer, *, origin: str) -> Estimator:
+    estimator = _estimator(scorer, run, stage.setup, checkpoint=stage.checkpoint)
+    if not stage.setup.config.estimate.correction_networks:
         return estimator
-    correction = _correction(estimator, run, setup, observer, origin=origin)
+    correction = _correction(estimator, run, stage, observer, origin=origin)
     return estimator if correction is None else Corrected(estimator, correction)
 
 
 def _correction(
-    estimator: Estimator, run: RunFolder, setup: Setup, observer: Observer, *, origin: str
+    estimator: Estimator, run: RunFolder, stage: Stage, observer: Observer, *, origin: str
 ) -> Correction | None:
     """Score and briefly train a few networks, and learn from them what the score does not tell; None if too few live.
 
     Their values are kept in the archive, so that a resumed run fits the very same correction.
     """
-    config, space = setup.config, setup.network_space
-    settings = config.estimate
+    setup = stage.setup
+    settings = setup.config.estimate
     genomes = spread_genomes(
-        space,
-        numpy_rng(config.seed, "correction networks"),
+        setup.network_space,
+        numpy_rng(setup.config.seed, "correction networks"),
         n=settings.correction_networks,
         bounds=setup.measures.bounds,
     )
     brief = _estimator(Brief(settings.steps), run, setup, checkpoint=None)
-    trained = _evaluated(brief, run, genomes, origin="brief", observer=observer, title="brief trainings")
-    scored = _evaluated(estimator, run, genomes, origin=origin, observer=observer, title="scoring the same networks")
+    trained = _evaluated(brief, run, genomes, origin="brief", observer=observer)
+    scored = _evaluated(estimator, run, genomes, origin=origin, observer=observer, stage=stage.number)
     pairs = [
         (score.values, truth.values)
         for score, truth in zip(scored, trained, strict=True)
@@ -89,10 +125,10 @@ def _correction(
 
 
 def _evaluated(
-    estimator: Estimator, run: RunFolder, genomes: Genomes, *, origin: str, observer: Observer, title: str
+    estimator: Estimator, run: RunFolder, genomes: Genomes, *, origin: str, observer: Observer, stage: int = 0
 ) -> Sequence[Row]:
-    evaluator, rows = Evaluator(estimator, run, origins=(origin,)), []
-    observer.phase(title, total=len(genomes))
+    evaluator, rows = Evaluator(estimator, run, origins=(origin,), stage=stage), []
+    observer.phase(f"correction: {origin}", total=len(genomes))
     for row in evaluator.evaluate(genomes, origin=origin):
         rows.append(row)
         observer.advance(len(rows))

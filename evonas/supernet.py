@@ -1,16 +1,19 @@
-"""Train a run's supernet, or take it as it lies on disk."""
+"""Train a run's supernet, or let it grow, or take it as it lies on disk."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from evonas.early_stop import early_stop
 from evonas.errors import EvaluationError, RunFolderError
+from evonas.nets.network import Network
 from evonas.progress import Observer
 from evonas.provenance import file_hash
 from evonas.seeding import numpy_rng, torch_generator
 from evonas.setup import Setup
 from evonas.strategies import STRATEGIES
 from evonas.training.data import batches
-from evonas.workbench import SUPERNET, UNFINISHED_SUPERNET, Checkpoint, build_supernet, save_weights
+from evonas.workbench import SUPERNET, Checkpoint, build_supernet, load_weights, save_weights
 from reports.run_folder import RunFolder
 from surrogates.one_shot.training import CheckpointError, train
 
@@ -25,35 +28,75 @@ def trained_supernet(run: RunFolder, setup: Setup, observer: Observer) -> Checkp
     path = run.path / SUPERNET
     if run.meta("supernet") is None:
         if not path.is_file():
-            _train(run, setup, observer)
+            supernet = build_supernet(setup.config, setup.network_space)
+            steps = _train(supernet, run, setup, observer, stage=0)
+            run.set_meta("supernet_steps", steps)
+            run.set_meta("warnings", supernet.warnings())
+            _save(supernet, path)
         run.set_meta("supernet", file_hash(path))
     return Checkpoint(SUPERNET, run.meta("supernet"))
 
 
-def _train(run: RunFolder, setup: Setup, observer: Observer) -> None:
+def grown_supernet(
+    run: RunFolder, setup: Setup, observer: Observer, *, stage: int, before: Setup, smaller: Checkpoint
+) -> Checkpoint:
+    """The run's supernet after widths were unlocked: the smaller one with channels added, trained on for a while.
+
+    Args:
+        run: Where the supernets lie.
+        setup: With the space as it is unlocked now.
+        observer: Hears of the training.
+        stage: How often the supernet will have grown.
+        before: With the space as it was.
+        smaller: The supernet as it was.
+    """
+    path, key = run.path / f"supernet.{stage}.safetensors", f"supernet.{stage}"
+    if run.meta(key) is None:
+        if not path.is_file():
+            network = build_supernet(before.config, before.network_space)
+            load_weights(network, run.path / smaller.file, expected=smaller.sha256)
+            generator = torch_generator(setup.config.seed, f"supernet weights of stage {stage}")
+            supernet = network.grown(setup.network_space.covering(), generator=generator)
+            _train(supernet, run, setup, observer, stage=stage)
+            _save(supernet, path)
+        run.set_meta(key, file_hash(path))
+    return Checkpoint(path.name, run.meta(key))
+
+
+def _save(supernet: Network, path: Path) -> None:
+    save_weights(supernet, path)
+    _unfinished(path).unlink(missing_ok=True)
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_suffix(".unfinished.safetensors")
+
+
+def _train(supernet: Network, run: RunFolder, setup: Setup, observer: Observer, *, stage: int) -> int:
+    """Train on the paths of the space as it is open; a supernet that has grown trains on for fewer updates."""
     config, data, space = setup.config, setup.data, setup.network_space
     assert data is not None
     settings = config.supernet
-    supernet = build_supernet(config, space)
-    rng = numpy_rng(config.seed, "supernet paths")
-    unfinished = run.path / UNFINISHED_SUPERNET
-    observer.phase("training the supernet", total=settings.steps)
+    suffix = f" of stage {stage}" if stage else ""
+    unfinished = _unfinished(run.path / (f"supernet.{stage}.safetensors" if stage else SUPERNET))
+    steps = settings.expansion_steps if stage else settings.steps
+    observer.phase("training the supernet", total=steps)
     try:
-        steps = train(
+        return train(
             supernet,
-            STRATEGIES[settings.strategy](space, rng, settings.paths),
+            STRATEGIES[settings.strategy](space, numpy_rng(config.seed, f"supernet paths{suffix}"), settings.paths),
             batches=batches(
                 data.train,
                 batch_size=settings.batch_size,
                 shift=config.data.shift,
                 flip=config.data.flip,
-                generator=torch_generator(config.seed, "supernet batches"),
+                generator=torch_generator(config.seed, f"supernet batches{suffix}"),
             ),
-            steps=settings.steps,
+            steps=steps,
             learning_rate=settings.learning_rate,
             weight_decay=settings.weight_decay,
             is_two_pass=settings.is_two_pass,
-            early_stop=early_stop(run, config, data=data, space=space, supernet=supernet),
+            early_stop=None if stage else early_stop(run, config, data=data, space=space, supernet=supernet),
             checkpoint=unfinished,
             on_step=lambda step, loss: observer.advance(step, note=f"loss {loss:.2f}"),
         )
@@ -67,7 +110,3 @@ def _train(run: RunFolder, setup: Setup, observer: Observer) -> None:
         raise EvaluationError(
             "a supernet that trains", found=str(error), remedy="lower learning_rate under [supernet] and start anew"
         ) from error
-    run.set_meta("supernet_steps", steps)
-    run.set_meta("warnings", supernet.warnings())
-    save_weights(supernet, run.path / SUPERNET)
-    unfinished.unlink(missing_ok=True)

@@ -136,7 +136,7 @@ def trust_table(scores: Mapping[str, Floats], truths: Floats, *, sizes: Floats) 
 
 def trust_sentence(estimates: Floats, truth: Floats, table: pd.DataFrame) -> str:
     """What a user should make of it, in a sentence or two."""
-    taus = table.set_index("score")["tau"]
+    taus: dict[str, float] = dict(zip(table["score"], table["tau"], strict=True))
     ratio = trusted_ratio(np.maximum(estimates, 1e-6), truth, share=OFTEN)
     if np.isfinite(ratio):
         text = (
@@ -145,7 +145,7 @@ def trust_sentence(estimates: Floats, truth: Floats, table: pd.DataFrame) -> str
         )
     else:
         text = "No difference in estimated error was large enough to be right 9 times out of 10."
-    best = taus[list(FLOORS)].idxmax()
+    best = max(FLOORS, key=lambda name: taus[name])
     if taus[best] >= taus["estimate"]:
         text += f" Ranking by {best} alone would do as well over all sizes."
     return text
@@ -165,7 +165,7 @@ def _truths(
     recipe = f"{max(LEAST_FOLDS, seeds)} folds, {config.training.model_dump_json()}"
     stored = run.truths()
     stored = stored[stored["recipe"] == recipe]
-    known = {(row.genome, row.seed): float(row.error) for row in stored.itertuples()}
+    known = dict(zip(zip(stored["genome"], stored["seed"], strict=True), stored["error"], strict=True))
     wanted = list(product(genomes, range(seeds)))
     n_folds = max(LEAST_FOLDS, seeds)
     fresh = [(run.path, config, space, *pair, n_folds) for pair in wanted if pair not in known]

@@ -20,7 +20,6 @@ from evonas.spaces import NetworkSpace
 from evonas.training.data import Data
 
 SUPERNET = "supernet.safetensors"
-UNFINISHED_SUPERNET = "supernet.unfinished.safetensors"
 
 
 def build_supernet(config: RunConfig, space: NetworkSpace) -> Network:

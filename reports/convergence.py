@@ -26,9 +26,10 @@ def convergence_table(run: RunFolder, *, n_points: int = 60) -> pd.DataFrame:
         of_origin = table[table["origin"] == origin]
         if of_origin.empty:
             continue
-        counts = np.unique(np.linspace(1, len(of_origin), n_points).round().astype(int))
+        distinct = (~of_origin["genome"].duplicated()).cumsum().to_numpy()  # a supernet that grew scores some again
+        counts = np.unique(np.linspace(1, distinct[-1], n_points).round().astype(int))
         for count in counts:
-            so_far = run.feasible(of_origin.iloc[:count], origin=origin)
+            so_far = run.feasible(of_origin[distinct <= count], origin=origin)
             values = so_far[list(run.objectives)].to_numpy(dtype=float)
             rows.append((origin, int(count), scaling.hypervolume(values)))
     return pd.DataFrame(rows, columns=["origin", "evaluations", "hypervolume"])

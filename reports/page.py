@@ -148,13 +148,22 @@ def _facts(run: RunFolder, evaluations: pd.DataFrame, convergence: pd.DataFrame)
         "ended": run.meta("stop_reason") or "not yet; go on with evonas resume",
         "seconds": f"{run.meta('seconds') or 0:.0f}",
         "genomes in the space": f"10^{run.meta('log10_space_size'):.1f}",
-        "networks evaluated": f"{len(of_search)}, all different; {(of_search['reason'] != '').sum()} failed",
+        "networks evaluated": f"{of_search['genome'].nunique()}, all different",
+        "failed": str((of_search["reason"] != "").sum()),
+        "estimate": " ".join(filter(None, [how_errors_came(run), run.meta("estimate_reason")])),
+        **_expansions(run),
         **{f"hypervolume, {origin}": f"{value:.4f}" for origin, value in last.items()},
         "warnings": "; ".join(run.meta("warnings") or []) or "none",
         "test set": "touched by evonas train only" if len(run.trainings()) else "not touched",
         "versions": ", ".join(f"{name} {number}" for name, number in run.meta("started_with")["versions"].items()),
     }
     return "".join(f"<dt>{escape(str(key))}</dt><dd>{escape(str(value))}</dd>" for key, value in facts.items())
+
+
+def _expansions(run: RunFolder) -> dict[str, str]:
+    log = run.meta("expansions") or []
+    entries = [f"generation {e['generation']}: {e['gene']} to {e['opens']}, used by {e['share']:.0%}" for e in log]
+    return {"widths unlocked": "; ".join(entries)} if entries else {}
 
 
 def _base64(path: Path) -> str:

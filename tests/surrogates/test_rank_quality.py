@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from surrogates.rank_quality import NEAR, near_tau, rank_quality, rank_sum
+from surrogates.rank_quality import NEAR, near_tau, rank_quality, rank_sum, trusted_ratio
 
 numbers = st.lists(st.integers(0, 20), min_size=3, max_size=12)
 
@@ -102,3 +102,22 @@ def test_two_scores_together_are_ranked_by_the_sum_of_their_ranks() -> None:
 def test_what_cannot_be_ranked_is_refused(score: list[float], truth: list[float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         rank_quality(np.array(score), np.array(truth), sizes=np.ones(len(score)))
+
+
+def test_the_trusted_ratio_separates_what_is_right_from_what_is_not() -> None:
+    """Within a group scores say nothing; groups are a factor of ten apart and in order."""
+    rng = np.random.default_rng(0)
+    group = np.repeat([1.0, 10.0, 100.0], 8)
+    score = group * rng.uniform(1, 2, 24)
+    truth = group * rng.uniform(1, 2, 24)
+    ratio = trusted_ratio(score, truth)
+    assert 1.3 < ratio < 5.5
+    assert trusted_ratio(truth, truth) < 1.1
+    assert trusted_ratio(1 / truth, truth) == float("inf")
+
+
+def test_a_trusted_ratio_needs_pairs_and_counts_ties_whole() -> None:
+    assert trusted_ratio(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 3.0])) == float("inf")
+    score = np.array([1.0] * 6 + [2.0] * 6)
+    assert trusted_ratio(score, np.arange(12.0)) == 2.0
+    assert trusted_ratio(score, np.ones(12)) == float("inf")
