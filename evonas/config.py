@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import tomli_w
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from evonas.config_space import (
     GIVEN_IN_PYTHON,
@@ -69,7 +69,11 @@ class QuantizersConfig(Section):
 class SupernetConfig(Section):
     """[supernet]: how the shared weights are trained."""
 
-    strategy: str = Field("single_path", description="single_path, accumulated, fair, sandwich: paths of an update")
+    strategy: str = Field(
+        "single_path",
+        description="single_path, accumulated, fair, sandwich: paths of an update; shared_convolution, "
+        "shared_convolution_soft: one path, each layer with all its precisions at once",
+    )
     paths: int = Field(6, ge=2, description="networks an update; single_path always takes one")
     steps: Count = Field(3500, description="updates; each costs as much as it has paths")
     batch_size: int = Field(64, ge=2, description="images an update")
@@ -96,6 +100,12 @@ class SupernetConfig(Section):
         from evonas.strategies import STRATEGIES
 
         return known((name,), STRATEGIES)[0]
+
+    @model_validator(mode="after")
+    def _fits_partial_channels(self) -> Self:
+        if self.strategy.startswith("shared_convolution") and max(self.partial_normal, self.partial_reduction) > 1:
+            raise ValueError("shared convolution blends the precisions of whole edges, so partial channels must be 1")
+        return self
 
 
 class EstimateConfig(Section):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from evonas.architecture import Architecture
+from evonas.nets.mixed import Draw, SupernetPath, candidates, draw_hard, draw_soft, mix
 from evonas.operators import fair_genomes
 from evonas.spaces import NetworkSpace
 from objectives.macs import bitops
@@ -14,28 +15,28 @@ from surrogates.one_shot.paths import Paths
 from surrogates.one_shot.sandwich import Sandwich
 from surrogates.one_shot.supernet import Strategy
 
-Builder = Callable[[NetworkSpace, np.random.Generator, int], Strategy[Architecture]]
+Builder = Callable[[NetworkSpace, np.random.Generator, int], Strategy[SupernetPath]]
 
 
-def single_path(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> Strategy[Architecture]:
+def single_path(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> Strategy[SupernetPath]:
     """One random network an update, whatever ``n_paths`` says."""
     del n_paths
     return Paths(lambda: [space.decode(space.sample(rng, 1)[0])])
 
 
-def accumulated(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> Strategy[Architecture]:
+def accumulated(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> Strategy[SupernetPath]:
     """Several random networks an update."""
     return Paths(lambda: [space.decode(genome) for genome in space.sample(rng, n_paths)])
 
 
-def fair(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> Strategy[Architecture]:
+def fair(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> Strategy[SupernetPath]:
     """Several networks an update that hold every choice of every gene about equally often."""
     return Paths(lambda: [space.decode(genome) for genome in fair_genomes(space, rng, n=n_paths)])
 
 
-def sandwich(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> Strategy[Architecture]:
-    """The uniform networks of most and of fewest BitOPs, and random ones, taught by the first."""
-    known = [space.decode(genome) for genome in space.corners(rng)] or space.covering()
+def sandwich(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> Strategy[SupernetPath]:
+    """The networks of most and of fewest BitOPs, and random ones, taught by the first."""
+    known = [*map(space.decode, space.corners(rng)), *space.covering()]  # widths of layers that grew alone, too
     known.sort(key=lambda one: bitops(one.layers))
     ends = [known[-1], known[0]]
     n_random = max(0, n_paths - len(ends))
@@ -47,9 +48,28 @@ def sandwich(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> Str
     return Sandwich(draw)
 
 
+def shared_convolution(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> Strategy[SupernetPath]:
+    """One random network an update with all precisions of every layer at once, a filter and a channel one of them."""
+    del n_paths
+    return _mixed(space, rng, draw_hard)
+
+
+def shared_convolution_soft(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> Strategy[SupernetPath]:
+    """One random network an update with all precisions of every layer at once, in random shares."""
+    del n_paths
+    return _mixed(space, rng, draw_soft)
+
+
+def _mixed(space: NetworkSpace, rng: np.random.Generator, draw: Draw) -> Strategy[SupernetPath]:
+    known = candidates(space.covering())
+    return Paths(lambda: [mix(space.decode(space.sample(rng, 1)[0]), known, draw=draw, rng=rng)])
+
+
 STRATEGIES: dict[str, Builder] = {
     "single_path": single_path,
     "accumulated": accumulated,
     "fair": fair,
     "sandwich": sandwich,
+    "shared_convolution": shared_convolution,
+    "shared_convolution_soft": shared_convolution_soft,
 }

@@ -9,7 +9,8 @@ import torch.nn.functional as F  # noqa: N812  # the name every torch user knows
 from torch import Tensor, nn
 
 from evonas.architecture import Op, Shape
-from evonas.nets.norm import SlicedNorm
+from evonas.nets.mixed import UNMIXED, Blend, LayerBlends
+from evonas.nets.norm import SlicedNorm, norm_key
 from evonas.precision import Precision
 from evonas.quant import Method, Quantizer
 from evonas.quant.quantizer import mean_magnitude
@@ -56,17 +57,18 @@ class QuantLayer(nn.Module):
         self.prelu = nn.Parameter(torch.tensor([0.25, 0.0, 0.0]).repeat(op.channels, 1)) if has_prelu else None
         self.norms = nn.ModuleDict()
         for place, channels, n in (("before", source.channels, source.segments), ("after", op.channels, op.segments)):
-            acts = {_norm_key(op.act) for op, _ in uses if "norm" in _steps(op, place)}
+            acts = {norm_key(op.act) for op, _ in uses if "norm" in _steps(op, place)}
             if acts or any("standardize" in _steps(op, place) for op, _ in uses):
                 self.norms[place] = SlicedNorm(channels, segments=n, keys=sorted(acts))
 
-    def forward(self, x: Tensor, op: Op, segments: int) -> Tensor:
+    def forward(self, x: Tensor, op: Op, segments: int, *, blends: LayerBlends = UNMIXED) -> Tensor:
         """Run at the widths, precisions and structure of ``op``.
 
         Args:
             x: ``(n, channels, height, width)``.
             op: The operation as the active architecture has it.
             segments: Segments of ``x``'s channels.
+            blends: Precisions that run at once, instead of those of ``op``.
 
         Returns:
             ``(n, op.channels, height', width')``.
@@ -75,12 +77,13 @@ class QuantLayer(nn.Module):
         for step in op.steps:
             match step:
                 case "norm" | "standardize":
-                    key = _norm_key(op.act) if step == "norm" else None
+                    key = (blends.act or norm_key(op.act)) if step == "norm" else None
                     y = self.norms[place](y, key, segments if place == "before" else op.segments)
                 case "quant":
-                    y = F.relu(y) if op.act.is_float else self.act_quantizers[op.act.name](y)
+                    y = self._quantize_act(y, op.act, blends.act)
                 case "conv":
-                    y, place = self._convolve(y, op, segments), "after"
+                    weight = self._quantize_weight(self._sliced(op, y.shape[1], segments), op.weight, blends.weight)
+                    y, place = self._convolve(y, weight, op), "after"
                 case "relu":
                     y = F.relu(y)
                 case "pool":
@@ -95,14 +98,24 @@ class QuantLayer(nn.Module):
                     y = F.prelu(y + before, slope.flatten()) + after
         return y
 
-    def _convolve(self, x: Tensor, op: Op, segments: int) -> Tensor:
+    def _quantize_act(self, x: Tensor, act: Precision, blend: Blend | None) -> Tensor:
+        if blend:
+            return blend.activations(x, _candidates(self.act_quantizers, blend, in_float=nn.ReLU()))
+        return F.relu(x) if act.is_float else self.act_quantizers[act.name](x)
+
+    def _quantize_weight(self, latent: Tensor, weight: Precision, blend: Blend | None) -> Tensor:
+        if blend:
+            return blend.kernel(latent, _candidates(self.weight_quantizers, blend, in_float=nn.Identity()))
+        return latent if weight.is_float else self.weight_quantizers[weight.name](latent)
+
+    def _sliced(self, op: Op, channels: int, segments: int) -> Tensor:
+        """The kernel of ``op`` for an input of so many channels and segments."""
         weight = self._filters(self.latent_weight, op.channels)
         if op.groups > 1:
-            weight = weight[:, :, : x.shape[1] // op.groups].flatten(1, 2)
-        else:
-            weight = weight[:, :segments, : x.shape[1] // segments].flatten(1, 2)
-        if not op.weight.is_float:
-            weight = self.weight_quantizers[op.weight.name](weight)
+            return weight[:, :, : channels // op.groups].flatten(1, 2)
+        return weight[:, :segments, : channels // segments].flatten(1, 2)
+
+    def _convolve(self, x: Tensor, weight: Tensor, op: Op) -> Tensor:
         bias = None if self.bias is None or not op.has_bias else self._filters(self.bias, op.channels)
         padding = op.dilation * ((op.kernel - 1) // 2)
         if op.kernel % 2 == 0:  # an even kernel covers an odd side only with a column and row more
@@ -187,8 +200,8 @@ def _steps(op: Op, place: str) -> tuple[str, ...]:
     return op.steps[:conv] if place == "before" else op.steps[conv:]
 
 
-def _norm_key(act: Precision) -> str:
-    return f"act {act.name}"  # a bare "float" is a name that modules have themselves
+def _candidates(quantizers: nn.ModuleDict, blend: Blend, *, in_float: nn.Module) -> list[nn.Module]:
+    return [in_float if precision.is_float else quantizers[precision.name] for precision in blend.precisions]
 
 
 def _quantizers(method: Callable[[Precision], Method | None], precisions: Sequence[Precision]) -> nn.ModuleDict:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from evonas.architecture import INPUT, Architecture, Op, Shape
 from evonas.errors import GenomeError
 from evonas.nets.layer import QuantLayer
+from evonas.nets.mixed import UNMIXED, LayerBlends, MixedPath, SupernetPath
 
 
 def unchanged(architecture: Architecture) -> Architecture:
@@ -46,12 +47,13 @@ class Network(nn.Module):
             self.layers[name] = QuantLayer(uses, scheme=architectures[0].scheme, generator=generator)
         self.activate(architectures[0])
 
-    def activate(self, architecture: Architecture) -> None:
-        """Choose what the next call runs.
+    def activate(self, path: SupernetPath) -> None:
+        """Choose what the next call runs: an architecture, or a mixed path with blends in place of precisions.
 
         Raises:
             GenomeError: The architecture cannot see its input, or is wider than what this network holds.
         """
+        architecture = path.architecture if isinstance(path, MixedPath) else path
         if architecture.dead_reason is not None:
             raise GenomeError(
                 "a network whose output depends on its input",
@@ -67,6 +69,7 @@ class Network(nn.Module):
                     remedy="use open widths, or grow the network: network.grown(unlocked_space.covering(), ...)",
                 )
         self.active = active
+        self.blends: Mapping[str, LayerBlends] = path.blends if isinstance(path, MixedPath) else {}
 
     def _held(self, name: str) -> int:
         """Output channels of a weighted operation at its largest; 0 if there is none of that name."""
@@ -94,7 +97,8 @@ class Network(nn.Module):
         for op in self.active.ops:
             inputs = [tensors[name] for name in op.inputs]
             if op.kind == "conv":
-                tensors[op.name] = self.layers[op.name](inputs[0], op, shapes[op.inputs[0]].segments)
+                segments, blends = shapes[op.inputs[0]].segments, self.blends.get(op.name, UNMIXED)
+                tensors[op.name] = self.layers[op.name](inputs[0], op, segments, blends=blends)
             else:
                 tensors[op.name] = _run(op, inputs, shapes[op.inputs[0]].segments)
         return tensors

@@ -8,6 +8,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # the name every torch user knows
 from torch import Tensor, nn
 
+from evonas.nets.mixed import Blend
+from evonas.precision import Precision
+
 EPSILON = 1e-5
 
 
@@ -35,17 +38,17 @@ class SlicedNorm(nn.Module):
         self.register_buffer("variance", torch.ones(shape))
         self.is_calibrating = False
 
-    def forward(self, x: Tensor, key: str | None, segments: int) -> Tensor:
+    def forward(self, x: Tensor, key: str | Blend | None, segments: int) -> Tensor:
         """Normalise.
 
         Args:
             x: ``(n, channels, height, width)``.
-            key: Which scale and shift; None for none.
+            key: Which scale and shift; several that blend; None for none.
             segments: Of ``x``'s channels.
         """
         width = x.shape[1] // segments
-        gamma = None if key is None else self.gamma[key][:segments, :width].flatten()
-        beta = None if key is None else self.beta[key][:segments, :width].flatten()
+        gamma = None if key is None else _affine(self.gamma, key, segments, width)
+        beta = None if key is None else _affine(self.beta, key, segments, width)
         if self.training:
             return F.batch_norm(x, None, None, gamma, beta, training=True, eps=EPSILON)
         if self.is_calibrating:
@@ -77,3 +80,15 @@ class SlicedNorm(nn.Module):
                 self.beta[key].copy_(other.beta[key][:segments, :width])
             self.mean.copy_(other.mean[:segments, :width])
             self.variance.copy_(other.variance[:segments, :width])
+
+
+def norm_key(act: Precision) -> str:
+    """Key of an activation precision's scale and shift."""
+    return f"act {act.name}"  # a bare "float" is a name that modules have themselves
+
+
+def _affine(table: nn.ParameterDict, key: str | Blend, segments: int, width: int) -> Tensor:
+    if isinstance(key, str):
+        vector: Tensor = table[key][:segments, :width].flatten()
+        return vector
+    return key.affine(torch.stack([table[norm_key(act)][:segments, :width] for act in key.precisions]).flatten(1))
