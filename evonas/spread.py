@@ -12,11 +12,12 @@ from evonas.operators import Genomes, uniform_crossover
 from evonas.spaces import NetworkSpace
 from objectives import OBJECTIVES, Objective
 
+PER_NETWORK = 8  # networks drawn for each that is wanted
 MARGIN = 0.002  # share of the pool at either end that is taken for outliers
 
 
 def spread_genomes(
-    space: NetworkSpace, rng: np.random.Generator, *, n: int, bounds: Mapping[str, float], pool: int = 300
+    space: NetworkSpace, rng: np.random.Generator, *, n: int, bounds: Mapping[str, float], pool: int = 0
 ) -> Genomes:
     """Draw networks whose sizes lie evenly, by logarithm, between the smallest and the largest that are drawn.
 
@@ -28,11 +29,12 @@ def spread_genomes(
         rng: Draws.
         n: Networks at most.
         bounds: Upper bounds by name; networks beyond one that can be counted are left out, if enough others are there.
-        pool: Random networks to choose from, and crossings.
+        pool: Random networks to choose from, and crossings; 0 for ``PER_NETWORK`` times ``n``.
 
     Returns:
         Distinct genomes from small to large, ``(n, n_genes)``; fewer only if the space holds fewer.
     """
+    pool = pool or PER_NETWORK * n
     drawn = [space.sample(rng, pool), space.corners(rng)]
     if len(drawn[1]):
         mates = drawn[1][rng.integers(len(drawn[1]), size=pool)]

@@ -41,9 +41,7 @@ def print_front(run: Run, *, most: int = 24) -> None:
         keep = {round(index * (len(table) - 1) / (most - 1)) for index in range(most)}
         shown = table[table.index.isin(keep) | (table["id"] == knee)]
         title += f", {len(shown)} of them here, all in front.csv"
-    printed = Table(
-        title=title, title_justify="left", caption=f"* knee. {how_errors_came(run.folder)} Test set not used."
-    )
+    printed = Table(title=title, title_justify="left")
     printed.add_column("id", justify="right")
     names = dict.fromkeys([*run.folder.objectives, *run.folder.constraints])
     measures = [run.folder.measures[name] for name in names]
@@ -53,6 +51,7 @@ def print_front(run: Run, *, most: int = 24) -> None:
         mark = "*" if record["id"] == knee else ""
         printed.add_row(f"{mark}{record['id']}", *(measure.display(record[measure.name]) for measure in measures))
     _show(printed)
+    typer.echo(f"* knee. {how_errors_came(run.folder)} Test set not used.")
 
 
 def print_trust(run: Run) -> None:
@@ -60,12 +59,13 @@ def print_trust(run: Run) -> None:
     from reports.trust import trust_note, trust_table
 
     table = trust_table(run.folder)
-    printed = Table(title=run.folder.meta("trust")["sentence"], title_justify="left", caption=trust_note(run.folder))
+    printed = Table()
     for index, name in enumerate(table.columns):
         printed.add_column(name, justify="right" if index else "left", no_wrap=True)
     for row in table.itertuples(index=False):
         printed.add_row(*map(str, row))
     _show(printed)
+    typer.echo(f"{trust_note(run.folder)}\n\n{run.folder.meta('trust')['sentence']}")
 
 
 def print_trainings(chosen: pd.DataFrame, trainings: list[Any]) -> None:
