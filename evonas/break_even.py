@@ -10,6 +10,7 @@ from statistics import median
 import numpy as np
 
 from evonas.architecture import Architecture
+from evonas.errors import EvaluationError
 from evonas.estimators import Brief, Inherited, Scorer
 from evonas.parallel import n_workers, one_thread
 from evonas.seeding import torch_generator
@@ -46,11 +47,20 @@ def choose_method(setup: Setup) -> tuple[str, str]:
 
     Returns:
         ``"one-shot"`` or ``"short-training"``, and why.
+
+    Raises:
+        EvaluationError: A training that is timed diverges.
     """
     config = setup.config
     networks = config.search.budget * (1 + config.search.has_baseline)
+    try:
+        times = _times(setup)
+    except FloatingPointError as error:
+        raise EvaluationError(
+            "networks that train", found=str(error), remedy="lower learning_rate under [supernet] and [training]"
+        ) from error
     return compare(
-        _times(setup),
+        times,
         networks=networks,
         steps=config.supernet.steps,
         correction_networks=config.estimate.correction_networks,
@@ -108,9 +118,13 @@ def _times(setup: Setup) -> Times:
         )
         bench = workbench(config, data, supernet)
         score = median(_seconds(Inherited(), bench, network) for network in networks)
-        training = median(_seconds(Brief(UPDATES), bench, network) for network in networks)
+        short, long = (
+            median(_seconds(Brief(updates), bench, network) for network in networks)
+            for updates in (UPDATES, 3 * UPDATES)
+        )
     update = median(after - before for before, after in zip(stamps[UPDATES:], stamps[UPDATES + 1 :], strict=False))
-    return Times(update, score, score + max(0.0, training - score) / UPDATES * config.estimate.steps)
+    per_update = max(0.0, long - short) / (2 * UPDATES)  # a training costs something before its first update, too
+    return Times(update, score, max(0.0, short - UPDATES * per_update) + per_update * config.estimate.steps)
 
 
 def _seconds(scorer: Scorer, bench: Workbench, network: Architecture) -> float:

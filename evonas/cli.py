@@ -315,7 +315,10 @@ def _display(*, quiet: bool, folder: Path | None = None) -> Iterator[Observer]:
         elif (folder / "supernet.safetensors").is_file():
             kept = f"everything evaluated so far is kept. Go on with: evonas resume {folder}"
         elif (folder / "archive.sqlite").is_file():
-            kept = f"supernet training goes on from its last checkpoint, if any. Go on with: evonas resume {folder}"
+            kept = (
+                "everything evaluated so far is kept, and a supernet goes on from its last checkpoint, if any. "
+                f"Go on with: evonas resume {folder}"
+            )
         else:
             kept = "nothing had begun"
         typer.echo(f"\nstopped; {kept}", err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from dataclasses import asdict, replace
 from enum import Enum
@@ -23,7 +24,7 @@ from evonas.measures import Measures, looked_up
 from evonas.operators import Genomes, first_population, random_genomes
 from evonas.parallel import one_thread
 from evonas.progress import Observer, Silent
-from evonas.provenance import check_unchanged, started_with
+from evonas.provenance import check_recipe, check_unchanged, started_with
 from evonas.pymoo_bridge import Nsga2
 from evonas.seeding import numpy_rng
 from evonas.setup import Setup, open_setup
@@ -35,6 +36,7 @@ from reports.page import write_reports
 from reports.run_folder import ARCHIVE, Row, RunFolder
 
 GENERATIONS_BETWEEN = 3  # expansions, so that the front shows what the last one was good for
+LEAST_LOSS = 1e-3  # where the scale of losses begins, as a share of that at chance
 LEAST_FRONT = 5  # networks whose shares mean something
 
 
@@ -77,6 +79,7 @@ def search(
     config = setup.config
     meta = {
         "estimate_reason": reason,
+        "is_table": isinstance(setup.space, TableSpace),
         "created": time.strftime("%Y-%m-%d %H:%M:%S"),
         "started_with": started_with(config, setup.data, setup.space),
         "bounds": _bounds(setup),
@@ -119,6 +122,7 @@ def resume(
     config = load_config(run.path / "run.toml", {} if workers is None else {"compute": {"workers": workers}})
     setup = open_setup(config, space)
     check_unchanged(run, config, setup.data, setup.space)
+    check_recipe(run, config)
     return _run(run, setup, observer or Silent())
 
 
@@ -139,7 +143,7 @@ def _run(run: RunFolder, setup: Setup, observer: Observer) -> RunFolder:
             if setup.config.search.has_baseline:
                 _explore_at_random(stage.setup, evaluator, observer)
             _score_front_again(run, stage, observer)
-        run.set_meta("warnings", [*(run.meta("warnings") or []), *_collapse(run, stage.setup)])
+        run.warn(*_collapse(run, stage.setup))
         run.set_meta("stop_reason", stop.value)
     finally:
         run.set_meta("seconds", (run.meta("seconds") or 0.0) + time.perf_counter() - start)
@@ -159,24 +163,20 @@ def _explore(run: RunFolder, stage: Stage, observer: Observer) -> tuple[Stage, E
         genomes = algorithm.ask()[: settings.budget - len(rows)]
         if len(genomes) == 0:
             return stage, evaluator, StopReason.SPACE_EXHAUSTED
-        note = _note(rows, measures, run.scaling, generation)
+        note = _note([row for row in rows if row.stage == stage.number], measures, run.scaling, generation)
         answers = []
         for row in evaluator.evaluate(genomes, origin="search", generation=generation):
             answers.append(row)
             observer.advance(len(rows) + len(answers), note=note)
-        if not any(row.is_ok for row in rows + answers):
-            raise EvaluationError(
-                "networks that can be evaluated",
-                found=f"a first generation that failed altogether: {answers[0].reason}",
-                remedy="look at the column reason in archive.sqlite; change [supernet] or [space] and start anew",
-            )
+        if not rows:
+            _check_alive(answers, "a first generation")
         algorithm.tell(*_told(answers, measures, run.scaling))
         rows += answers
         if len(rows) >= settings.budget:
             return stage, evaluator, StopReason.BUDGET_SPENT
-        if generation - expanded_at < GENERATIONS_BETWEEN:
+        if generation - expanded_at < GENERATIONS_BETWEEN or settings.budget - len(rows) < settings.population:
             continue
-        front = _front(rows, stage.setup)
+        front = _front([row for row in rows if row.stage == stage.number], stage.setup)
         expansions = genes_to_expand(stage.setup.space, front, threshold=settings.expansion_share)
         if len(front) < LEAST_FRONT or not expansions:
             continue
@@ -189,10 +189,20 @@ def _explore(run: RunFolder, stage: Stage, observer: Observer) -> tuple[Stage, E
             again = np.unique(np.concatenate([algorithm.population(), front]), axis=0)
             anew = {row.genome: row for row in evaluator.evaluate(again, origin="search", generation=generation)}
             survivors = [anew[to_text(genome)] for genome in algorithm.population()]
+            _check_alive(survivors, "survivors")
             algorithm.reassess(*_told(survivors, measures, run.scaling))
             rows = [anew.get(row.genome, row) for row in rows]
         observer.phase("searching (NSGA-II)", total=settings.budget)
     raise AssertionError("generations never end by themselves")
+
+
+def _check_alive(rows: list[Row], what: str) -> None:
+    if not any(row.is_ok for row in rows):
+        raise EvaluationError(
+            "networks that can be evaluated",
+            found=f"{what} that failed altogether: {rows[0].reason}",
+            remedy="look at the column reason in archive.sqlite; change [supernet] or [space] and start anew",
+        )
 
 
 def _algorithm(setup: Setup) -> Nsga2:
@@ -255,17 +265,18 @@ def _score_front_again(run: RunFolder, stage: Stage, observer: Observer) -> None
     observer.phase("tuning the front", total=len(genomes))
     for done, _ in enumerate(evaluator.evaluate(genomes, origin="tuned"), start=1):
         observer.advance(done)
+    run.set_meta("is_tuned", True)
 
 
 def _collapse(run: RunFolder, setup: Setup) -> list[str]:
-    """A warning if the front is made of pools and skips."""
+    """A warning if a supernet led the search to pools and skips."""
     space, front = setup.space, front_table(run)["genome"]
-    if not isinstance(space, NetworkSpace) or front.empty:
+    if not isinstance(space, NetworkSpace) or front.empty or setup.config.estimate.method != "one-shot":
         return []
     found = [space.decode(from_text(text, space.genes)) for text in front]
     usual = [space.decode(genome) for genome in space.sample(np.random.default_rng(0), 2 * len(found))]
     warning = collapse_warning(found, usual)
-    return [] if warning is None or warning in (run.meta("warnings") or []) else [warning]
+    return [] if warning is None else [warning]
 
 
 def _told(
@@ -315,4 +326,6 @@ def _bounds(setup: Setup) -> dict[str, tuple[float, float]]:
         raise RunFileError("objectives that count every network", found=reason, remedy="mend that objective")
     counted = {name: [outcome.values[name] for outcome in counts] for name in counts[0].values}
     chance = 1 if setup.data is None else 1 - 1 / setup.data.n_classes
-    return {"error": (0.0, chance), "latency": (1e-6, 1.0), **bounds_of(counted)}
+    at_chance = math.log(2 if setup.data is None else setup.data.n_classes)
+    losses = (LEAST_LOSS * at_chance, at_chance)
+    return {"error": (0.0, chance), "loss": losses, "latency": (1e-6, 1.0), **bounds_of(counted)}

@@ -54,7 +54,8 @@ def next_stage(run: RunFolder, stage: Stage, expansions: Sequence[Expansion], ob
     """Unlock what a search has earned; the supernet grows and is trained on, unless that was done."""
     space = stage.setup.space
     for expansion in expansions:
-        space = space.unlock(expansion.gene)
+        for _ in range(expansion.unlocks):
+            space = space.unlock(expansion.gene)
     setup = replace(stage.setup, space=space)
     if stage.checkpoint is None:
         return replace(stage, setup=setup)
@@ -119,8 +120,9 @@ def _correction(
         true_losses=np.array([truth["loss"] for _, truth in pairs]),
         true_errors=np.array([truth["error"] for _, truth in pairs]),
     )
-    if correction is not None:
-        run.set_meta(f"correction of {origin}", correction.facts)
+    run.set_meta(f"correction of {origin}", correction and correction.facts)
+    if correction is None:
+        run.warn(f"errors ({origin}) are not corrected: {len(pairs)} brief trainings do not bear the losses out")
     return correction
 
 

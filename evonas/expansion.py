@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evonas.genome import Genome
 from evonas.operators import Genomes
 from evonas.spaces import Space
 
@@ -22,11 +23,13 @@ class Expansion:
         gene: Its name.
         share: Of the non-dominated networks that use its largest open choice, within 0–1.
         opens: Label of the choice that opens.
+        unlocks: How often to unlock: more than once where a wider factor rounds to the same channels.
     """
 
     gene: str
     share: float
     opens: str
+    unlocks: int = 1
 
 
 def genes_to_expand(space: Space, front: Genomes, *, threshold: float) -> tuple[Expansion, ...]:
@@ -40,13 +43,25 @@ def genes_to_expand(space: Space, front: Genomes, *, threshold: float) -> tuple[
     References:
         Sourced from the abstract of neural channel expansion (Park 2022, arXiv 2212.10878); its threshold is not known.
     """
-    if len(front) == 0:
+    if len(front) == 0 or type(space).unlock is Space.unlock:  # nothing that could be unlocked
         return ()
     # in canonical form: of widths that round to the same channels, genomes hold the first
     largest = space.repair(np.array([gene.n_open - 1 for gene in space.genes]))
     shares = (np.asarray(front) == largest).mean(axis=0)
-    return tuple(
-        Expansion(gene.name, float(share), gene.choices[gene.n_open])
-        for gene, share in zip(space.genes, shares, strict=True)
-        if gene.n_locked and share > threshold
-    )
+    found = []
+    for index, (gene, share) in enumerate(zip(space.genes, shares, strict=True)):
+        if gene.n_locked and share > threshold and (unlocks := _unlocks(space, index, largest)):
+            found.append(Expansion(gene.name, float(share), gene.choices[gene.n_open + unlocks - 1], unlocks))
+    return tuple(found)
+
+
+def _unlocks(space: Space, index: int, largest: Genome) -> int:
+    """How often to unlock a gene until its largest choice means another network; 0 if it never does."""
+    gene = space.genes[index]
+    for unlocks in range(1, gene.n_locked + 1):
+        space = space.unlock(gene.name)
+        wider = largest.copy()
+        wider[index] = space.genes[index].n_open - 1
+        if space.repair(wider)[index] != largest[index]:
+            return unlocks
+    return 0

@@ -63,6 +63,24 @@ def check_unchanged(run: RunFolder, config: RunConfig, data: Data | None, space:
             )
 
 
+def check_recipe(run: RunFolder, config: RunConfig) -> None:
+    """Make sure that a run which is gone on with estimates as it did: brief trainings use the recipe under [training].
+
+    How long ``evonas train`` trains may change.
+
+    Raises:
+        RunFolderError: Another part of the recipe changed.
+    """
+    before, now = run.settings["training"], config.training.model_dump(mode="json")
+    changed = [key for key in now if key != "epochs" and now[key] != before[key]]
+    if changed:
+        raise RunFolderError(
+            "the recipe under [training] that the run's estimates were made with",
+            found=f"another value for {', '.join(changed)}",
+            remedy="change it back until the run is complete; evonas train may use another one then",
+        )
+
+
 def _space_hash(space: Space) -> str:
     """Of the genes, and of what a few genomes mean; a space given as an object has no file to be hashed."""
     facts: list[object] = [space.genes]

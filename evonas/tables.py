@@ -56,9 +56,9 @@ def print_front(run: Run, *, most: int = 24) -> None:
 
 def print_trust(run: Run) -> None:
     """How the estimate ranks networks, in a sentence and a table."""
-    from reports.trust import trust_note, trust_table
+    from reports.trust import trust_note, trust_texts
 
-    table = trust_table(run.folder)
+    table = trust_texts(run.folder)
     printed = Table()
     for index, name in enumerate(table.columns):
         printed.add_column(name, justify="right" if index else "left", no_wrap=True)

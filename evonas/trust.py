@@ -34,7 +34,7 @@ from surrogates.one_shot.score import Score, score_network
 from surrogates.rank_quality import rank_quality, trusted_ratio
 
 Floats = NDArray[np.float64]
-LEAST_NETWORKS = 5
+LEAST_NETWORKS, MOST_SEEDS = 5, 10
 LEAST_FOLDS = 3  # so that every training sees at least two thirds of the training images
 FLOORS = ("macs", "model_size", "bitops")  # what ranks networks without any training
 OFTEN = 0.9  # share of right orders that the sentence promises
@@ -71,18 +71,29 @@ def measure_trust(
     config = load_config(run.path / "run.toml", overrides)
     setup = open_setup(config, space)
     check_unchanged(run, config, setup.data, setup.space)
+    networks_of = setup.network_space
     chosen = chosen_networks(run, n=networks)
-    if seeds < 2:
-        raise SelectionError("at least 2 seeds", found=str(seeds), remedy="raise --seeds; ranks need a ceiling")
+    if not 2 <= seeds <= MOST_SEEDS:
+        raise SelectionError(
+            f"2 to {MOST_SEEDS} seeds", found=str(seeds), remedy="change --seeds; each is measured on images of its own"
+        )
     truths = _truths(
         run,
         chosen["genome"].tolist(),
         config,
-        setup.network_space,
+        networks_of,
         seeds=seeds,
         workers=n_workers(config.compute.workers if workers is None else workers),
         observer=observer or Silent(),
     )
+    has_trained = np.isfinite(truths).all(axis=1)
+    chosen, truths = chosen[has_trained], truths[has_trained]
+    if len(chosen) < LEAST_NETWORKS:
+        raise SelectionError(
+            f"at least {LEAST_NETWORKS} networks that train",
+            found=f"{len(chosen)}; the losses of the others became infinite",
+            remedy="lower learning_rate under [training] in run.toml",
+        )
     loss = "loss" if chosen["raw_error"].isna().all() else "loss, uncorrected"
     scores = {title: chosen[column].to_numpy(dtype=float) for title, column in (("estimate", "error"), (loss, "loss"))}
     scores |= {name: -chosen[name].to_numpy(dtype=float) for name in FLOORS}  # dearer networks are better ones
@@ -121,8 +132,9 @@ def trust_table(scores: Mapping[str, Floats], truths: Floats, *, sizes: Floats) 
         sizes: Bytes, ``(n,)``.
 
     Returns:
-        One row a score; the last one, ``"another training"``, holds each seed against the mean of the others, and is
-        the most that an estimate as good as a training could show.
+        One row a score, and the last one, ``"another training"``: each seed held against the mean of the others, a mean
+        over seeds without an interval. That truth is of one seed fewer, so an estimate as good as a training may come
+        out a little above it.
     """
     mean = truths.mean(axis=1)
     rows = [{"score": name, **asdict(rank_quality(score, mean, sizes=sizes))} for name, score in scores.items()]
@@ -130,7 +142,7 @@ def trust_table(scores: Mapping[str, Floats], truths: Floats, *, sizes: Floats) 
         asdict(rank_quality(truths[:, seed], np.delete(truths, seed, axis=1).mean(axis=1), sizes=sizes))
         for seed in range(truths.shape[1])
     ]
-    ceiling = pd.DataFrame(repeats).mean().to_dict()
+    ceiling = pd.DataFrame(repeats).mean().to_dict() | dict.fromkeys(("low", "high", "near_low", "near_high"), np.nan)
     return pd.DataFrame([*rows, {"score": "another training", **ceiling}]).astype({"n": int, "near_pairs": int})
 
 
@@ -140,8 +152,8 @@ def trust_sentence(estimates: Floats, truth: Floats, table: pd.DataFrame) -> str
     ratio = trusted_ratio(np.maximum(estimates, 1e-6), truth, share=OFTEN)
     if np.isfinite(ratio):
         text = (
-            f"Trust differences above a factor of {ratio:.2f} in estimated error: networks so far apart were in the "
-            f"right order at least {10 * OFTEN:.0f} times out of 10."
+            f"Trust differences above a factor of {np.ceil(100 * ratio) / 100:.2f} in estimated error: networks so far "
+            f"apart were in the right order at least {10 * OFTEN:.0f} times out of 10."
         )
     else:
         text = "No difference in estimated error was large enough to be right 9 times out of 10."
@@ -161,7 +173,7 @@ def _truths(
     workers: int,
     observer: Observer,
 ) -> Floats:
-    """Errors ``(n, seeds)``; what the run holds already is not trained again."""
+    """Errors ``(n, seeds)``, NaN where a loss became infinite; what the run holds already is not trained again."""
     recipe = f"{max(LEAST_FOLDS, seeds)} folds, {config.training.model_dump_json()}"
     stored = run.truths()
     stored = stored[stored["recipe"] == recipe]
@@ -174,22 +186,26 @@ def _truths(
     for done, (genome, seed) in enumerate(wanted, start=1):
         if (genome, seed) not in known:
             score, seconds = next(results)
-            run.append_truth(
-                genome=genome, seed=seed, recipe=recipe, error=score.error, loss=score.loss, seconds=seconds
-            )
-            known[genome, seed] = score.error
+            if score is not None:
+                run.append_truth(
+                    genome=genome, seed=seed, recipe=recipe, error=score.error, loss=score.loss, seconds=seconds
+                )
+            known[genome, seed] = np.nan if score is None else score.error
         observer.advance(done)
     return np.array([[known[genome, seed] for seed in range(seeds)] for genome in genomes])
 
 
 def _train_one(
     folder: Path, config: RunConfig, space: NetworkSpace, genome: str, seed: int, n_folds: int
-) -> tuple[Score, float]:
+) -> tuple[Score | None, float]:
     start = time.perf_counter()
     data = open_workbench(folder, None, space).data
     architecture = space.decode(from_text(genome, space.genes))
-    with one_thread():
-        score = truth(architecture, data, config, seed=seed, n_folds=n_folds)
+    try:
+        with one_thread():
+            score = truth(architecture, data, config, seed=seed, n_folds=n_folds)
+    except FloatingPointError:
+        return None, time.perf_counter() - start
     return score, time.perf_counter() - start
 
 
@@ -202,6 +218,9 @@ def truth(architecture: Architecture, data: Data, config: RunConfig, *, seed: in
         config: Its ``training`` section is the recipe.
         seed: Of the training, from 0; also the number of the part.
         n_folds: Parts of the training images.
+
+    Raises:
+        FloatingPointError: The loss is no longer finite.
     """
     parts = folds(data.train.labels, n=n_folds, seed=config.data.split_seed)
     rest = np.concatenate([part for index, part in enumerate(parts) if index != seed])

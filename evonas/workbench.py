@@ -63,7 +63,7 @@ class Workbench:
         return self.supernet
 
 
-_last: tuple[tuple[str, Checkpoint | None], Workbench] | None = None
+_last: tuple[tuple[Path, int, Checkpoint | None], Workbench] | None = None
 
 
 def open_workbench(folder: Path, checkpoint: Checkpoint | None, space: NetworkSpace) -> Workbench:
@@ -78,7 +78,7 @@ def open_workbench(folder: Path, checkpoint: Checkpoint | None, space: NetworkSp
         RunFolderError: The supernet's file is not the one that was meant.
     """
     global _last  # noqa: PLW0603  # a cache of one that a process keeps between jobs
-    key = ((folder / "run.toml").read_text(encoding="utf-8"), checkpoint)  # folders may be used again
+    key = (folder.resolve(), (folder / "run.toml").stat().st_mtime_ns, checkpoint)  # folders may be used again
     if _last is None or _last[0] != key:
         config = load_config(folder / "run.toml")
         data = build_data(config)

@@ -19,10 +19,10 @@ def front_table(run: RunFolder, *, origin: str | None = None) -> pd.DataFrame:
     Returns:
         Columns ``id``, ``genome`` and every measure, each in its own unit.
     """
-    table = run.evaluations()
-    if origin is None:
-        origin = "tuned" if (table["origin"] == "tuned").any() else "search"
-    table = run.feasible(table, origin=origin)
+    evaluations = run.evaluations()
+    table = run.feasible(evaluations, origin=origin or ("tuned" if run.meta("is_tuned") else "search"))
+    if table.empty and origin is None:
+        table = run.feasible(evaluations, origin="search")
     points = table[list(run.objectives)].to_numpy(dtype=float)
     front = table.loc[is_nondominated(points), ["id", "genome", *run.measures]]
     return front.sort_values([*run.objectives, "id"], ignore_index=True)

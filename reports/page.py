@@ -12,7 +12,7 @@ from reports.convergence import convergence_table
 from reports.figures import draw_convergence, draw_front, save
 from reports.front import front_table, knee_id
 from reports.run_folder import RunFolder
-from reports.trust import how_errors_came, trust_note, trust_table
+from reports.trust import how_errors_came, trust_note, trust_texts
 
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #888; --mark: #0072b222; }
@@ -117,7 +117,7 @@ def _trust(run: RunFolder) -> str:
     trust = run.meta("trust")
     if trust is None:
         return f"<p>Not measured yet: <code>evonas trust {escape(str(run.path))}</code></p>"
-    table = trust_table(run)
+    table = trust_texts(run)
     rows = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in table.values)
     head = "".join(f"<th>{escape(name)}</th>" for name in table.columns)
     return f"""<p>{escape(trust["sentence"])}</p>

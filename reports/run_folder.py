@@ -162,6 +162,11 @@ class RunFolder:
         with self._connection() as connection:
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
 
+    def warn(self, *texts: str) -> None:
+        """Add warnings that reports show; one that is there already is not repeated."""
+        known = self.meta("warnings") or []
+        self.set_meta("warnings", list(dict.fromkeys([*known, *texts])))
+
     @cached_property
     def settings(self) -> dict[str, Any]:
         """The complete run file as plain data, as the run was started with it."""

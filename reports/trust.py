@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 
 from reports.run_folder import RunFolder
 
 
-def trust_table(run: RunFolder) -> pd.DataFrame:
+def trust_texts(run: RunFolder) -> pd.DataFrame:
     """What ``evonas trust`` measured, ready to print; the run must hold it.
 
     Returns:
@@ -15,21 +17,22 @@ def trust_table(run: RunFolder) -> pd.DataFrame:
     """
     rows = []
     for row in run.meta("trust")["table"]:
-        near = (
-            f"{row['near_tau']:.2f} [{row['near_low']:.2f}, {row['near_high']:.2f}]"
-            if row["near_pairs"]
-            else "no pairs"
-        )
         rows.append(
             {
                 "ranking by": row["score"],
-                "tau [95 %]": f"{row['tau']:.2f} [{row['low']:.2f}, {row['high']:.2f}]",
-                "tau, near sizes [95 %]": near if row["near_pairs"] else "no pairs",
+                "tau [95 %]": _with_interval(row["tau"], row["low"], row["high"]),
+                "tau, near sizes [95 %]": _with_interval(row["near_tau"], row["near_low"], row["near_high"]),
                 "rho": f"{row['rho']:.2f}",
                 "regret of best 3": f"{100 * row['regret']:.2f} %",
             }
         )
     return pd.DataFrame(rows)
+
+
+def _with_interval(value: float, low: float, high: float) -> str:
+    if math.isnan(value):
+        return "no pairs"
+    return f"{value:.2f}" if math.isnan(low) else f"{value:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def trust_note(run: RunFolder) -> str:
@@ -46,7 +49,7 @@ def trust_note(run: RunFolder) -> str:
 def how_errors_came(run: RunFolder) -> str:
     """What the errors of this run are, in a sentence or two."""
     estimate = run.settings.get("estimate", {})
-    if run.meta("table") or not estimate:
+    if run.meta("is_table") or not estimate:
         return "Errors are looked up."
     if estimate["method"] == "short-training":
         return f"Errors are held-out, after a training of {estimate['steps']} updates."

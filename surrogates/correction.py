@@ -19,18 +19,19 @@ LEAST_ERROR = 1e-4  # what an error of zero counts as: below what any held-out s
 class Correction:
     """What inherited losses and costs mean for the error of a network that is trained by itself.
 
-    The logarithm of the loss after training is linear in the logarithms of the inherited loss and of the costs; the
-    logarithm of the error is linear in that of the loss, so that errors rank as losses do.
+    The logarithm of the loss after training is linear in the logarithms of the inherited loss, where more is worse, and
+    of the costs; the logarithm of the error is linear in that of the loss, so that errors rank as losses do.
 
     Attributes:
         costs: Names of the cost columns, in order.
-        has_costs: Whether costs are used; they are if they rank better in cross-validation.
+        has_costs: Whether costs are used; see :func:`fit_correction`.
         center, scale: Of the features.
         coefficients: Of the scaled features, the inherited loss first.
         covariance: Of the coefficients, given the networks it was fitted to.
         intercept: Of the logarithm of the loss.
         noise: Standard deviation of what the regression leaves unexplained.
         error_slope, error_intercept: From the logarithm of the loss to that of the error.
+        error_noise: Standard deviation of what that line leaves unexplained.
         tau: Kendall's tau between predicted losses and those of the brief trainings, in leave-one-out validation.
         raw_tau: The same for the inherited loss alone.
         n: Networks it was fitted to.
@@ -46,6 +47,7 @@ class Correction:
     noise: float
     error_slope: float
     error_intercept: float
+    error_noise: float
     tau: float
     raw_tau: float
     n: int
@@ -62,9 +64,9 @@ class Correction:
         """
         x = (_features(losses, costs, has_costs=self.has_costs) - self.center) / self.scale
         mean = x @ self.coefficients + self.intercept
-        deviation = np.sqrt(np.einsum("ni,ij,nj->n", x, self.covariance, x) + self.noise**2)
+        variance = np.einsum("ni,ij,nj->n", x, self.covariance, x) + self.noise**2 * (1 + 1 / self.n)
         errors = np.exp(self.error_intercept + self.error_slope * mean)
-        return np.clip(errors, 0.0, 1.0), self.error_slope * deviation
+        return np.clip(errors, 0.0, 1.0), np.sqrt(self.error_slope**2 * variance + self.error_noise**2)
 
     @property
     def facts(self) -> dict[str, float | bool | int]:
@@ -75,7 +77,11 @@ class Correction:
 def fit_correction(
     losses: Floats, costs: Floats, *, names: Sequence[str], true_losses: Floats, true_errors: Floats
 ) -> Correction | None:
-    """Fit a correction, and decide in leave-one-out validation whether it looks at costs.
+    """Fit a correction, and decide in leave-one-out validation whether it looks at costs, or is of use at all.
+
+    Costs are looked at if networks left out are then predicted with a smaller squared error and ranked no worse than by
+    the inherited loss alone. A correction is of use if it predicts better than the mean does, and if a larger inherited
+    loss means a larger one after training.
 
     Args:
         losses: Inherited, in nats, ``(n,)``.
@@ -85,26 +91,29 @@ def fit_correction(
         true_errors: The same for errors, 0–1, ``(n,)``.
 
     Returns:
-        None for fewer than ``LEAST_NETWORKS`` networks, or if all have one loss.
+        None for fewer than ``LEAST_NETWORKS`` networks, if all have one loss, or if it is of no use.
 
     References:
         MacKay 1992, "Bayesian interpolation", for the ridge whose strength is found from the data.
     """
     if len(losses) < LEAST_NETWORKS or np.ptp(true_losses) == 0 or np.ptp(losses) == 0:
         return None
-    target = np.log(true_losses)
-    taus = {}
+    target, raw_tau = np.log(true_losses), float(kendalltau(losses, true_losses).statistic)
+    mean_left_out = (target.sum() - target) / (len(target) - 1)
+    best = float(((mean_left_out - target) ** 2).mean())
+    chosen: tuple[bool, float] | None = None
     for has_costs in (False, True):
         x = _features(losses, costs, has_costs=has_costs)
-        predicted = []
-        for left_out in range(len(x)):
-            center, scale, model = _ridge(np.delete(x, left_out, axis=0), np.delete(target, left_out))
-            predicted.append(model.predict((x[[left_out]] - center) / scale)[0])
-        taus[has_costs] = float(kendalltau(predicted, target).statistic)
-    has_costs = taus[True] >= taus[False]
-    x = _features(losses, costs, has_costs=has_costs)
-    center, scale, model = _ridge(x, target)
-    slope, intercept = _error_line(target, np.log(np.maximum(true_errors, LEAST_ERROR)))
+        predicted = _left_out(x, target)
+        error, tau = float(((predicted - target) ** 2).mean()), float(kendalltau(predicted, target).statistic)
+        is_sound = _ridge(x, target)[2].coef_[0] > 0 and (not has_costs or tau >= raw_tau)
+        if error < best and is_sound:
+            best, chosen = error, (has_costs, tau)
+    if chosen is None:
+        return None
+    has_costs, tau = chosen
+    center, scale, model = _ridge(_features(losses, costs, has_costs=has_costs), target)
+    slope, intercept, error_noise = _error_line(target, np.log(np.maximum(true_errors, LEAST_ERROR)))
     return Correction(
         tuple(names),
         has_costs,
@@ -116,8 +125,9 @@ def fit_correction(
         noise=float(model.alpha_**-0.5),
         error_slope=slope,
         error_intercept=intercept,
-        tau=taus[has_costs],
-        raw_tau=float(kendalltau(losses, target).statistic),
+        error_noise=error_noise,
+        tau=tau,
+        raw_tau=raw_tau,
         n=len(losses),
     )
 
@@ -133,9 +143,19 @@ def _ridge(x: Floats, y: Floats) -> tuple[Floats, Floats, BayesianRidge]:
     return center, scale, BayesianRidge().fit((x - center) / scale, y)
 
 
-def _error_line(log_losses: Floats, log_errors: Floats) -> tuple[float, float]:
-    """Slope and intercept; the slope is positive, so that errors rank as losses do."""
+def _left_out(x: Floats, y: Floats) -> Floats:
+    """What a ridge that was fitted to all others predicts for each."""
+    predicted = []
+    for index in range(len(x)):
+        center, scale, model = _ridge(np.delete(x, index, axis=0), np.delete(y, index))
+        predicted.append(model.predict((x[[index]] - center) / scale)[0])
+    return np.array(predicted)
+
+
+def _error_line(log_losses: Floats, log_errors: Floats) -> tuple[float, float, float]:
+    """Slope, intercept and residual deviation; the slope is positive, so that errors rank as losses do."""
     slope, intercept = np.polyfit(log_losses, log_errors, 1)
     if slope <= 0:
-        return 1.0, float((log_errors - log_losses).mean())
-    return float(slope), float(intercept)
+        slope, intercept = 1.0, (log_errors - log_losses).mean()
+    residual = log_errors - (slope * log_losses + intercept)
+    return float(slope), float(intercept), float(np.sqrt((residual**2).sum() / (len(residual) - 2)))

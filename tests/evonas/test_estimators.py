@@ -1,17 +1,22 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
-from evonas.config import RunConfig
+from evonas.config import RunConfig, dump_config
 from evonas.engine import resume, search
+from evonas.errors import RunFolderError
 from evonas.estimation import COSTS
 from evonas.run import Run
+from evonas.setup import open_setup
+from evonas.workbench import open_workbench
 from reports.run_folder import RunFolder
-from surrogates.correction import fit_correction
+from surrogates.correction import Correction
 from tests.evonas.test_engine import WITHOUT_CLOCK, StopAfter, with_
 
 
@@ -21,24 +26,61 @@ def tuned(tiny_config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> R
     return Run(search(config, tmp_path_factory.mktemp("runs") / "tuned"))
 
 
-def test_errors_are_what_the_correction_makes_of_inherited_losses(finished: Run) -> None:
-    """Fitted once more to what the archive holds, it gives the errors that the archive holds."""
-    table = finished.evaluations()
+HALVING = Correction(
+    costs=COSTS,
+    has_costs=False,
+    center=np.zeros(1),
+    scale=np.ones(1),
+    coefficients=np.ones(1),
+    covariance=np.zeros((1, 1)),
+    intercept=0.0,
+    noise=0.3,
+    error_slope=1.0,
+    error_intercept=float(np.log(0.5)),
+    error_noise=0.4,
+    tau=0.9,
+    raw_tau=0.8,
+    n=10**9,
+)
+"""Makes of every loss an error of half as much."""
+
+
+@pytest.fixture
+def corrected(tiny_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    given = []
+
+    def fit(losses: np.ndarray, costs: np.ndarray, **more: np.ndarray) -> Correction:
+        given.append((losses, costs, more))
+        return HALVING
+
+    monkeypatch.setattr("evonas.estimation.fit_correction", fit)
+    config = with_(tiny_config, "search", budget=8, has_baseline=False)
+    run = Run(search(config, tmp_path / "corrected"))
+    table = run.evaluations()
     pairs = table[table["origin"] == "inherited"].merge(table[table["origin"] == "brief"], on="genome")
-    correction = fit_correction(
-        pairs["loss_x"].to_numpy(),
-        pairs[[f"{name}_x" for name in COSTS]].to_numpy(dtype=float),
-        names=COSTS,
-        true_losses=pairs["loss_y"].to_numpy(),
-        true_errors=pairs["error_y"].to_numpy(),
-    )
-    assert correction is not None
-    found = table[table["origin"].isin(["search", "random"])]
-    errors, spread = correction.predict(found["loss"].to_numpy(), found[list(COSTS)].to_numpy(dtype=float))
-    assert found["error"].to_numpy() == pytest.approx(errors)
-    assert found["spread"].to_numpy() == pytest.approx(spread)
-    assert found["raw_error"].between(0, 1).all()
-    assert finished.folder.meta("correction of inherited") == pytest.approx(correction.facts)
+    ((losses, costs, more),) = given
+    assert losses == pytest.approx(pairs["loss_x"].to_numpy())
+    assert costs == pytest.approx(pairs[[f"{name}_x" for name in COSTS]].to_numpy(dtype=float))
+    assert more["true_losses"] == pytest.approx(pairs["loss_y"].to_numpy())
+    assert more["true_errors"] == pytest.approx(pairs["error_y"].to_numpy())
+    return run
+
+
+def test_errors_are_what_the_correction_makes_of_inherited_losses(corrected: Run) -> None:
+    table = corrected.evaluations().query("origin == 'search'")
+    assert table["error"].to_numpy() == pytest.approx(np.minimum(table["loss"] / 2, 1))
+    assert table["spread"].to_numpy() == pytest.approx(np.full(len(table), 0.5))
+    assert table["raw_error"].between(0, 1).all()
+    assert corrected.folder.meta("correction of inherited") == HALVING.facts
+    assert "corrected by 1000000000 brief trainings" in (corrected.path / "report.html").read_text()
+
+
+def test_a_correction_of_no_use_is_left_out_and_said(finished: Run) -> None:
+    """Five updates teach eight tiny networks nothing."""
+    assert finished.folder.meta("correction of inherited") is None
+    assert finished.evaluations()["raw_error"].isna().all()
+    assert any("not corrected" in warning for warning in finished.folder.meta("warnings"))
+    assert "corrected by" not in (finished.path / "report.html").read_text()
 
 
 def test_without_correction_networks_errors_are_inherited(tiny_config: RunConfig, tmp_path: Path) -> None:
@@ -91,3 +133,54 @@ def test_brief_trainings_give_the_same_values_whatever_the_workers(tiny_config: 
     pd.testing.assert_frame_equal(*(run[WITHOUT_CLOCK] for run in runs))
     assert runs[0]["raw_error"].isna().all()
     assert np.isfinite(runs[0]["loss"]).all()
+
+
+def test_a_recipe_that_estimates_rest_on_may_not_change_before_the_run_is_complete(
+    tiny_config: RunConfig, tmp_path: Path
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        search(tiny_config, tmp_path / "run", observer=StopAfter(30))
+    path = tmp_path / "run" / "run.toml"
+    text = path.read_text()
+    path.write_text(text.replace("epochs = 2", "epochs = 3"))
+    path.write_text(path.read_text().replace("weight_decay = 0.0001", "weight_decay = 0.5"))
+    with pytest.raises(RunFolderError):
+        resume(RunFolder(tmp_path / "run"))
+    head, _, recipe = text.partition("[training]")
+    path.write_text(head + "[training]" + recipe.replace("learning_rate = 0.01", "learning_rate = 0.02"))
+    with pytest.raises(RunFolderError, match="recipe"):
+        resume(RunFolder(tmp_path / "run"))
+    path.write_text(text.replace("epochs = 2", "epochs = 3"))
+    resume(RunFolder(tmp_path / "run"))
+
+
+def test_the_loss_can_be_an_objective(tiny_config: RunConfig, tmp_path: Path) -> None:
+    config = with_(tiny_config, "search", objectives=("loss", "model_size"), budget=10, has_baseline=False)
+    config = with_(config, "estimate", correction_networks=0)
+    front = Run(search(config, tmp_path / "run")).front()
+    assert front["loss"].is_monotonic_increasing
+    assert front["model_size"].is_monotonic_decreasing
+
+
+def test_a_tuned_front_that_is_not_complete_does_not_hide_the_search_s(tuned: Run, tmp_path: Path) -> None:
+    shutil.copytree(tuned.path, tmp_path / "run")
+    folder = RunFolder(tmp_path / "run")
+    of_search = set(folder.evaluations().query("origin == 'search'")["id"])
+    assert not set(Run(folder).front()["id"]) & of_search
+    folder.set_meta("is_tuned", None)
+    assert set(Run(folder).front()["id"]) <= of_search
+
+
+def test_another_run_s_images_are_never_used(tiny_config: RunConfig, tmp_path: Path, image_file: Path) -> None:
+    pixels = []
+    for name in ("first", "second"):
+        config = tiny_config.model_copy(
+            update={"data": tiny_config.data.model_copy(update={"source": str(image_file)})}
+        )
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.toml").write_text(dump_config(config), encoding="utf-8")
+        space = open_setup(config).network_space
+        pixels.append(open_workbench(tmp_path / name, None, space).images)
+        images = np.random.default_rng(1).integers(0, 256, (60, 6, 6, 3), dtype=np.uint8)
+        np.savez(image_file, images=images, labels=np.arange(60) % 3)
+    assert not torch.equal(*pixels)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evonas.expansion import Expansion, genes_to_expand
@@ -50,6 +50,7 @@ def test_only_the_largest_open_choice_counts() -> None:
     assert genes_to_expand(more, front_of(4, 4, more), threshold=0.5) == (Expansion(GENE, 1.0, "1.5"),)
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(list(STAGED_SPACES.values())), st.floats(0, 1))
 def test_what_is_named_can_be_unlocked_and_has_the_share_that_is_told(
     seed: int, space: ResidualSpace, threshold: float
@@ -89,3 +90,15 @@ def test_nothing_expands_without_a_front_or_without_locks() -> None:
     cells = CellSpace((1, 8, 8), 10)
     assert genes_to_expand(cells, cells.sample(np.random.default_rng(0), 5), threshold=0.0) == ()
     assert cells.fully_unlocked() is cells
+
+
+def test_a_width_that_rounds_to_the_same_channels_is_passed_over() -> None:
+    """At two channels, 1.25 is two again; 1.5 is three."""
+    space = ResidualSpace((1, 8, 8), 10, depth=8, channels=2, widths=(0.5, 1.0), expansions=(1.25, 1.5))
+    widest = space.repair(np.array([gene.n_open - 1 for gene in space.genes]))
+    found = {one.gene: one for one in genes_to_expand(space, widest[None], threshold=0.5)}
+    assert found["stage0/width"].opens == "1.5"
+    assert found["stage0/width"].unlocks == 2
+    same = ResidualSpace((1, 8, 8), 10, depth=8, channels=1, widths=(0.5, 1.0), expansions=(1.25,))
+    widest = same.repair(np.array([gene.n_open - 1 for gene in same.genes]))
+    assert "stage0/width" not in {one.gene for one in genes_to_expand(same, widest[None], threshold=0.5)}

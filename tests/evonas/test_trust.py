@@ -30,7 +30,7 @@ def trusted(finished: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_it_says_how_every_score_ranks_and_keeps_it(trusted: Run) -> None:
     stored = trusted.folder.meta("trust")
     names = [row["score"] for row in stored["table"]]
-    assert names == ["estimate", "loss, uncorrected", *FLOORS, "another training"]
+    assert names == ["estimate", "loss", *FLOORS, "another training"]
     assert stored["networks"] == 6
     assert stored["seeds"] == 2
     assert len(trusted.folder.truths()) == 12
