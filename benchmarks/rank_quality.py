@@ -6,7 +6,8 @@ training strategy, raw and corrected and tuned, two seeds each, and brief traini
 stand what costs alone tell (the floor) and how well one more training ranks (the ceiling). The networks that a
 correction is fitted to are others than those it is judged on.
 
-    python benchmarks/rank_quality.py [digits] [fashion --images FOLDER] [--quick] [--json FILE] [--cache FOLDER]
+    python benchmarks/rank_quality.py [digits] [fashion --images FOLDER] [--strategies NAME ...]
+        [--quick] [--cache FOLDER] [--json FILE]
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ class Task:
     run_file: dict[str, Any]
     largest: int
     has_cells: bool
+    strategies: tuple[str, ...] = tuple(STRATEGIES)
 
 
 def tasks(images: str, *, quick: bool) -> dict[str, Task]:
@@ -220,8 +222,7 @@ def _raw_and_corrected(
         true_losses=np.array([target["loss"] for target in targets]),
         true_errors=np.array([target["error"] for target in targets]),
     )
-    assert correction is not None
-    corrected, _ = correction.predict(losses[:n], costs[:n])
+    corrected = losses[:n] if correction is None else correction.predict(losses[:n], costs[:n])[0]
     fixed = net["seconds"]
     more = sum(target["seconds"] for target in targets) + sum(score["seconds"] for score in scores[n:])
     by_correction = [{**score, "loss": float(value)} for score, value in zip(scores, corrected, strict=False)]
@@ -251,8 +252,8 @@ def _costs(setup: Setup, genomes: Sequence[str]) -> Floats:
 
 def strategies(task: Task) -> dict[str, dict[str, Any]]:
     """Training strategies by name, each with what its run file says under [supernet]."""
-    found: dict[str, dict[str, Any]] = {name: {"strategy": name} for name in STRATEGIES}
-    if task.has_cells:
+    found: dict[str, dict[str, Any]] = {name: {"strategy": name} for name in task.strategies}
+    if task.has_cells and len(task.strategies) > 1:
         found["single_path, partial channels"] = {"partial_normal": 2, "partial_reduction": 2}
     return found
 
@@ -327,12 +328,13 @@ def main() -> None:
     parser.add_argument("task", choices=("digits", "fashion"), nargs="*", default=["digits"])
     parser.add_argument("--images", default="/usr/share/datasets/fashion-mnist", help="Fashion-MNIST's IDX files")
     parser.add_argument("--quick", action="store_true", help="few networks, short trainings")
+    parser.add_argument("--strategies", nargs="+", choices=tuple(STRATEGIES), default=tuple(STRATEGIES))
     parser.add_argument("--cache", type=Path, help="folder that keeps trainings from scratch between calls")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     results, tables = [], {}
     for name in options.task:
-        task = tasks(options.images, quick=options.quick)[name]
+        task = replace(tasks(options.images, quick=options.quick)[name], strategies=tuple(options.strategies))
         if options.cache:
             options.cache.mkdir(parents=True, exist_ok=True)
         cache = options.cache / f"{name}.json" if options.cache else None

@@ -119,7 +119,7 @@ class EstimateConfig(Section):
         32, ge=0, description="networks trained briefly to correct what inherited weights tell; 0: no correction"
     )
     tuning_steps: int = Field(
-        0, ge=0, description="updates of each network of the front before it is scored once more; 0: none"
+        50, ge=0, description="updates of each network of the front before it is scored once more; 0: none"
     )
     calibration_images: int = Field(
         200, ge=2, description="training images that reset a subnet's batch norm before scoring"

@@ -26,7 +26,13 @@ SMALL = {
         "act_precisions": ["2-bit", "4-bit"],
     },
     "supernet": {"steps": 10, "expansion_steps": 4},
-    "estimate": {"steps": 3, "correction_networks": 8, "calibration_images": 32, "scoring_images": 60},
+    "estimate": {
+        "steps": 3,
+        "correction_networks": 8,
+        "tuning_steps": 0,
+        "calibration_images": 32,
+        "scoring_images": 60,
+    },
     "search": {"budget": 90, "population": 10, "expansion_share": 0.1},
     "compute": {"workers": 1},
 }

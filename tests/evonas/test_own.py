@@ -25,7 +25,13 @@ PLAIN = f"{EXAMPLES / 'own_space.py'}:Plain"
 CARBON = f"{EXAMPLES / 'own_objective.py'}:CARBON"
 QUICK = {
     "supernet": {"steps": 10},
-    "estimate": {"steps": 3, "correction_networks": 8, "calibration_images": 64, "scoring_images": 50},
+    "estimate": {
+        "steps": 3,
+        "correction_networks": 8,
+        "tuning_steps": 0,
+        "calibration_images": 64,
+        "scoring_images": 50,
+    },
     "training": {"epochs": 1},
     "compute": {"workers": 1},
 }
