@@ -88,11 +88,15 @@ class SupernetConfig(Section):
     early_stop: bool = Field(
         False, description="whether training ends early once the rank order of fixed random networks has settled"
     )
-    probes: int = Field(24, ge=4, description="those networks; scored every twentieth of the steps")
-    settled_tau: float = Field(
-        0.9, gt=0, le=1, description="Kendall's tau between two scorings in a row from which their orders agree"
+    probes: int = Field(
+        24,
+        ge=4,
+        description="those networks; scored every twentieth of the steps, at the cost of some updates",
     )
-    patience: Count = Field(2, description="agreements in a row that make the order settled; then the decay begins")
+    settled_tau: float = Field(
+        0.7, gt=0, le=1, description="Kendall's tau between two scorings in a row from which their orders agree"
+    )
+    patience: Count = Field(3, description="agreements in a row that make the order settled; then the decay begins")
 
     @field_validator("strategy")
     @classmethod

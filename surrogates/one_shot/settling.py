@@ -78,8 +78,8 @@ class EarlyStop:
 
     probe: Callable[[], Sequence[float]]
     interval: int
-    settled_tau: float = 0.9
-    patience: int = 2
+    settled_tau: float = 0.7
+    patience: int = 3
     decay_share: float = 0.25
     on_probe: Callable[[Sequence[Probe]], None] = _ignore
 

@@ -113,7 +113,7 @@ def test_damaged_probes_are_told(tmp_path: Path, damage: str) -> None:
 def early_config(tiny_config: RunConfig) -> RunConfig:
     """Twenty updates, a probe after each; a tau that any two orders have after a while."""
     short = with_(tiny_config, "search", budget=4, population=4, has_baseline=False)
-    return with_(short, "supernet", early_stop=True, probes=6, settled_tau=0.2)
+    return with_(short, "supernet", early_stop=True, probes=6, settled_tau=0.2, patience=2)
 
 
 @pytest.fixture(scope="module")
