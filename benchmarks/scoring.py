@@ -47,7 +47,7 @@ def seconds(network: Network, images: torch.Tensor, calibration: torch.Tensor | 
     if calibration is not None:
         network.calibrate(calibration)
     with torch.inference_mode():
-        for part in images.split(512):
+        for part in torch.split(images, 512):
             network(part)
     return time.perf_counter() - start
 

@@ -87,7 +87,7 @@ def measure_trust(
         observer=observer or Silent(),
     )
     has_trained = np.isfinite(truths).all(axis=1)
-    chosen, truths = chosen[has_trained], truths[has_trained]
+    chosen, truths = chosen.iloc[np.flatnonzero(has_trained)], truths[has_trained]
     if len(chosen) < LEAST_NETWORKS:
         raise SelectionError(
             f"at least {LEAST_NETWORKS} networks that train",

@@ -45,12 +45,18 @@ def display_seconds(value: float) -> str:
     return f"{number} {prefix}s"
 
 
+def display_nats(value: float) -> str:
+    """Write a cross-entropy: 0.12345 as ``0.1235 nats``."""
+    return f"{value:.4f} nats"
+
+
 DISPLAYS: dict[str, Callable[[float], str]] = {
     "share": display_share,
     "bytes": display_bytes,
     "bits": display_bits,
     "J": display_joules,
     "s": display_seconds,
+    "nats": display_nats,
     "": display_count,
 }
 

@@ -112,7 +112,7 @@ def test_tuning_leaves_the_supernet_as_it_is(tuned: Run, tmp_path: Path, tiny_co
     pd.testing.assert_series_equal(first["loss"], second["loss"])
 
 
-@pytest.mark.parametrize("at", [5, 25, 40, 58])
+@pytest.mark.parametrize("at", [5, 58])
 def test_an_interrupted_run_with_all_estimates_ends_the_same(
     tuned: Run, tiny_config: RunConfig, tmp_path: Path, at: int
 ) -> None:
@@ -125,7 +125,7 @@ def test_an_interrupted_run_with_all_estimates_ends_the_same(
 
 
 def test_brief_trainings_give_the_same_values_whatever_the_workers(tiny_config: RunConfig, tmp_path: Path) -> None:
-    config = with_(with_(tiny_config, "estimate", method="short-training", steps=3), "search", budget=10)
+    config = with_(with_(tiny_config, "estimate", method="short-training", steps=3), "search", budget=6)
     runs = [
         Run(search(with_(config, "compute", workers=workers), tmp_path / str(workers))).evaluations()
         for workers in (1, 2)

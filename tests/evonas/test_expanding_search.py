@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -33,10 +34,18 @@ SMALL = {
         "calibration_images": 32,
         "scoring_images": 60,
     },
-    "search": {"budget": 90, "population": 10, "expansion_share": 0.1},
+    "search": {"budget": 46, "population": 8, "expansion_share": 0.1},
     "compute": {"workers": 1},
 }
 COLUMNS = ["id", "origin", "generation", "stage", "genome", "error", "raw_error", "loss", "model_size"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _soon() -> Iterator[None]:
+    """Expand from the first generation on."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("evonas.engine.GENERATIONS_BETWEEN", 1)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +90,7 @@ def test_rescoring_costs_no_budget(expanded: RunFolder, config: RunConfig) -> No
     assert (table["origin"] == "random").sum() == config.search.budget
 
 
-@pytest.mark.parametrize("at", [14, 60, 120])
+@pytest.mark.parametrize("at", [14, 75])
 def test_an_interrupted_expanding_search_ends_the_same(
     expanded: RunFolder, config: RunConfig, tmp_path: Path, at: int
 ) -> None:
@@ -101,8 +110,9 @@ def test_a_share_of_one_never_expands(config: RunConfig, tmp_path: Path) -> None
 
 
 def test_brief_trainings_expand_without_a_supernet(config: RunConfig, tmp_path: Path) -> None:
-    estimate = config.estimate.model_copy(update={"method": "short-training", "steps": 2})
-    run = search(config.model_copy(update={"estimate": estimate}), tmp_path / "run")
+    estimate = config.estimate.model_copy(update={"method": "short-training", "steps": 1})
+    settings = config.search.model_copy(update={"has_baseline": False})
+    run = search(config.model_copy(update={"estimate": estimate, "search": settings}), tmp_path / "run")
     assert run.meta("expansions")
     assert not list(run.path.glob("supernet*"))
     space = open_setup(config).network_space.fully_unlocked()
