@@ -21,8 +21,8 @@ class Objective:
 
     Attributes:
         name: Column name, and what the run file calls it.
-        unit: Of a value: ``"share"`` (0 to 1), ``"bytes"``, ``"bits"``, ``"J"``, ``"s"``, ``"nats"``, ``""`` for a count, or any
-            other. It decides how values read; see :mod:`objectives.display`.
+        unit: Of a value: ``"share"`` (0 to 1), ``"bytes"``, ``"bits"``, ``"J"``, ``"s"``, ``"nats"``, ``""`` for a
+            count, or any other. It decides how values read; see :mod:`objectives.display`.
         title: What a figure's axis says.
         measure: Counts the quantity from a network's layers; None when layers are not enough for it, such as for the
             error, which needs trained weights, and the latency, which needs a network that runs.

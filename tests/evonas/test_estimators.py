@@ -22,7 +22,7 @@ from tests.evonas.test_engine import WITHOUT_CLOCK, StopAfter, with_
 
 @pytest.fixture(scope="module")
 def tuned(tiny_config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    config = with_(with_(tiny_config, "estimate", tuning_steps=2), "search", budget=20, has_baseline=False)
+    config = with_(with_(tiny_config, "estimate", tuning_steps=2), "search", has_baseline=False)
     return Run(search(config, tmp_path_factory.mktemp("runs") / "tuned"))
 
 
@@ -105,20 +105,21 @@ def test_candidates_of_the_front_are_tuned_and_make_the_front(tuned: Run) -> Non
     assert {"inherited, tuned", "inherited", "brief"} <= set(table["origin"])
 
 
-def test_tuning_leaves_the_supernet_as_it_is(tuned: Run, tmp_path: Path, tiny_config: RunConfig) -> None:
-    config = with_(tiny_config, "search", budget=20, has_baseline=False)
-    plain = Run(search(config, tmp_path / "plain"))
-    first, second = (run.evaluations().query("origin == 'search'").reset_index() for run in (plain, tuned))
+def test_tuning_leaves_the_supernet_as_it_is(tuned: Run, finished: Run) -> None:
+    first, second = (run.evaluations().query("origin == 'search'").reset_index() for run in (finished, tuned))
     pd.testing.assert_series_equal(first["loss"], second["loss"])
 
 
-@pytest.mark.parametrize("at", [5, 58])
 def test_an_interrupted_run_with_all_estimates_ends_the_same(
-    tuned: Run, tiny_config: RunConfig, tmp_path: Path, at: int
+    tuned: Run, tiny_config: RunConfig, tmp_path: Path
 ) -> None:
-    config = with_(with_(tiny_config, "estimate", tuning_steps=2), "search", budget=20, has_baseline=False)
+    """Stopped while the front is tuned; other tests stop elsewhere."""
+    config = with_(with_(tiny_config, "estimate", tuning_steps=2), "search", has_baseline=False)
+    signs = 96  # of the first tuned networks
     with pytest.raises(KeyboardInterrupt):
-        search(config, tmp_path / "run", observer=StopAfter(at))
+        search(config, tmp_path / "run", observer=StopAfter(signs))
+    assert not RunFolder(tmp_path / "run").meta("is_tuned")
+    assert (RunFolder(tmp_path / "run").evaluations()["origin"] == "tuned").any()
     resumed = resume(RunFolder(tmp_path / "run"))
     assert (resumed.path / "front.csv").read_bytes() == (tuned.path / "front.csv").read_bytes()
     pd.testing.assert_frame_equal(resumed.evaluations()[WITHOUT_CLOCK], tuned.evaluations()[WITHOUT_CLOCK])

@@ -126,7 +126,7 @@ def test_trust_of_a_run_without_a_supernet(tiny_config: RunConfig, tmp_path: Pat
     from evonas.engine import search
     from tests.evonas.test_engine import with_
 
-    config = with_(with_(tiny_config, "estimate", method="short-training", steps=2), "search", budget=12)
+    config = with_(with_(tiny_config, "estimate", method="short-training", steps=2), "search", budget=8)
     run = Run(search(config, tmp_path / "brief"))
     assert not list(run.path.glob("supernet*"))
     assert run.evaluations()["raw_error"].isna().all()
