@@ -3,7 +3,8 @@
 Each seed is one whole run on digits: a supernet is trained, NSGA-II spends its budget of distinct networks, and random
 search spends the same budget on the same supernet. A third contender gets the uniform-precision networks that NSGA-II
 starts from and random ones for the rest. Hypervolume of (error, model size, BitOPs) over all networks found, on the
-run's own scale (costs by logarithm), and on plain axes as well.
+run's own scale (costs by logarithm), and on plain axes as well. Errors are as they are inherited, neither corrected nor
+tuned: what is compared is how well each contender searches one and the same table of estimates.
 
     python benchmarks/search_vs_random.py [--quick] [--json FILE] [--workers N]
 """
@@ -25,6 +26,7 @@ from evonas.run import Run
 from objectives.scaling import Scaling
 
 QUICK = {"supernet": {"steps": 300}, "search": {"budget": 120, "population": 20}}
+INHERITED = {"estimate": {"correction_networks": 0, "tuning_steps": 0}}
 
 
 def contenders(run: Run) -> dict[str, pd.DataFrame]:
@@ -59,7 +61,11 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--workers", type=int, default=0)
     options = parser.parse_args()
-    settings: dict[str, Any] = {**(QUICK if options.quick else {}), "compute": {"workers": options.workers}}
+    settings: dict[str, Any] = {
+        **(QUICK if options.quick else {}),
+        **INHERITED,
+        "compute": {"workers": options.workers},
+    }
     rows: list[dict[str, Any]] = []
     print(f"{'seed':>4} {'axes':>6} {'NSGA-II':>8} {'random':>8} {'uniform + random':>16}  networks  seconds")
     for seed in range(2 if options.quick else 5):
