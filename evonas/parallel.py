@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from multiprocessing.resource_tracker import ensure_running
 from pickle import PicklingError  # joblib's way to say that something cannot be sent; nothing is unpickled here
 from typing import Any, TypeVar
 
@@ -61,6 +62,7 @@ def _sigint_held() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
+    ensure_running()  # Python's resource tracker lets signals through as it starts, so it has to be there before
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
