@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -48,15 +50,21 @@ def test_search_on_a_users_own_images_then_front_train_and_report(
     assert (run / "report.html").is_file()
 
 
+def n_searched(archive: Path) -> int:
+    """Evaluations of a search that is running; 0 before its archive is there."""
+    if not archive.is_file():
+        return 0
+    with closing(sqlite3.connect(archive, timeout=30)) as connection:
+        return int(connection.execute("SELECT COUNT(*) FROM evaluations WHERE origin = 'search'").fetchone()[0])
+
+
 def test_ctrl_c_keeps_everything_and_says_how_to_go_on(run_file: Path, tmp_path: Path, finished: Run) -> None:
     command = [sys.executable, "-m", "evonas", "search", str(run_file), "--out", "out", "--workers", "2"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    supernet = tmp_path / "out" / "supernet.safetensors"
-    for _ in range(600):
-        if supernet.is_file():
+    for _ in range(1200):
+        if n_searched(tmp_path / "out" / "archive.sqlite") >= 3:  # workers are at work
             break
-        time.sleep(0.1)
-    time.sleep(1.0)  # into the search: workers are starting or at work
+        time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the workers hear it too
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
