@@ -60,7 +60,15 @@ def n_searched(archive: Path) -> int:
 
 def test_ctrl_c_keeps_everything_and_says_how_to_go_on(run_file: Path, tmp_path: Path, finished: Run) -> None:
     command = [sys.executable, "-m", "evonas", "search", str(run_file), "--out", "out", "--workers", "2"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # a shell's background job ignores Ctrl-C, and its children with it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # one thread only
+    )
     for _ in range(1200):
         if n_searched(tmp_path / "out" / "archive.sqlite") >= 3:  # workers are at work
             break
