@@ -38,8 +38,7 @@ from evonas.seeding import numpy_rng, torch_generator
 from evonas.setup import Setup, open_setup
 from evonas.spread import spread_genomes
 from evonas.strategies import STRATEGIES
-from evonas.training.data import batches
-from evonas.training.train import train_and_test
+from evonas.training.train import run_batches, train_and_test
 from evonas.trust import truth
 from evonas.workbench import build_supernet, workbench
 from surrogates.correction import fit_correction
@@ -118,11 +117,10 @@ def one_supernet(task: Task, name: str, seed: int, *, genomes: Sequence[str]) ->
         train(
             supernet,
             strategy,
-            batches=batches(
+            batches=run_batches(
                 data.train,
+                config,
                 batch_size=settings.batch_size,
-                shift=config.data.shift,
-                flip=config.data.flip,
                 generator=torch_generator(seed, "supernet batches"),
             ),
             steps=settings.steps // (settings.paths if settings.strategy in SEVERAL_PATHS else 1),

@@ -16,7 +16,7 @@ from evonas.parallel import n_workers, one_thread
 from evonas.seeding import torch_generator
 from evonas.setup import Setup
 from evonas.strategies import STRATEGIES
-from evonas.training.data import batches
+from evonas.training.train import run_batches
 from evonas.workbench import Workbench, build_supernet, workbench
 from surrogates.one_shot.training import train
 
@@ -104,11 +104,10 @@ def _times(setup: Setup) -> Times:
         train(
             supernet,
             STRATEGIES[config.supernet.strategy](space, rng, config.supernet.paths),
-            batches=batches(
+            batches=run_batches(
                 data.train,
+                config,
                 batch_size=config.supernet.batch_size,
-                shift=config.data.shift,
-                flip=config.data.flip,
                 generator=torch_generator(config.seed, "timing"),
             ),
             steps=2 * UPDATES,

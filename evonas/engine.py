@@ -230,12 +230,16 @@ def _evaluator(run: RunFolder, stage: Stage, observer: Observer) -> Evaluator:
 
 def _front(rows: list[Row], setup: Setup) -> Genomes:
     """The non-dominated networks within the bounds, by the values they have now."""
-    bounds, names = setup.measures.bounds, setup.measures.objectives
-    feasible = [row for row in rows if row.is_ok and all(row.values[name] <= bounds[name] for name in bounds)]
+    feasible, names = _feasible(rows, setup.measures), setup.measures.objectives
     points = np.array([[row.values[name] for name in names] for row in feasible]).reshape(-1, len(names))
     chosen = itertools.compress(feasible, is_nondominated(points))
     genomes = [from_text(row.genome, setup.space.genes) for row in chosen]
     return np.array(genomes, dtype=np.int64).reshape(-1, len(setup.space.genes))
+
+
+def _feasible(rows: list[Row], measures: Measures) -> list[Row]:
+    bounds = measures.bounds
+    return [row for row in rows if row.is_ok and all(row.values[name] <= bounds[name] for name in bounds)]
 
 
 def _log(run: RunFolder, expansions: tuple[Expansion, ...], *, generation: int, stage: int) -> None:
@@ -296,8 +300,7 @@ def _told(
 
 
 def _note(rows: list[Row], measures: Measures, scaling: Scaling, generation: int) -> str:
-    bounds = measures.bounds
-    feasible = [row.values for row in rows if row.is_ok and all(row.values[name] <= bounds[name] for name in bounds)]
+    feasible = [row.values for row in _feasible(rows, measures)]
     if not feasible:
         return f"generation {generation}"
     volume = scaling.hypervolume(np.array([[values[name] for name in scaling.names] for values in feasible]))

@@ -20,8 +20,7 @@ from evonas.nets.network import Network
 from evonas.parallel import in_order, n_workers
 from evonas.seeding import torch_generator
 from evonas.spaces import NetworkSpace
-from evonas.training.data import batches
-from evonas.training.train import train_alone
+from evonas.training.train import run_batches, train_alone
 from evonas.workbench import Checkpoint, Workbench, open_workbench
 from objectives.latency import measure_latency
 from surrogates.correction import Correction
@@ -50,7 +49,7 @@ class Inherited(Scorer):
 
     def score(self, bench: Workbench, architecture: Architecture) -> Score:
         """See :class:`Scorer`."""
-        supernet, config, data = bench.the_supernet, bench.config, bench.data
+        supernet, config = bench.the_supernet, bench.config
         if not self.tuning_steps:
             return score_subnet(
                 supernet, architecture, calibration=bench.calibration, images=bench.images, labels=bench.labels
@@ -59,11 +58,10 @@ class Inherited(Scorer):
         train(
             network,
             Paths(lambda: [architecture]),
-            batches=batches(
-                data.train,
+            batches=run_batches(
+                bench.data.train,
+                config,
                 batch_size=config.training.batch_size,
-                shift=config.data.shift,
-                flip=config.data.flip,
                 generator=torch_generator(config.seed, "tuning batches"),
             ),
             steps=self.tuning_steps,

@@ -12,7 +12,7 @@ from evonas.provenance import file_hash
 from evonas.seeding import numpy_rng, torch_generator
 from evonas.setup import Setup
 from evonas.strategies import STRATEGIES
-from evonas.training.data import batches
+from evonas.training.train import run_batches
 from evonas.workbench import SUPERNET, Checkpoint, build_supernet, load_weights, save_weights
 from reports.run_folder import RunFolder
 from surrogates.one_shot.training import CheckpointError, train
@@ -50,7 +50,7 @@ def grown_supernet(
         before: With the space as it was.
         smaller: The supernet as it was.
     """
-    path, key = run.path / f"supernet.{stage}.safetensors", f"supernet.{stage}"
+    path, key = run.path / _file(stage), f"supernet.{stage}"
     if run.meta(key) is None:
         if not path.is_file():
             network = build_supernet(before.config, before.network_space)
@@ -62,6 +62,10 @@ def grown_supernet(
             _save(supernet, path)
         run.set_meta(key, file_hash(path))
     return Checkpoint(path.name, run.meta(key))
+
+
+def _file(stage: int) -> str:
+    return f"supernet.{stage}.safetensors" if stage else SUPERNET
 
 
 def _save(supernet: Network, path: Path) -> None:
@@ -79,18 +83,17 @@ def _train(supernet: Network, run: RunFolder, setup: Setup, observer: Observer, 
     assert data is not None
     settings = config.supernet
     suffix = f" of stage {stage}" if stage else ""
-    unfinished = _unfinished(run.path / (f"supernet.{stage}.safetensors" if stage else SUPERNET))
+    unfinished = _unfinished(run.path / _file(stage))
     steps = settings.expansion_steps if stage else settings.steps
     observer.phase("training the supernet", total=steps)
     try:
         return train(
             supernet,
             STRATEGIES[settings.strategy](space, numpy_rng(config.seed, f"supernet paths{suffix}"), settings.paths),
-            batches=batches(
+            batches=run_batches(
                 data.train,
+                config,
                 batch_size=settings.batch_size,
-                shift=config.data.shift,
-                flip=config.data.flip,
                 generator=torch_generator(config.seed, f"supernet batches{suffix}"),
             ),
             steps=steps,

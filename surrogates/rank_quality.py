@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import kendalltau, rankdata, spearmanr
+from scipy.stats import kendalltau, spearmanr
 
 NEAR = 1.4  # sizes whose ratio is below this are near: what a front has to tell apart
 Floats = NDArray[np.float64]
@@ -135,12 +135,6 @@ def trusted_ratio(score: Floats, truth: Floats, *, share: float = 0.9, least_pai
     is_whole = np.append(ratio[1:] < ratio[:-1], True) if len(ratio) else np.empty(0, dtype=bool)  # all of a tie
     holds = is_whole & (counts >= least_pairs) & (right / counts >= share) & (ratio > 1)
     return float(ratio[holds].min()) if holds.any() else float("inf")
-
-
-def rank_sum(*scores: Floats) -> Floats:
-    """Sum of the ranks in several scores: the simplest way to use two of them together."""
-    ranks: Floats = np.sum([rankdata(score) for score in scores], axis=0)
-    return ranks
 
 
 def _tau(score: Floats, truth: Floats) -> float:

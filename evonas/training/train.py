@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
 from evonas.architecture import Architecture
 from evonas.config import RunConfig
 from evonas.errors import EvaluationError
@@ -11,6 +16,13 @@ from evonas.training.data import Data, Split, batches
 from surrogates.one_shot.paths import Paths
 from surrogates.one_shot.score import Score, score_network
 from surrogates.one_shot.training import train
+
+
+def run_batches(
+    images: Split, config: RunConfig, *, batch_size: int, generator: torch.Generator
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches for ever, augmented as the run file says; see :func:`evonas.training.data.batches`."""
+    return batches(images, batch_size=batch_size, shift=config.data.shift, flip=config.data.flip, generator=generator)
 
 
 def train_alone(
@@ -36,12 +48,8 @@ def train_alone(
     train(
         network,
         Paths(lambda: [architecture], label_smoothing=recipe.label_smoothing),
-        batches=batches(
-            images,
-            batch_size=recipe.batch_size,
-            shift=config.data.shift,
-            flip=config.data.flip,
-            generator=torch_generator(seed, "network batches"),
+        batches=run_batches(
+            images, config, batch_size=recipe.batch_size, generator=torch_generator(seed, "network batches")
         ),
         steps=steps or recipe.epochs * max(1, len(images) // recipe.batch_size),
         learning_rate=recipe.learning_rate,

@@ -108,7 +108,6 @@ def test_the_sentence_follows_the_numbers() -> None:
     bad = rng.permutation(true)
     better = {**floors, "bitops": true}
     sentence = trust_sentence(bad, truths.mean(axis=1), table_for({"estimate": bad, **better}, truths))
-    assert sentence.startswith("No difference") or "factor" in sentence
     assert "Ranking by bitops alone" in sentence
 
 

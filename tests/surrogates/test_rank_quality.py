@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from surrogates.rank_quality import NEAR, near_tau, rank_quality, rank_sum, trusted_ratio
+from surrogates.rank_quality import NEAR, near_tau, rank_quality, trusted_ratio
 
 numbers = st.lists(st.integers(0, 20), min_size=3, max_size=12)
 
@@ -85,10 +85,6 @@ def test_regret_is_what_trying_the_best_by_score_misses() -> None:
         1,
         0,
     ]
-
-
-def test_two_scores_together_are_ranked_by_the_sum_of_their_ranks() -> None:
-    assert rank_sum(np.array([10.0, 20.0, 30.0]), np.array([3.0, 1.0, 2.0])).tolist() == [4, 3, 5]
 
 
 @pytest.mark.parametrize(
