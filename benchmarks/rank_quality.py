@@ -1,13 +1,13 @@
 """Claim: a corrected one-shot estimate ranks networks as well as a repeated training does, at a fraction of its time.
 
-Networks of all sizes are trained from scratch with three seeds; every seed is measured on another third of all images
+Networks of all sizes are trained from scratch with several seeds; every seed is measured on another third of all images
 but the held-out ones, which score the estimates. Every way to estimate ranks the same networks: supernets of every
 training strategy, raw and corrected and tuned, two seeds each, and brief trainings without a supernet. Beside them
 stand what costs alone tell (the floor) and how well one more training ranks (the ceiling). The networks that a
 correction is fitted to are others than those it is judged on.
 
     python benchmarks/rank_quality.py [digits] [fashion --images FOLDER] [--strategies NAME ...]
-        [--quick] [--cache FOLDER] [--json FILE]
+        [--seeds N] [--steps N] [--quick] [--cache FOLDER] [--json FILE]
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from surrogates.rank_quality import rank_quality
 
 Floats = NDArray[np.float64]
 Scores = list[dict[str, float]]
-SEEDS = 3  # of the truth
+FOLDS = 3  # thirds of the images that trainings from scratch leave out in turn
 TUNING = 50  # updates of a tuned score
 BRIEF = (50, 150, 300)  # updates of brief trainings
 SEVERAL_PATHS = ("accumulated", "fair", "sandwich")
@@ -92,7 +92,7 @@ def one_truth(task: Task, genome: str, seed: int) -> dict[str, float]:
             _, score = train_and_test(_architecture(setup, genome), data, setup.config, seed=seed)
         else:
             whole = replace(data, train=data.train.joined(data.test))
-            score = truth(_architecture(setup, genome), whole, setup.config, seed=seed, n_folds=SEEDS)
+            score = truth(_architecture(setup, genome), whole, setup.config, seed=seed, n_folds=FOLDS)
     return {"error": score.error, "loss": score.loss, "seconds": time.process_time() - start}
 
 
@@ -135,19 +135,22 @@ def one_supernet(task: Task, name: str, seed: int, *, genomes: Sequence[str]) ->
     return found
 
 
-def ranked(task: Task, *, n: int, quick: bool, cache: Path | None) -> dict[str, Any]:
-    """Genomes from small to large, and what they reach when they are trained from scratch."""
+def ranked(task: Task, *, n: int, seeds: int, cache: Path | None) -> dict[str, Any]:
+    """Genomes from small to large, and what they reach when they are trained from scratch with every seed."""
+    found: dict[str, Any] = {"genomes": [], "truths": [[] for _ in range(n)]}
     if cache is not None and cache.is_file():
-        found: dict[str, Any] = json.loads(cache.read_text(encoding="utf-8"))
-        return found
+        found = json.loads(cache.read_text(encoding="utf-8"))
     space = _setup(task).network_space
     genomes = spread_genomes(
         space, numpy_rng(0, "ranked networks"), n=n, bounds={"model_size": task.largest}, pool=POOL
     )
     texts = [to_text(genome) for genome in genomes]
-    jobs = list(product(texts, range(2 if quick else SEEDS)))
-    results = Parallel(-1)(delayed(one_truth)(task, *job) for job in jobs)
-    truths = [[result for (genome, _), result in zip(jobs, results, strict=True) if genome == text] for text in texts]
+    if found["genomes"] not in ([], texts):
+        raise SystemExit(f"{cache} holds trainings of other networks; remove it")
+    known = dict(zip(texts, found["truths"], strict=True))
+    jobs = [(text, seed) for text in texts for seed in range(len(known[text]), seeds)]
+    results = dict(zip(jobs, Parallel(-1)(delayed(one_truth)(task, *job) for job in jobs), strict=True))
+    truths = [[*known[text], *(results[job] for job in jobs if job[0] == text)] for text in texts]
     found = {"genomes": texts, "truths": truths}
     if cache is not None:
         cache.write_text(json.dumps(found), encoding="utf-8")
@@ -327,16 +330,21 @@ def main() -> None:
     parser.add_argument("--images", default="/usr/share/datasets/fashion-mnist", help="Fashion-MNIST's IDX files")
     parser.add_argument("--quick", action="store_true", help="few networks, short trainings")
     parser.add_argument("--strategies", nargs="+", choices=tuple(STRATEGIES), default=tuple(STRATEGIES))
+    parser.add_argument("--seeds", type=int, default=3, help="of the trainings from scratch")
+    parser.add_argument("--steps", type=int, help="of every supernet, instead of the default")
     parser.add_argument("--cache", type=Path, help="folder that keeps trainings from scratch between calls")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     results, tables = [], {}
     for name in options.task:
         task = replace(tasks(options.images, quick=options.quick)[name], strategies=tuple(options.strategies))
+        if options.steps:
+            task = replace(task, run_file={**task.run_file, "supernet": {"steps": options.steps}})
         if options.cache:
             options.cache.mkdir(parents=True, exist_ok=True)
         cache = options.cache / f"{name}.json" if options.cache else None
-        found = ranked(task, n=8 if options.quick else 30, quick=options.quick, cache=cache)
+        n, seeds = (8, 2) if options.quick else (30, options.seeds)
+        found = ranked(task, n=n, seeds=seeds, cache=cache)
         rows, costs = estimates(task, found["genomes"], quick=options.quick)
         table = judged(rows, costs, found["truths"])
         print_table(name, table)
@@ -344,7 +352,8 @@ def main() -> None:
         results += verdicts(name, table)
     for result in results:
         print(f"{result['name']}: {result['value']:.3f} ({result['target']}: {'yes' if result['holds'] else 'no'})")
-    write_report(options.json, __doc__, results=results, quick=options.quick, tables=tables)
+    settings = {"seeds": options.seeds, "steps": options.steps}
+    write_report(options.json, __doc__, results=results, quick=options.quick, tables=tables, settings=settings)
 
 
 if __name__ == "__main__":

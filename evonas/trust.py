@@ -216,14 +216,14 @@ def truth(architecture: Architecture, data: Data, config: RunConfig, *, seed: in
         architecture: What to train.
         data: All of the held-out images and the other parts of the training images train it.
         config: Its ``training`` section is the recipe.
-        seed: Of the training, from 0; also the number of the part.
+        seed: Of the training, from 0; also the number of the part, counted round and round.
         n_folds: Parts of the training images.
 
     Raises:
         FloatingPointError: The loss is no longer finite.
     """
     parts = folds(data.train.labels, n=n_folds, seed=config.data.split_seed)
-    rest = np.concatenate([part for index, part in enumerate(parts) if index != seed])
+    rest = np.concatenate([part for index, part in enumerate(parts) if index != seed % n_folds])
     network = train_alone(architecture, data.train.taken(rest).joined(data.heldout), config, seed=seed)
-    left_out = data.train.taken(parts[seed])
+    left_out = data.train.taken(parts[seed % n_folds])
     return score_network(network, images=left_out.pixels(), labels=left_out.labels)
