@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from evonas.architecture import Architecture
+if TYPE_CHECKING:
+    from evonas.architecture import Architecture
 
 EXCESS = 0.25
 """How far the front's share must exceed that of random networks: what a space offers is not the search's doing. Random

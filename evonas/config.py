@@ -59,11 +59,13 @@ class QuantizersConfig(Section):
     @field_validator("*")
     @classmethod
     def _known_methods(cls, name: str, info: ValidationInfo) -> str:
-        from evonas.quant import QUANTIZERS
+        if is_path(name) or name == cls.model_fields[str(info.field_name)].default:
+            return name
+        from evonas.quant import QUANTIZERS  # and torch with it, which a table of results does without
 
         role = str(info.field_name).rpartition("_")[2]
         fitting = [other for other, method in QUANTIZERS.items() if method.role == role]
-        return name if is_path(name) else known((name,), fitting)[0]
+        return known((name,), fitting)[0]
 
 
 class SupernetConfig(Section):
@@ -101,6 +103,8 @@ class SupernetConfig(Section):
     @field_validator("strategy")
     @classmethod
     def _known_strategy(cls, name: str) -> str:
+        if name == cls.model_fields["strategy"].default:
+            return name
         from evonas.strategies import STRATEGIES
 
         return known((name,), STRATEGIES)[0]
@@ -129,6 +133,10 @@ class EstimateConfig(Section):
         200, ge=2, description="training images that reset a subnet's batch norm before scoring"
     )
     scoring_images: Count = Field(2000, description="held-out images that score a network, at most")
+    seconds_a_network: float = Field(0.0, ge=0, description="time after which a network has failed; 0: no limit")
+    retries: int = Field(
+        1, ge=0, description="further tries of a network that ran out of time or memory, or lost its worker"
+    )
 
     @field_validator("correction_networks")
     @classmethod
@@ -148,7 +156,20 @@ class SearchConfig(Section):
     constraints: dict[str, Annotated[float, Field(gt=0)]] = Field(
         default_factory=dict, description="upper bounds, such as { model_size = 8192 }"
     )
+    algorithm: Literal["auto", "nsga2", "nsga3", "random", "exhaustive"] = Field(
+        "auto", description="auto: nsga2, or nsga3 for four objectives and more; exhaustive: every network"
+    )
+    predictors: tuple[str, ...] = Field(
+        ("gaussian_process", "ridge", "forest", "mlp"),
+        description="learned predictors that choose among offspring, by name; the best is used; []: none",
+    )
+    proposals: Count = Field(10, description="networks that a predictor proposes a generation")
     budget: Count = Field(600, description="distinct networks to evaluate")
+    seconds: float = Field(0.0, ge=0, description="time after which no further network is evaluated; 0: no limit")
+    generations: int = Field(0, ge=0, description="generations after which the search ends; 0: no limit")
+    stall: int = Field(
+        0, ge=0, description="ends when the hypervolume grew by less than 0.1 % over so many networks; 0: never"
+    )
     population: int = Field(40, ge=4, description="survivors and offspring of a generation; never more than the budget")
     crossover_rate: float = Field(0.9, ge=0, le=1, description="share of offspring with two parents")
     mutation_rate: float = Field(0.0, ge=0, le=1, description="chance a gene; 0 means one gene in a genome on average")
@@ -159,6 +180,13 @@ class SearchConfig(Section):
         description="a layer's next expansion unlocks when more of the front use its largest open width; 1: never",
     )
     has_baseline: bool = Field(True, description="whether to evaluate as many random networks, for comparison")
+
+    @field_validator("predictors")
+    @classmethod
+    def _known_predictors(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        from surrogates.predictors import PREDICTORS
+
+        return known(names, PREDICTORS)
 
 
 class TrainingConfig(Section):

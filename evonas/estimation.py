@@ -3,83 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
+from evonas.costs import SIZES
 from evonas.estimators import Brief, Corrected, Inherited, NetworkEstimator, Scorer
-from evonas.evaluation import Estimator, Evaluator, LookUp
+from evonas.evaluation import Estimator, Evaluator
 from evonas.expansion import Expansion
 from evonas.operators import Genomes
 from evonas.progress import Observer
 from evonas.seeding import numpy_rng
 from evonas.setup import Setup
-from evonas.spaces import TableSpace
 from evonas.spread import spread_genomes
+from evonas.stage import Stage, Stages, unlocked
 from evonas.supernet import grown_supernet, trained_supernet
 from evonas.workbench import Checkpoint
 from reports.run_folder import Row, RunFolder
 from surrogates.correction import Correction, fit_correction
 
-COSTS = ("model_size", "parameters", "bitops", "macs")  # what a correction looks at beside the loss
+COSTS = SIZES  # what a correction looks at beside the loss
 
 
-@dataclass(frozen=True)
-class Stage:
-    """A part of a search between two expansions: the space as far as it is unlocked, and what scores its networks.
+class EstimatedStages(Stages):
+    """Those of networks: errors come from a supernet, which grows with the space, or from brief trainings.
 
-    Attributes:
-        number: Expansions before.
-        setup: The run's, with the space of this stage.
-        checkpoint: Weights of the supernet; None where there is none.
+    Args:
+        run: The folder; checkpoints and the values that corrections are fitted to are kept there.
+        setup: The run's, as it starts.
+        observer: Hears of the progress.
     """
 
-    number: int
-    setup: Setup
-    checkpoint: Checkpoint | None
+    def __init__(self, run: RunFolder, setup: Setup, observer: Observer) -> None:
+        self.run, self.setup, self.observer = run, setup, observer
 
+    def first(self) -> Stage:
+        """See :class:`Stages`; the supernet, if the run works with one, is trained now unless that was done.
 
-def first_stage(run: RunFolder, setup: Setup, observer: Observer) -> Stage:
-    """A run as it starts; its supernet, if it works with one, is trained now unless that was done.
+        Raises:
+            RunFolderError: A checkpoint cannot be gone on from.
+            EvaluationError: The supernet does not train.
+        """
+        has_supernet = self.setup.config.estimate.method == "one-shot"
+        return Stage(0, self.setup, trained_supernet(self.run, self.setup, self.observer) if has_supernet else None)
 
-    Raises:
-        RunFolderError: A checkpoint cannot be gone on from.
-        EvaluationError: The supernet does not train.
-    """
-    has_supernet = not isinstance(setup.space, TableSpace) and setup.config.estimate.method == "one-shot"
-    return Stage(0, setup, trained_supernet(run, setup, observer) if has_supernet else None)
+    def after(self, stage: Stage, expansions: Sequence[Expansion]) -> Stage:
+        """See :class:`Stages`; the supernet grows and is trained on, unless that was done."""
+        setup = replace(stage.setup, space=unlocked(stage.setup.space, expansions))
+        if stage.checkpoint is None:
+            return replace(stage, setup=setup)
+        number = stage.number + 1
+        before, smaller = stage.setup, stage.checkpoint
+        checkpoint = grown_supernet(self.run, setup, self.observer, stage=number, before=before, smaller=smaller)
+        return Stage(number, setup, checkpoint)
 
+    def estimator(self, stage: Stage) -> Estimator:
+        """See :class:`Stages`; brief trainings, or inherited weights, corrected."""
+        if stage.checkpoint is None:
+            return _estimator(Brief(stage.setup.config.estimate.steps), self.run, stage.setup, checkpoint=None)
+        return _inherited(Inherited(), self.run, stage, self.observer, origin="inherited")
 
-def next_stage(run: RunFolder, stage: Stage, expansions: Sequence[Expansion], observer: Observer) -> Stage:
-    """Unlock what a search has earned; the supernet grows and is trained on, unless that was done."""
-    space = stage.setup.space
-    for expansion in expansions:
-        for _ in range(expansion.unlocks):
-            space = space.unlock(expansion.gene)
-    setup = replace(stage.setup, space=space)
-    if stage.checkpoint is None:
-        return replace(stage, setup=setup)
-    number = stage.number + 1
-    checkpoint = grown_supernet(run, setup, observer, stage=number, before=stage.setup, smaller=stage.checkpoint)
-    return Stage(number, setup, checkpoint)
-
-
-def stage_estimator(run: RunFolder, stage: Stage, observer: Observer) -> Estimator:
-    """What the values of a stage come from: a table, brief trainings, or inherited weights, corrected."""
-    setup = stage.setup
-    if isinstance(setup.space, TableSpace):
-        return LookUp(setup.space)
-    if stage.checkpoint is None:
-        return _estimator(Brief(setup.config.estimate.steps), run, setup, checkpoint=None)
-    return _inherited(Inherited(), run, stage, observer, origin="inherited")
-
-
-def tuned_estimator(run: RunFolder, stage: Stage, observer: Observer) -> Estimator | None:
-    """What scores the front's candidates once more, after a few updates of each; None if the settings ask for none."""
-    settings = stage.setup.config.estimate
-    if not settings.tuning_steps or stage.checkpoint is None:
-        return None
-    return _inherited(Inherited(settings.tuning_steps), run, stage, observer, origin="inherited, tuned")
+    def tuned_estimator(self, stage: Stage) -> Estimator | None:
+        """See :class:`Stages`; after a few updates of each; None if the settings ask for none."""
+        settings = stage.setup.config.estimate
+        if not settings.tuning_steps or stage.checkpoint is None:
+            return None
+        return _inherited(Inherited(settings.tuning_steps), self.run, stage, self.observer, origin="inherited, tuned")
 
 
 def _inherited(scorer: Inherited, run: RunFolder, stage: Stage, observer: Observer, *, origin: str) -> Estimator:
@@ -145,4 +134,6 @@ def _estimator(scorer: Scorer, run: RunFolder, setup: Setup, *, checkpoint: Chec
         folder=run.path,
         checkpoint=checkpoint,
         workers=setup.config.compute.workers,
+        seconds_a_network=setup.config.estimate.seconds_a_network,
+        retries=setup.config.estimate.retries,
     )

@@ -8,16 +8,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from evonas.architecture import Architecture
-from evonas.evaluation import Estimator
+from evonas.evaluation import Estimator, lost
 from evonas.genome import Genome
-from evonas.measures import Measures, Outcome
+from evonas.measures import OUT_OF_MEMORY, OUT_OF_TIME, PASSING, Measures, Outcome
 from evonas.nets.network import Network
-from evonas.parallel import in_order, n_workers
+from evonas.parallel import TimeIsUpError, in_order, n_workers, time_limit
 from evonas.seeding import torch_generator
 from evonas.spaces import NetworkSpace
 from evonas.training.train import run_batches, train_alone
@@ -99,6 +100,8 @@ class NetworkEstimator(Estimator):
         folder: The run.
         checkpoint: Its supernet's weights; None where the scorer needs none.
         workers: Processes; 1 works in this one, 0 takes one a core.
+        seconds_a_network: After which it has failed; 0: no limit.
+        retries: Further tries of what failed for a reason that may pass.
     """
 
     def __init__(
@@ -110,23 +113,34 @@ class NetworkEstimator(Estimator):
         folder: Path,
         checkpoint: Checkpoint | None,
         workers: int,
+        seconds_a_network: float = 0.0,
+        retries: int = 0,
     ) -> None:
+        self.seconds_a_network, self.retries = seconds_a_network, retries
         self.scorer, self.space, self.measures = scorer, space, measures
         self.folder, self.checkpoint, self.workers = folder, checkpoint, n_workers(workers)
 
     def evaluate(self, genomes: Sequence[Genome]) -> Iterator[Outcome]:
-        """See :class:`evonas.evaluation.Estimator`."""
-        has_latency = "latency" in self.measures.table
-        jobs = [(self.scorer, self.folder, self.checkpoint, self.space, genome, has_latency) for genome in genomes]
-        for genome, outcome in zip(genomes, in_order(score_genome, jobs, workers=self.workers), strict=True):
-            yield outcome if outcome.reason else self._counted(genome, outcome)
+        """See :class:`evonas.evaluation.Estimator`; what cannot be counted is not scored at all."""
+        counts = [self.measures.counted(self.space.decode(genome).layers) for genome in genomes]
+        jobs = [self._job(genome) for genome, counted in zip(genomes, counts, strict=True) if not counted.reason]
+        scores = self._scores(jobs)
+        for genome, counted in zip(genomes, counts, strict=True):
+            if counted.reason:
+                yield counted
+                continue
+            outcome = next(scores)
+            for _ in range(self.retries):
+                if outcome.reason in PASSING:
+                    outcome = next(self._scores([self._job(genome)]))
+            yield outcome if outcome.reason else outcome._replace(values={**outcome.values, **counted.values})
 
-    def _counted(self, genome: Genome, outcome: Outcome) -> Outcome:
-        """Add what is counted, not estimated."""
-        counted = self.measures.counted(self.space.decode(genome).layers)
-        if counted.reason:
-            return counted._replace(seconds=outcome.seconds)
-        return outcome._replace(values={**outcome.values, **counted.values})
+    def _job(self, genome: Genome) -> tuple[Any, ...]:
+        has_latency = "latency" in self.measures.table
+        return self.scorer, self.folder, self.checkpoint, self.space, genome, has_latency, self.seconds_a_network
+
+    def _scores(self, jobs: Sequence[tuple[Any, ...]]) -> Iterator[Outcome]:
+        return in_order(score_genome, jobs, workers=self.workers, on_loss=lost)
 
 
 class Corrected(Estimator):
@@ -155,6 +169,7 @@ def score_genome(
     space: NetworkSpace,
     genome: Genome,
     has_latency: bool,
+    seconds: float = 0.0,
 ) -> Outcome:
     """Score one genome in whatever process this runs in.
 
@@ -165,6 +180,7 @@ def score_genome(
         space: That of the run.
         genome: A repaired genome.
         has_latency: Whether to measure how long one image takes, too.
+        seconds: After which it has failed; 0: no limit.
 
     Returns:
         Error and loss by name, or the reason if it failed.
@@ -173,15 +189,25 @@ def score_genome(
     start = time.perf_counter()
     architecture = space.decode(genome)
     try:
-        score = scorer.score(bench, architecture)
-        latency = {"latency": _latency(architecture)} if has_latency else {}
-    except (MemoryError, RuntimeError, FloatingPointError) as error:  # a failed allocation is torch's RuntimeError
-        reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0] or 'no message'}"
-        return Outcome({}, reason, time.perf_counter() - start)
-    seconds = time.perf_counter() - start
+        with time_limit(seconds):
+            score = scorer.score(bench, architecture)
+            latency = {"latency": _latency(architecture)} if has_latency else {}
+    except TimeIsUpError:
+        return Outcome({}, OUT_OF_TIME, time.perf_counter() - start)
+    except (MemoryError, RuntimeError, FloatingPointError) as error:
+        return Outcome({}, _reason(error), time.perf_counter() - start)
+    taken = time.perf_counter() - start
     if not math.isfinite(score.loss):
-        return Outcome({}, f"the held-out loss is {score.loss}", seconds)
-    return Outcome({"error": score.error, "loss": score.loss, **latency}, "", seconds)
+        return Outcome({}, f"the held-out loss is {score.loss}", taken)
+    return Outcome({"error": score.error, "loss": score.loss, **latency}, "", taken)
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).partition("\n")[0] or "no message"
+    # torch says it by a RuntimeError; on a GPU by a subclass of it
+    if isinstance(error, MemoryError) or "alloc" in text.lower() or "out of memory" in text.lower():
+        return OUT_OF_MEMORY
+    return f"{type(error).__name__}: {text}"
 
 
 def _latency(architecture: Architecture) -> float:

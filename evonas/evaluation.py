@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from evonas.genome import Genome, to_text
-from evonas.measures import Outcome, looked_up
+from evonas.measures import LOST_WORKER, Outcome, looked_up
 from evonas.operators import Genomes
+from evonas.parallel import in_order, n_workers
 from evonas.spaces import TableSpace
 from reports.run_folder import Row, RunFolder
 
@@ -23,16 +24,30 @@ class Estimator(ABC):
 
 
 class LookUp(Estimator):
-    """Looks values up in a space that is a table of results."""
+    """Looks values up in a space that is a table of results, or asks a formula of the user's.
 
-    def __init__(self, space: TableSpace) -> None:
-        self.space = space
+    Args:
+        space: The table.
+        workers: Processes for a formula that is slow; 0: one a core.
+    """
+
+    def __init__(self, space: TableSpace, *, workers: int = 1) -> None:
+        self.space, self.workers = space, n_workers(workers) if space.is_slow else 1
 
     def evaluate(self, genomes: Sequence[Genome]) -> Iterator[Outcome]:
         """See :class:`Estimator`."""
-        for genome in genomes:
-            start = time.perf_counter()
-            yield looked_up(self.space, genome)._replace(seconds=time.perf_counter() - start)
+        jobs = [(self.space, genome) for genome in genomes]
+        return in_order(_timed_look_up, jobs, workers=self.workers, on_loss=lost)
+
+
+def _timed_look_up(space: TableSpace, genome: Genome) -> Outcome:
+    start = time.perf_counter()
+    return looked_up(space, genome)._replace(seconds=time.perf_counter() - start)
+
+
+def lost() -> Outcome:
+    """The outcome of a network that cost its worker its life."""
+    return Outcome({}, LOST_WORKER)
 
 
 class Evaluator:
@@ -57,13 +72,21 @@ class Evaluator:
                 self._known.setdefault(row.genome, row)
                 self._stored.add((row.origin, row.genome))
 
-    def evaluate(self, genomes: Genomes, *, origin: str, generation: int = 0) -> Iterator[Row]:
+    def evaluate(
+        self,
+        genomes: Genomes,
+        *,
+        origin: str,
+        generation: int = 0,
+        may_go_on: Callable[[], bool] = lambda: True,
+    ) -> Iterator[Row]:
         """Evaluate genomes, giving each as soon as it and all before it are stored.
 
         Args:
             genomes: Repaired, distinct, ``(n, n_genes)``.
             origin: One of ``origins``; stored with each.
             generation: Stored with each.
+            may_go_on: Asked before each evaluation that the archive does not answer; ends the iteration if not.
 
         Yields:
             One row a genome, in the order given.
@@ -73,6 +96,8 @@ class Evaluator:
         for genome in genomes:
             key = to_text(genome)
             if key not in self._known:
+                if not may_go_on():
+                    return
                 self._known[key] = Row(origin, generation, key, *next(outcomes), stage=self.stage)
             row = replace(self._known[key], origin=origin, generation=generation)
             if (origin, key) not in self._stored:

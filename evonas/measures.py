@@ -19,6 +19,12 @@ from objectives import LATENCY, OBJECTIVES, Layers, Objective
 RESERVED = {"id", "origin", "generation", "genome", "reason", "seconds", "stage", "raw_error", "spread"}
 
 
+LOST_WORKER = "its worker was killed, most likely for want of memory"
+OUT_OF_TIME = "it took longer than it may"
+OUT_OF_MEMORY = "there was not enough memory"
+PASSING = (LOST_WORKER, OUT_OF_TIME, OUT_OF_MEMORY)  # reasons that may be others at the next try
+
+
 class Outcome(NamedTuple):
     """What the evaluation of one genome gave: values by name, or the reason why there are none."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +29,10 @@ def first_population(space: Space, rng: np.random.Generator, *, n_corners: int, 
     return np.stack(list(_fill(space, rng, corners, n=len(corners) + n_random).values()))
 
 
-def random_genomes(space: Space, rng: np.random.Generator, *, n: int) -> Genomes:
-    """Distinct random genomes, ``(n, n_genes)``; fewer only if the space holds fewer."""
-    return np.stack(list(_fill(space, rng, {}, n=n).values()))
+def random_genomes(space: Space, rng: np.random.Generator, *, n: int, known: Collection[str] = frozenset()) -> Genomes:
+    """Distinct random genomes, ``(n, n_genes)``, none of those known; fewer only if the space holds fewer."""
+    found = list(_fill(space, rng, {}, n=n, refused=known).values())
+    return np.array(found, dtype=np.int64).reshape(len(found), len(space.genes))
 
 
 def fair_genomes(space: Space, rng: np.random.Generator, *, n: int) -> Genomes:
@@ -57,6 +58,26 @@ def uniform_crossover(first: Genome, second: Genome, rng: np.random.Generator) -
     """Swap each gene between two parents with even chance."""
     swapped = rng.random(len(first)) < 0.5
     return np.where(swapped, second, first), np.where(swapped, first, second)
+
+
+def part_crossover(
+    first: Genome, second: Genome, genes: Sequence[Gene], rng: np.random.Generator
+) -> tuple[Genome, Genome]:
+    """Swap whole cells or stages between two parents, each with even chance, so that what works together stays so.
+
+    Genes belong together whose names begin alike, up to the first slash.
+    """
+    part_of = [gene.name.partition("/")[0] for gene in genes]
+    is_swapped = {part: rng.random() < 0.5 for part in dict.fromkeys(part_of)}
+    swapped = np.array([is_swapped[part] for part in part_of], dtype=bool)
+    return np.where(swapped, second, first), np.where(swapped, first, second)
+
+
+def crossover(first: Genome, second: Genome, genes: Sequence[Gene], rng: np.random.Generator) -> tuple[Genome, Genome]:
+    """Mix two parents: gene by gene half of the time, else cell by cell."""
+    if rng.random() < 0.5:
+        return uniform_crossover(first, second, rng)
+    return part_crossover(first, second, genes, rng)
 
 
 def mutate(genome: Genome, genes: Sequence[Gene], rng: np.random.Generator, *, rate: float) -> Genome:
@@ -85,10 +106,18 @@ def _distinct(genomes: Genomes, known: dict[str, Genome]) -> dict[str, Genome]:
     return known | {to_text(genome): genome for genome in genomes if to_text(genome) not in known}
 
 
-def _fill(space: Space, rng: np.random.Generator, known: dict[str, Genome], *, n: int) -> dict[str, Genome]:
+def _fill(
+    space: Space,
+    rng: np.random.Generator,
+    known: dict[str, Genome],
+    *,
+    n: int,
+    refused: Collection[str] = frozenset(),
+) -> dict[str, Genome]:
     """Add random genomes to those known until there are ``n``, or until a hundred rounds found too few new ones."""
     for _ in range(100):
         if len(known) >= n:
             break
-        known = _distinct(space.sample(rng, n - len(known)), known)
+        drawn = space.sample(rng, n - len(known))
+        known = _distinct(np.array([one for one in drawn if to_text(one) not in refused], dtype=np.int64), known)
     return known

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.resource_tracker import ensure_running
 from pickle import PicklingError  # joblib's way to say that something cannot be sent; nothing is unpickled here
 from typing import Any, TypeVar
 
-import torch
 from joblib import Parallel, cpu_count, delayed
+from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import BrokenProcessPool, TerminatedWorkerError
 
 from evonas.errors import EvaluationError
@@ -23,37 +24,68 @@ def n_workers(wanted: int) -> int:
     return wanted or int(cpu_count())
 
 
-def in_order(function: Callable[..., T], jobs: Iterable[tuple[Any, ...]], *, workers: int) -> Iterator[T]:
+def in_order(
+    function: Callable[..., T],
+    jobs: Iterable[tuple[Any, ...]],
+    *,
+    workers: int,
+    on_loss: Callable[[], T] | None = None,
+) -> Iterator[T]:
     """Call a function for every job and give the results in the jobs' order, each as soon as it is there.
 
     Args:
         function: Importable, and its arguments picklable, if there are several workers.
         jobs: Positional arguments of each call.
         workers: Processes; 1 works in this one.
+        on_loss: Gives the result of a job whose worker was killed even when it worked alone.
 
     Raises:
-        EvaluationError: A worker was killed, most likely for want of memory.
+        EvaluationError: A worker was killed, most likely for want of memory, and ``on_loss`` is not given.
     """
+    left = list(jobs)
     if workers == 1:
-        yield from (function(*job) for job in jobs)
+        yield from (function(*job) for job in left)
         return
+    while left:
+        try:
+            for result in _side_by_side(function, left, workers=workers):
+                left = left[1:]
+                yield result
+        except TerminatedWorkerError as error:
+            if on_loss is None:
+                raise EvaluationError(
+                    "workers that live as long as their work",
+                    found="one was killed, most likely for want of memory",
+                    remedy="run evonas resume, or the same evonas train, with --workers 1; what was stored is kept",
+                ) from error
+            # which job it was cannot be told, so the next one works alone; what was stored before is kept
+            yield _alone(function, left[0], on_loss)
+            left = left[1:]
+        except (BrokenProcessPool, PicklingError) as error:
+            raise EvaluationError(
+                "work that can be sent to other processes",
+                found=f"{type(error).__name__}: {str(error).partition(chr(10))[0]}",
+                remedy="define a space of your own in a file and name it by path, or work with --workers 1",
+            ) from error
+
+
+def _side_by_side(function: Callable[..., T], jobs: Sequence[tuple[Any, ...]], *, workers: int) -> Iterator[T]:
     tasks = (delayed(_in_worker)(function, job) for job in jobs)
+    with _sigint_held():
+        results = Parallel(n_jobs=workers, backend="loky", return_as="generator")(tasks)
+    yield from results
+
+
+def _alone(function: Callable[..., T], job: tuple[Any, ...], on_loss: Callable[[], T]) -> T:
+    """One job in a process of its own."""
+    with _sigint_held():
+        executor = get_reusable_executor(max_workers=1, kill_workers=True)
+        future = executor.submit(_in_worker, function, job)
     try:
-        with _sigint_held():
-            results = Parallel(n_jobs=workers, backend="loky", return_as="generator")(tasks)
-        yield from results
-    except TerminatedWorkerError as error:
-        raise EvaluationError(
-            "workers that live as long as their work",
-            found="one was killed, most likely for want of memory",
-            remedy="run evonas resume, or the same evonas train, with --workers 1; what was stored is kept",
-        ) from error
-    except (BrokenProcessPool, PicklingError) as error:
-        raise EvaluationError(
-            "work that can be sent to other processes",
-            found=f"{type(error).__name__}: {str(error).partition(chr(10))[0]}",
-            remedy="define a space of your own in a file and name it by path, or work with --workers 1",
-        ) from error
+        result: T = future.result()
+    except TerminatedWorkerError:
+        return on_loss()
+    return result
 
 
 @contextmanager
@@ -73,6 +105,8 @@ def _sigint_held() -> Iterator[None]:
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Run torch on one thread: workers side by side do not fight, and sums come out the same everywhere."""
+    import torch
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -81,8 +115,38 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+class TimeIsUpError(Exception):
+    """What runs under a :func:`time_limit` took longer than it may."""
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Interrupt what runs inside after some seconds; 0 sets no limit, nor does a platform without alarms.
+
+    A single call into compiled code is interrupted when it returns. Only in a process's main thread, as workers are.
+
+    Raises:
+        TimeIsUpError: It took longer.
+    """
+    if not seconds or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        raise TimeIsUpError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def _in_worker(function: Callable[..., T], job: tuple[Any, ...]) -> T:
     # Ctrl-C reaches the whole process group, but it is the parent's to handle; it ends its workers
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
+    if "torch" in sys.modules:  # it came along with the function
+        sys.modules["torch"].set_num_threads(1)
     return function(*job)

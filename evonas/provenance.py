@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,8 +16,10 @@ from evonas.errors import RunFolderError
 from evonas.measures import looked_up
 from evonas.plugins import is_path
 from evonas.spaces import NetworkSpace, Space, TableSpace
-from evonas.training.data import Data
 from reports.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from evonas.training.data import Data
 
 PROBES = 64  # genomes whose networks or results tell one space from another
 

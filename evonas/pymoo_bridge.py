@@ -1,12 +1,14 @@
-"""The only file that speaks pymoo: NSGA-II over genomes, asked and told in evonas' own terms."""
+"""The only file that speaks pymoo: NSGA-II and NSGA-III over genomes, asked and told in evonas' own terms."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pymoo.algorithms.moo.nsga2 import NSGA2, binary_tournament
+from pymoo.algorithms.moo.nsga3 import NSGA3, comp_by_cv_then_random
 from pymoo.core.crossover import Crossover
 from pymoo.core.duplicate import DuplicateElimination
 from pymoo.core.mutation import Mutation
@@ -16,18 +18,21 @@ from pymoo.core.repair import Repair
 from pymoo.core.selection import Selection
 from pymoo.core.termination import NoTermination
 from pymoo.operators.selection.tournament import TournamentSelection
+from pymoo.util.ref_dirs import get_reference_directions
 
+from evonas.algorithm import Algorithm
 from evonas.genome import to_text
-from evonas.operators import Genomes, mutate, uniform_crossover
+from evonas.operators import Genomes, crossover, mutate
 from evonas.spaces import Space
 
 MATE_CANDIDATES = 5
 
 
-class Nsga2:
-    """NSGA-II (Deb 2002) that asks for genomes it has never asked for before.
+MANY_OBJECTIVES = 4  # from which NSGA-II's crowding no longer tells networks apart
 
-    Deterministic: the same seed and the same answers give the same questions, which is what resuming rests on.
+
+class Nsga(Algorithm):
+    """NSGA-II, or NSGA-III for many objectives.
 
     Args:
         space: Gives genes and repair.
@@ -38,6 +43,11 @@ class Nsga2:
         crossover_rate: Share of matings that mix their parents.
         mutation_rate: Chance a gene.
         seed: Of everything random here.
+        is_third: Whether it is NSGA-III, which keeps a network for each of many directions instead of a wide crowd.
+
+    References:
+        Deb 2002, "A fast and elitist multiobjective genetic algorithm: NSGA-II"; Deb 2014, "An evolutionary
+        many-objective optimization algorithm using reference-point-based nondominated sorting approach, part I".
     """
 
     def __init__(
@@ -51,22 +61,28 @@ class Nsga2:
         crossover_rate: float,
         mutation_rate: float,
         seed: int,
+        is_third: bool = False,
     ) -> None:
         self._seen: set[str] = set()
-        self._asked = Population.create()
         self._n_genes = len(space.genes)
         self._repair = _Repair(space)
         rng = np.random.default_rng(seed)
         self._mutation = _Mutation(space, rng, rate=mutation_rate)
-        self._algorithm = NSGA2(
-            pop_size=population,
-            sampling=first,
-            selection=_NearMates(rng),
-            crossover=_Crossover(rng, rate=crossover_rate),
-            mutation=self._mutation,
-            repair=self._repair,
-            eliminate_duplicates=_NeverAskedBefore(self._seen),
-        )
+        self._crossover = _Crossover(space, rng, rate=crossover_rate)
+        settings = {
+            "pop_size": population,
+            "sampling": first,
+            "selection": _NearMates(rng, comp_by_cv_then_random if is_third else binary_tournament),
+            "crossover": self._crossover,
+            "mutation": self._mutation,
+            "repair": self._repair,
+            "eliminate_duplicates": _NeverAskedBefore(self._seen),
+        }
+        if is_third:
+            directions = get_reference_directions("energy", n_objectives, population, seed=1)
+            self._algorithm = NSGA3(directions, **settings)
+        else:
+            self._algorithm = NSGA2(**settings)
         upper = np.array([len(gene.choices) - 1 for gene in space.genes])
         problem = Problem(
             n_var=len(space.genes), n_obj=n_objectives, n_ieq_constr=n_constraints, xl=0, xu=upper, vtype=int
@@ -76,23 +92,25 @@ class Nsga2:
     def ask(self) -> Genomes:
         """Genomes to evaluate next, ``(n, n_genes)``; no rows when the space seems exhausted."""
         asked = self._algorithm.ask()
-        self._asked = Population.create() if asked is None else asked
-        genomes = np.asarray(self._asked.get("X"), dtype=np.int64).reshape(-1, self._n_genes)
+        found = [] if asked is None else asked.get("X")
+        genomes = np.asarray(found, dtype=np.int64).reshape(-1, self._n_genes)
         self._seen.update(map(to_text, genomes))
         return genomes
 
-    def tell(self, points: NDArray[np.float64], violations: NDArray[np.float64], is_ok: NDArray[np.bool_]) -> None:
-        """Answer the last :meth:`ask`.
+    def tell(self, genomes: Genomes, points: NDArray[np.float64], violations: NDArray[np.float64]) -> None:
+        """See :class:`evonas.algorithm.Algorithm`; failed ones are left out, for pymoo's survival cannot stand NaN.
 
-        Args:
-            points: Objective values, ``(n, n_objectives)``, for the first ``n`` genomes asked.
-            violations: How far each bound is exceeded, ``(n, n_constraints)``; 0 or less is feasible.
-            is_ok: ``(n,)``; failed evaluations are left out, for pymoo's survival cannot stand NaN.
+        So values that are unknown, of networks beyond a bound, are put in as the worst ones known: what exceeds a bound
+        ranks by how far, whatever its objectives are.
         """
-        told = self._asked[: len(points)][is_ok]
-        told.set("F", points[is_ok], "G", violations[is_ok])
+        if len(genomes) == 0:
+            return
+        worst = np.nan_to_num(np.nanmax(np.vstack([points, np.zeros(points.shape[1])]), axis=0))
+        points = np.where(np.isnan(points), worst, points)
+        told = Population.new(X=np.asarray(genomes), F=points, G=np.nan_to_num(violations))
         for individual in told:
             individual.evaluated.update(("F", "G"))
+        self._seen.update(map(to_text, genomes))
         self._algorithm.tell(infills=told)
 
     def population(self) -> Genomes:
@@ -103,7 +121,7 @@ class Nsga2:
 
     def change_space(self, space: Space) -> None:
         """Take offspring from another space from now on: one with the same genes and choices, others of them open."""
-        self._repair.space = self._mutation.space = space
+        self._repair.space = self._mutation.space = self._crossover.space = space
 
     def reassess(self, points: NDArray[np.float64], violations: NDArray[np.float64], is_ok: NDArray[np.bool_]) -> None:
         """Replace the values of the population, and with them rank and crowding; what failed is dropped.
@@ -150,10 +168,10 @@ class _NearMates(Selection):
         optimization".
     """
 
-    def __init__(self, rng: np.random.Generator) -> None:
+    def __init__(self, rng: np.random.Generator, tournament: Callable[..., Any] = binary_tournament) -> None:
         super().__init__()
         self.rng = rng
-        self.tournament = TournamentSelection(func_comp=binary_tournament)
+        self.tournament = TournamentSelection(func_comp=tournament)
 
     def _do(self, problem: Any, pop: Any, n_select: int, n_parents: int, **kwargs: Any) -> NDArray[np.int64]:
         del n_parents
@@ -168,13 +186,13 @@ class _NearMates(Selection):
 
 
 class _Crossover(Crossover):
-    def __init__(self, rng: np.random.Generator, *, rate: float) -> None:
+    def __init__(self, space: Space, rng: np.random.Generator, *, rate: float) -> None:
         super().__init__(n_parents=2, n_offsprings=2, prob=1.0)
-        self.rng, self.rate = rng, rate
+        self.space, self.rng, self.rate = space, rng, rate
 
     def _do(self, problem: Any, X: Genomes, **kwargs: Any) -> Genomes:  # noqa: N803
         children = [
-            uniform_crossover(first, second, self.rng) if self.rng.random() < self.rate else (first, second)
+            crossover(first, second, self.space.genes, self.rng) if self.rng.random() < self.rate else (first, second)
             for first, second in X.swapaxes(0, 1)
         ]
         return np.array(children).swapaxes(0, 1)

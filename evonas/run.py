@@ -7,25 +7,24 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import torch
 
 from evonas.config import load_config
 from evonas.errors import RunFolderError, SelectionError, nearest
 from evonas.genome import from_text
-from evonas.nets.network import Network
 from evonas.progress import Observer, Silent
 from evonas.provenance import check_unchanged
-from evonas.retrain import Training, train_picks
 from evonas.setup import open_setup
 from evonas.spaces import Space
-from evonas.trust import measure_trust
-from evonas.workbench import load_weights
 from reports.front import front_table, knee_id
 from reports.page import write_reports
 from reports.run_folder import NotARunFolderError, RunFolder
+
+if TYPE_CHECKING:  # these bring torch along, which a table of results does without
+    from evonas.nets.network import Network
+    from evonas.retrain import Training
 
 NUMBER = r"\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+"
 COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
@@ -93,6 +92,8 @@ class Run:
         observer: Observer | None = None,
     ) -> list[Training]:
         """Train picks from scratch and measure them on the test set; see :func:`evonas.retrain.train_picks`."""
+        from evonas.retrain import train_picks
+
         observer = observer or Silent()
         picks = self.pick(which)
         observer.phase("training from scratch", total=len(picks) * len(seeds))
@@ -113,6 +114,8 @@ class Run:
         observer: Observer | None = None,
     ) -> pd.DataFrame:
         """Hold the run's estimates against trainings from scratch; see :func:`evonas.trust.measure_trust`."""
+        from evonas.trust import measure_trust
+
         table = measure_trust(
             self.folder,
             networks=networks,
@@ -135,6 +138,11 @@ class Run:
         Raises:
             SelectionError: It was not trained with this seed.
         """
+        import torch
+
+        from evonas.nets.network import Network
+        from evonas.workbench import load_weights
+
         trainings = self.folder.trainings()
         found = trainings[(trainings["evaluation"] == evaluation) & (trainings["seed"] == seed)]
         if found.empty:

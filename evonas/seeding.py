@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import zlib
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 
 def _entropy(seed: int, purpose: str) -> np.random.SeedSequence:
@@ -19,4 +22,6 @@ def numpy_rng(seed: int, purpose: str) -> np.random.Generator:
 
 def torch_generator(seed: int, purpose: str) -> torch.Generator:
     """The same for torch."""
+    import torch
+
     return torch.Generator().manual_seed(int(_entropy(seed, purpose).generate_state(1, np.uint64)[0] >> 1))

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evonas.architecture import Architecture
 from evonas.config import RunConfig
 from evonas.config_space import GIVEN_IN_PYTHON, OwnSpaceConfig
 from evonas.errors import EvonasError, RunFileError
 from evonas.measures import Measures, run_measures
-from evonas.nets.network import unchanged
 from evonas.plugins import load_object_or_class
-from evonas.quant.scheme import Scheme
-from evonas.spaces import SPACES, CellSpace, NetworkSpace, Space, TableSpace
-from evonas.spaces.cell_partial import with_partial_channels
-from evonas.training.data import Data, load_data
+from evonas.spaces import NetworkSpace, Space, TableSpace
+
+if TYPE_CHECKING:  # these bring torch along, which a table of results does without
+    from evonas.architecture import Architecture
+    from evonas.training.data import Data
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,8 @@ class Setup:
 
 def build_data(config: RunConfig) -> Data:
     """Load and split the run's images; see :func:`evonas.training.data.load_data`."""
+    from evonas.training.data import load_data
+
     data = config.data
     return load_data(
         data.source,
@@ -81,7 +82,8 @@ def open_setup(config: RunConfig, space: Space | None = None) -> Setup:
         space = _space(config, None)
     data = None if isinstance(space, TableSpace) else build_data(config)
     space = space or _space(config, data)
-    as_trained(config, space)
+    if isinstance(space, NetworkSpace):
+        as_trained(config, space)
     if data is not None and isinstance(space, NetworkSpace):
         _check_fit(space, data)
     return Setup(config, data, space, run_measures(config, space))
@@ -93,6 +95,10 @@ def as_trained(config: RunConfig, space: Space) -> Callable[[Architecture], Arch
     Raises:
         RunFileError: Partial channels are set, and the space is not one of cells.
     """
+    from evonas.nets.network import unchanged
+    from evonas.spaces.cell_partial import with_partial_channels
+    from evonas.spaces.cells import CellSpace
+
     ratios = {"normal": config.supernet.partial_normal, "reduction": config.supernet.partial_reduction}
     if all(ratio == 1 for ratio in ratios.values()):
         return unchanged
@@ -135,8 +141,12 @@ def _own(own: OwnSpaceConfig) -> Space | type[Space]:
 def _space(config: RunConfig, data: Data | None) -> Space:
     given: dict[str, Any] = {} if data is None else {"input_shape": data.input_shape, "n_classes": data.n_classes}
     if data is not None:
+        from evonas.quant.scheme import Scheme
+
         given["scheme"] = Scheme(**config.quantizers.model_dump())
     if not isinstance(config.space, OwnSpaceConfig):
+        from evonas.spaces import SPACES
+
         return SPACES[config.space.kind](**given, **config.space.model_dump(exclude={"kind"}))
     found = _own(config.space)
     if isinstance(found, Space):

@@ -84,6 +84,12 @@ class CellSpace(CellLayout, NetworkSpace):
         """See :meth:`Space.canonical`."""
         return self._read(self.decode(genome))
 
+    def repair(self, genome: Genome) -> Genome:
+        """See :meth:`NetworkSpace.repair`; searches repair many genomes, and most are alive."""
+        genome = self._in_range(genome)
+        architecture = self.decode(genome)
+        return self._read(architecture) if architecture.dead_reason is None else self.canonical(self.revive(genome))
+
     def _read(self, architecture: Architecture) -> Genome:
         """Read the genes off the operations' names; genes of what a dead network has lost get their first choice."""
         by_name = {op.name: op for op in architecture.ops}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from evonas.architecture import STEPS
 
 
@@ -47,6 +49,7 @@ def classifier_steps(label: str) -> tuple[str, ...]:
     return steps
 
 
+@lru_cache
 def module_steps(label: str) -> tuple[str, ...]:
     """Read a structure such as ``"norm-quant-conv-norm-shortcut-prelu"``.
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evonas.architecture import Architecture
 from evonas.errors import GenomeError
 from evonas.genome import Gene, Genome, check_genome
 from objectives import Layer, Objective
+
+if TYPE_CHECKING:
+    from evonas.architecture import Architecture
 
 
 class Space(ABC):
@@ -33,12 +35,13 @@ class Space(ABC):
         return self.canonical(self._in_range(genome))
 
     def corners(self, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Genomes at the edge of the space that a random draw never comes near, ``(n, n_genes)``; n may be 0.
+        """Genomes at the edge of the space that a random draw never comes near, ``(n, n_genes)``.
 
-        The best networks often lie close to them.
+        The best networks often lie close to them. Here: every gene at its first choice, at its second, and so on.
         """
         del rng
-        return np.empty((0, len(self.genes)), dtype=np.int64)
+        n_open = np.array([gene.n_open for gene in self.genes])
+        return np.stack([self.repair(np.minimum(choice, n_open - 1)) for choice in range(n_open.max())])
 
     def sample(self, rng: np.random.Generator, n: int) -> NDArray[np.int64]:
         """Draw ``n`` repaired genomes, every open choice of every gene equally likely before repair."""
@@ -157,7 +160,12 @@ class TableSpace(Space):
     """Genomes stand for results that are known already, such as a tabular benchmark: there is no network to train.
 
     A subclass lists genes, says what it measures, and looks values up.
+
+    Attributes:
+        is_slow: Whether a look-up takes long enough to be worth sending to workers.
     """
+
+    is_slow: bool = False
 
     @property
     @abstractmethod
@@ -167,6 +175,15 @@ class TableSpace(Space):
     @abstractmethod
     def look_up(self, genome: Genome) -> dict[str, float]:
         """Values of a genome in canonical form, by name of the objective; NaN for what failed."""
+
+    def count(self, genome: Genome) -> dict[str, float]:
+        """Those values of a genome that are known without looking it up, such as costs; none unless a subclass knows.
+
+        They are free: a search counts them for many genomes that it never looks up. The names must not depend on the
+        genome.
+        """
+        del genome
+        return {}
 
     def canonical(self, genome: Genome) -> Genome:
         """See :meth:`Space.canonical`; a genome as it is, unless a subclass knows of equal ones."""

@@ -12,12 +12,13 @@ import pytest
 import torch
 
 from evonas.config import RunConfig, load_config
-from evonas.engine import StopReason, resume, search
+from evonas.engine import resume, search
 from evonas.errors import EvaluationError, RunFolderError, SelectionError
 from evonas.genome import from_text
 from evonas.provenance import file_hash
 from evonas.run import Run, open_run
 from evonas.setup import open_setup
+from evonas.stopping import StopReason
 from evonas.workbench import SUPERNET, Checkpoint, open_workbench
 from objectives import OBJECTIVES
 from objectives.pareto import is_nondominated

@@ -1,0 +1,80 @@
+"""Which of many predicted networks earn an evaluation: those that promise the most hypervolume, and the least known."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from objectives.pareto import hypervolume, is_nondominated
+
+Floats = NDArray[np.float64]
+NODES = ((0.0, 2 / 3), (-np.sqrt(3.0), 1 / 6), (np.sqrt(3.0), 1 / 6))
+"""Deviations from the mean, and their weights: Gauss's rule of three nodes for an expectation under a normal law."""
+MARGIN = 0.1  # how far the reference point lies beyond the worst values, as a share of their range
+MOST = 300  # candidates whose gain is computed; volumes take time
+
+
+def choose(front: Floats, means: Floats, spreads: Floats, *, n: int, n_uncertain: int) -> list[int]:
+    """Choose candidates one after another, each with the largest expected gain in hypervolume.
+
+    What is chosen counts as found where it is predicted, so that the next one lies elsewhere. The last ones are those
+    that could be on the front, and are known least.
+
+    Args:
+        front: What was found so far, non-dominated and feasible, ``(m, n_objectives)``; m may be 0.
+        means: Predicted or counted objectives, ``(k, n_objectives)``.
+        spreads: Their standard deviations, 0 for what is counted.
+        n: Wanted; fewer only if there are fewer candidates.
+        n_uncertain: Of them, chosen for their spread.
+
+    Returns:
+        Indices of candidates.
+
+    References:
+        Emmerich 2006, "Single- and multiobjective evolutionary optimization assisted by Gaussian random field
+        metamodels", for the expected gain; Ginsbourger 2010, for counting what is chosen as found.
+    """
+    everything = np.concatenate([front, means])
+    low, high = everything.min(axis=0), everything.max(axis=0)
+    size = np.where(high > low, high - low, 1.0)
+    found, means, spreads = (front - low) / size, (means - low) / size, spreads / size
+    reference = np.full(means.shape[1], 1 + MARGIN)
+    hopeful = _hopeful(found, means - NODES[2][0] * spreads)
+    gains = np.array([_gain(found, means[index], spreads[index], reference) for index in hopeful])
+    chosen: list[int] = []
+    while len(chosen) < n - n_uncertain and len(gains) and gains.max() > 0:
+        best = int(gains.argmax())
+        # gains only shrink as more is found: one that stays the largest after a second look is the largest
+        gains[best] = _gain(found, means[hopeful[best]], spreads[hopeful[best]], reference)
+        if gains[best] < gains.max():
+            continue
+        chosen.append(int(hopeful[best]))
+        found = np.concatenate([found, means[[hopeful[best]]]])
+        gains[best] = -np.inf
+    least_known = np.argsort(-spreads.max(axis=1), kind="stable")
+    rest = [int(index) for index in [*least_known[np.isin(least_known, hopeful)], *least_known]]
+    for index in rest:
+        if len(chosen) >= min(n, len(means)):
+            break
+        if index not in chosen:
+            chosen.append(index)
+    return chosen
+
+
+def _hopeful(found: Floats, optimistic: Floats) -> NDArray[np.int64]:
+    """Candidates that nothing found dominates if they turn out well; the best of them if they are many."""
+    is_worse = (found[None] <= optimistic[:, None]).all(axis=2)  # a candidate a row, what was found a column
+    indices = np.flatnonzero(~np.any(is_worse, axis=1))
+    order = np.argsort(~is_nondominated(optimistic[indices]), kind="stable")  # the optimistic front first
+    return np.sort(indices[order[:MOST]])
+
+
+def _gain(found: Floats, mean: Floats, spread: Floats, reference: Floats) -> float:
+    """Expected gain in hypervolume; all objectives that are predicted are off in the same direction."""
+    before = hypervolume(found, reference_point=reference) if len(found) else 0.0
+    nodes = NODES if spread.any() else ((0.0, 1.0),)
+    after = [
+        weight * hypervolume(np.concatenate([found, [mean + step * spread]]), reference_point=reference)
+        for step, weight in nodes
+    ]
+    return float(sum(after)) - before

@@ -1,0 +1,118 @@
+"""What a search algorithm is: it asks for genomes and is told what they are worth. Random and exhaustive search."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evonas.errors import RunFileError
+from evonas.genome import to_text
+from evonas.operators import Genomes, random_genomes
+from evonas.spaces import Space
+
+Floats = NDArray[np.float64]
+LARGEST_EXHAUSTED = 1_000_000  # genomes that are all looked at; more would not end
+CHUNK = 500  # genomes that an exhaustive search asks for at a time
+
+
+class Algorithm(ABC):
+    """Asks for genomes that it never asked for before, and hears what they are worth.
+
+    Deterministic: the same seed and the same answers bring the same questions, which is what resuming rests on.
+    """
+
+    @abstractmethod
+    def ask(self) -> Genomes:
+        """Genomes to look at next, repaired and distinct, ``(n, n_genes)``; no rows when none are left."""
+
+    def tell(self, genomes: Genomes, points: Floats, violations: Floats) -> None:
+        """Hear what genomes are worth: some of those asked for; the others failed, or were not looked at.
+
+        Args:
+            genomes: ``(n, n_genes)``.
+            points: Objective values, ``(n, n_objectives)``; NaN where a genome was not evaluated because it exceeds a
+                bound that is known beforehand.
+            violations: How far each bound is exceeded, ``(n, n_constraints)``; 0 or less is feasible, NaN unknown.
+        """
+        del genomes, points, violations
+
+    def population(self) -> Genomes:
+        """Survivors, ``(n, n_genes)``, whose values matter for what is asked next; none if nothing survives here."""
+        return np.empty((0, 0), dtype=np.int64)
+
+    def change_space(self, space: Space) -> None:
+        """Draw from another space from now on: one with the same genes and choices, others of them open."""
+        del space
+
+    def reassess(self, points: Floats, violations: Floats, is_ok: NDArray[np.bool_]) -> None:
+        """Replace the values of the population, in its order, as they go stale when a supernet grows."""
+        del points, violations, is_ok
+
+    @property
+    def facts(self) -> list[dict[str, object]]:
+        """What the run shall keep of how this algorithm came to its questions; a JSON value."""
+        return []
+
+
+class RandomSearch(Algorithm):
+    """Asks for random networks, every choice of every gene equally likely before repair.
+
+    Args:
+        space: What to draw from.
+        rng: Draws.
+        population: Genomes a generation.
+    """
+
+    def __init__(self, space: Space, rng: np.random.Generator, *, population: int) -> None:
+        self.space, self.rng, self.n = space, rng, population
+        self._seen: set[str] = set()
+
+    def ask(self) -> Genomes:
+        """See :class:`Algorithm`."""
+        found = random_genomes(self.space, self.rng, n=self.n, known=self._seen)
+        self._seen.update(map(to_text, found))
+        return found
+
+    def change_space(self, space: Space) -> None:
+        """See :class:`Algorithm`."""
+        self.space = space
+
+
+class Exhaustive(Algorithm):
+    """Asks for every network of a small space, so that the front is the true one.
+
+    Args:
+        space: With few enough genomes.
+
+    Raises:
+        RunFileError: There are more than ``LARGEST_EXHAUSTED``.
+    """
+
+    def __init__(self, space: Space) -> None:
+        n_genomes = math.prod(gene.n_open for gene in space.genes)
+        if n_genomes > LARGEST_EXHAUSTED:
+            raise RunFileError(
+                f"a space of at most {LARGEST_EXHAUSTED:,} genomes for an exhaustive search",
+                found=f"{n_genomes:.3g}",
+                remedy="choose another algorithm under [search], or fewer choices under [space]",
+            )
+        self._left = self._all(space)
+
+    def ask(self) -> Genomes:
+        """See :class:`Algorithm`."""
+        found = list(itertools.islice(self._left, CHUNK))
+        return np.array(found, dtype=np.int64).reshape(len(found), -1)
+
+    @staticmethod
+    def _all(space: Space) -> Iterator[NDArray[np.int64]]:
+        seen: set[str] = set()
+        for choices in itertools.product(*(range(gene.n_open) for gene in space.genes)):
+            genome = space.repair(np.array(choices, dtype=np.int64))
+            if (key := to_text(genome)) not in seen:
+                seen.add(key)
+                yield genome

@@ -1,0 +1,133 @@
+"""What is known of a genome before it is evaluated: costs that are counted, bounds that they exceed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evonas.genome import Gene
+from evonas.measures import Measures
+from evonas.operators import Genomes
+from evonas.spaces import NetworkSpace, Space, TableSpace
+from objectives import OBJECTIVES, Objective
+from objectives.scaling import Scaling
+from reports.run_folder import Row
+
+Floats = NDArray[np.float64]
+SIZES = ("model_size", "parameters", "bitops", "macs")  # what predictors look at beside the genes of a network
+
+
+class Costs:
+    """Counts genomes of a space.
+
+    Args:
+        space: Decodes them, or counts itself if it is a table or a formula.
+        measures: What the run measures.
+        scaling: How the algorithm is told objectives.
+    """
+
+    def __init__(self, space: Space, measures: Measures, *, scaling: Scaling) -> None:
+        self.space, self.measures, self.scaling = space, measures, scaling
+        told = (*measures.objectives, *measures.bounds)
+        if isinstance(space, TableSpace):
+            known = space.count(space.repair(np.zeros(len(space.genes), dtype=np.int64)))
+            self.names = tuple(name for name in measures.table if name in known)
+        else:
+            counted = [name for name, one in measures.table.items() if one.measure is not None]
+            self.names = tuple(name for name in counted if name in {*told, *SIZES})
+        self.rejections: Counter[str] = Counter()
+
+    def count(self, genomes: Genomes) -> dict[str, Floats]:
+        """Costs by name, each ``(n,)`` in its own unit; NaN where a function of the user's fails."""
+        if isinstance(self.space, TableSpace):
+            found = [self.space.count(genome) for genome in genomes]
+            return {name: np.array([float(values.get(name, np.nan)) for values in found]) for name in self.names}
+        assert isinstance(self.space, NetworkSpace)
+        layers, found_costs = self.space.batch_layers(genomes), {}
+        for name in self.names:
+            objective = self.measures.table[name]
+            # only our own measures are known to count many networks at once
+            if layers is not None and objective is OBJECTIVES.get(name) and objective.measure is not None:
+                found_costs[name] = np.broadcast_to(np.asarray(objective.measure(layers), dtype=float), len(genomes))
+            else:
+                found_costs[name] = self._one_by_one(genomes, objective)
+        return found_costs
+
+    def told(self, genomes: Genomes) -> tuple[Floats, Floats]:
+        """Points and violations as :func:`as_told` gives them, NaN for what only an evaluation tells."""
+        return as_told(self.count(genomes), len(genomes), measures=self.measures, scaling=self.scaling)
+
+    def within_bounds(self, violations: Floats) -> NDArray[np.bool_]:
+        """Which genomes exceed no bound that is known beforehand; the others are counted by bound."""
+        is_beyond = violations > 0  # NaN is not
+        for name, n in zip(self.measures.bounds, is_beyond.sum(axis=0), strict=True):
+            if n:
+                self.rejections[f"{name} above {self.measures.bounds[name]:g}"] += int(n)
+        return np.asarray(~is_beyond.any(axis=1), dtype=bool)
+
+    def _one_by_one(self, genomes: Genomes, objective: Objective) -> Floats:
+        assert isinstance(self.space, NetworkSpace)
+        assert objective.measure is not None
+        values = []
+        for genome in genomes:
+            try:
+                values.append(float(objective.measure(self.space.decode(genome).layers)))
+            except Exception:  # the user's code: the evaluation will say what is wrong with it
+                values.append(np.nan)
+        return np.array(values)
+
+
+def as_told(values: Mapping[str, Floats], n: int, *, measures: Measures, scaling: Scaling) -> tuple[Floats, Floats]:
+    """What an algorithm is told: objectives by logarithm, relative excess over each bound; NaN for what is not there.
+
+    Logarithms change no dominance, but spread the population evenly over orders of magnitude, of the error too: the
+    accurate end of the front is where users look, and on a plain scale it is a corner.
+
+    Args:
+        values: By name, each ``(n,)``.
+        n: Genomes.
+        measures: Objectives and bounds.
+        scaling: Of the objectives.
+
+    Returns:
+        ``(n, n_objectives)`` and ``(n, n_constraints)``.
+    """
+    nothing = np.full(n, np.nan)
+    points = scaling.spread(np.stack([values.get(name, nothing) for name in measures.objectives], axis=1))
+    excess = [values.get(name, nothing) / bound - 1 for name, bound in measures.bounds.items()]
+    return points, np.array(excess, dtype=float).reshape(len(excess), n).T
+
+
+def told_rows(rows: Sequence[Row], *, measures: Measures, scaling: Scaling) -> tuple[Floats, Floats]:
+    """:func:`as_told` for evaluations that succeeded."""
+    names = (*measures.objectives, *measures.bounds)
+    values = {name: np.array([row.values[name] for row in rows], dtype=float) for name in names}
+    return as_told(values, len(rows), measures=measures, scaling=scaling)
+
+
+def features(genes: Sequence[Gene], genomes: Genomes, *, costs: Mapping[str, Floats]) -> Floats:
+    """Genomes as predictors see them: a column a choice, one for the order of ordered genes, one a cost.
+
+    Args:
+        genes: Of the space.
+        genomes: ``(n, n_genes)``.
+        costs: By name, ``(n,)`` each; taken by logarithm.
+
+    Returns:
+        ``(n, n_features)``.
+    """
+    columns = []
+    for index, gene in enumerate(genes):
+        n_choices, chosen = len(gene.choices), genomes[:, index]
+        if n_choices == 1:
+            continue
+        is_chosen = np.eye(n_choices)[chosen]
+        if gene.is_ordered:  # neighbours resemble each other, and are not the same
+            columns += [chosen[:, None] / (n_choices - 1) - 0.5, 0.5 * is_chosen]
+        else:
+            columns.append(is_chosen)
+    columns += [np.log(np.maximum(cost, 1e-12))[:, None] for cost in costs.values()]
+    return np.concatenate(columns, axis=1) if columns else np.zeros((len(genomes), 1))

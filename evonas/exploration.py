@@ -1,0 +1,240 @@
+"""Ask, evaluate, tell, until the search ends; and random search beside it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+
+import numpy as np
+
+from evonas.algorithm import Algorithm, Exhaustive, Floats, RandomSearch
+from evonas.costs import Costs, told_rows
+from evonas.errors import EvaluationError
+from evonas.evaluation import Evaluator
+from evonas.expansion import Expansion, genes_to_expand
+from evonas.genome import from_text, to_text
+from evonas.learned import Learned
+from evonas.operators import Genomes, first_population, random_genomes
+from evonas.prescreening import INNER_POPULATION, Prescreened
+from evonas.progress import Observer
+from evonas.pymoo_bridge import MANY_OBJECTIVES, Nsga
+from evonas.seeding import numpy_rng
+from evonas.setup import Setup
+from evonas.spaces import Space
+from evonas.stage import Stages
+from evonas.stopping import Stopping, StopReason, feasible, volume_of
+from objectives.pareto import is_nondominated
+from reports.run_folder import Row, RunFolder
+
+GENERATIONS_BETWEEN = 3  # populations' worth of networks between expansions, so that the front shows what came of one
+LEAST_FRONT = 5  # networks whose shares mean something
+
+
+class Exploration:
+    """One search of a run.
+
+    Args:
+        run: Where evaluations go.
+        stages: Make what scores networks, and let the space grow.
+        stopping: Says when it ends.
+        observer: Hears of the progress.
+    """
+
+    def __init__(self, run: RunFolder, stages: Stages, *, stopping: Stopping, observer: Observer) -> None:
+        self.run, self.stages, self.stopping, self.observer = run, stages, stopping, observer
+        self.stage = stages.first()
+        self.evaluator = self._evaluator()
+        setup = self.stage.setup
+        self.settings, self.measures, self.scaling = setup.config.search, setup.measures, run.scaling
+        self.costs = Costs(setup.space, self.measures, scaling=self.scaling)
+        self.algorithm = make_algorithm(setup, self.costs)
+        self.rows: list[Row] = []
+        self._expanded_at = 0
+
+    def search(self) -> StopReason:
+        """Search until the run file says stop; a resumed run answers from the archive, and comes to the same."""
+        self._announce()
+        for generation in itertools.count():
+            asked = self.algorithm.ask()
+            if len(asked) == 0:
+                return StopReason.SPACE_EXHAUSTED
+            answers, is_cut_short = self._evaluated(asked, generation)
+            self.rows += answers
+            self._keep_facts()
+            if is_cut_short:
+                return StopReason.TIME_SPENT
+            reason = self.stopping.after(generation, rows=self.rows, answers=answers, stage=self.stage.number)
+            if reason is not None:
+                return reason
+            self._grow(generation)
+        raise AssertionError("generations never end by themselves")
+
+    def search_at_random(self, n: int) -> None:
+        """The baseline that is always there: as many random networks within the bounds, valued by the same estimate."""
+        space, rng = self.stage.setup.space, numpy_rng(self.stage.setup.config.seed, "random search")
+        costs = Costs(space, self.measures, scaling=self.scaling)
+        found: dict[str, np.ndarray] = {}
+        drawn: set[str] = set()
+        for _ in range(100):
+            if len(found) >= n:
+                break
+            genomes = random_genomes(space, rng, n=n, known=drawn)
+            drawn.update(map(to_text, genomes))
+            kept = genomes[costs.within_bounds(costs.told(genomes)[1])]
+            found |= {to_text(genome): genome for genome in kept[: n - len(found)]}
+        self.observer.phase("random search beside it", total=len(found))
+        if found:
+            genomes = np.stack(list(found.values()))
+            for done, _ in enumerate(self.evaluator.evaluate(genomes, origin="random"), start=1):
+                self.observer.advance(done)
+
+    def _evaluated(self, asked: Genomes, generation: int) -> tuple[list[Row], bool]:
+        """Evaluate what keeps within the bounds known beforehand, tell the algorithm all; whether time cut it short."""
+        points, violations = self.costs.told(asked)
+        is_within = self.costs.within_bounds(violations)
+        genomes = asked[is_within][: self.settings.budget - len(self.rows)]
+        volume = volume_of([row for row in self.rows if row.stage == self.stage.number], self.measures, self.scaling)
+        note = f"generation {generation}, hypervolume {volume:.3f}"
+        answers: list[Row] = []
+        may_go_on = partial(self._may_go_on)
+        for row in self.evaluator.evaluate(genomes, origin="search", generation=generation, may_go_on=may_go_on):
+            answers.append(row)
+            self.observer.advance(len(self.rows) + len(answers), note=note)
+        if answers and not self.rows:
+            check_alive(answers, "a first generation")
+        alive = [row for row in answers if row.is_ok]
+        known = [from_text(row.genome, self.stage.setup.space.genes) for row in alive]
+        told = zip(self._told(alive), (points[~is_within], violations[~is_within]), strict=True)
+        self.algorithm.tell(
+            np.concatenate([np.array(known, dtype=np.int64).reshape(-1, asked.shape[1]), asked[~is_within]]),
+            *(np.concatenate(pair) for pair in told),
+        )
+        return answers, len(answers) < len(genomes)
+
+    def _may_go_on(self) -> bool:
+        return not self.stopping.is_time_up
+
+    def _told(self, rows: Sequence[Row]) -> tuple[Floats, Floats]:
+        return told_rows(rows, measures=self.measures, scaling=self.scaling)
+
+    def _grow(self, generation: int) -> None:
+        """Unlock widths that the front has earned; what is compared with new networks is scored anew."""
+        settings = self.settings
+        if len(self.rows) - self._expanded_at < GENERATIONS_BETWEEN * settings.population:
+            return
+        if settings.budget - len(self.rows) < settings.population:
+            return
+        front = self._front()
+        expansions = genes_to_expand(self.stage.setup.space, front, threshold=settings.expansion_share)
+        if len(front) < LEAST_FRONT or not expansions:
+            return
+        self._expanded_at = len(self.rows)
+        self.stage = self.stages.after(self.stage, expansions)
+        _log(self.run, expansions, generation=generation, stage=self.stage.number)
+        self.algorithm.change_space(self.stage.setup.space)
+        if self.stage.number != self.evaluator.stage:  # another supernet
+            self.evaluator = self._evaluator()
+            again = np.unique(np.concatenate([self.algorithm.population(), front]), axis=0)
+            anew = {row.genome: row for row in self.evaluator.evaluate(again, origin="search", generation=generation)}
+            survivors = [anew[to_text(genome)] for genome in self.algorithm.population()]
+            check_alive(survivors, "survivors")
+            self._reassess(survivors)
+            self.rows = [anew.get(row.genome, row) for row in self.rows]
+        self._announce()
+
+    def _reassess(self, survivors: Sequence[Row]) -> None:
+        is_ok = np.array([row.is_ok for row in survivors], dtype=bool)
+        points = np.full((len(survivors), len(self.measures.objectives)), np.nan)
+        violations = np.full((len(survivors), len(self.measures.bounds)), np.nan)
+        points[is_ok], violations[is_ok] = self._told([row for row in survivors if row.is_ok])
+        self.algorithm.reassess(points, violations, is_ok)
+
+    def _front(self) -> Genomes:
+        """The non-dominated networks within the bounds, by the values they have now."""
+        rows = feasible([row for row in self.rows if row.stage == self.stage.number], self.measures)
+        names = self.measures.objectives
+        points = np.array([[row.values[name] for name in names] for row in rows]).reshape(-1, len(names))
+        genes = self.stage.setup.space.genes
+        genomes = [from_text(row.genome, genes) for row in itertools.compress(rows, is_nondominated(points))]
+        return np.array(genomes, dtype=np.int64).reshape(-1, len(genes))
+
+    def _evaluator(self) -> Evaluator:
+        estimator = self.stages.estimator(self.stage)
+        return Evaluator(estimator, self.run, origins=("search", "random"), stage=self.stage.number)
+
+    def _announce(self) -> None:
+        self.observer.phase("searching", total=self.settings.budget)
+
+    def _keep_facts(self) -> None:
+        if self.algorithm.facts:
+            self.run.set_meta("predictors", self.algorithm.facts)
+        if self.costs.rejections:
+            self.run.set_meta("rejections", dict(self.costs.rejections))
+
+
+def make_algorithm(setup: Setup, costs: Costs) -> Algorithm:
+    """The algorithm that the run file asks for.
+
+    Raises:
+        RunFileError: The space is too large for an exhaustive search.
+    """
+    config, space = setup.config, setup.space
+    settings, name = config.search, config.search.algorithm
+    population = min(settings.population, settings.budget)
+    if name == "random":
+        return RandomSearch(space, numpy_rng(config.seed, "random algorithm"), population=population)
+    if name == "exhaustive":
+        return Exhaustive(space)
+    n_objectives = len(setup.measures.objectives)
+    nsga = partial(
+        Nsga,
+        n_objectives=n_objectives,
+        n_constraints=len(setup.measures.bounds),
+        population=population,
+        crossover_rate=settings.crossover_rate,
+        mutation_rate=settings.mutation_rate or 1 / max(1, sum(gene.n_open > 1 for gene in space.genes)),
+        is_third=name == "nsga3" or (name == "auto" and n_objectives >= MANY_OBJECTIVES),
+    )
+    rng = numpy_rng(config.seed, "first population")
+    outer = nsga(
+        space,
+        first=first_population(space, rng, n_corners=settings.budget // 4, n_random=population),
+        seed=int(numpy_rng(config.seed, "nsga2").integers(2**31)),
+    )
+    if not settings.predictors:
+        return outer
+
+    def inner(space: Space, first: Genomes, seed: int) -> Algorithm:
+        return nsga(space, first=first, seed=seed, population=INNER_POPULATION)
+
+    return Prescreened(
+        outer,
+        space,
+        learned=Learned(costs, names=settings.predictors),
+        inner=inner,
+        n_proposed=settings.proposals,
+        rng=numpy_rng(config.seed, "proposals"),
+    )
+
+
+def check_alive(rows: Sequence[Row], what: str) -> None:
+    """Make sure that something can be evaluated at all.
+
+    Raises:
+        EvaluationError: All failed.
+    """
+    if not any(row.is_ok for row in rows):
+        raise EvaluationError(
+            "networks that can be evaluated",
+            found=f"{what} that failed altogether: {rows[0].reason}",
+            remedy="look at the column reason in archive.sqlite; change [supernet] or [space] and start anew",
+        )
+
+
+def _log(run: RunFolder, expansions: tuple[Expansion, ...], *, generation: int, stage: int) -> None:
+    """Enter expansions into the run's facts; a resumed run enters none twice."""
+    entries = [{"generation": generation, "stage": stage, **asdict(expansion)} for expansion in expansions]
+    known = run.meta("expansions") or []
+    run.set_meta("expansions", known + [entry for entry in entries if entry not in known])

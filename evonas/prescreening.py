@@ -1,0 +1,127 @@
+"""Learned predictors decide which networks earn an evaluation, by a search inside the search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evonas.acquisition import choose
+from evonas.algorithm import Algorithm, Floats
+from evonas.genome import to_text
+from evonas.learned import Learned
+from evonas.operators import Genomes
+from evonas.spaces import Space
+
+LEAST_EVALUATIONS = 20  # before anything is learned from them
+INNER_GENERATIONS = 10
+INNER_POPULATION = 40  # beside the front that the inner search starts from
+UNCERTAIN_SHARE = 0.1  # of the networks proposed: those of which the least is known
+
+Inner = Callable[[Space, Genomes, int], Algorithm]
+"""Makes an inner search: space, first generation, seed."""
+
+
+class Prescreened(Algorithm):
+    """Evolves on what predictors say, and asks only for the networks that promise the most.
+
+    Costs are counted, never predicted; every other objective, and every bound on one, has a predictor of its own that
+    is fitted anew each generation. While one of them ranks no better than chance, the outer algorithm asks instead.
+
+    Args:
+        outer: Asks as long as there is too little to learn from; keeps the population.
+        space: As open now.
+        learned: The predictors.
+        inner: Makes the search on predicted values.
+        n_proposed: Networks asked for in a generation.
+        rng: Draws.
+
+    References:
+        Lu 2020, "NSGANetV2: evolutionary multi-objective surrogate-assisted neural architecture search", for the
+        search inside the search and for choosing the predictor by its rank correlation.
+    """
+
+    def __init__(
+        self,
+        outer: Algorithm,
+        space: Space,
+        *,
+        learned: Learned,
+        inner: Inner,
+        n_proposed: int,
+        rng: np.random.Generator,
+    ) -> None:
+        self.outer, self.space, self.learned, self.inner = outer, space, learned, inner
+        self.n_proposed, self.rng = n_proposed, rng
+        self._seen: set[str] = set()
+        self._generation = -1
+
+    def ask(self) -> Genomes:
+        """See :class:`Algorithm`."""
+        self._generation += 1
+        is_useful = len(self.learned) >= LEAST_EVALUATIONS and self.learned.fit(self._generation)
+        fresh = self._proposed() if is_useful else None
+        while fresh is None:
+            asked = self.outer.ask()
+            # it does not know of what was proposed, and failed
+            is_new = np.array([to_text(genome) not in self._seen for genome in asked], dtype=bool)
+            fresh = asked[is_new] if is_new.any() or len(asked) == 0 else None
+        self._seen.update(map(to_text, fresh))
+        return fresh
+
+    def tell(self, genomes: Genomes, points: Floats, violations: Floats) -> None:
+        """See :class:`Algorithm`."""
+        self.outer.tell(genomes, points, violations)
+        self.learned.add(genomes, points, violations)
+
+    def population(self) -> Genomes:
+        """See :class:`Algorithm`."""
+        return self.outer.population()
+
+    def change_space(self, space: Space) -> None:
+        """See :class:`Algorithm`."""
+        self.space = self.learned.costs.space = space
+        self.outer.change_space(space)
+
+    def reassess(self, points: Floats, violations: Floats, is_ok: NDArray[np.bool_]) -> None:
+        """See :class:`Algorithm`; what was learned from other values is forgotten."""
+        genomes = self.population()[is_ok]
+        self.outer.reassess(points, violations, is_ok)
+        self.learned.forget()
+        self.learned.add(genomes, points[is_ok], violations[is_ok])
+
+    @property
+    def facts(self) -> list[dict[str, object]]:
+        """The attributes of :class:`evonas.learned.Quality`, one line a generation and target."""
+        return [asdict(quality) for quality in self.learned.qualities]
+
+    def _proposed(self) -> Genomes | None:
+        """The networks that promise the most; None if nothing new is in sight."""
+        genomes, means, spreads = self._candidates()
+        if len(genomes) == 0:
+            return None
+        n_uncertain = round(UNCERTAIN_SHARE * self.n_proposed)
+        front = self.learned.front()[1]
+        chosen = choose(front, means, spreads, n=self.n_proposed, n_uncertain=n_uncertain)
+        self.learned.expect(genomes[chosen], means[chosen])
+        return genomes[chosen]
+
+    def _candidates(self) -> tuple[Genomes, Floats, Floats]:
+        """What an inner search comes across within the bounds, and what is predicted of it; nothing asked before."""
+        first = [*self.learned.front()[0], *self.space.sample(self.rng, INNER_POPULATION)]
+        distinct = np.stack(list({to_text(genome): genome for genome in first}.values()))
+        search = self.inner(self.space, distinct, int(self.rng.integers(2**31)))
+        found: list[tuple[Genomes, Floats, Floats]] = []
+        for _ in range(INNER_GENERATIONS):
+            genomes = search.ask()
+            if len(genomes) == 0:
+                break
+            means, spreads, violations = self.learned.predict(genomes)
+            search.tell(genomes, means, violations)
+            is_new = np.array([to_text(genome) not in self._seen for genome in genomes], dtype=bool)
+            keep = is_new & ~(violations > 0).any(axis=1)
+            found.append((genomes[keep], means[keep], spreads[keep]))
+        genomes, means, spreads = (np.concatenate(part) for part in zip(*found, strict=True))
+        return genomes, means, spreads
