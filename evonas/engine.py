@@ -137,17 +137,18 @@ def _decided(setup: Setup) -> tuple[Setup, str]:
 
 def _run(run: RunFolder, setup: Setup, observer: Observer) -> RunFolder:
     start = time.perf_counter()
-    try:
-        with one_thread():
-            stage, evaluator, stop = _explore(run, first_stage(run, setup, observer), observer)
-            if setup.config.search.has_baseline:
-                _explore_at_random(stage.setup, evaluator, observer)
-            _score_front_again(run, stage, observer)
-        run.warn(*_collapse(run, stage.setup))
-        run.set_meta("stop_reason", stop.value)
-    finally:
-        run.set_meta("seconds", (run.meta("seconds") or 0.0) + time.perf_counter() - start)
-    write_reports(run)
+    with run.opened():
+        try:
+            with one_thread():
+                stage, evaluator, stop = _explore(run, first_stage(run, setup, observer), observer)
+                if setup.config.search.has_baseline:
+                    _explore_at_random(stage.setup, evaluator, observer)
+                _score_front_again(run, stage, observer)
+            run.warn(*_collapse(run, stage.setup))
+            run.set_meta("stop_reason", stop.value)
+        finally:
+            run.set_meta("seconds", (run.meta("seconds") or 0.0) + time.perf_counter() - start)
+        write_reports(run)
     return run
 
 
