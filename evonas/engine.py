@@ -123,26 +123,27 @@ def _decided(setup: Setup) -> tuple[Setup, str]:
 
 
 def _run(run: RunFolder, setup: Setup, observer: Observer) -> RunFolder:
-    start, before = time.perf_counter(), run.meta("seconds") or 0.0
+    with run.opened():
+        start, before = time.perf_counter(), run.meta("seconds") or 0.0
 
-    def elapsed() -> float:
-        return before + time.perf_counter() - start
+        def elapsed() -> float:
+            return before + time.perf_counter() - start
 
-    search = setup.config.search
-    stopping = Stopping(search, setup.measures, scaling=run.scaling, elapsed=elapsed)
-    try:
-        with _threads(setup.space):
-            stages = _stages(run, setup, observer)
-            exploration = Exploration(run, stages, stopping=stopping, observer=observer)
-            reason = exploration.search()
-            if search.has_baseline and search.algorithm != "random":
-                exploration.search_at_random(len(exploration.rows))
-            _score_front_again(run, stages, exploration.stage, observer)
-        run.warn(*_collapse(run, exploration.stage.setup))
-        run.set_meta("stop_reason", reason.value)
-    finally:
-        run.set_meta("seconds", elapsed())
-    write_reports(run)
+        search = setup.config.search
+        stopping = Stopping(search, setup.measures, scaling=run.scaling, elapsed=elapsed)
+        try:
+            with _threads(setup.space):
+                stages = _stages(run, setup, observer)
+                exploration = Exploration(run, stages, stopping=stopping, observer=observer)
+                reason = exploration.search()
+                if search.has_baseline and search.algorithm != "random":
+                    exploration.search_at_random(len(exploration.rows))
+                _score_front_again(run, stages, exploration.stage, observer)
+            run.warn(*_collapse(run, exploration.stage.setup))
+            run.set_meta("stop_reason", reason.value)
+        finally:
+            run.set_meta("seconds", elapsed())
+        write_reports(run)
     return run
 
 

@@ -110,9 +110,9 @@ def chosen_networks(run: RunFolder, *, n: int) -> pd.DataFrame:
     Raises:
         SelectionError: Fewer than ``LEAST_NETWORKS`` are there or wanted.
     """
-    table = run.evaluations()
-    fitted = set(table.loc[table["origin"] == "brief", "genome"])
-    table = pd.concat([run.feasible(table, origin=origin) for origin in ("search", "random")])
+    fitted = set(run.evaluations(origin="brief", columns=["genome"])["genome"])
+    found = [run.feasible(origin=origin) for origin in ("search", "random")]
+    table = pd.concat([table for table in found if len(table)] or found)
     table = table[~table["genome"].isin(fitted)].drop_duplicates("genome")
     if min(n, len(table)) < LEAST_NETWORKS:
         raise SelectionError(

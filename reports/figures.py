@@ -23,6 +23,7 @@ from reports.layered_graph import LayeredGraph, layered_graph
 FRONT, CLOUD, BASELINE = "#0072b2", "#b8c4cc", "#d55e00"
 BAR_COLOURS = {"bytes": FRONT, "bitops": "#56b4e9"}
 STYLE = {"search": (FRONT, "-", "NSGA-II"), "random": (BASELINE, "--", "random search")}
+MOST_POINTS = 100_000  # of a cloud; a million take a minute to draw, and the legend to find its place between them
 
 # Of drawn networks, in inches: heights of boxes with one and two lines, of a bar and of what lies between
 BOX_HEIGHT = {1: 0.22, 2: 0.4}
@@ -45,7 +46,8 @@ def draw_front(
 
     Args:
         front: As :func:`reports.front.front_table` gives it.
-        cloud: Every network that the search evaluated; columns as in ``front``.
+        cloud: Every network that the search evaluated; columns as in ``front``. Of more than ``MOST_POINTS``, every
+            second, third or so is drawn, which looks the same.
         baseline: Random search's front; no rows if there was none.
         knee: Id of the row to mark.
         error: The measure on the vertical axis.
@@ -53,6 +55,7 @@ def draw_front(
     """
     is_share = error.unit == "share"
     factor = 100 if is_share else 1
+    cloud = cloud.iloc[:: 1 + len(cloud) // (MOST_POINTS + 1)]
     figure = Figure(figsize=(5.2 * len(costs), 4.4), layout="constrained")
     axes = figure.subplots(1, len(costs), squeeze=False, sharey=True)[0]
     for panel, (ax, cost) in enumerate(zip(axes, costs, strict=True)):

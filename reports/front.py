@@ -19,12 +19,12 @@ def front_table(run: RunFolder, *, origin: str | None = None) -> pd.DataFrame:
     Returns:
         Columns ``id``, ``genome`` and every measure, each in its own unit.
     """
-    evaluations = run.evaluations()
-    table = run.feasible(evaluations, origin=origin or ("tuned" if run.meta("is_tuned") else "search"))
+    columns = ["id", *run.objectives]  # the rest of a row is read for the front alone, which is a small share
+    table = run.feasible(origin=origin or ("tuned" if run.meta("is_tuned") else "search"), columns=columns)
     if table.empty and origin is None:
-        table = run.feasible(evaluations, origin="search")
+        table = run.feasible(origin="search", columns=columns)
     points = table[list(run.objectives)].to_numpy(dtype=float)
-    front = table.loc[is_nondominated(points), ["id", "genome", *run.measures]]
+    front = run.evaluations_of(table.loc[is_nondominated(points), "id"])[["id", "genome", *run.measures]]
     return front.sort_values([*run.objectives, "id"], ignore_index=True)
 
 

@@ -41,12 +41,14 @@ def write_reports(run: RunFolder) -> Path:
     """
     front = front_table(run)
     front.to_csv(run.path / "front.csv", index=False)
-    evaluations = run.evaluations()
     baseline = front_table(run, origin="random")
-    cloud = evaluations[(evaluations["origin"] == "search") & (evaluations["reason"] == "")]
     convergence = convergence_table(run)
     error = run.measures["error" if "error" in run.measures else run.objectives[0]]
     costs = [run.measures[name] for name in run.objectives if name != error.name] or [run.measures[run.objectives[0]]]
+    drawn = dict.fromkeys([error.name, *(cost.name for cost in costs)])
+    searched = run.evaluations(origin="search", columns=["reason", *drawn])
+    is_ok = searched["reason"] == ""
+    cloud = searched[is_ok]
     pictures = {"hypervolume.png": draw_convergence(convergence)}
     knee = knee_id(run, front) if len(front) else -1
     if len(front):
@@ -54,16 +56,19 @@ def write_reports(run: RunFolder) -> Path:
     for name, figure in pictures.items():
         save(figure, run.path / "figures" / name)
     page = run.path / "report.html"
-    page.write_text(_page(run, front, evaluations, convergence, knee=knee, pictures=list(pictures)), encoding="utf-8")
+    page.write_text(
+        _page(run, front, convergence, n_failed=int((~is_ok).sum()), knee=knee, pictures=list(pictures)),
+        encoding="utf-8",
+    )
     return page
 
 
 def _page(
     run: RunFolder,
     front: pd.DataFrame,
-    evaluations: pd.DataFrame,
     convergence: pd.DataFrame,
     *,
+    n_failed: int,
     knee: int,
     pictures: list[str],
 ) -> str:
@@ -89,7 +94,7 @@ def _page(
 <h2>Trained from scratch</h2>
 {_trainings(run)}
 <h2>The run</h2>
-<dl>{_facts(run, evaluations, convergence)}</dl>
+<dl>{_facts(run, convergence, n_failed=n_failed)}</dl>
 <h2>Settings</h2>
 <pre>{escape((run.path / "run.toml").read_text(encoding="utf-8"))}</pre>
 </html>
@@ -140,19 +145,18 @@ def _trainings(run: RunFolder) -> str:
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
 
 
-def _facts(run: RunFolder, evaluations: pd.DataFrame, convergence: pd.DataFrame) -> str:
-    of_search = evaluations[evaluations["origin"] == "search"]
-    last = convergence.groupby("origin")["hypervolume"].last()
+def _facts(run: RunFolder, convergence: pd.DataFrame, *, n_failed: int) -> str:
+    last = convergence.groupby("origin").last()
     facts = {
         "made": run.meta("created"),
         "ended": run.meta("stop_reason") or "not yet; go on with evonas resume",
         "seconds": f"{run.meta('seconds') or 0:.0f}",
         "genomes in the space": f"10^{run.meta('log10_space_size'):.1f}",
-        "networks evaluated": f"{of_search['genome'].nunique()}, all different",
-        "failed": str((of_search["reason"] != "").sum()),
+        "networks evaluated": f"{last['evaluations'].get('search', 0)}, all different",
+        "failed": str(n_failed),
         "estimate": " ".join(filter(None, [how_errors_came(run), run.meta("estimate_reason")])),
         **_expansions(run),
-        **{f"hypervolume, {origin}": f"{value:.4f}" for origin, value in last.items()},
+        **{f"hypervolume, {origin}": f"{value:.4f}" for origin, value in last["hypervolume"].items()},
         "warnings": "; ".join(run.meta("warnings") or []) or "none",
         "test set": "touched by evonas train only" if len(run.trainings()) else "not touched",
         "versions": ", ".join(f"{name} {number}" for name, number in run.meta("started_with")["versions"].items()),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import sys
+import threading
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,6 +22,7 @@ from objectives.scaling import Scaling
 
 SCHEMA_VERSION = 3
 ARCHIVE = "archive.sqlite"
+WAL_PAGES = 16_000  # 64 MB, then they move into the archive, which waits for the disk: rarely, not every 300 appends
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE evaluations (
@@ -85,6 +89,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._kept: dict[tuple[int, int], sqlite3.Connection] = {}  # by who opened it, see opened
         for name in (ARCHIVE, "run.toml"):
             if not (path / name).is_file():
                 raise NotARunFolderError(f"{path} holds no {name}")
@@ -141,13 +146,46 @@ class RunFolder:
         return cls(path)
 
     @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Keep one connection to the archive within this context, instead of one a call; may be nested.
+
+        An append then takes microseconds, and is still a transaction of its own: whoever reads the archive sees it at
+        once, and it outlives the death of this process. Threads and processes other than the one that entered the
+        context open connections of their own, as everybody does outside it.
+        """
+        who = _who()
+        if who in self._kept:
+            yield
+            return
+        connection = self._connect()
+        # In WAL mode, NORMAL leaves out the fsync of every commit, but the commit is with the operating system before
+        # the call returns: a killed process loses nothing. A power cut may take the last commits, never the archive's
+        # consistency, and a resumed run evaluates again what is missing.
+        try:
+            connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
+            self._kept[who] = connection
+            yield
+        finally:
+            self._kept.pop(who, None)
+            connection.close()
+
+    @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        connection = sqlite3.connect(self.path / ARCHIVE, timeout=30)
+        kept = self._kept.get(_who())
+        if kept is not None:
+            with kept:
+                yield kept
+            return
+        connection = self._connect()
         try:
             with connection:
                 yield connection
         finally:
             connection.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.path / ARCHIVE, timeout=30)
 
     # Facts
 
@@ -208,16 +246,27 @@ class RunFolder:
         with self._connection() as connection:
             connection.execute(f"INSERT OR IGNORE INTO evaluations ({', '.join(columns)}) VALUES ({marks})", cells)
 
-    def evaluations(self) -> pd.DataFrame:
-        """Every evaluation in order: the attributes of :class:`Row`, values as columns, and an ``id``."""
-        with self._connection() as connection:
-            return pd.read_sql_query("SELECT * FROM evaluations ORDER BY id", connection)
+    def evaluations(self, *, origin: str | None = None, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Evaluations in order: the attributes of :class:`Row`, values as columns, and an ``id``.
+
+        Args:
+            origin: Only those of one origin.
+            columns: Only these; of a million rows, all columns fill more than a gigabyte.
+        """
+        where, cells = ("", []) if origin is None else ("WHERE origin = ?", [origin])
+        return self._read(columns, where, cells)
+
+    def evaluations_of(self, ids: Iterable[int]) -> pd.DataFrame:
+        """The evaluations with these ids, in order; columns as in :meth:`evaluations`."""
+        # one JSON text, because SQLite bounds the number of marks in a statement
+        return self._read(None, "WHERE id IN (SELECT value FROM json_each(?))", [json.dumps([int(i) for i in ids])])
 
     def rows(self) -> list[Row]:
         """Every evaluation in order, as it was appended."""
         with self._connection() as connection:
-            connection.row_factory = sqlite3.Row
-            records = connection.execute("SELECT * FROM evaluations ORDER BY id").fetchall()
+            cursor = connection.cursor()
+            cursor.row_factory = sqlite3.Row
+            records = cursor.execute("SELECT * FROM evaluations ORDER BY id").fetchall()
         names = ("raw_error", "spread", *self.measures)
         return [
             Row(
@@ -232,16 +281,30 @@ class RunFolder:
             for record in records
         ]
 
-    def feasible(self, table: pd.DataFrame, *, origin: str) -> pd.DataFrame:
-        """The evaluations of one origin that succeeded and keep within the run's constraints.
+    def feasible(self, *, origin: str, columns: Sequence[str] | None = None, until: int | None = None) -> pd.DataFrame:
+        """The evaluations of one origin that succeeded and keep within the run's constraints, in order.
 
         Of those that the last supernet scored: a supernet that grew scores all networks on another scale.
+
+        Args:
+            origin: See :class:`Row`.
+            columns: Only these; by default all of :meth:`evaluations`.
+            until: An id; what was stored after it does not count, as if the run had ended there.
         """
-        table = table[table["origin"] == origin]
-        table = table[(table["reason"] == "") & (table["stage"] == table["stage"].max())]
-        for name, bound in self.constraints.items():
-            table = table[table[name] <= bound]
-        return table
+        end = sys.maxsize if until is None else until
+        # Sorted, so that the index on origin and stage leads to the last stage without a look at every row; the plus
+        # keeps SQLite from walking through the ids instead.
+        last = "SELECT stage FROM evaluations WHERE origin = ? AND +id <= ? ORDER BY stage DESC LIMIT 1"
+        bounds = "".join(f' AND "{name}" <= ?' for name in self.constraints)
+        where = f"WHERE origin = ? AND id <= ? AND reason = '' AND stage = ({last}){bounds}"
+        return self._read(columns, where, [origin, end, origin, end, *self.constraints.values()])
+
+    def _read(self, columns: Sequence[str] | None, where: str, cells: Sequence[Any]) -> pd.DataFrame:
+        chosen = "*" if columns is None else ", ".join(f'"{name}"' for name in columns)
+        # NOT INDEXED, because a walk over the index meets the rows in the order of genomes: slower than reading all
+        query = f"SELECT {chosen} FROM evaluations NOT INDEXED {where} ORDER BY id"
+        with self._connection() as connection:
+            return pd.read_sql_query(query, connection, params=list(cells))
 
     # Trainings
 
@@ -267,3 +330,8 @@ class RunFolder:
         """Every training from scratch in order."""
         with self._connection() as connection:
             return pd.read_sql_query("SELECT * FROM trainings ORDER BY id", connection)
+
+
+def _who() -> tuple[int, int]:
+    """This process and this thread: a connection of SQLite must cross neither a fork nor, in Python, threads."""
+    return os.getpid(), threading.get_ident()

@@ -37,8 +37,9 @@ def folder_at(path: Path, *rows: Row, name: str = "by hand", **search: object) -
         "stop_reason": "Done.",
     }
     folder = RunFolder.create(path, run_toml=run_toml, measures=OBJECTIVES, meta=meta, **settings)
-    for each in rows:
-        folder.append(each)
+    with folder.opened():
+        for each in rows:
+            folder.append(each)
     return folder
 
 

@@ -1,0 +1,199 @@
+"""The archive under load: what is stored stays, what is read fast is what was stored."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from objectives import OBJECTIVES
+from reports.convergence import convergence_table
+from reports.front import front_table
+from reports.run_folder import Row, RunFolder
+from tests.reports.test_reports import folder_at, row
+
+NAMES = ["error", "model_size", "bitops"]
+
+
+def random_rows(seed: int, *, n: int = 120) -> list[Row]:
+    """Few distinct values, so that ties and dominance are common; the last stage may hold failures only, and for some
+    seeds stages do not rise with time."""
+    rng = random.Random(seed)
+    rows = []
+    for i in range(n):
+        origin, stage = rng.choice(["search", "search", "random", "tuned"]), 3 * i // n
+        stage = rng.randrange(3) if seed % 5 == 4 and rng.random() < 0.3 else stage
+        genome = f"{rng.randrange(n)}"
+        if rng.random() < (0.9 if stage == 2 and seed % 3 == 0 else 0.15):
+            rows.append(Row(origin, i, genome, reason="failed", stage=stage))
+        else:
+            values = {
+                "error": rng.randrange(1, 9) / 10,
+                "size": rng.randrange(1, 9) * 100,
+                "bitops": rng.randrange(1, 9),
+            }
+            rows.append(row(origin, **values, genome=genome, stage=stage))  # type: ignore[arg-type]
+    return rows
+
+
+def by_hand(table: pd.DataFrame, run: RunFolder, *, origin: str) -> pd.DataFrame:
+    """What a front is made of, said once more and plainly."""
+    table = table[table["origin"] == origin]
+    last = table["stage"].max()
+    keep = [
+        record["reason"] == ""
+        and record["stage"] == last
+        and all(record[name] <= bound for name, bound in run.constraints.items())
+        for record in table.to_dict("records")
+    ]
+    return table[np.array(keep, dtype=bool)]
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("origin", ["search", "random", "tuned", None])
+def test_the_front_is_that_of_every_pair_compared(tmp_path: Path, seed: int, origin: str | None) -> None:
+    run = folder_at(tmp_path, *random_rows(seed), constraints={"model_size": 600, "bitops": 7.5} if seed % 2 else {})
+    run.set_meta("is_tuned", seed % 4 < 2)
+    table = run.evaluations()
+    chosen = by_hand(table, run, origin=origin or ("tuned" if seed % 4 < 2 else "search"))
+    if chosen.empty and origin is None:
+        chosen = by_hand(table, run, origin="search")
+    points = chosen[NAMES].to_numpy(dtype=float)
+    beaten = [any((other <= point).all() and (other < point).any() for other in points) for point in points]
+    expected = chosen[~np.array(beaten, dtype=bool)].sort_values([*NAMES, "id"])
+    front = front_table(run, origin=origin)
+    assert front.columns.tolist() == ["id", "genome", *OBJECTIVES]
+    assert front["id"].tolist() == expected["id"].tolist()
+    assert front["genome"].tolist() == expected["genome"].tolist()
+    np.testing.assert_array_equal(front[[*OBJECTIVES]].astype(float), expected[[*OBJECTIVES]].astype(float))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_convergence_is_the_volume_of_every_prefix(tmp_path: Path, seed: int) -> None:
+    run = folder_at(tmp_path, *random_rows(seed), constraints={"model_size": 600} if seed % 2 else {})
+    everything, expected = run.evaluations(), []
+    for origin in ("search", "random"):
+        table = everything[everything["origin"] == origin]
+        distinct = (~table["genome"].duplicated()).cumsum()
+        for count in range(1, distinct.max() + 1):
+            so_far = by_hand(table[distinct <= count], run, origin=origin)
+            expected.append((origin, count, run.scaling.hypervolume(so_far[NAMES].to_numpy(dtype=float))))
+    found = convergence_table(run, n_points=len(everything))
+    assert found[["origin", "evaluations"]].values.tolist() == [[origin, count] for origin, count, _ in expected]
+    assert found["hypervolume"].tolist() == pytest.approx([volume for *_, volume in expected], rel=1e-12)
+    assert found["hypervolume"].gt(0).any()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_an_earlier_end_is_as_if_nothing_had_followed(tmp_path: Path, seed: int) -> None:
+    run = folder_at(tmp_path, *random_rows(seed), constraints={"model_size": 600})
+    everything = run.evaluations()
+    for until in range(0, len(everything) + 1, 7):
+        expected = by_hand(everything[everything["id"] <= until], run, origin="search")
+        assert run.feasible(origin="search", until=until)["id"].tolist() == expected["id"].tolist()
+
+
+def test_what_was_appended_outlives_a_killed_process(tmp_path: Path) -> None:
+    folder_at(tmp_path / "run")
+    code = (
+        "import os, signal, sys; from pathlib import Path; from reports.run_folder import Row, RunFolder\n"
+        "run = RunFolder(Path(sys.argv[1]))\n"
+        "with run.opened():\n"
+        "    for i in range(30): run.append(Row('search', i, str(i), {'error': 0.5}))\n"
+        "    run.set_meta('stop_reason', 'killed')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, tmp_path / "run"], check=False, cwd=Path(__file__).parents[2])
+    assert killed.returncode == -signal.SIGKILL
+    run = RunFolder(tmp_path / "run")
+    assert [one.genome for one in run.rows()] == [str(i) for i in range(30)]
+    assert run.meta("stop_reason") == "killed"
+
+
+def test_a_context_keeps_one_connection_and_may_be_nested(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = folder_at(tmp_path)
+    connect, made = RunFolder._connect, []
+    monkeypatch.setattr(RunFolder, "_connect", lambda self: made.append(connect(self)) or made[-1])
+    with run.opened():
+        run.append(row("search", 0.1, 100))
+        with run.opened():
+            run.append(row("search", 0.1, 200))
+        run.append(row("search", 0.1, 300))
+        assert [one.genome for one in run.rows()] == ["100", "200", "300"]
+        assert run.meta("schema_version") == 3
+        assert len(front_table(run)) == 1
+    assert len(made) == 1
+    run.append(row("search", 0.1, 400))
+    assert len(run.rows()) == 4
+    assert len(made) == 3
+
+
+def test_a_reader_sees_what_is_appended_at_once(tmp_path: Path) -> None:
+    run = folder_at(tmp_path)
+    reader = RunFolder(tmp_path)
+    with run.opened(), reader.opened():
+        for n in range(1, 5):
+            run.append(row("search", 0.1, n))
+            assert len(reader.evaluations(origin="search")) == n
+            assert len(RunFolder(tmp_path).evaluations(origin="search")) == n
+            reader.append(row("random", 0.1, n))  # and writers take turns
+            assert len(run.evaluations(origin="random")) == n
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_the_context_closes_whatever_happens(tmp_path: Path, error: type[BaseException]) -> None:
+    run = folder_at(tmp_path)
+
+    def stopped() -> None:
+        with run.opened():
+            run.append(row("search", 0.1, 100))
+            raise error
+
+    with pytest.raises(error):
+        stopped()
+    assert not (tmp_path / "archive.sqlite-wal").exists()  # the last connection takes it along
+    assert len(run.rows()) == 1
+
+
+def test_an_append_that_fails_leaves_the_context_usable(tmp_path: Path) -> None:
+    run = folder_at(tmp_path)
+    with run.opened():
+        with pytest.raises(Exception, match="no column"):
+            run.append(Row("search", 0, "1", {"unheard_of": 1.0}))
+        run.append(row("search", 0.1, 100))
+    assert [one.genome for one in run.rows()] == ["100"]
+
+
+def test_other_threads_and_processes_do_not_use_the_kept_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = folder_at(tmp_path)
+    with run.opened():
+        thread = threading.Thread(target=run.append, args=[row("search", 0.1, 100)])
+        thread.start()
+        thread.join()
+        (kept,) = run._kept.values()
+        monkeypatch.setattr(os, "getpid", lambda: 0)  # as a fork would find it
+        with run._connection() as other:
+            assert other is not kept
+        monkeypatch.undo()
+        with run._connection() as mine:
+            assert mine is kept
+        assert [one.genome for one in run.rows()] == ["100"]
+
+
+def test_only_the_columns_and_the_origin_asked_for_are_read(tmp_path: Path) -> None:
+    run = folder_at(tmp_path, *random_rows(0))
+    everything = run.evaluations()
+    expected = everything.loc[everything["origin"] == "random", ["id", "error"]].reset_index(drop=True)
+    pd.testing.assert_frame_equal(run.evaluations(origin="random", columns=["id", "error"]), expected)
+    ids = [7, 3, 90, 10_000]
+    assert run.evaluations_of(ids)["id"].tolist() == [i for i in sorted(ids) if i <= len(everything)]
