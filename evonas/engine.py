@@ -201,10 +201,10 @@ def _bounds(setup: Setup) -> dict[str, tuple[float, float]]:
     dearest = space.fully_unlocked().covering()
     networks = [architecture.layers for architecture in (*map(space.decode, genomes), *dearest)]
     counts = [setup.measures.counted(layers) for layers in networks]
-    if any(outcome.reason for outcome in counts):
-        reason = next(outcome.reason for outcome in counts if outcome.reason)
-        raise RunFileError("objectives that count every network", found=reason, remedy="mend that objective")
-    counted = {name: [outcome.values[name] for outcome in counts] for name in counts[0].values}
+    sound = [outcome.values for outcome in counts if not outcome.reason]
+    if not sound:
+        raise RunFileError("objectives that count networks", found=counts[0].reason, remedy="mend that objective")
+    counted = {name: [values[name] for values in sound] for name in sound[0]}
     chance = 1 if setup.data is None else 1 - 1 / setup.data.n_classes
     at_chance = math.log(2 if setup.data is None else setup.data.n_classes)
     losses = (LEAST_LOSS * at_chance, at_chance)

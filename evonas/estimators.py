@@ -131,7 +131,7 @@ class NetworkEstimator(Estimator):
                 continue
             outcome = next(scores)
             for _ in range(self.retries):
-                if outcome.reason in PASSING:
+                if outcome.reason.startswith(PASSING):
                     outcome = next(self._scores([self._job(genome)]))
             yield outcome if outcome.reason else outcome._replace(values={**outcome.values, **counted.values})
 
@@ -206,7 +206,7 @@ def _reason(error: Exception) -> str:
     text = str(error).partition("\n")[0] or "no message"
     # torch says it by a RuntimeError; on a GPU by a subclass of it
     if isinstance(error, MemoryError) or "alloc" in text.lower() or "out of memory" in text.lower():
-        return OUT_OF_MEMORY
+        return f"{OUT_OF_MEMORY}: {text}"
     return f"{type(error).__name__}: {text}"
 
 

@@ -78,7 +78,7 @@ TINY = {
     "space": {"channels": 2, "stem_channels": 4, "cells": ["normal", "reduction"], "expansions": [0.5, 1.0]},
     "supernet": {"steps": 20},
     "estimate": {"steps": 5, "correction_networks": 8, "tuning_steps": 0, "calibration_images": 64},
-    "search": {"budget": 40, "population": 8},
+    "search": {"budget": 40, "population": 8, "predictors": ["ridge"], "proposals": 6},
     "training": {"epochs": 2},
     "compute": {"workers": 1},
 }

@@ -51,12 +51,12 @@ def test_what_auto_chose_stands_in_the_run_and_stays(
     tiny_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = with_(with_(tiny_config, "estimate", method="auto", steps=3), "search", budget=8, has_baseline=False)
-    monkeypatch.setattr("evonas.engine.choose_method", lambda setup: ("short-training", "because I say so"))
+    monkeypatch.setattr("evonas.break_even.choose_method", lambda setup: ("short-training", "because I say so"))
     run = Run(search(config, tmp_path / "auto"))
     assert run.folder.settings["estimate"]["method"] == "short-training"
     assert run.folder.meta("estimate_reason") == "because I say so"
     assert "because I say so" in (run.path / "report.html").read_text()
-    monkeypatch.setattr("evonas.engine.choose_method", lambda setup: pytest.fail("chosen twice"))
+    monkeypatch.setattr("evonas.break_even.choose_method", lambda setup: pytest.fail("chosen twice"))
     before = (run.path / "front.csv").read_bytes()
     resume(run.folder)
     assert (run.path / "front.csv").read_bytes() == before

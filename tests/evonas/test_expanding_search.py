@@ -45,7 +45,7 @@ COLUMNS = ["id", "origin", "generation", "stage", "genome", "error", "raw_error"
 def _soon() -> Iterator[None]:
     """Expand from the first generation on."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("evonas.engine.GENERATIONS_BETWEEN", 1)
+        patch.setattr("evonas.exploration.GENERATIONS_BETWEEN", 0)
         yield
 
 

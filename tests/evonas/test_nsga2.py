@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from evonas.genome import Gene, to_text
 from evonas.operators import first_population, mutate, random_genomes, uniform_crossover
-from evonas.pymoo_bridge import Nsga2, _NearMates
+from evonas.pymoo_bridge import Nsga, _NearMates
 from evonas.spaces import CellSpace, ResidualSpace
 from objectives.pareto import hypervolume
 
@@ -17,10 +17,10 @@ SPACE = CellSpace((1, 8, 8), 10)
 GENES = (Gene("a", ("0", "1", "2", "3", "4"), is_ordered=True), Gene("b", ("x", "y")), Gene("only", ("1",)))
 
 
-def nsga2(seed: int = 0, **changed: float) -> Nsga2:
+def nsga2(seed: int = 0, **changed: float) -> Nsga:
     first = first_population(SPACE, np.random.default_rng(seed), n_corners=10, n_random=10)
     settings = {"crossover_rate": 0.9, "mutation_rate": 0.05} | changed
-    return Nsga2(SPACE, first=first, n_objectives=2, n_constraints=1, population=12, seed=seed, **settings)  # type: ignore[arg-type]
+    return Nsga(SPACE, first=first, n_objectives=2, n_constraints=1, population=12, seed=seed, **settings)  # type: ignore[arg-type]
 
 
 def toy(genomes: np.ndarray) -> np.ndarray:
@@ -29,15 +29,13 @@ def toy(genomes: np.ndarray) -> np.ndarray:
     return np.stack([total, 200 - total + 3 * (genomes[:, ::2] == 1).sum(axis=1)], axis=1).astype(float)
 
 
-def explore(algorithm: Nsga2, generations: int, *, failing: float = 0.0) -> list[np.ndarray]:
+def explore(algorithm: Nsga, generations: int, *, failing: float = 0.0) -> list[np.ndarray]:
     asked = []
     rng = np.random.default_rng(0)
     for _ in range(generations):
         genomes = algorithm.ask()
-        is_ok = rng.random(len(genomes)) >= failing
-        points = toy(genomes)
-        points[~is_ok] = np.nan
-        algorithm.tell(points, np.full((len(genomes), 1), -1.0), is_ok)
+        told = genomes[rng.random(len(genomes)) >= failing]
+        algorithm.tell(told, toy(told), np.full((len(told), 1), -1.0))
         asked.append(genomes)
     return asked
 
@@ -72,7 +70,7 @@ def test_infeasible_networks_lose_against_feasible_ones() -> None:
     for _ in range(15):
         genomes = algorithm.ask()
         total = genomes.sum(axis=1)
-        algorithm.tell(toy(genomes), (40 - total)[:, None].astype(float), np.ones(len(genomes), dtype=bool))
+        algorithm.tell(genomes, toy(genomes), (40 - total)[:, None].astype(float))
     assert (total >= 40).mean() > 0.8
 
 
@@ -80,9 +78,9 @@ RESIDUAL = ResidualSpace((1, 8, 8), 10, depth=8, channels=8)
 GROWN = "stage1/block0/width"
 
 
-def nsga2_of_widths() -> Nsga2:
+def nsga2_of_widths() -> Nsga:
     first = RESIDUAL.sample(np.random.default_rng(0), 12)
-    return Nsga2(
+    return Nsga(
         RESIDUAL,
         first=first,
         n_objectives=2,
@@ -94,12 +92,12 @@ def nsga2_of_widths() -> Nsga2:
     )
 
 
-def widths_asked(algorithm: Nsga2, generations: int) -> np.ndarray:
+def widths_asked(algorithm: Nsga, generations: int) -> np.ndarray:
     """The largest choice of every gene that was asked for."""
     largest = np.zeros(len(RESIDUAL.genes), dtype=np.int64)
     for _ in range(generations):
         genomes = algorithm.ask()
-        algorithm.tell(toy(genomes), np.empty((len(genomes), 0)), np.ones(len(genomes), dtype=bool))
+        algorithm.tell(genomes, toy(genomes), np.empty((len(genomes), 0)))
         largest = np.maximum(largest, genomes.max(axis=0))
     return largest
 
@@ -115,7 +113,7 @@ def test_offspring_reach_a_new_width_once_it_is_unlocked_and_never_before() -> N
     assert (np.delete(asked, grown) < np.delete(n_open, grown)).all()
 
 
-def fitness(algorithm: Nsga2) -> tuple[np.ndarray, ...]:
+def fitness(algorithm: Nsga) -> tuple[np.ndarray, ...]:
     genomes, found = algorithm.population(), algorithm._algorithm.pop
     assert np.array_equal(genomes, found.get("X"))
     return genomes, found.get("F"), found.get("CV")[:, 0], found.get("rank"), found.get("crowding")
@@ -132,7 +130,7 @@ def test_reassessed_survivors_are_ranked_by_their_new_values_alone(bound: float)
     is_ok = np.arange(12) % 4 > 0
     algorithm.reassess(np.where(is_ok[:, None], points, np.nan), violations, is_ok)
 
-    fresh = Nsga2(
+    fresh = Nsga(
         SPACE,
         first=before,
         n_objectives=2,
@@ -143,7 +141,7 @@ def test_reassessed_survivors_are_ranked_by_their_new_values_alone(bound: float)
         seed=0,
     )
     assert np.array_equal(fresh.ask(), before)
-    fresh.tell(points, violations, is_ok)
+    fresh.tell(before[is_ok], points[is_ok], violations[is_ok])
     for found, wanted in zip(fitness(algorithm), fitness(fresh), strict=True):
         assert np.array_equal(found, wanted)
     genomes, values, violation, rank, _ = fitness(algorithm)
@@ -170,7 +168,7 @@ def test_selection_and_survival_use_the_new_values() -> None:
     winners = nsga.pop.get("X")[pairs[:, 0]]
     assert (winners == worst).all(axis=1).mean() > 1.5 / 12
     genomes = algorithm.ask()
-    algorithm.tell(np.full((12, 2), 10.0), np.full((12, 1), -1.0), np.ones(12, dtype=bool))
+    algorithm.tell(genomes, np.full((12, 2), 10.0), np.full((12, 1), -1.0))
     survivors = {to_text(genome) for genome in algorithm.population()}
     assert to_text(worst) in survivors
     assert len(survivors - {to_text(genome) for genome in genomes}) == 1
