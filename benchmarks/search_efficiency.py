@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import sys
 import tempfile
 import time
 import warnings
@@ -28,12 +27,10 @@ from report import write_report
 
 import evonas
 from evonas.genome import Gene
+from evonas.plugins import load_object
 from evonas.spaces import TableSpace
 from objectives import Objective
 from objectives.pareto import hypervolume
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples"))
-from nasbench_macro import NasBenchMacro
 
 Floats = NDArray[np.float64]
 Found = list[tuple[int, ...]]
@@ -235,7 +232,8 @@ def problems(table: str) -> dict[str, Problem]:
     """Everything that is searched, by name."""
     found: dict[str, Problem] = {}
     if table:
-        macro = NasBenchMacro(table)
+        example = Path(__file__).resolve().parent.parent / "examples" / "nasbench_macro.py"
+        macro = load_object(f"{example}:NasBenchMacro", type)(table)
         for names in (*TARGETS, ("err", "flops", "params")):
             found["-".join(names)] = (macro, names)
     return found | {"paths": (paths(), ("err", "flops")), "widths": (widths(), ("err", "flops"))}

@@ -101,12 +101,13 @@ class Exhaustive(Algorithm):
                 found=f"{n_genomes:.3g}",
                 remedy="choose another algorithm under [search], or fewer choices under [space]",
             )
+        self._n_genes = len(space.genes)
         self._left = self._all(space)
 
     def ask(self) -> Genomes:
         """See :class:`Algorithm`."""
         found = list(itertools.islice(self._left, CHUNK))
-        return np.array(found, dtype=np.int64).reshape(len(found), -1)
+        return np.array(found, dtype=np.int64).reshape(len(found), self._n_genes)
 
     @staticmethod
     def _all(space: Space) -> Iterator[NDArray[np.int64]]:

@@ -243,6 +243,24 @@ def trust(
         typer.echo(f"added to {run / 'report.html'}")
 
 
+@app.command(epilog="Example: evonas selfcheck --seeds 5")
+def selfcheck(seeds: Annotated[int, typer.Option(min=1, help="Searches a method.")] = 3, quiet: Quiet = False) -> None:
+    """Search a small table whose true front is known, beside simpler searches; fail if the engine is no better."""
+    from evonas.selfcheck import is_sound
+    from evonas.selfcheck import selfcheck as run_selfcheck
+    from evonas.tables import print_selfcheck
+
+    with _display(quiet=quiet) as display:
+        table = run_selfcheck(seeds=seeds, observer=display)
+    if not quiet:
+        print_selfcheck(table)
+    if not is_sound(table):
+        typer.echo(
+            "evonas selfcheck: the engine searches no better than simpler methods; something is broken", err=True
+        )
+        sys.exit(1)
+
+
 @app.command(epilog="Example: evonas report runs/first")
 def report(run: RunArgument) -> None:
     """Write front.csv, the figures and report.html anew from the archive."""
@@ -328,10 +346,14 @@ def _display(*, quiet: bool, folder: Path | None = None) -> Iterator[Observer]:
 def _print_result(folder: Path, *, quiet: bool) -> None:
     from evonas.run import open_run
     from evonas.tables import print_front
+    from reports.search import outcome_sentence, predictor_sentence
 
     if not quiet:
         run = open_run(folder)
         print_front(run)
+        typer.echo(f"search: {outcome_sentence(run.folder)}. {run.folder.meta('stop_reason')}")
+        if known := predictor_sentence(run.folder):
+            typer.echo(f"predictors: {known}")
         if run.folder.meta("estimate_reason"):
             typer.echo(f"estimate: {run.folder.meta('estimate_reason')}")
         for warning in run.folder.meta("warnings") or []:

@@ -25,6 +25,21 @@ if TYPE_CHECKING:
     from evonas.spaces import Space
 
 
+def print_selfcheck(table: pd.DataFrame) -> None:
+    """Shares of the true hypervolume, mean and standard deviation, one row a method."""
+    seeds = table["seed"].nunique()
+    printed = Table(title=f"share of the true front's hypervolume, {seeds} seeds", title_justify="left")
+    printed.add_column("search")
+    counts = [column for column in table if isinstance(column, int)]
+    for count in counts:
+        printed.add_column(f"{count} networks", justify="right")
+    for name, part in table.groupby("search", sort=False):
+        spreads = [f" ± {100 * part[count].std():.2f}" if seeds > 1 else "" for count in counts]
+        cells = [f"{100 * part[count].mean():.2f}{spread} %" for count, spread in zip(counts, spreads, strict=True)]
+        printed.add_row(str(name), *cells)
+    _show(printed)
+
+
 def print_front(run: Run, *, most: int = 24) -> None:
     """The front as a table, thinned evenly if it is long; front.csv has all of it."""
     from reports.front import knee_id

@@ -12,6 +12,7 @@ from reports.convergence import convergence_table
 from reports.figures import draw_convergence, draw_front, save
 from reports.front import front_table, knee_id
 from reports.run_folder import RunFolder
+from reports.search import outcome_sentence, predictor_rows, predictor_sentence
 from reports.trust import how_errors_came, trust_note, trust_texts
 
 STYLE = """
@@ -47,8 +48,7 @@ def write_reports(run: RunFolder) -> Path:
     costs = [run.measures[name] for name in run.objectives if name != error.name] or [run.measures[run.objectives[0]]]
     drawn = dict.fromkeys([error.name, *(cost.name for cost in costs)])
     searched = run.evaluations(origin="search", columns=["reason", *drawn])
-    is_ok = searched["reason"] == ""
-    cloud = searched[is_ok]
+    cloud = searched[searched["reason"] == ""]
     pictures = {"hypervolume.png": draw_convergence(convergence)}
     knee = knee_id(run, front) if len(front) else -1
     if len(front):
@@ -57,7 +57,7 @@ def write_reports(run: RunFolder) -> Path:
         save(figure, run.path / "figures" / name)
     page = run.path / "report.html"
     page.write_text(
-        _page(run, front, convergence, n_failed=int((~is_ok).sum()), knee=knee, pictures=list(pictures)),
+        _page(run, front, convergence, knee=knee, pictures=list(pictures)),
         encoding="utf-8",
     )
     return page
@@ -68,7 +68,6 @@ def _page(
     front: pd.DataFrame,
     convergence: pd.DataFrame,
     *,
-    n_failed: int,
     knee: int,
     pictures: list[str],
 ) -> str:
@@ -91,10 +90,11 @@ def _page(
 </tbody></table></div>
 <h2>How far to trust the estimates</h2>
 {_trust(run)}
+{_predictors(run)}
 <h2>Trained from scratch</h2>
 {_trainings(run)}
 <h2>The run</h2>
-<dl>{_facts(run, convergence, n_failed=n_failed)}</dl>
+<dl>{_facts(run, convergence)}</dl>
 <h2>Settings</h2>
 <pre>{escape((run.path / "run.toml").read_text(encoding="utf-8"))}</pre>
 </html>
@@ -118,16 +118,26 @@ def _body(run: RunFolder, front: pd.DataFrame, knee: int) -> str:
     return "\n".join(rows)
 
 
+def _predictors(run: RunFolder) -> str:
+    sentence = predictor_sentence(run)
+    if not sentence:
+        return ""
+    return f"<h2>Learned predictors</h2>\n<p>{escape(sentence)}</p>\n{_table(predictor_rows(run))}"
+
+
+def _table(table: pd.DataFrame) -> str:
+    rows = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in table.values)
+    head = "".join(f"<th>{escape(name)}</th>" for name in table.columns)
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+
+
 def _trust(run: RunFolder) -> str:
     trust = run.meta("trust")
     if trust is None:
         return f"<p>Not measured yet: <code>evonas trust {escape(str(run.path))}</code></p>"
-    table = trust_texts(run)
-    rows = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in table.values)
-    head = "".join(f"<th>{escape(name)}</th>" for name in table.columns)
     return f"""<p>{escape(trust["sentence"])}</p>
 <p class="note">{escape(trust_note(run))}</p>
-<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"""
+{_table(trust_texts(run))}"""
 
 
 def _trainings(run: RunFolder) -> str:
@@ -145,15 +155,14 @@ def _trainings(run: RunFolder) -> str:
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
 
 
-def _facts(run: RunFolder, convergence: pd.DataFrame, *, n_failed: int) -> str:
+def _facts(run: RunFolder, convergence: pd.DataFrame) -> str:
     last = convergence.groupby("origin").last()
     facts = {
         "made": run.meta("created"),
         "ended": run.meta("stop_reason") or "not yet; go on with evonas resume",
         "seconds": f"{run.meta('seconds') or 0:.0f}",
         "genomes in the space": f"10^{run.meta('log10_space_size'):.1f}",
-        "networks evaluated": f"{last['evaluations'].get('search', 0)}, all different",
-        "failed": str(n_failed),
+        "networks": outcome_sentence(run),
         "estimate": " ".join(filter(None, [how_errors_came(run), run.meta("estimate_reason")])),
         **_expansions(run),
         **{f"hypervolume, {origin}": f"{value:.4f}" for origin, value in last["hypervolume"].items()},

@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from evonas.spaces.problem import Problem
 from evonas.spaces.space import NetworkSpace, Space, TableSpace
 
 if TYPE_CHECKING:
@@ -23,7 +24,16 @@ _KINDS = {
     "inverted_residual": ("evonas.spaces.inverted", "InvertedResidualSpace"),
 }
 
-__all__ = ["SPACES", "CellSpace", "InvertedResidualSpace", "NetworkSpace", "ResidualSpace", "Space", "TableSpace"]
+__all__ = [
+    "SPACES",
+    "CellSpace",
+    "InvertedResidualSpace",
+    "NetworkSpace",
+    "Problem",
+    "ResidualSpace",
+    "Space",
+    "TableSpace",
+]
 
 
 def __getattr__(name: str) -> Any:

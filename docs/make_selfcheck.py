@@ -1,0 +1,73 @@
+"""Write the table that ``evonas selfcheck`` searches: ``python docs/make_selfcheck.py``. Takes some ten minutes.
+
+Residual networks on scikit-learn's digits: three weight precisions for each of six layers, three widths for each of the
+last two stages, all else at its middle choice. Losses on held-out images are inherited from one supernet.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+from pathlib import Path
+
+import numpy as np
+
+import evonas
+from evonas.config import parse_config
+from evonas.estimators import Inherited
+from evonas.parallel import one_thread
+from evonas.seeding import numpy_rng, torch_generator
+from evonas.selfcheck import FREE, OBJECTIVE_NAMES, TABLE, WEIGHTS, WIDTHS
+from evonas.setup import open_setup
+from evonas.strategies import STRATEGIES
+from evonas.training.train import run_batches
+from evonas.workbench import build_supernet, workbench
+from objectives import OBJECTIVES
+from surrogates.one_shot.training import train
+
+SPACE = {
+    "kind": "residual",
+    "depth": 8,
+    "channels": 8,
+    "widths": [float(width) for width in WIDTHS],
+    "expansions": [],
+    "weight_precisions": WEIGHTS,
+    "act_precisions": ["4-bit"],
+    "stem_precisions": ["8-bit"],
+    "classifier_precisions": ["8-bit"],
+}
+
+
+def main() -> None:
+    """Train the supernet, score every network, write the file."""
+    setup = open_setup(parse_config({"space": SPACE}, source="make_selfcheck"))
+    config, space, data = setup.config, setup.network_space, setup.data
+    assert data is not None
+    supernet = build_supernet(config, space)
+    settings = config.supernet
+    with one_thread():
+        train(
+            supernet,
+            STRATEGIES[settings.strategy](space, numpy_rng(0, "supernet paths"), settings.paths),
+            batches=run_batches(
+                data.train, config, batch_size=settings.batch_size, generator=torch_generator(0, "supernet batches")
+            ),
+            steps=settings.steps,
+            learning_rate=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+        )
+        bench = workbench(config, data, supernet)
+        rows = []
+        for choices in itertools.product(*(range(len(labels)) for labels in FREE.values())):
+            chosen = dict(zip(FREE, choices, strict=True))
+            genome = np.array([chosen.get(gene.name, len(gene.choices) // 2) for gene in space.genes])
+            architecture = space.decode(genome)
+            loss = Inherited().score(bench, architecture).loss
+            counted = [OBJECTIVES[name].measure(architecture.layers) for name in OBJECTIVE_NAMES[1:]]
+            rows.append(("".join(map(str, choices)), f"{loss:.4f}", *counted))
+    with (Path(evonas.__file__).parent / TABLE).open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([("genome", *OBJECTIVE_NAMES), *rows])
+
+
+if __name__ == "__main__":
+    main()

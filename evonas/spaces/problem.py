@@ -1,0 +1,71 @@
+"""A user's own problem from plain parts: genes, a function that evaluates, and what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from evonas.genome import Gene, Genome
+from evonas.spaces.space import TableSpace
+from objectives import Objective
+
+Named = Callable[[dict[str, str]], Mapping[str, float]]
+"""Values by name, of the choices of a genome by name of the gene."""
+
+
+class Problem(TableSpace):
+    """Whatever a function can evaluate; no networks, images or torch are needed.
+
+    Args:
+        genes: The decisions: choices by name of the gene, or :class:`Gene` objects where order matters.
+        evaluate: Called once a genome, with its choices; may take long, may fail, may return NaN.
+        objectives: What ``evaluate`` returns, by name or as :class:`objectives.Objective`.
+        count: The part of it that costs next to nothing; a search asks for it often, and never predicts it.
+        is_slow: Whether ``evaluate`` is worth sending to workers; it must then be importable, or picklable.
+
+    Example:
+        >>> from evonas.spaces import Problem
+        >>> problem = Problem(
+        ...     {"depth": ("2", "4", "8"), "op": ("conv", "pool")},
+        ...     lambda chosen: {"error": 1 / int(chosen["depth"]), "cost": float(chosen["depth"])},
+        ...     objectives=["error", "cost"],
+        ... )
+        >>> problem.look_up(problem.repair([2, 0]))
+        {'error': 0.125, 'cost': 8.0}
+    """
+
+    def __init__(
+        self,
+        genes: Mapping[str, Sequence[str]] | Sequence[Gene],
+        evaluate: Named,
+        *,
+        objectives: Sequence[str | Objective],
+        count: Named | None = None,
+        is_slow: bool = False,
+    ) -> None:
+        if isinstance(genes, Mapping):
+            genes = [Gene(name, tuple(map(str, choices))) for name, choices in genes.items()]
+        self._genes, self._evaluate, self._count, self.is_slow = tuple(genes), evaluate, count, is_slow
+        named = (_objective(one) if isinstance(one, str) else one for one in objectives)
+        self._objectives = {objective.name: objective for objective in named}
+
+    @property
+    def genes(self) -> tuple[Gene, ...]:
+        """See :class:`evonas.spaces.Space`."""
+        return self._genes
+
+    @property
+    def objectives(self) -> Mapping[str, Objective]:
+        """See :class:`TableSpace`."""
+        return self._objectives
+
+    def look_up(self, genome: Genome) -> dict[str, float]:
+        """See :class:`TableSpace`."""
+        return dict(self._evaluate(self.describe(genome)))
+
+    def count(self, genome: Genome) -> dict[str, float]:
+        """See :class:`TableSpace`."""
+        return dict(self._count(self.describe(genome))) if self._count else {}
+
+
+def _objective(name: str) -> Objective:
+    return Objective(name, unit="", title=name, is_log=False)
