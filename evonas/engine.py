@@ -188,10 +188,12 @@ def _bounds(setup: Setup) -> dict[str, tuple[float, float]]:
     """Where the hypervolume's box begins and ends.
 
     For networks, the cheapest and dearest known beforehand, of widths that are still locked too, and chance; for a
-    table, a thousand of its rows.
+    table, a thousand of its rows; for a formula, what the first generation finds, see :mod:`evonas.exploration`.
     """
     space, rng = setup.space, np.random.default_rng(0)
     first = space.repair(np.zeros(len(space.genes), dtype=np.int64))
+    if isinstance(space, TableSpace) and not space.is_free:
+        return dict.fromkeys(space.objectives, (0.0, 1.0))
     if isinstance(space, TableSpace):
         found = [looked_up(space, genome).values for genome in (first, *space.sample(rng, 1000))]
         columns = {name: [values[name] for values in found if values] or [0.0, 1.0] for name in space.objectives}

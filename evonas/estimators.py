@@ -129,11 +129,15 @@ class NetworkEstimator(Estimator):
             if counted.reason:
                 yield counted
                 continue
-            outcome = next(scores)
-            for _ in range(self.retries):
-                if outcome.reason.startswith(PASSING):
-                    outcome = next(self._scores([self._job(genome)]))
+            outcome = self._retried(genome, next(scores))
             yield outcome if outcome.reason else outcome._replace(values={**outcome.values, **counted.values})
+
+    def _retried(self, genome: Genome, outcome: Outcome) -> Outcome:
+        """Try again what failed for a reason that may pass; what failed for another would fail again."""
+        for _ in range(self.retries):
+            if outcome.reason.startswith(PASSING):
+                outcome = next(self._scores([self._job(genome)]))
+        return outcome
 
     def _job(self, genome: Genome) -> tuple[Any, ...]:
         has_latency = "latency" in self.measures.table

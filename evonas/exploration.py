@@ -22,10 +22,11 @@ from evonas.progress import Observer
 from evonas.pymoo_bridge import MANY_OBJECTIVES, Nsga
 from evonas.seeding import numpy_rng
 from evonas.setup import Setup
-from evonas.spaces import Space
+from evonas.spaces import Space, TableSpace
 from evonas.stage import Stages
 from evonas.stopping import Stopping, StopReason, feasible, volume_of
 from objectives.pareto import is_nondominated
+from objectives.scaling import bounds_of
 from reports.run_folder import Row, RunFolder
 
 GENERATIONS_BETWEEN = 3  # populations' worth of networks between expansions, so that the front shows what came of one
@@ -98,12 +99,13 @@ class Exploration:
         volume = volume_of([row for row in self.rows if row.stage == self.stage.number], self.measures, self.scaling)
         note = f"generation {generation}, hypervolume {volume:.3f}"
         answers: list[Row] = []
-        may_go_on = partial(self._may_go_on)
-        for row in self.evaluator.evaluate(genomes, origin="search", generation=generation, may_go_on=may_go_on):
+        for row in self.evaluator.evaluate(genomes, origin="search", generation=generation, may_go_on=self._may_go_on):
             answers.append(row)
             self.observer.advance(len(self.rows) + len(answers), note=note)
         if answers and not self.rows:
             check_alive(answers, "a first generation")
+            self._set_scale(answers)
+            points, violations = self.costs.told(asked)
         alive = [row for row in answers if row.is_ok]
         known = [from_text(row.genome, self.stage.setup.space.genes) for row in alive]
         told = zip(self._told(alive), (points[~is_within], violations[~is_within]), strict=True)
@@ -112,6 +114,14 @@ class Exploration:
             *(np.concatenate(pair) for pair in told),
         )
         return answers, len(answers) < len(genomes)
+
+    def _set_scale(self, answers: Sequence[Row]) -> None:
+        """The box of the hypervolume of a formula, of which nothing was known before."""
+        space = self.stage.setup.space
+        if isinstance(space, TableSpace) and not space.is_free:
+            alive = [row.values for row in answers if row.is_ok]
+            self.run.set_meta("bounds", bounds_of({name: [v[name] for v in alive] for name in self.measures.table}))
+            self.scaling = self.costs.scaling = self.stopping.scaling = self.run.scaling
 
     def _may_go_on(self) -> bool:
         return not self.stopping.is_time_up

@@ -38,7 +38,7 @@ class Gene:
 
 def to_text(genome: Genome) -> str:
     """Write a genome as dash-separated choice indices: what the archive stores and a user copies."""
-    return "-".join(str(int(choice)) for choice in genome)
+    return "-".join(map(str, np.asarray(genome).tolist()))
 
 
 def from_text(text: str, genes: Sequence[Gene]) -> Genome:
@@ -71,7 +71,7 @@ def check_genome(genome: ArrayLike, genes: Sequence[Gene]) -> Genome:
             found=f"an array of shape {vector.shape}",
             remedy="use a genome that was made by this very search space",
         )
-    for gene, choice in zip(genes, vector, strict=True):
+    for gene, choice in zip(genes, vector.tolist(), strict=True):  # Python's integers compare faster
         if not 0 <= choice < len(gene.choices):
             raise GenomeError(
                 f"gene {gene.name} between 0 and {len(gene.choices) - 1} ({', '.join(gene.choices)})",

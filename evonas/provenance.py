@@ -88,7 +88,7 @@ def _space_hash(space: Space) -> str:
     facts: list[object] = [space.genes]
     for genome in space.sample(np.random.default_rng(0), PROBES):
         if isinstance(space, TableSpace):
-            facts.append(sorted(looked_up(space, genome).values.items()))
+            facts.append(sorted((looked_up(space, genome).values if space.is_free else space.count(genome)).items()))
         elif isinstance(space, NetworkSpace):
             facts.append(space.decode(genome).layers)
     return hashlib.sha256(repr(facts).encode()).hexdigest()

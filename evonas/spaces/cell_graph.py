@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import Any
 
 from evonas.architecture import INPUT, Architecture, Op, prune
-from evonas.precision import EIGHT_BIT, FLOAT, precision
+from evonas.precision import EIGHT_BIT, FLOAT, Precision, precision
 from evonas.spaces.cell_aliases import without_aliases
 from evonas.spaces.cell_layout import EDGE_OPS, FREE, CellLayout, pair_of
 from evonas.spaces.modules import module_steps
@@ -103,21 +104,12 @@ class _Cell:
         self.ops.append(Op(self.cell, "concat", nodes, self.width * layout.nodes))
         return self._add_residual() if has_residual else self.cell
 
-    @property
-    def cell(self) -> str:
-        return f"cell{self.index}"
-
-    @property
-    def kind(self) -> str:
-        return self.layout.cells[self.index]
-
-    @property
-    def width(self) -> int:
-        return self.layout.width(self.index, float(self.choice[f"{self.cell}/expansion"]))
-
-    @property
-    def module(self) -> str:
-        return self.choice[f"{self.kind}/module"]
+    def __post_init__(self) -> None:
+        # attributes, for a search builds many cells
+        self.cell = f"cell{self.index}"
+        self.kind = self.layout.cells[self.index]
+        self.width = self.layout.width(self.index, float(self.choice[f"{self.cell}/expansion"]))
+        self.module = self.choice[f"{self.kind}/module"]
 
     def _live_edges(self, node: int) -> list[tuple[int, int]]:
         """Edges that are not ``none`` and do not read a constant cell, as (edge, source)."""
@@ -133,36 +125,44 @@ class _Cell:
         tensor = self.inputs[source]
         assert tensor is not None
         is_larger = self.layout.has_larger_input(self.index, source)
+        name = f"{self.cell}/in{source}"
+        weight, act = self._precisions(name)
         op = Op(
-            f"{self.cell}/in{source}",
+            name,
             "conv",
             (tensor,),
             self.width,
             kernel=3 if is_larger else 1,
             stride=2 if is_larger else 1,
+            weight=weight,
+            act=act,
             steps=self.layout.input_steps(self.module, is_larger=is_larger),
         )
-        self.ops.append(self._with_precisions(op, op.name))
+        self.ops.append(op)
 
     def _add_edge(self, node: int, edge: int, source: int) -> str:
         name = self.choice[f"{self.kind}/node{node}/edge{edge}/op"]
         edge_op = EDGE_OPS[name]
         assert edge_op is not None
+        kind, kernel, stride = edge_op.kind, edge_op.kernel, 2 if self.kind == "reduction" and source < 2 else 1
+        details: dict[str, Any] = {}
+        if kind == "conv":
+            groups = self.layout.groups(self.index, edge_op)
+            weight, act = self._precisions(f"{self.cell}/node{node}/edge{edge}")
+            steps = self.layout.edge_steps(self.module, groups=groups)
+            details = {"groups": groups, "weight": weight, "act": act, "steps": steps}
+        elif kind == "skip" and stride == 2:
+            kind, kernel = "avg_pool", 2
         op = Op(
             f"{self.cell}/node{node}/from{source}/{name}",
-            edge_op.kind,
+            kind,
             (f"{self.cell}/in{source}" if source < 2 else f"{self.cell}/node{source - 2}",),
             self.width,
-            kernel=edge_op.kernel,
+            kernel=kernel,
             dilation=edge_op.dilation,
-            stride=2 if self.kind == "reduction" and source < 2 else 1,
+            stride=stride,
+            **details,
         )
-        if op.kind == "conv":
-            groups = self.layout.groups(self.index, edge_op)
-            op = replace(op, groups=groups, steps=self.layout.edge_steps(self.module, groups=groups))
-            op = self._with_precisions(op, f"{self.cell}/node{node}/edge{edge}")
-        elif op.kind == "skip" and op.stride == 2:
-            op = replace(op, kind="avg_pool", kernel=2)
         self.ops.append(op)
         return op.name
 
@@ -204,7 +204,6 @@ class _Cell:
             segments=self.layout.nodes,
         )
 
-    def _with_precisions(self, op: Op, layer: str) -> Op:
+    def _precisions(self, layer: str) -> tuple[Precision, Precision]:
         gene = self.layout.precision_gene(layer)
-        weight, act = precision(self.choice[f"{gene}/weight"]), precision(self.choice[f"{gene}/act"])
-        return replace(op, weight=weight, act=act)
+        return precision(self.choice[f"{gene}/weight"]), precision(self.choice[f"{gene}/act"])

@@ -33,6 +33,8 @@ class Problem(TableSpace):
         {'error': 0.125, 'cost': 8.0}
     """
 
+    is_free = False
+
     def __init__(
         self,
         genes: Mapping[str, Sequence[str]] | Sequence[Gene],

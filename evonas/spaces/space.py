@@ -75,8 +75,10 @@ class Space(ABC):
         return space
 
     def _in_range(self, genome: Genome) -> Genome:
-        last = np.array([gene.n_open - 1 for gene in self.genes])
-        return check_genome(np.clip(np.asarray(genome, dtype=np.int64), 0, last), self.genes)
+        genome = np.asarray(genome, dtype=np.int64)
+        if genome.shape != (len(self.genes),):
+            return check_genome(genome, self.genes)
+        return np.clip(genome, 0, [gene.n_open - 1 for gene in self.genes])
 
 
 class NetworkSpace(Space):
@@ -162,9 +164,11 @@ class TableSpace(Space):
     A subclass lists genes, says what it measures, and looks values up.
 
     Attributes:
+        is_free: Whether looking up costs nothing, so that it may be done without need: a table, not a formula.
         is_slow: Whether a look-up takes long enough to be worth sending to workers.
     """
 
+    is_free: bool = True
     is_slow: bool = False
 
     @property

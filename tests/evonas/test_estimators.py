@@ -12,6 +12,8 @@ from evonas.config import RunConfig, dump_config
 from evonas.engine import resume, search
 from evonas.errors import RunFolderError
 from evonas.estimation import COSTS
+from evonas.estimators import NetworkEstimator
+from evonas.measures import LOST_WORKER, OUT_OF_MEMORY, OUT_OF_TIME, Outcome
 from evonas.run import Run
 from evonas.setup import build_data, open_setup
 from evonas.workbench import open_workbench
@@ -186,3 +188,38 @@ def test_another_run_s_images_are_never_used(tiny_config: RunConfig, tmp_path: P
         images = np.random.default_rng(1).integers(0, 256, (60, 6, 6, 3), dtype=np.uint8)
         np.savez(image_file, images=images, labels=np.arange(60) % 3)
     assert not torch.equal(*pixels)
+
+
+class Scripted(NetworkEstimator):
+    """Gives outcomes from a script instead of scoring."""
+
+    def __init__(self, script: list[str], retries: int) -> None:
+        self.script, self.retries, self.asked = script, retries, 0
+
+    def _job(self, genome: object) -> tuple[object, ...]:
+        return (genome,)
+
+    def _scores(self, jobs: object) -> object:  # type: ignore[override]
+        for _ in jobs:  # type: ignore[attr-defined]
+            reason = self.script[self.asked]
+            self.asked += 1
+            yield Outcome({} if reason else {"error": 0.1}, reason)
+
+    def evaluate_once(self) -> Outcome:
+        return self._retried("genome", next(self._scores([("genome",)])))  # type: ignore[arg-type, call-overload]
+
+
+@pytest.mark.parametrize(
+    ("script", "retries", "reason", "tries"),
+    [
+        ([LOST_WORKER, ""], 1, "", 2),
+        ([f"{OUT_OF_MEMORY}: no more", OUT_OF_TIME, ""], 2, "", 3),
+        ([OUT_OF_TIME, OUT_OF_TIME, ""], 1, OUT_OF_TIME, 2),
+        ([OUT_OF_TIME, ""], 0, OUT_OF_TIME, 1),
+        (["FloatingPointError: nan", ""], 3, "FloatingPointError: nan", 1),  # it would be NaN again
+    ],
+)
+def test_what_may_pass_is_tried_again(script: list[str], retries: int, reason: str, tries: int) -> None:
+    estimator = Scripted(script, retries)
+    assert estimator.evaluate_once().reason == reason
+    assert estimator.asked == tries

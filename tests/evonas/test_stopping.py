@@ -1,0 +1,107 @@
+"""Every way a search can end, each on a search that ends so."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from pathlib import Path
+
+import pytest
+
+from evonas.config import parse_config
+from evonas.engine import resume, search
+from evonas.spaces import Problem
+from evonas.stopping import StopReason
+from objectives import Objective
+from reports.run_folder import RunFolder
+
+CHOICES = {name: tuple("01234567") for name in "abcd"}
+OBJECTIVES = [Objective(name, unit="", title=name, is_log=False) for name in ("near", "far")]
+
+
+def bowl(chosen: dict[str, str]) -> dict[str, float]:
+    values = [int(label) for label in chosen.values()]
+    return {"near": float(sum((value - 2) ** 2 for value in values)), "far": float(40 - sum(values))}
+
+
+def flat(chosen: dict[str, str]) -> dict[str, float]:
+    return {"near": 1.0, "far": 1.0 + 1e-9 * int(chosen["a"])}
+
+
+def slow(chosen: dict[str, str]) -> dict[str, float]:
+    time.sleep(0.02)
+    return bowl(chosen)
+
+
+def explored(folder: Path, evaluate: object = bowl, **settings: object) -> RunFolder:
+    problem = Problem(CHOICES, evaluate, objectives=OBJECTIVES)  # type: ignore[arg-type]
+    raw = {"objectives": ["near", "far"], "population": 8, "predictors": [], "has_baseline": False, **settings}
+    return search(parse_config({"search": raw}, source="tests", given_space="Problem"), folder, space=problem)
+
+
+CASES = {
+    StopReason.BUDGET_SPENT: {"budget": 30},
+    StopReason.GENERATIONS_DONE: {"generations": 3},
+    StopReason.STALLED: {"stall": 24, "evaluate": flat},
+    StopReason.SPACE_EXHAUSTED: {"algorithm": "exhaustive", "budget": 5000},
+    StopReason.TIME_SPENT: {"seconds": 0.5, "evaluate": slow},
+    StopReason.NOTHING_FEASIBLE: {"constraints": {"far": 1e-6}, "budget": 6000, "count": True},
+}
+
+
+@pytest.mark.parametrize("reason", CASES)
+def test_the_run_says_why_it_ended(reason: StopReason, tmp_path: Path) -> None:
+    settings = dict(CASES[reason])
+    if settings.pop("count", False):
+        problem = Problem(
+            {name: tuple(map(str, range(30))) for name in "abcdefgh"},
+            lambda chosen: {"near": 1.0, "far": 1.0},
+            objectives=OBJECTIVES,
+            count=lambda chosen: {"far": 1.0},
+        )
+        raw = {"objectives": ["near", "far"], "population": 8, "predictors": [], **settings}
+        config = parse_config({"search": raw}, source="tests", given_space="Problem")
+        run = search(config, tmp_path / "run", space=problem)
+    else:
+        run = explored(tmp_path / "run", **settings)
+    assert run.meta("stop_reason") == reason.value
+    assert reason.value in (run.path / "report.html").read_text(encoding="utf-8")
+
+
+def test_every_reason_has_its_case() -> None:
+    assert set(CASES) == set(StopReason)
+
+
+def test_generations_are_counted(tmp_path: Path) -> None:
+    run = explored(tmp_path / "run", generations=3)
+    assert sorted(run.evaluations()["generation"].unique()) == [0, 1, 2]
+
+
+def test_a_search_that_gains_goes_on(tmp_path: Path) -> None:
+    run = explored(tmp_path / "run", stall=16, budget=80)
+    stalled = explored(tmp_path / "stalled", flat, stall=16, budget=80)
+    assert len(run.evaluations()) > len(stalled.evaluations())
+
+
+def test_an_exhaustive_search_finds_the_true_front(tmp_path: Path) -> None:
+    run = explored(tmp_path / "run", algorithm="exhaustive", budget=5000)
+    assert len(run.evaluations()) == 8**4
+    best: dict[float, float] = {}
+    for labels in itertools.product("01234567", repeat=4):
+        found = bowl(dict(zip("abcd", labels, strict=True)))
+        best[found["far"]] = min(best.get(found["far"], 1e9), found["near"])
+    from reports.front import front_table
+
+    front = front_table(run)
+    assert all(best[far] == near for near, far in zip(front["near"], front["far"], strict=True))
+    assert front["near"].min() == 0
+
+
+def test_more_time_goes_on_where_less_ended(tmp_path: Path) -> None:
+    """A run that time cut short holds what it evaluated; its resumption repeats nothing, and evaluates no more."""
+    run = explored(tmp_path / "run", slow, seconds=0.4)
+    before = run.evaluations()
+    assert 0 < len(before) < 600
+    again = resume(run, space=Problem(CHOICES, slow, objectives=OBJECTIVES))  # type: ignore[arg-type]
+    assert again.evaluations()[["id", "genome"]].equals(before[["id", "genome"]])
+    assert again.meta("stop_reason") == StopReason.TIME_SPENT.value
