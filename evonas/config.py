@@ -129,6 +129,9 @@ class EstimateConfig(Section):
     tuning_steps: int = Field(
         50, ge=0, description="updates of each network of the front before it is scored once more; 0: none"
     )
+    tuning_networks: Count = Field(
+        100, description="networks of the front that are tuned, evenly chosen over model sizes if there are more"
+    )
     calibration_images: int = Field(
         200, ge=2, description="training images that reset a subnet's batch norm before scoring"
     )

@@ -22,6 +22,7 @@ from evonas.progress import Observer, Silent
 from evonas.provenance import check_recipe, check_unchanged, started_with
 from evonas.setup import Setup, open_setup
 from evonas.spaces import NetworkSpace, Space, TableSpace
+from evonas.spread import evenly
 from evonas.stage import LookedUpStages, Stage, Stages
 from evonas.stopping import Stopping
 from objectives.scaling import bounds_of
@@ -161,12 +162,14 @@ def _threads(space: Space) -> AbstractContextManager[None]:
 
 def _score_front_again(run: RunFolder, stages: Stages, stage: Stage, observer: Observer) -> None:
     """Fine-tune and score what the search found best, if the settings ask for it; the front is then drawn from that."""
-    candidates = front_table(run, origin="search")["genome"]
-    estimator = stages.tuned_estimator(stage) if len(candidates) else None
+    front = front_table(run, origin="search")
+    estimator = stages.tuned_estimator(stage) if len(front) else None
     if estimator is None:
         return
+    most = stage.setup.config.estimate.tuning_networks
+    chosen = sorted(evenly(front["model_size"].to_numpy(dtype=float), most))
     evaluator = Evaluator(estimator, run, origins=("tuned",), stage=stage.number)
-    genomes = np.stack([from_text(text, stage.setup.space.genes) for text in candidates])
+    genomes = np.stack([from_text(text, stage.setup.space.genes) for text in front["genome"].iloc[chosen]])
     observer.phase("tuning the front", total=len(genomes))
     for done, _ in enumerate(evaluator.evaluate(genomes, origin="tuned"), start=1):
         observer.advance(done)
