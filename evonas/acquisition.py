@@ -46,7 +46,7 @@ def choose(front: Floats, means: Floats, spreads: Floats, *, n: int, n_uncertain
         best = int(gains.argmax())
         # gains only shrink as more is found: one that stays the largest after a second look is the largest
         gains[best] = _gain(found, means[hopeful[best]], spreads[hopeful[best]], reference)
-        if gains[best] < gains.max():
+        if gains[best] < gains.max() or gains[best] <= 0:
             continue
         chosen.append(int(hopeful[best]))
         found = np.concatenate([found, means[[hopeful[best]]]])

@@ -98,7 +98,7 @@ class Exhaustive(Algorithm):
         if n_genomes > LARGEST_EXHAUSTED:
             raise RunFileError(
                 f"a space of at most {LARGEST_EXHAUSTED:,} genomes for an exhaustive search",
-                found=f"{n_genomes:.3g}",
+                found=f"10^{math.log10(n_genomes):.0f}",
                 remedy="choose another algorithm under [search], or fewer choices under [space]",
             )
         self._n_genes = len(space.genes)

@@ -164,11 +164,13 @@ class SearchConfig(Section):
     )
     predictors: tuple[str, ...] = Field(
         ("gaussian_process", "ridge", "forest", "mlp"),
-        description="learned predictors that choose among offspring, by name; the best is used; []: none",
+        description="learned predictors that propose networks, by name; the best is used; []: none",
     )
     proposals: Count = Field(10, description="networks that a predictor proposes a generation")
     budget: Count = Field(600, description="distinct networks to evaluate")
-    seconds: float = Field(0.0, ge=0, description="time after which no further network is evaluated; 0: no limit")
+    seconds: float = Field(
+        0.0, ge=0, description="time after which the search evaluates no further network; 0: no limit"
+    )
     generations: int = Field(0, ge=0, description="generations after which the search ends; 0: no limit")
     stall: int = Field(
         0, ge=0, description="ends when the hypervolume grew by less than 0.1 % over so many networks; 0: never"

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from evonas.errors import RunFileError, nearest
 from evonas.genome import Gene
-from evonas.measures import Measures
+from evonas.measures import Measures, counted_early
 from evonas.operators import Genomes
 from evonas.spaces import NetworkSpace, Space, TableSpace
 from objectives import OBJECTIVES, Objective
@@ -33,8 +34,7 @@ class Costs:
         self.space, self.measures, self.scaling = space, measures, scaling
         told = (*measures.objectives, *measures.bounds)
         if isinstance(space, TableSpace):
-            known = space.count(space.repair(np.zeros(len(space.genes), dtype=np.int64)))
-            self.names = tuple(name for name in measures.table if name in known)
+            self.names = _counted_names(space, measures)
         else:
             counted = [name for name, one in measures.table.items() if one.measure is not None]
             self.names = tuple(name for name in counted if name in {*told, *SIZES})
@@ -43,8 +43,8 @@ class Costs:
     def count(self, genomes: Genomes) -> dict[str, Floats]:
         """Costs by name, each ``(n,)`` in its own unit; NaN where a function of the user's fails."""
         if isinstance(self.space, TableSpace):
-            found = [self.space.count(genome) for genome in genomes]
-            return {name: np.array([float(values.get(name, np.nan)) for values in found]) for name in self.names}
+            found = [counted_early(self.space, genome) for genome in genomes]
+            return {name: _finite([values.get(name, np.nan) for values in found]) for name in self.names}
         assert isinstance(self.space, NetworkSpace)
         layers, found_costs = self.space.batch_layers(genomes), {}
         for name in self.names:
@@ -63,7 +63,8 @@ class Costs:
     def within_bounds(self, violations: Floats) -> NDArray[np.bool_]:
         """Which genomes exceed no bound that is known beforehand; the others are counted by bound."""
         is_beyond = violations > 0  # NaN is not
-        for name, n in zip(self.measures.bounds, is_beyond.sum(axis=0), strict=True):
+        first = is_beyond & (is_beyond.cumsum(axis=1) == 1)  # a network counts once, under the first bound
+        for name, n in zip(self.measures.bounds, first.sum(axis=0), strict=True):
             if n:
                 self.rejections[f"{name} above {self.measures.bounds[name]:g}"] += int(n)
         return np.asarray(~is_beyond.any(axis=1), dtype=bool)
@@ -77,7 +78,27 @@ class Costs:
                 values.append(float(objective.measure(self.space.decode(genome).layers)))
             except Exception:  # the user's code: the evaluation will say what is wrong with it
                 values.append(np.nan)
-        return np.array(values)
+        return _finite(values)
+
+
+def _counted_names(space: TableSpace, measures: Measures) -> tuple[str, ...]:
+    """What a table or a formula counts without being evaluated."""
+    for genome in (np.zeros(len(space.genes), dtype=np.int64), *space.sample(np.random.default_rng(0), 8)):
+        known = counted_early(space, space.repair(genome))
+        if unknown := [name for name in known if name not in measures.table]:
+            raise RunFileError(
+                f"a count of {', '.join(measures.table)}",
+                found=", ".join(unknown),
+                remedy=nearest(unknown[0], measures.table),
+            )
+        if known:
+            return tuple(name for name in measures.table if name in known)
+    return ()
+
+
+def _finite(values: Sequence[float]) -> Floats:
+    found = np.array(values, dtype=float)
+    return np.where(np.isfinite(found), found, np.nan)
 
 
 def as_told(values: Mapping[str, Floats], n: int, *, measures: Measures, scaling: Scaling) -> tuple[Floats, Floats]:

@@ -14,7 +14,7 @@ from evonas.collapse import collapse_warning
 from evonas.config import RunConfig, dump_config, load_config
 from evonas.errors import RunFileError, RunFolderError
 from evonas.evaluation import Evaluator
-from evonas.exploration import Exploration
+from evonas.exploration import Exploration, provisional_bounds
 from evonas.genome import from_text
 from evonas.measures import looked_up
 from evonas.parallel import one_thread
@@ -131,7 +131,7 @@ def _run(run: RunFolder, setup: Setup, observer: Observer) -> RunFolder:
             return before + time.perf_counter() - start
 
         search = setup.config.search
-        stopping = Stopping(search, setup.measures, scaling=run.scaling, elapsed=elapsed)
+        stopping = Stopping(search, elapsed=elapsed)
         try:
             with _threads(setup.space):
                 stages = _stages(run, setup, observer)
@@ -195,8 +195,8 @@ def _bounds(setup: Setup) -> dict[str, tuple[float, float]]:
     """
     space, rng = setup.space, np.random.default_rng(0)
     first = space.repair(np.zeros(len(space.genes), dtype=np.int64))
-    if isinstance(space, TableSpace) and not space.is_free:
-        return dict.fromkeys(space.objectives, (0.0, 1.0))
+    if provisional := provisional_bounds(space):
+        return provisional
     if isinstance(space, TableSpace):
         found = [looked_up(space, genome).values for genome in (first, *space.sample(rng, 1000))]
         columns = {name: [values[name] for values in found if values] or [0.0, 1.0] for name in space.objectives}

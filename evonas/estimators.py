@@ -7,6 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ import numpy as np
 import torch
 
 from evonas.architecture import Architecture
-from evonas.evaluation import Estimator, lost
+from evonas.evaluation import Estimator, lost, retried
 from evonas.genome import Genome
-from evonas.measures import OUT_OF_MEMORY, OUT_OF_TIME, PASSING, Measures, Outcome
+from evonas.measures import OUT_OF_MEMORY, OUT_OF_TIME, Measures, Outcome
 from evonas.nets.network import Network
 from evonas.parallel import TimeIsUpError, in_order, n_workers, time_limit
 from evonas.seeding import torch_generator
@@ -129,15 +130,11 @@ class NetworkEstimator(Estimator):
             if counted.reason:
                 yield counted
                 continue
-            outcome = self._retried(genome, next(scores))
+            outcome = retried(next(scores), partial(self._again, genome), retries=self.retries)
             yield outcome if outcome.reason else outcome._replace(values={**outcome.values, **counted.values})
 
-    def _retried(self, genome: Genome, outcome: Outcome) -> Outcome:
-        """Try again what failed for a reason that may pass; what failed for another would fail again."""
-        for _ in range(self.retries):
-            if outcome.reason.startswith(PASSING):
-                outcome = next(self._scores([self._job(genome)]))
-        return outcome
+    def _again(self, genome: Genome) -> Outcome:
+        return next(self._scores([self._job(genome)]))
 
     def _job(self, genome: Genome) -> tuple[Any, ...]:
         has_latency = "latency" in self.measures.table

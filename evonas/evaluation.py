@@ -6,11 +6,12 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from evonas.genome import Genome, to_text
-from evonas.measures import LOST_WORKER, Outcome, looked_up
+from evonas.measures import LOST_WORKER, OUT_OF_TIME, PASSING, Outcome, looked_up
 from evonas.operators import Genomes
-from evonas.parallel import in_order, n_workers
+from evonas.parallel import TimeIsUpError, in_order, n_workers, time_limit
 from evonas.spaces import TableSpace
 from reports.run_folder import Row, RunFolder
 
@@ -29,20 +30,45 @@ class LookUp(Estimator):
     Args:
         space: The table.
         workers: Processes for a formula that is slow; 0: one a core.
+        seconds_a_network: After which an evaluation has failed; 0: no limit.
+        retries: Further tries of what failed for a reason that may pass.
     """
 
-    def __init__(self, space: TableSpace, *, workers: int = 1) -> None:
+    def __init__(
+        self, space: TableSpace, *, workers: int = 1, seconds_a_network: float = 0.0, retries: int = 0
+    ) -> None:
         self.space, self.workers = space, n_workers(workers) if space.is_slow else 1
+        self.seconds_a_network, self.retries = seconds_a_network, retries
 
     def evaluate(self, genomes: Sequence[Genome]) -> Iterator[Outcome]:
         """See :class:`Estimator`."""
-        jobs = [(self.space, genome) for genome in genomes]
+        for genome, outcome in zip(genomes, self._outcomes(genomes), strict=True):
+            yield retried(outcome, partial(self._again, genome), retries=self.retries)
+
+    def _again(self, genome: Genome) -> Outcome:
+        return next(self._outcomes([genome]))
+
+    def _outcomes(self, genomes: Sequence[Genome]) -> Iterator[Outcome]:
+        jobs = [(self.space, genome, self.seconds_a_network) for genome in genomes]
         return in_order(_timed_look_up, jobs, workers=self.workers, on_loss=lost)
 
 
-def _timed_look_up(space: TableSpace, genome: Genome) -> Outcome:
+def _timed_look_up(space: TableSpace, genome: Genome, seconds: float) -> Outcome:
     start = time.perf_counter()
-    return looked_up(space, genome)._replace(seconds=time.perf_counter() - start)
+    try:
+        with time_limit(seconds):
+            outcome = looked_up(space, genome)
+    except TimeIsUpError:
+        outcome = Outcome({}, OUT_OF_TIME)
+    return outcome._replace(seconds=time.perf_counter() - start)
+
+
+def retried(outcome: Outcome, again: Callable[[], Outcome], *, retries: int) -> Outcome:
+    """Try again what failed for a reason that may pass; what failed for another would fail again."""
+    for _ in range(retries):
+        if outcome.reason.startswith(PASSING):
+            outcome = again()
+    return outcome
 
 
 def lost() -> Outcome:

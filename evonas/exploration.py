@@ -24,9 +24,9 @@ from evonas.seeding import numpy_rng
 from evonas.setup import Setup
 from evonas.spaces import Space, TableSpace
 from evonas.stage import Stages
-from evonas.stopping import Stopping, StopReason, feasible, volume_of
+from evonas.stopping import Found, Stopping, StopReason, feasible
 from objectives.pareto import is_nondominated
-from objectives.scaling import bounds_of
+from objectives.scaling import Scaling, bounds_of
 from reports.run_folder import Row, RunFolder
 
 GENERATIONS_BETWEEN = 3  # populations' worth of networks between expansions, so that the front shows what came of one
@@ -48,25 +48,33 @@ class Exploration:
         self.stage = stages.first()
         self.evaluator = self._evaluator()
         setup = self.stage.setup
-        self.settings, self.measures, self.scaling = setup.config.search, setup.measures, run.scaling
+        self.settings, self.measures = setup.config.search, setup.measures
+        self.scaling = Scaling(run.scaling.measures, bounds=provisional_bounds(setup.space) or run.scaling.bounds)
         self.costs = Costs(setup.space, self.measures, scaling=self.scaling)
         self.algorithm = make_algorithm(setup, self.costs)
         self.rows: list[Row] = []
+        self.found = Found(self.measures, self.scaling)
         self._expanded_at = 0
 
     def search(self) -> StopReason:
         """Search until the run file says stop; a resumed run answers from the archive, and comes to the same."""
         self._announce()
+        ended_after = self.run.meta("time_spent_after")  # where time cut the search short before it was resumed
         for generation in itertools.count():
             asked = self.algorithm.ask()
             if len(asked) == 0:
                 return StopReason.SPACE_EXHAUSTED
+            if ended_after is not None and len(self.rows) + len(asked) > ended_after:
+                asked = asked[: ended_after - len(self.rows)]
             answers, is_cut_short = self._evaluated(asked, generation)
             self.rows += answers
+            self.found.add(answers)
             self._keep_facts()
-            if is_cut_short:
+            if is_cut_short or len(self.rows) == ended_after:
+                self.run.set_meta("time_spent_after", len(self.rows))
                 return StopReason.TIME_SPENT
-            reason = self.stopping.after(generation, rows=self.rows, answers=answers, stage=self.stage.number)
+            counts = {"n": len(self.rows), "n_new": len(answers), "stage": self.stage.number}
+            reason = self.stopping.after(generation, **counts, volume=self.found.volume)
             if reason is not None:
                 return reason
             self._grow(generation)
@@ -96,17 +104,17 @@ class Exploration:
         points, violations = self.costs.told(asked)
         is_within = self.costs.within_bounds(violations)
         genomes = asked[is_within][: self.settings.budget - len(self.rows)]
-        volume = volume_of([row for row in self.rows if row.stage == self.stage.number], self.measures, self.scaling)
-        note = f"generation {generation}, hypervolume {volume:.3f}"
+        note = f"generation {generation}, hypervolume {self.found.volume:.3f}"
         answers: list[Row] = []
         for row in self.evaluator.evaluate(genomes, origin="search", generation=generation, may_go_on=self._may_go_on):
             answers.append(row)
             self.observer.advance(len(self.rows) + len(answers), note=note)
-        if answers and not self.rows:
-            check_alive(answers, "a first generation")
-            self._set_scale(answers)
-            points, violations = self.costs.told(asked)
         alive = [row for row in answers if row.is_ok]
+        if alive and not any(row.is_ok for row in self.rows):
+            self._set_scale(alive)
+            points, violations = self.costs.told(asked)
+        elif answers and not alive and (is_within.all() or len(self.rows) >= self.settings.population):
+            check_alive([*self.rows, *answers], "all networks so far")
         known = [from_text(row.genome, self.stage.setup.space.genes) for row in alive]
         told = zip(self._told(alive), (points[~is_within], violations[~is_within]), strict=True)
         self.algorithm.tell(
@@ -115,13 +123,12 @@ class Exploration:
         )
         return answers, len(answers) < len(genomes)
 
-    def _set_scale(self, answers: Sequence[Row]) -> None:
+    def _set_scale(self, alive: Sequence[Row]) -> None:
         """The box of the hypervolume of a formula, of which nothing was known before."""
-        space = self.stage.setup.space
-        if isinstance(space, TableSpace) and not space.is_free:
-            alive = [row.values for row in answers if row.is_ok]
-            self.run.set_meta("bounds", bounds_of({name: [v[name] for v in alive] for name in self.measures.table}))
-            self.scaling = self.costs.scaling = self.stopping.scaling = self.run.scaling
+        if provisional_bounds(self.stage.setup.space):
+            columns = {name: [row.values[name] for row in alive] for name in self.measures.table}
+            self.run.set_meta("bounds", bounds_of(columns))
+            self.scaling = self.costs.scaling = self.found.scaling = self.run.scaling
 
     def _may_go_on(self) -> bool:
         return not self.stopping.is_time_up
@@ -134,7 +141,7 @@ class Exploration:
         settings = self.settings
         if len(self.rows) - self._expanded_at < GENERATIONS_BETWEEN * settings.population:
             return
-        if settings.budget - len(self.rows) < settings.population:
+        if settings.budget - len(self.rows) < settings.population or len(self.algorithm.population()) == 0:
             return
         front = self._front()
         expansions = genes_to_expand(self.stage.setup.space, front, threshold=settings.expansion_share)
@@ -143,6 +150,7 @@ class Exploration:
         self._expanded_at = len(self.rows)
         self.stage = self.stages.after(self.stage, expansions)
         _log(self.run, expansions, generation=generation, stage=self.stage.number)
+        self.costs.space = self.stage.setup.space
         self.algorithm.change_space(self.stage.setup.space)
         if self.stage.number != self.evaluator.stage:  # another supernet
             self.evaluator = self._evaluator()
@@ -152,6 +160,8 @@ class Exploration:
             check_alive(survivors, "survivors")
             self._reassess(survivors)
             self.rows = [anew.get(row.genome, row) for row in self.rows]
+            self.found = Found(self.measures, self.scaling)
+            self.found.add([row for row in self.rows if row.stage == self.stage.number])
         self._announce()
 
     def _reassess(self, survivors: Sequence[Row]) -> None:
@@ -178,6 +188,7 @@ class Exploration:
         self.observer.phase("searching", total=self.settings.budget)
 
     def _keep_facts(self) -> None:
+        self.run.set_meta("seconds", self.stopping.elapsed())  # a run that is killed has spent them too
         if self.algorithm.facts:
             self.run.set_meta("predictors", self.algorithm.facts)
         if self.costs.rejections:
@@ -205,7 +216,8 @@ def make_algorithm(setup: Setup, costs: Costs) -> Algorithm:
         population=population,
         crossover_rate=settings.crossover_rate,
         mutation_rate=settings.mutation_rate or 1 / max(1, sum(gene.n_open > 1 for gene in space.genes)),
-        is_third=name == "nsga3" or (name == "auto" and n_objectives >= MANY_OBJECTIVES),
+        is_third=(name == "nsga3" or (name == "auto" and n_objectives >= MANY_OBJECTIVES))
+        and population > n_objectives,
     )
     rng = numpy_rng(config.seed, "first population")
     outer = nsga(
@@ -229,6 +241,16 @@ def make_algorithm(setup: Setup, costs: Costs) -> Algorithm:
     )
 
 
+def provisional_bounds(space: Space) -> dict[str, tuple[float, float]]:
+    """A box for a formula's objectives until there are evaluations; empty where a better one is known beforehand.
+
+    A resumed run starts from it again, so that it asks the same questions.
+    """
+    if not isinstance(space, TableSpace) or space.is_free:
+        return {}
+    return dict.fromkeys(space.objectives, (0.0, 1.0))
+
+
 def check_alive(rows: Sequence[Row], what: str) -> None:
     """Make sure that something can be evaluated at all.
 
@@ -239,7 +261,7 @@ def check_alive(rows: Sequence[Row], what: str) -> None:
         raise EvaluationError(
             "networks that can be evaluated",
             found=f"{what} that failed altogether: {rows[0].reason}",
-            remedy="look at the column reason in archive.sqlite; change [supernet] or [space] and start anew",
+            remedy="mend what evaluates them, or change [space], [supernet] or [estimate], and start anew",
         )
 
 

@@ -74,7 +74,8 @@ class Learned:
     def add(self, genomes: Genomes, points: Floats, violations: Floats) -> None:
         """Take evaluations in; those with unknown values are left out."""
         told = np.concatenate([points, violations], axis=1)
-        is_whole = np.isfinite(told).all(axis=1)
+        counted = self.costs.count(genomes) if len(genomes) else {}
+        is_whole = np.isfinite(np.column_stack([told, *counted.values()])).all(axis=1)
         self._compare(genomes[is_whole], told[is_whole])
         self.genomes = np.concatenate([self.genomes, genomes[is_whole]])
         self._told = np.concatenate([self._told, told[is_whole]])
@@ -117,6 +118,11 @@ class Learned:
         is_best = is_nondominated(points)
         return genomes[is_best], points[is_best]
 
+    def stand_back(self) -> None:
+        """Say that nothing was proposed, though the predictors were of use."""
+        for quality in self.qualities[-len(self._unknown) :]:
+            quality.is_used = False
+
     def expect(self, genomes: Genomes, means: Floats) -> None:
         """Remember what was predicted of genomes that shall be evaluated, to compare it."""
         self._predicted = {to_text(genome): mean for genome, mean in zip(genomes, means, strict=True)}
@@ -147,5 +153,6 @@ def _cost_scale(x: Floats, n_costs: int) -> tuple[NDArray[np.float64], NDArray[n
     center, scale = np.zeros(x.shape[1]), np.ones(x.shape[1])
     if n_costs:
         center[-n_costs:] = x[:, -n_costs:].mean(axis=0)
-        scale[-n_costs:] = np.maximum(x[:, -n_costs:].std(axis=0), 1e-9)
+        deviation = x[:, -n_costs:].std(axis=0)
+        scale[-n_costs:] = np.where(deviation > 1e-9, deviation, 1.0)
     return center, scale

@@ -94,6 +94,14 @@ def looked_up(space: TableSpace, genome: Genome) -> Outcome:
     return checked(values, space.objectives)
 
 
+def counted_early(space: TableSpace, genome: Genome) -> dict[str, float]:
+    """What a table or a formula counts of a genome without being evaluated; nothing where that fails."""
+    try:
+        return {name: float(value) for name, value in space.count(genome).items()}
+    except Exception:  # the user's code: the evaluation will say what is wrong with that genome
+        return {}
+
+
 def checked(values: dict[str, float], names: Mapping[str, object]) -> Outcome:
     """Values, unless one that should be there is missing or not finite."""
     failed = [name for name in names if not math.isfinite(values.get(name, math.nan))]

@@ -115,7 +115,7 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-class TimeIsUpError(Exception):
+class TimeIsUpError(BaseException):
     """What runs under a :func:`time_limit` took longer than it may."""
 
 

@@ -101,12 +101,19 @@ class Prescreened(Algorithm):
         """The networks that promise the most; None if nothing new is in sight."""
         genomes, means, spreads = self._candidates()
         if len(genomes) == 0:
+            self.learned.stand_back()
             return None
         n_uncertain = round(UNCERTAIN_SHARE * self.n_proposed)
         front = self.learned.front()[1]
         chosen = choose(front, means, spreads, n=self.n_proposed, n_uncertain=n_uncertain)
         self.learned.expect(genomes[chosen], means[chosen])
         return genomes[chosen]
+
+    def _predicted(self, genomes: Genomes) -> tuple[Genomes, Floats, Floats, Floats]:
+        """Genomes of which everything can be told, and what is predicted of them."""
+        is_counted = np.all([np.isfinite(cost) for cost in self.learned.costs.count(genomes).values()], axis=0)
+        genomes = genomes[np.broadcast_to(is_counted, len(genomes))]
+        return genomes, *self.learned.predict(genomes)
 
     def _candidates(self) -> tuple[Genomes, Floats, Floats]:
         """What an inner search comes across within the bounds, and what is predicted of it; nothing asked before."""
@@ -118,7 +125,7 @@ class Prescreened(Algorithm):
             genomes = search.ask()
             if len(genomes) == 0:
                 break
-            means, spreads, violations = self.learned.predict(genomes)
+            genomes, means, spreads, violations = self._predicted(genomes)
             search.tell(genomes, means, violations)
             is_new = np.array([to_text(genome) not in self._seen for genome in genomes], dtype=bool)
             keep = is_new & ~(violations > 0).any(axis=1)

@@ -13,7 +13,7 @@ from evonas import __version__
 from evonas.config import RunConfig
 from evonas.config_space import OwnSpaceConfig
 from evonas.errors import RunFolderError
-from evonas.measures import looked_up
+from evonas.measures import counted_early, looked_up
 from evonas.plugins import is_path
 from evonas.spaces import NetworkSpace, Space, TableSpace
 from reports.run_folder import RunFolder
@@ -88,7 +88,9 @@ def _space_hash(space: Space) -> str:
     facts: list[object] = [space.genes]
     for genome in space.sample(np.random.default_rng(0), PROBES):
         if isinstance(space, TableSpace):
-            facts.append(sorted((looked_up(space, genome).values if space.is_free else space.count(genome)).items()))
+            facts.append(
+                sorted((looked_up(space, genome).values if space.is_free else counted_early(space, genome)).items())
+            )
         elif isinstance(space, NetworkSpace):
             facts.append(space.decode(genome).layers)
     return hashlib.sha256(repr(facts).encode()).hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,7 @@ class Nsga(Algorithm):
             "eliminate_duplicates": _NeverAskedBefore(self._seen),
         }
         if is_third:
-            directions = get_reference_directions("energy", n_objectives, population, seed=1)
+            directions = _directions(n_objectives, population)
             self._algorithm = NSGA3(directions, **settings)
         else:
             self._algorithm = NSGA2(**settings)
@@ -147,6 +148,12 @@ class Nsga(Algorithm):
         algorithm.pop = algorithm.survival.do(
             algorithm.problem, fresh, n_survive=len(fresh), algorithm=algorithm, random_state=algorithm.random_state
         )
+
+
+@cache
+def _directions(n_objectives: int, n: int) -> NDArray[np.float64]:
+    """Directions spread evenly over the positive orthant; they take a second to find."""
+    return np.asarray(get_reference_directions("energy", n_objectives, n, seed=1))
 
 
 class _Repair(Repair):

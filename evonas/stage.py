@@ -69,7 +69,13 @@ class LookedUpStages(Stages):
         """See :class:`Stages`."""
         space = stage.setup.space
         assert isinstance(space, TableSpace)
-        return LookUp(space, workers=stage.setup.config.compute.workers)
+        config = stage.setup.config
+        return LookUp(
+            space,
+            workers=config.compute.workers,
+            seconds_a_network=config.estimate.seconds_a_network,
+            retries=config.estimate.retries,
+        )
 
     def tuned_estimator(self, stage: Stage) -> None:
         """See :class:`Stages`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import combinations
 
 from evonas.errors import RunFileError, nearest
@@ -135,9 +135,13 @@ class CellLayout:
         """Which cells are of a kind."""
         return [index for index, cell in enumerate(self.cells) if cell == kind]
 
+    @cached_property
+    def _reductions(self) -> tuple[int, ...]:
+        return tuple(self.cells[: index + 1].count("reduction") for index in range(len(self.cells)))
+
     def reductions(self, index: int) -> int:
         """How often the side was halved behind a cell."""
-        return self.cells[: index + 1].count("reduction")
+        return self._reductions[index]
 
     def width(self, index: int, expansion: float) -> int:
         """Channels of a node of a cell."""
@@ -188,6 +192,7 @@ def pair_label(pair: Sequence[int]) -> str:
     return ",".join(map(str, pair))
 
 
+@lru_cache
 def pair_of(label: str) -> tuple[int, ...]:
     """The source pair of a gene's choice."""
     return tuple(int(source) for source in label.split(","))

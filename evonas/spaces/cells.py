@@ -50,6 +50,11 @@ class CellSpace(CellLayout, NetworkSpace):
         genes.append(Gene("classifier/weight", self.classifier_precisions, is_ordered=True))
         return tuple(genes)
 
+    @cached_property
+    def _positions(self) -> tuple[tuple[str, dict[str, int]], ...]:
+        """Every gene's name, and the index of each of its labels."""
+        return tuple((gene.name, {label: index for index, label in enumerate(gene.choices)}) for gene in self.genes)
+
     def decode(self, genome: Genome) -> Architecture:
         """See :meth:`NetworkSpace.decode`. Edges that carry a constant, and what only they feed, are left out."""
         return build(self, self.describe(check_genome(genome, self.genes)))
@@ -179,7 +184,7 @@ class CellSpace(CellLayout, NetworkSpace):
                     found=repr(choice[gene.name]),
                     remedy="use the space that it was made for, or one with that choice",
                 )
-        return check_genome([gene.choices.index(choice[gene.name]) for gene in self.genes], self.genes)
+        return np.array([positions[choice[name]] for name, positions in self._positions], dtype=np.int64)
 
     def _encode_cell(self, choice: dict[str, str], index: int, by_name: Mapping[str, Op]) -> None:
         cell = f"cell{index}"
@@ -203,6 +208,8 @@ class CellSpace(CellLayout, NetworkSpace):
 
     def _module_of(self, kind: str, by_name: Mapping[str, Op], edges: list[tuple[int, int, int, str, Op]]) -> str:
         """The first module that gives every convolution of a kind of cell the steps that it has."""
+        if len(self.modules) == 1:
+            return self.modules[0]  # who reads a foreign architecture compares what it means, see _checked
         convs = [(op, True, 0) for index, *_, op in edges if self.cells[index] == kind and op.kind == "conv"]
         for index, source in product(self.cells_of(kind), range(2)):
             if op := by_name.get(f"cell{index}/in{source}"):

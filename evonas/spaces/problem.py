@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from evonas.errors import RunFileError
 from evonas.genome import Gene, Genome
 from evonas.spaces.space import TableSpace
 from objectives import Objective
@@ -21,6 +22,9 @@ class Problem(TableSpace):
         objectives: What ``evaluate`` returns, by name or as :class:`objectives.Objective`.
         count: The part of it that costs next to nothing; a search asks for it often, and never predicts it.
         is_slow: Whether ``evaluate`` is worth sending to workers; it must then be importable, or picklable.
+
+    Raises:
+        RunFileError: No genes, no choices, no objectives, or one of them twice.
 
     Example:
         >>> from evonas.spaces import Problem
@@ -45,10 +49,19 @@ class Problem(TableSpace):
         is_slow: bool = False,
     ) -> None:
         if isinstance(genes, Mapping):
-            genes = [Gene(name, tuple(map(str, choices))) for name, choices in genes.items()]
+            genes = [Gene(name, _labels(name, choices)) for name, choices in genes.items()]
         self._genes, self._evaluate, self._count, self.is_slow = tuple(genes), evaluate, count, is_slow
-        named = (_objective(one) if isinstance(one, str) else one for one in objectives)
+        if not self._genes or not all(gene.choices for gene in self._genes):
+            raise RunFileError(
+                "at least one gene, and a choice of each", found=repr(genes), remedy="list choices by name of the gene"
+            )
+        if isinstance(objectives, str) or not objectives:
+            raise RunFileError("a list of objectives", found=repr(objectives), remedy='such as ["error", "cost"]')
+        named = [_objective(one) if isinstance(one, str) else one for one in objectives]
         self._objectives = {objective.name: objective for objective in named}
+        if len(self._objectives) < len(named):
+            names = ", ".join(objective.name for objective in named)
+            raise RunFileError("objectives that differ", found=names, remedy="leave out what stands twice")
 
     @property
     def genes(self) -> tuple[Gene, ...]:
@@ -67,6 +80,14 @@ class Problem(TableSpace):
     def count(self, genome: Genome) -> dict[str, float]:
         """See :class:`TableSpace`."""
         return dict(self._count(self.describe(genome))) if self._count else {}
+
+
+def _labels(name: str, choices: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(choices, str) or not isinstance(choices, Sequence):
+        raise RunFileError(
+            f"a list of choices for gene {name}", found=repr(choices), remedy='write them as a list, such as ["a", "b"]'
+        )
+    return tuple(map(str, choices))
 
 
 def _objective(name: str) -> Objective:

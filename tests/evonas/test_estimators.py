@@ -12,7 +12,7 @@ from evonas.config import RunConfig, dump_config
 from evonas.engine import resume, search
 from evonas.errors import RunFolderError
 from evonas.estimation import COSTS
-from evonas.estimators import NetworkEstimator
+from evonas.evaluation import retried
 from evonas.measures import LOST_WORKER, OUT_OF_MEMORY, OUT_OF_TIME, Outcome
 from evonas.run import Run
 from evonas.setup import build_data, open_setup
@@ -201,25 +201,6 @@ def test_another_run_s_images_are_never_used(tiny_config: RunConfig, tmp_path: P
     assert not torch.equal(*pixels)
 
 
-class Scripted(NetworkEstimator):
-    """Gives outcomes from a script instead of scoring."""
-
-    def __init__(self, script: list[str], retries: int) -> None:
-        self.script, self.retries, self.asked = script, retries, 0
-
-    def _job(self, genome: object) -> tuple[object, ...]:
-        return (genome,)
-
-    def _scores(self, jobs: object) -> object:  # type: ignore[override]
-        for _ in jobs:  # type: ignore[attr-defined]
-            reason = self.script[self.asked]
-            self.asked += 1
-            yield Outcome({} if reason else {"error": 0.1}, reason)
-
-    def evaluate_once(self) -> Outcome:
-        return self._retried("genome", next(self._scores([("genome",)])))  # type: ignore[arg-type, call-overload]
-
-
 @pytest.mark.parametrize(
     ("script", "retries", "reason", "tries"),
     [
@@ -231,6 +212,27 @@ class Scripted(NetworkEstimator):
     ],
 )
 def test_what_may_pass_is_tried_again(script: list[str], retries: int, reason: str, tries: int) -> None:
-    estimator = Scripted(script, retries)
-    assert estimator.evaluate_once().reason == reason
-    assert estimator.asked == tries
+    left = [Outcome({} if text else {"error": 0.1}, text) for text in script]
+    outcome = retried(left.pop(0), lambda: left.pop(0), retries=retries)
+    assert outcome.reason == reason
+    assert len(script) - len(left) == tries
+
+
+def test_memory_that_ran_out_once_is_no_failure(
+    finished: Run, tiny_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from evonas import estimators
+
+    calls, true_score = 0, estimators.score_subnet
+
+    def failing(*args: object, **kwargs: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls % 5 == 0:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return true_score(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(estimators, "score_subnet", failing)
+    run = Run(search(tiny_config, tmp_path / "run"))
+    assert (run.evaluations()["reason"] == "").all()
+    pd.testing.assert_frame_equal(run.evaluations()[WITHOUT_CLOCK], finished.evaluations()[WITHOUT_CLOCK])

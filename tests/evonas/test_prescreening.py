@@ -13,6 +13,7 @@ import pytest
 from evonas.config import parse_config
 from evonas.costs import Costs, features
 from evonas.engine import search
+from evonas.errors import RunFileError
 from evonas.genome import Gene, from_text
 from evonas.learned import Learned
 from evonas.measures import run_measures
@@ -109,7 +110,7 @@ def test_a_bound_that_must_be_measured_is_learned_too(tmp_path: Path) -> None:
 def test_a_bound_that_nothing_keeps_ends_the_search_with_a_reason(tmp_path: Path) -> None:
     run = explored(tmp_path / "nothing", additive, predictors=["ridge"], constraints={"cost": 1e-3})
     assert run.meta("stop_reason") in (
-        "No network within the bounds was found.",
+        "No further network within the bounds was found.",
         "No network is left that was not evaluated.",
     )
     assert len(run.evaluations()) == 0
@@ -168,7 +169,7 @@ class NoTorch:
 sys.meta_path.insert(0, NoTorch())
 import evonas
 from evonas.spaces import Problem
-problem = Problem({"x": "0123456789", "y": "0123456789"},
+problem = Problem({"x": list("0123456789"), "y": list("0123456789")},
     lambda c: {"near": (int(c["x"]) - 3) ** 2 + int(c["y"]), "far": float(c["x"]) - float(c["y"]) + 9},
     objectives=["near", "far"])
 search = {"objectives": ["near", "far"], "budget": 50, "population": 8, "predictors": ["ridge"]}
@@ -181,3 +182,94 @@ print(len(run.front()), len(run.pick("knee")))
     )
     assert found.returncode == 0, found.stderr
     assert found.stdout.split()[1] == "1"
+
+
+def test_a_formula_bounded_late_is_resumed_to_the_same_end(tmp_path: Path) -> None:
+    """Its scale is not known before the first evaluation, and a resumed run must not know it earlier."""
+    from evonas.engine import resume
+    from tests.evonas.test_engine import StopAfter
+
+    def tiny(chosen: Mapping[str, str]) -> dict[str, float]:
+        found = additive(chosen)
+        return {"error": found["error"], "cost": found["cost"] * 1e-9}
+
+    def tiny_cost(chosen: Mapping[str, str]) -> dict[str, float]:
+        return {"cost": tiny(chosen)["cost"]}
+
+    problem = Problem(GENES, tiny, objectives=OBJECTIVES, count=tiny_cost)  # type: ignore[arg-type]
+    bound = 1.02e-9 * PRICE[:, 0].sum() + 0.05 * 1e-9
+    raw = {"objectives": ["error", "cost"], "budget": 40, "population": 8, "has_baseline": False}
+    raw |= {"predictors": ["ridge"], "constraints": {"cost": bound * 1.6}}
+    config = parse_config({"search": raw}, source="tests", given_space="Problem")
+    whole = search(config, tmp_path / "whole", space=problem)
+    with pytest.raises(KeyboardInterrupt):
+        search(config, tmp_path / "stopped", space=problem, observer=StopAfter(25))
+    stopped = resume(RunFolder(tmp_path / "stopped"), space=problem)
+    columns = ["id", "generation", "genome", "error"]
+    assert stopped.evaluations()[columns].equals(whole.evaluations()[columns])
+    assert stopped.meta("rejections") == whole.meta("rejections")
+
+
+@pytest.mark.parametrize("broken", ["raises", "nan", "infinite"])
+def test_a_count_that_fails_here_and_there_does_no_harm(tmp_path: Path, broken: str) -> None:
+    def count(chosen: Mapping[str, str]) -> dict[str, float]:
+        if chosen["layer0"] == "d":
+            if broken == "raises":
+                raise ValueError("no")
+            return {"cost": float("nan" if broken == "nan" else "inf")}
+        return cost(chosen)
+
+    problem = Problem(GENES, additive, objectives=OBJECTIVES, count=count)  # type: ignore[arg-type]
+    raw = {
+        "objectives": ["error", "cost"],
+        "budget": 60,
+        "population": 20,
+        "has_baseline": False,
+        "predictors": ["ridge"],
+    }
+    run = search(parse_config({"search": raw}, source="tests", given_space="Problem"), tmp_path / "run", space=problem)
+    assert len(run.evaluations()) == 60
+
+
+@pytest.mark.parametrize(
+    ("genes", "objectives", "message"),
+    [
+        ({}, ["a"], "at least one gene"),
+        ({"x": []}, ["a"], "at least one gene"),
+        ({"x": 3}, ["a"], "a list of choices for gene x"),
+        ({"x": "conv"}, ["a"], "a list of choices for gene x"),
+        ({"x": ["1"]}, "error", "a list of objectives"),
+        ({"x": ["1"]}, ["a", "a"], "objectives that differ"),
+    ],
+)
+def test_a_problem_that_is_none_is_refused(genes: object, objectives: object, message: str) -> None:
+    with pytest.raises(RunFileError, match=message):
+        Problem(genes, additive, objectives=objectives)  # type: ignore[arg-type]
+
+
+def test_a_count_of_what_nobody_measures_is_refused(tmp_path: Path) -> None:
+    problem = Problem(GENES, additive, objectives=OBJECTIVES, count=lambda chosen: {"coast": 1.0})  # type: ignore[arg-type]
+    config = parse_config({"search": {"objectives": ["error", "cost"]}}, source="tests", given_space="Problem")
+    with pytest.raises(RunFileError, match="did you mean 'cost'"):
+        search(config, tmp_path / "run", space=problem)
+
+
+def test_a_network_beyond_two_bounds_counts_once(tmp_path: Path) -> None:
+    bounds = {"cost": 1.0, "error": 1e-9}
+    small = Problem(
+        GENES[:3],
+        lambda chosen: {"error": 1.0, "cost": 2.0},
+        objectives=OBJECTIVES,
+        count=lambda chosen: {"error": 1.0, "cost": 2.0},
+    )
+    raw = {"objectives": ["error", "cost"], "algorithm": "exhaustive", "has_baseline": False, "constraints": bounds}
+    run = search(parse_config({"search": raw}, source="tests", given_space="Problem"), tmp_path / "run", space=small)
+    assert sum(run.meta("rejections").values()) == 64
+
+
+def test_four_objectives_with_a_tiny_budget(tmp_path: Path) -> None:
+    names = ["a", "b", "c", "d"]
+    problem = Problem(GENES, lambda chosen: {name: float(index) for index, name in enumerate(names)}, objectives=names)
+    raw = {"objectives": names, "budget": 2, "has_baseline": False}
+    run = search(parse_config({"search": raw}, source="tests", given_space="Problem"), tmp_path / "run", space=problem)
+    assert len(run.evaluations()) == 2

@@ -105,3 +105,56 @@ def test_more_time_goes_on_where_less_ended(tmp_path: Path) -> None:
     again = resume(run, space=Problem(CHOICES, slow, objectives=OBJECTIVES))  # type: ignore[arg-type]
     assert again.evaluations()[["id", "genome"]].equals(before[["id", "genome"]])
     assert again.meta("stop_reason") == StopReason.TIME_SPENT.value
+
+
+def test_a_search_that_time_ended_stays_ended_whatever_else_was_evaluated(tmp_path: Path) -> None:
+    """The baseline's evaluations answer for the search's, and must not make it longer."""
+    run = explored(tmp_path / "run", slow, seconds=0.4, has_baseline=True)
+    before = run.evaluations()
+    resume(run, space=Problem(CHOICES, slow, objectives=OBJECTIVES))  # type: ignore[arg-type]
+    assert run.evaluations()[["id", "origin", "genome"]].equals(before[["id", "origin", "genome"]])
+
+
+def test_a_killed_run_remembers_its_time(tmp_path: Path) -> None:
+    class Killed(BaseException):
+        pass
+
+    class Dies:
+        def phase(self, title: str, *, total: int) -> None:
+            del title, total
+
+        def advance(self, done: int, *, note: str = "") -> None:
+            del note
+            if done == 30:
+                raise Killed
+
+    problem = Problem(CHOICES, slow, objectives=OBJECTIVES)  # type: ignore[arg-type]
+    raw = {"objectives": ["near", "far"], "population": 8, "predictors": [], "has_baseline": False, "seconds": 60}
+    config = parse_config({"search": raw}, source="tests", given_space="Problem")
+    with pytest.raises(Killed):
+        search(config, tmp_path / "run", space=problem, observer=Dies())
+    assert RunFolder(tmp_path / "run").meta("seconds") > 0.4
+
+
+def test_an_evaluation_that_takes_too_long_is_a_failure_with_its_reason(tmp_path: Path) -> None:
+    def uneven(chosen: dict[str, str]) -> dict[str, float]:
+        time.sleep(5.0 if chosen["a"] == "7" else 0.0)
+        return bowl(chosen)
+
+    problem = Problem(CHOICES, uneven, objectives=OBJECTIVES)  # type: ignore[arg-type]
+    raw = {
+        "search": {
+            "objectives": ["near", "far"],
+            "population": 8,
+            "predictors": [],
+            "budget": 30,
+            "has_baseline": False,
+        },
+        "estimate": {"seconds_a_network": 0.05, "retries": 0},
+    }
+    run = search(parse_config(raw, source="tests", given_space="Problem"), tmp_path / "run", space=problem)
+    table = run.evaluations()
+    is_slow = table["genome"].str.startswith("7-")
+    assert is_slow.any()
+    assert (table.loc[is_slow, "reason"] == "it took longer than it may").all()
+    assert (table.loc[~is_slow, "reason"] == "").all()
