@@ -139,6 +139,8 @@ class Exploration:
     def _grow(self, generation: int) -> None:
         """Unlock widths that the front has earned; what is compared with new networks is scored anew."""
         settings = self.settings
+        if not any(gene.n_locked for gene in self.stage.setup.space.genes):
+            return
         if len(self.rows) - self._expanded_at < GENERATIONS_BETWEEN * settings.population:
             return
         if settings.budget - len(self.rows) < settings.population or len(self.algorithm.population()) == 0:

@@ -39,7 +39,7 @@ def started_with(config: RunConfig, data: Data | None, space: Space) -> dict[str
     files = {name.rpartition(":")[0] for name in (*named, config.space.kind) if is_path(name)}
     if isinstance(config.space, OwnSpaceConfig):
         files |= {value for value in config.space.options.values() if isinstance(value, str)}
-    packages = ("torch", "pymoo", "numpy")
+    packages = ("torch", "pymoo", "numpy", "scikit-learn")
     return {
         "settings": flat | {file: file_hash(Path(file)) for file in sorted(files) if Path(file).is_file()},
         "space": {"its genes and networks": _space_hash(space)},

@@ -22,7 +22,7 @@ from reports.layered_graph import LayeredGraph, layered_graph
 # Okabe-Ito: told apart by colour-blind readers, and in grey by their lightness
 FRONT, CLOUD, BASELINE = "#0072b2", "#b8c4cc", "#d55e00"
 BAR_COLOURS = {"bytes": FRONT, "bitops": "#56b4e9"}
-STYLE = {"search": (FRONT, "-", "NSGA-II"), "random": (BASELINE, "--", "random search")}
+STYLE = {"search": (FRONT, "-", "search"), "random": (BASELINE, "--", "random search")}
 MOST_POINTS = 100_000  # of a cloud; a million take a minute to draw, and the legend to find its place between them
 
 # Of drawn networks, in inches: heights of boxes with one and two lines, of a bar and of what lies between

@@ -121,7 +121,10 @@ def test_constraints_bound_the_front(tiny_config: RunConfig, finished: Run, tmp_
     assert front["model_size"].max() <= bound
 
 
-def test_bounds_that_nothing_meets_leave_an_empty_front(tiny_config: RunConfig, tmp_path: Path) -> None:
+def test_bounds_that_nothing_meets_leave_an_empty_front(
+    tiny_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evonas.stopping.BARREN_GENERATIONS", 10)
     config = with_(with_(tiny_config, "search", constraints={"model_size": 1.0}), "supernet", steps=2)
     run = Run(search(config, tmp_path / "impossible"))
     assert run.front().empty

@@ -35,7 +35,7 @@ SMALL = {
         "calibration_images": 32,
         "scoring_images": 60,
     },
-    "search": {"budget": 46, "population": 8, "expansion_share": 0.1},
+    "search": {"budget": 46, "population": 8, "expansion_share": 0.1, "predictors": ["ridge"]},
     "compute": {"workers": 1},
 }
 COLUMNS = ["id", "origin", "generation", "stage", "genome", "error", "raw_error", "loss", "model_size"]

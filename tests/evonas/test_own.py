@@ -35,7 +35,7 @@ QUICK = {
     "training": {"epochs": 1},
     "compute": {"workers": 1},
 }
-SEARCH = {"budget": 20, "population": 8}
+SEARCH = {"budget": 20, "population": 8, "predictors": ["ridge"]}
 
 
 class Bowl(TableSpace):

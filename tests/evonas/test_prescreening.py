@@ -107,7 +107,10 @@ def test_a_bound_that_must_be_measured_is_learned_too(tmp_path: Path) -> None:
     assert (late["error"] <= 0.2).mean() > 0.7
 
 
-def test_a_bound_that_nothing_keeps_ends_the_search_with_a_reason(tmp_path: Path) -> None:
+def test_a_bound_that_nothing_keeps_ends_the_search_with_a_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evonas.stopping.BARREN_GENERATIONS", 10)
     run = explored(tmp_path / "nothing", additive, predictors=["ridge"], constraints={"cost": 1e-3})
     assert run.meta("stop_reason") in (
         "No further network within the bounds was found.",
