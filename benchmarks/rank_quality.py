@@ -29,7 +29,7 @@ from report import write_report
 
 from evonas.architecture import Architecture
 from evonas.config import parse_config
-from evonas.estimation import COSTS
+from evonas.costs import COSTS
 from evonas.estimators import Brief, Inherited, Scorer
 from evonas.genome import from_text, to_text
 from evonas.nets.network import Network

@@ -26,8 +26,6 @@ import evonas
 from evonas.genome import Gene
 from evonas.spaces import CellSpace, Problem, ResidualSpace, Space, TableSpace
 from objectives import OBJECTIVES, Objective
-from reports.convergence import convergence_table
-from reports.run_folder import RunFolder
 
 SECONDS = 0.01  # an evaluation
 NAMES = ("error", "model_size", "bitops")
@@ -93,7 +91,7 @@ SPACES: dict[str, Callable[[], Space]] = {
 
 
 def one(name: str, *, budget: int, predictors: list[str] | None) -> dict[str, Any]:
-    """One search: seconds in all and spent on evaluations, and how the hypervolume grew."""
+    """One search: seconds in all, spent on evaluations, and spent on the page."""
     search: dict[str, Any] = {"objectives": list(NAMES), "budget": budget, "has_baseline": False}
     if predictors is not None:
         search["predictors"] = predictors
@@ -109,14 +107,7 @@ def one(name: str, *, budget: int, predictors: list[str] | None) -> dict[str, An
         run.report()
         report = time.perf_counter() - reports
         spent = float(run.evaluations()["seconds"].sum())
-        volumes = growth(run.folder)
-    return {"seconds": seconds, "evaluating": spent, "share": 1 - spent / seconds, "volumes": volumes, "report": report}
-
-
-def growth(run: RunFolder) -> dict[int, float]:
-    """Hypervolume by the number of evaluations."""
-    table = convergence_table(run)
-    return dict(zip(table["evaluations"].astype(int), table["hypervolume"], strict=True))
+    return {"seconds": seconds, "evaluating": spent, "share": 1 - spent / seconds, "report": report}
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from objectives.scaling import Scaling
 from reports.run_folder import Row
 
 Floats = NDArray[np.float64]
-SIZES = ("model_size", "parameters", "bitops", "macs")  # what predictors look at beside the genes of a network
+COSTS = ("model_size", "parameters", "bitops", "macs")  # of a network: what predictors and corrections look at
 
 
 class Costs:
@@ -37,7 +37,7 @@ class Costs:
             self.names = _counted_names(space, measures)
         else:
             counted = [name for name, one in measures.table.items() if one.measure is not None]
-            self.names = tuple(name for name in counted if name in {*told, *SIZES})
+            self.names = tuple(name for name in counted if name in {*told, *COSTS})
         self.rejections: Counter[str] = Counter()
 
     def count(self, genomes: Genomes) -> dict[str, Floats]:

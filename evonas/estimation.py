@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from evonas.costs import SIZES
+from evonas.costs import COSTS
 from evonas.estimators import Brief, Corrected, Inherited, NetworkEstimator, Scorer
 from evonas.evaluation import Estimator, Evaluator
 from evonas.expansion import Expansion
@@ -21,8 +21,6 @@ from evonas.supernet import grown_supernet, trained_supernet
 from evonas.workbench import Checkpoint
 from reports.run_folder import Row, RunFolder
 from surrogates.correction import Correction, fit_correction
-
-COSTS = SIZES  # what a correction looks at beside the loss
 
 
 class EstimatedStages(Stages):

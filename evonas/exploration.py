@@ -55,22 +55,20 @@ class Exploration:
         self.rows: list[Row] = []
         self.found = Found(self.measures, self.scaling)
         self._expanded_at = 0
+        self._ended_after = run.meta("time_spent_after")  # evaluations, where time ended it before it was resumed
 
     def search(self) -> StopReason:
         """Search until the run file says stop; a resumed run answers from the archive, and comes to the same."""
         self._announce()
-        ended_after = self.run.meta("time_spent_after")  # where time cut the search short before it was resumed
         for generation in itertools.count():
             asked = self.algorithm.ask()
             if len(asked) == 0:
                 return StopReason.SPACE_EXHAUSTED
-            if ended_after is not None and len(self.rows) + len(asked) > ended_after:
-                asked = asked[: ended_after - len(self.rows)]
             answers, is_cut_short = self._evaluated(asked, generation)
             self.rows += answers
             self.found.add(answers)
             self._keep_facts()
-            if is_cut_short or len(self.rows) == ended_after:
+            if is_cut_short or len(self.rows) == self._ended_after:
                 self.run.set_meta("time_spent_after", len(self.rows))
                 return StopReason.TIME_SPENT
             counts = {"n": len(self.rows), "n_new": len(answers), "stage": self.stage.number}
@@ -103,7 +101,7 @@ class Exploration:
         """Evaluate what keeps within the bounds known beforehand, tell the algorithm all; whether time cut it short."""
         points, violations = self.costs.told(asked)
         is_within = self.costs.within_bounds(violations)
-        genomes = asked[is_within][: self.settings.budget - len(self.rows)]
+        genomes = asked[is_within][: (self._ended_after or self.settings.budget) - len(self.rows)]
         note = f"generation {generation}, hypervolume {self.found.volume:.3f}"
         answers: list[Row] = []
         for row in self.evaluator.evaluate(genomes, origin="search", generation=generation, may_go_on=self._may_go_on):
@@ -235,7 +233,6 @@ def make_algorithm(setup: Setup, costs: Costs) -> Algorithm:
 
     return Prescreened(
         outer,
-        space,
         learned=Learned(costs, names=settings.predictors),
         inner=inner,
         n_proposed=settings.proposals,

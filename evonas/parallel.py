@@ -11,7 +11,7 @@ from pickle import PicklingError  # joblib's way to say that something cannot be
 from typing import Any, TypeVar
 
 from joblib import Parallel, cpu_count, delayed
-from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.process_executor import BrokenProcessPool, TerminatedWorkerError
 
 from evonas.errors import EvaluationError
@@ -42,14 +42,15 @@ def in_order(
     Raises:
         EvaluationError: A worker was killed, most likely for want of memory, and ``on_loss`` is not given.
     """
-    left = list(jobs)
+    jobs = list(jobs)
     if workers == 1:
-        yield from (function(*job) for job in left)
+        yield from (function(*job) for job in jobs)
         return
-    while left:
+    done = 0
+    while done < len(jobs):
         try:
-            for result in _side_by_side(function, left, workers=workers):
-                left = left[1:]
+            for result in _side_by_side(function, jobs[done:], workers=workers):
+                done += 1
                 yield result
         except TerminatedWorkerError as error:
             if on_loss is None:
@@ -59,8 +60,8 @@ def in_order(
                     remedy="run evonas resume, or the same evonas train, with --workers 1; what was stored is kept",
                 ) from error
             # which job it was cannot be told, so the next one works alone; what was stored before is kept
-            yield _alone(function, left[0], on_loss)
-            left = left[1:]
+            done += 1
+            yield _alone(function, jobs[done - 1], on_loss)
         except (BrokenProcessPool, PicklingError) as error:
             raise EvaluationError(
                 "work that can be sent to other processes",
@@ -77,15 +78,15 @@ def _side_by_side(function: Callable[..., T], jobs: Sequence[tuple[Any, ...]], *
 
 
 def _alone(function: Callable[..., T], job: tuple[Any, ...], on_loss: Callable[[], T]) -> T:
-    """One job in a process of its own."""
-    with _sigint_held():
-        executor = get_reusable_executor(max_workers=1, kill_workers=True)
-        future = executor.submit(_in_worker, function, job)
-    try:
-        result: T = future.result()
-    except TerminatedWorkerError:
-        return on_loss()
-    return result
+    """One job in a process of its own; not one of joblib's, which it would hand on to the next jobs."""
+    with ProcessPoolExecutor(max_workers=1) as executor:
+        with _sigint_held():
+            future = executor.submit(_in_worker, function, job)
+        try:
+            result: T = future.result()
+        except TerminatedWorkerError:
+            return on_loss()
+        return result
 
 
 @contextmanager

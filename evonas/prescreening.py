@@ -32,7 +32,6 @@ class Prescreened(Algorithm):
 
     Args:
         outer: Asks as long as there is too little to learn from; keeps the population.
-        space: As open now.
         learned: The predictors.
         inner: Makes the search on predicted values.
         n_proposed: Networks asked for in a generation.
@@ -46,14 +45,13 @@ class Prescreened(Algorithm):
     def __init__(
         self,
         outer: Algorithm,
-        space: Space,
         *,
         learned: Learned,
         inner: Inner,
         n_proposed: int,
         rng: np.random.Generator,
     ) -> None:
-        self.outer, self.space, self.learned, self.inner = outer, space, learned, inner
+        self.outer, self.learned, self.inner = outer, learned, inner
         self.n_proposed, self.rng = n_proposed, rng
         self._seen: set[str] = set()
         self._generation = -1
@@ -82,7 +80,7 @@ class Prescreened(Algorithm):
 
     def change_space(self, space: Space) -> None:
         """See :class:`Algorithm`."""
-        self.space = self.learned.costs.space = space
+        self.learned.costs.space = space
         self.outer.change_space(space)
 
     def reassess(self, points: Floats, violations: Floats, is_ok: NDArray[np.bool_]) -> None:
@@ -117,9 +115,10 @@ class Prescreened(Algorithm):
 
     def _candidates(self) -> tuple[Genomes, Floats, Floats]:
         """What an inner search comes across within the bounds, and what is predicted of it; nothing asked before."""
-        first = [*self.learned.front()[0], *self.space.sample(self.rng, INNER_POPULATION)]
+        space = self.learned.costs.space
+        first = [*self.learned.front()[0], *space.sample(self.rng, INNER_POPULATION)]
         distinct = np.stack(list({to_text(genome): genome for genome in first}.values()))
-        search = self.inner(self.space, distinct, int(self.rng.integers(2**31)))
+        search = self.inner(space, distinct, int(self.rng.integers(2**31)))
         found: list[tuple[Genomes, Floats, Floats]] = []
         for _ in range(INNER_GENERATIONS):
             genomes = search.ask()

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from evonas.config import RunConfig, dump_config
+from evonas.costs import COSTS
 from evonas.engine import resume, search
 from evonas.errors import RunFolderError
-from evonas.estimation import COSTS
 from evonas.evaluation import retried
 from evonas.measures import LOST_WORKER, OUT_OF_MEMORY, OUT_OF_TIME, Outcome
 from evonas.run import Run

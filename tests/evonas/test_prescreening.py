@@ -85,10 +85,10 @@ def test_where_nothing_can_be_learned_evolution_goes_on_alone(tmp_path: Path) ->
     assert len(run.evaluations()) == run.evaluations()["genome"].nunique() == 90
 
 
-def test_a_stopped_search_proposes_the_same_again(learned: RunFolder, tmp_path: Path) -> None:
-    stopped = explored(tmp_path / "run", additive, predictors=["ridge", "gaussian_process"], budget=90)
+def test_the_same_search_proposes_the_same_again(learned: RunFolder, tmp_path: Path) -> None:
+    again = explored(tmp_path / "run", additive, predictors=["ridge", "gaussian_process"])
     columns = ["generation", "genome", "error", "cost"]
-    assert stopped.evaluations()[columns].equals(learned.evaluations()[columns])
+    assert again.evaluations()[columns].equals(learned.evaluations()[columns])
 
 
 def test_bounds_known_beforehand_cost_no_evaluation_and_are_counted(tmp_path: Path) -> None:

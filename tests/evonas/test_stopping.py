@@ -108,10 +108,17 @@ def test_more_time_goes_on_where_less_ended(tmp_path: Path) -> None:
 
 
 def test_a_search_that_time_ended_stays_ended_whatever_else_was_evaluated(tmp_path: Path) -> None:
-    """The baseline's evaluations answer for the search's, and must not make it longer."""
-    run = explored(tmp_path / "run", slow, seconds=0.4, has_baseline=True)
+    """The baseline's evaluations answer for the search's, and must not make it longer; refusals count for nothing."""
+
+    def count(chosen: dict[str, str]) -> dict[str, float]:
+        return {"far": bowl(chosen)["far"]}
+
+    problem = Problem(CHOICES, slow, objectives=OBJECTIVES, count=count)  # type: ignore[arg-type]
+    raw = {"objectives": ["near", "far"], "population": 8, "predictors": [], "seconds": 0.6, "constraints": {"far": 26}}
+    run = search(parse_config({"search": raw}, source="tests", given_space="Problem"), tmp_path / "run", space=problem)
     before = run.evaluations()
-    resume(run, space=Problem(CHOICES, slow, objectives=OBJECTIVES))  # type: ignore[arg-type]
+    assert run.meta("rejections")
+    resume(run, space=problem)
     assert run.evaluations()[["id", "origin", "genome"]].equals(before[["id", "origin", "genome"]])
 
 
