@@ -1,0 +1,75 @@
+"""The command line: which subcommands there are, and how they end. Heavy imports wait until a command runs."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from evonas import __version__
+from evonas.cli import deploying, exploring, searching
+from evonas.errors import EvonasError
+
+app = typer.Typer(
+    name="evonas",
+    help="Evolutionary, multi-objective search of very small ternary, binary and low-bit networks.",
+    epilog="Start with: evonas search",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(f"evonas {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something goes wrong.")] = False,
+) -> None:
+    """Options that every subcommand shares; --debug may stand anywhere and is taken out by main()."""
+
+
+COMMANDS = (
+    (searching.search, "Example: evonas search run.toml --out runs/first --budget 400"),
+    (searching.resume, "Example: evonas resume runs/first"),
+    (exploring.front, "Example: evonas front runs/first"),
+    (searching.spaces, "Example: evonas spaces run.toml --genes"),
+    (exploring.show, "Example: evonas show 17 --run runs/first --out net.png"),
+    (deploying.train, "Example: evonas train runs/first --pick 'model_size<4000' --seeds 3"),
+    (deploying.trust, "Example: evonas trust runs/first --nets 20 --seeds 3"),
+    (searching.selfcheck, "Example: evonas selfcheck --seeds 5"),
+    (exploring.report, "Example: evonas report runs/first"),
+)
+for command, example in COMMANDS:
+    app.command(epilog=example)(command)
+
+
+def main() -> None:
+    """Run the command line: mistakes exit with 2 and three lines, Ctrl-C with 130, neither with a traceback."""
+    wants_traceback = "--debug" in sys.argv
+    sys.argv = [argument for argument in sys.argv if argument != "--debug"]
+    try:
+        app(standalone_mode=True)
+    except EvonasError as error:
+        if wants_traceback:
+            raise
+        typer.echo(f"evonas: {type(error).__name__}\n{error}", err=True)
+        sys.exit(2)
+    except Exception as error:
+        if wants_traceback:
+            raise
+        unexpected = EvonasError(
+            "a command that ends well",
+            found=f"{type(error).__name__}: {error}",
+            remedy="this is a fault of evonas or of the machine: see it with --debug; what was stored is kept",
+        )
+        typer.echo(f"evonas: unexpected error\n{unexpected}", err=True)
+        sys.exit(1)

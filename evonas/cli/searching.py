@@ -1,0 +1,125 @@
+"""The subcommands that search: search, resume, spaces, selfcheck."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from evonas import default_folder
+from evonas.cli.shared import Quiet, RunArgument, Workers, display_of
+
+if TYPE_CHECKING:
+    pass
+
+
+def search(
+    run_file: Annotated[
+        Path | None,
+        typer.Argument(help="A TOML file; without one, a search on scikit-learn's digits.", show_default=False),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run.", show_default="runs/NAME-TIME")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of everything random but the split.", show_default=False)
+    ] = None,
+    workers: Workers = None,
+    budget: Annotated[int | None, typer.Option(help="Networks to evaluate.", show_default=False)] = None,
+    estimate: Annotated[
+        str | None, typer.Option(help="one-shot, short-training, or auto: what takes less time.", show_default=False)
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Search for networks, estimating each cheaply; write the Pareto front and a report."""
+    from evonas.config import load_config
+    from evonas.engine import search as run_search
+
+    overrides: dict[str, Any] = {}
+    if seed is not None:
+        overrides["seed"] = seed
+    if workers is not None:
+        overrides["compute"] = {"workers": workers}
+    if budget is not None:
+        overrides["search"] = {"budget": budget}
+    if estimate is not None:
+        overrides["estimate"] = {"method": estimate}
+    config = load_config(run_file, overrides)
+    folder = out or default_folder(config.name)
+    with display_of(quiet=quiet, folder=folder) as display:
+        run_search(config, folder, observer=display)
+    _print_result(folder, quiet=quiet)
+
+
+def resume(run: RunArgument, workers: Workers = None, quiet: Quiet = False) -> None:
+    """Go on with a run that was stopped; the result is as if it had never stopped."""
+    from evonas.engine import resume as run_resume
+    from evonas.run import open_run
+
+    opened = open_run(run)
+    with display_of(quiet=quiet, folder=run) as display:
+        run_resume(opened.folder, workers=workers, observer=display)
+    _print_result(run, quiet=quiet)
+
+
+def spaces(
+    run_file: Annotated[
+        Path | None,
+        typer.Argument(help="Whose images, and whose space; without one, all defaults.", show_default=False),
+    ] = None,
+    genes: Annotated[bool, typer.Option("--genes", help="List the genes of the run file's space too.")] = False,
+) -> None:
+    """List the search spaces and how large they are."""
+    from evonas.config import load_config
+    from evonas.setup import open_setup
+    from evonas.spaces import SPACES
+    from evonas.tables import print_genes, print_spaces
+
+    config = load_config(run_file)
+    kind = config.space.kind
+    images: dict[str, Any] = {"input_shape": (1, 8, 8), "n_classes": 10}  # the digits, without reading them
+    own = {}
+    if run_file is not None:
+        setup = open_setup(config)
+        own = {kind: setup.space}
+        if setup.data is not None:
+            images = {"input_shape": setup.data.input_shape, "n_classes": setup.data.n_classes}
+    built = {name: make(**images) for name, make in SPACES.items()} | own
+    print_spaces(built, configured=kind if run_file else None, **images)
+    if genes:
+        print_genes(kind, built[kind].genes)
+
+
+def selfcheck(seeds: Annotated[int, typer.Option(min=1, help="Searches a method.")] = 3, quiet: Quiet = False) -> None:
+    """Search a small table whose true front is known, beside simpler searches; fail if the engine is no better."""
+    from evonas.selfcheck import is_sound
+    from evonas.selfcheck import selfcheck as run_selfcheck
+    from evonas.tables import print_selfcheck
+
+    with display_of(quiet=quiet) as display:
+        table = run_selfcheck(seeds=seeds, observer=display)
+    if not quiet:
+        print_selfcheck(table)
+    if not is_sound(table):
+        typer.echo(
+            "evonas selfcheck: the engine searches no better than simpler methods; something is broken", err=True
+        )
+        sys.exit(1)
+
+
+def _print_result(folder: Path, *, quiet: bool) -> None:
+    from evonas.run import open_run
+    from evonas.tables import print_front
+    from reports.search import outcome_sentence, predictor_sentence
+
+    if not quiet:
+        run = open_run(folder)
+        print_front(run)
+        typer.echo(f"search: {outcome_sentence(run.folder)}. {run.folder.meta('stop_reason')}")
+        if known := predictor_sentence(run.folder):
+            typer.echo(f"predictors: {known}")
+        if run.folder.meta("estimate_reason"):
+            typer.echo(f"estimate: {run.folder.meta('estimate_reason')}")
+        for warning in run.folder.meta("warnings") or []:
+            typer.echo(f"warning: {warning}")
+        typer.echo(f"report: {folder / 'report.html'}\nnext:   evonas train {folder} --pick knee")

@@ -1,0 +1,55 @@
+"""What subcommands share: arguments, the live display, the check of a word."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from evonas.errors import RunFileError, nearest
+
+if TYPE_CHECKING:
+    from evonas.progress import Observer
+
+RunArgument = Annotated[
+    Path, typer.Argument(help="A run folder, such as runs/digits-20260101-120000.", show_default=False)
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=0, help="Processes that evaluate; 0: one a core. Never changes results.", show_default=False),
+]
+
+
+@contextmanager
+def display_of(*, quiet: bool, folder: Path | None = None) -> Iterator[Observer]:
+    """A live display in a terminal; Ctrl-C exits with 130 and says what is kept and how to go on."""
+    from evonas.progress import observer
+
+    try:
+        with observer(is_visible=not quiet and sys.stderr.isatty()) as display:
+            yield display
+    except KeyboardInterrupt:
+        if folder is None:
+            kept = "trainings stored so far are kept; the same command trains the others"
+        elif (folder / "supernet.safetensors").is_file():
+            kept = f"everything evaluated so far is kept. Go on with: evonas resume {folder}"
+        elif (folder / "archive.sqlite").is_file():
+            kept = (
+                "everything evaluated so far is kept, and a supernet goes on from its last checkpoint, if any. "
+                f"Go on with: evonas resume {folder}"
+            )
+        else:
+            kept = "nothing had begun"
+        typer.echo(f"\nstopped; {kept}", err=True)
+        sys.exit(130)
+
+
+def check_one_of(word: str, known: tuple[str, ...], *, wanted: str) -> None:
+    """Refuse a word that is not among the known ones; ``wanted`` says what it is for."""
+    if word not in known:
+        raise RunFileError(f"{wanted}: {', '.join(known)}", found=repr(word), remedy=nearest(word, known))
