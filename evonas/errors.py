@@ -51,6 +51,10 @@ class SelectionError(EvonasError):
     """A pick from the front names no network."""
 
 
+class ExportError(EvonasError):
+    """A network cannot be exported, or an exported file cannot be read, run or trusted."""
+
+
 def _rebuild(kind: type[EvonasError], wanted: str, found: str, remedy: str) -> EvonasError:
     return kind(wanted, found=found, remedy=remedy)
 

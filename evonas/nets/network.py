@@ -100,7 +100,7 @@ class Network(nn.Module):
                 segments, blends = shapes[op.inputs[0]].segments, self.blends.get(op.name, UNMIXED)
                 tensors[op.name] = self.layers[op.name](inputs[0], op, segments, blends=blends)
             else:
-                tensors[op.name] = _run(op, inputs, shapes[op.inputs[0]].segments)
+                tensors[op.name] = run_op(op, inputs, shapes[op.inputs[0]].segments)
         return tensors
 
     def calibrate(self, images: Tensor) -> None:
@@ -185,7 +185,8 @@ def _uses(architectures: Sequence[Architecture]) -> dict[str, list[tuple[Op, Sha
     return uses
 
 
-def _run(op: Op, inputs: list[Tensor], segments: int) -> Tensor:
+def run_op(op: Op, inputs: list[Tensor], segments: int) -> Tensor:
+    """Run an operation without weights; ``segments`` are those of its first input's channels."""
     first = inputs[0]
     match op.kind:
         case "skip" | "add":

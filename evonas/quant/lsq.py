@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from evonas.precision import Precision
 from evonas.quant.quantizer import Quantizer, mean_magnitude
+from evonas.quant.staircase import Staircase
 
 # Steps that lose least (mean squared error) on a standard normal, by number of levels; a test computes them anew.
 WEIGHT_STEPS = {3: 1.224, 4: 1.048, 8: 0.602, 16: 0.339, 32: 0.189, 64: 0.104, 128: 0.0569, 256: 0.0308}
@@ -92,6 +93,10 @@ class LsqActivation(Quantizer):
         """The step, a scalar."""
         del latent
         return self.log_step.detach().exp()
+
+    def staircase(self) -> Staircase:
+        """See :class:`Quantizer`."""
+        return Staircase("round", self.low, self.high, (float(self.scale(self.log_step)),))
 
 
 def lsq(x: Tensor, step: Tensor, *, low: int, high: int, n: int) -> Tensor:

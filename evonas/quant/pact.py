@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from evonas.precision import Precision
 from evonas.quant.lsq import ACT_STEPS, next_below
 from evonas.quant.quantizer import Quantizer
+from evonas.quant.staircase import Staircase
 
 
 class Pact(Quantizer):
@@ -44,6 +45,10 @@ class Pact(Quantizer):
         """The step, a scalar."""
         del latent
         return self.log_clip.detach().exp() / self.high
+
+    def staircase(self) -> Staircase:
+        """See :class:`Quantizer`."""
+        return Staircase("round", 0, self.high, (float(self.scale(self.log_clip)),))
 
 
 class _Pact(torch.autograd.Function):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from evonas.precision import Precision
+from evonas.quant.staircase import Staircase
 
 
 class Quantizer(nn.Module, ABC):
@@ -45,6 +46,10 @@ class Quantizer(nn.Module, ABC):
     @abstractmethod
     def scale(self, latent: Tensor) -> Tensor:
         """Positive factor without gradient, of a shape that broadcasts against ``latent``."""
+
+    def staircase(self) -> Staircase | None:
+        """What an activation quantizer does once it is trained; None for weights, and where no rule tells it all."""
+        return None
 
     def zero_share(self, latent: Tensor) -> float:
         """Share of ``latent`` that is quantized to zero."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from evonas.quant.binary import sign
 from evonas.quant.lsq import next_above, next_below
 from evonas.quant.quantizer import Quantizer
+from evonas.quant.staircase import Staircase
 
 
 class Sign(Quantizer):
@@ -34,6 +35,10 @@ class Sign(Quantizer):
         """One: the batch norm in front and the weights' scale set the size."""
         return torch.ones((), dtype=latent.dtype)
 
+    def staircase(self) -> Staircase:
+        """See :class:`Quantizer`."""
+        return Staircase("sign", -1, 1)
+
 
 class ApproxSign(Quantizer):
     """Sign of the activation, with the gradient of a piecewise quadratic.
@@ -56,6 +61,10 @@ class ApproxSign(Quantizer):
     def scale(self, latent: Tensor) -> Tensor:
         """One, as for :class:`Sign`."""
         return torch.ones((), dtype=latent.dtype)
+
+    def staircase(self) -> Staircase:
+        """See :class:`Quantizer`."""
+        return Staircase("sign", -1, 1)
 
 
 class _Sign(torch.autograd.Function):

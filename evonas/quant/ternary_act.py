@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from evonas.precision import Precision
 from evonas.quant.quantizer import Quantizer, StraightThrough, mean_magnitude
+from evonas.quant.staircase import Staircase
 from evonas.quant.tas import soft_slope
 from evonas.quant.twn import ternary_codes
 
@@ -58,6 +59,11 @@ class TernaryActivation(Quantizer):
         del latent
         return self.log_scale.detach().exp()
 
+    def staircase(self) -> Staircase:
+        """See :class:`Quantizer`."""
+        numbers = (float(self.log_threshold.detach().exp()), float(self.scale(self.log_scale)))
+        return Staircase("threshold", -1 if self.is_signed else 0, 1 if self.is_signed else 2, numbers)
+
 
 class PerImageTernary(Quantizer):
     """Signed ternary activations whose scale is computed from each image at run time, which inference must pay for.
@@ -85,6 +91,10 @@ class PerImageTernary(Quantizer):
         n = kept.flatten(1).sum(dim=1).clamp_min(1).view(-1, *([1] * (latent.dim() - 1)))
         total = (latent.detach().abs() * kept / n).flatten(1).sum(dim=1).view_as(n)
         return total.clamp_min(torch.finfo(latent.dtype).tiny)
+
+    def staircase(self) -> Staircase:
+        """See :class:`Quantizer`."""
+        return Staircase("per_image", -1, 1, ratio=PER_IMAGE)
 
 
 def _image_threshold(latent: Tensor) -> Tensor:
