@@ -4,7 +4,7 @@ Two sums of floats are left in a network beside those of two or a few branches, 
 
 - an average pool adds the rows of its window from top to bottom, then what came of the columns from left to right, and
   divides by how many of them lie within the image;
-- an average over a whole image adds neighbours in pairs, then neighbouring pairs, and so on; one that is left over moves
+- an average over a whole image adds neighbours in pairs, then pairs of pairs, and so on; one that is left over moves
   up unchanged.
 """
 

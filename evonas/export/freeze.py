@@ -98,7 +98,7 @@ def _kernel(layer: QuantLayer, op: Op, source: Shape) -> Kernel:
 def _by_sign(quantizer: Quantizer, codes: Tensor, scale: Tensor) -> Floats:
     """The scale of positive and that of negative codes."""
     whole = scale.expand(codes.shape)
-    scales = [whole[where].unique() for where in (codes > 0, codes < 0)]
+    scales = [torch.unique(whole[where]) for where in (codes > 0, codes < 0)]
     if max(map(len, scales)) > 1:
         raise ExportError(
             "one scale a layer, a filter, a plane or a sign",

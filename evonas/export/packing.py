@@ -13,8 +13,8 @@ POWERS_OF_THREE = 3 ** np.arange(TRITS_PER_BYTE)
 def pack(indices: NDArray[np.integer], *, levels: int) -> NDArray[np.uint8]:
     """Pack whole numbers from 0 to ``levels - 1``.
 
-    Ternary: five a byte, the first one counts 1, the next 3, 9, 27, 81. Otherwise a stream of bits, each number and each
-    byte from its lowest bit up. What is left of the last byte is zero.
+    Ternary: five a byte, the first one counts 1, the next 3, 9, 27, 81. Otherwise a stream of bits, each number and
+    each byte from its lowest bit up. What is left of the last byte is zero.
 
     Args:
         indices: Any shape; taken in C order.

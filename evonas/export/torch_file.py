@@ -1,0 +1,100 @@
+"""A frozen network as one safetensors file: packed numbers as tensors, the architecture as JSON in its header."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from evonas.architecture import Architecture, Op, Shape
+from evonas.errors import EvonasError, ExportError
+from evonas.export.frozen import FrozenConv, FrozenNetwork, Kernel
+from evonas.export.packing import unpack
+from evonas.export.seal import REMEDY, seal, unsealed
+from evonas.precision import precision
+from evonas.quant.scheme import Scheme
+from evonas.quant.staircase import Staircase
+
+Arrays = dict[str, np.ndarray[Any, Any]]
+
+
+def torch_file(frozen: FrozenNetwork) -> bytes:
+    """Write a network down; :func:`read_torch_file` reads it."""
+    tensors: Arrays = {
+        f"{name}/{part}": array for name, conv in frozen.convs.items() for part, array in conv.stored.items()
+    }
+    description = {
+        "input_shape": frozen.architecture.input_shape,
+        "scheme": asdict(frozen.architecture.scheme),
+        "ops": [_op_facts(op) for op in frozen.architecture.ops],
+        "convs": {name: _conv_facts(conv) for name, conv in frozen.convs.items()},
+        "facts": dict(frozen.facts),
+    }
+    metadata = {"evonas": unsealed("torch", frozen.facts), "network": json.dumps(description)}
+    return seal(save(tensors, metadata=metadata))
+
+
+def read_torch_file(raw: bytes) -> FrozenNetwork:
+    """Read what :func:`torch_file` wrote. No code is executed.
+
+    Raises:
+        ExportError: It describes no network.
+    """
+    try:
+        tensors = load(raw)
+        header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
+        network = json.loads(header["__metadata__"]["network"])
+        ops = tuple(_op(facts) for facts in network["ops"])
+        architecture = Architecture(tuple(network["input_shape"]), ops, Scheme(**network["scheme"]))
+        convs = {op.name: _conv(op, network["convs"][op.name], tensors) for op in ops if op.kind == "conv"}
+        shapes = architecture.shapes
+        for conv in convs.values():
+            if shapes[conv.op.inputs[0]] != conv.source:
+                raise ValueError(f"{conv.op.name} reads {shapes[conv.op.inputs[0]]}, not {conv.source}")
+        return FrozenNetwork(architecture, convs, {str(key): str(value) for key, value in network["facts"].items()})
+    except (SafetensorError, ValueError, KeyError, TypeError, IndexError, AttributeError, EvonasError) as error:
+        raise ExportError(
+            "a network in the file", found=f"{type(error).__name__}: {error}".splitlines()[0], remedy=REMEDY
+        ) from error
+
+
+def _op_facts(op: Op) -> dict[str, Any]:
+    return asdict(op) | {"weight": op.weight.name, "act": op.act.name}
+
+
+def _op(facts: dict[str, Any]) -> Op:
+    known = {"weight": precision(facts["weight"]), "act": precision(facts["act"])}
+    return Op(**(facts | known | {"inputs": tuple(facts["inputs"]), "steps": tuple(facts["steps"])}))
+
+
+def _conv_facts(conv: FrozenConv) -> dict[str, Any]:
+    kernel = conv.kernel
+    return {
+        "source": asdict(conv.source),
+        "shape": kernel.values.shape,
+        "kernel": {name: getattr(kernel, name) for name in ("levels", "low", "stride", "per")},
+        "act": conv.act and {name: getattr(conv.act, name) for name in ("rule", "low", "high", "ratio")},
+    }
+
+
+def _conv(op: Op, facts: dict[str, Any], tensors: Arrays) -> FrozenConv:
+    own = {key.rpartition("/")[2]: value for key, value in tensors.items() if key.rpartition("/")[0] == op.name}
+    shape, form = tuple(facts["shape"]), dict(facts["kernel"])
+    values = own["weight"]
+    if form["levels"]:
+        indices = unpack(values, levels=form["levels"], n=int(np.prod(shape))).astype(np.int16)
+        values, form["scales"] = form["low"] + form["stride"] * indices, own["scales"]
+    numbers = tuple(map(float, own.get("act", ())))
+    return FrozenConv(
+        op,
+        Shape(**facts["source"]),
+        Kernel(values.reshape(shape), **form),
+        act=facts["act"] and Staircase(**facts["act"], numbers=numbers),
+        norms={int(name.removeprefix("norm")): array for name, array in own.items() if name.startswith("norm")},
+        bias=own.get("bias"),
+        prelu=own.get("prelu"),
+    )
