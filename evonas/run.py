@@ -11,18 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from evonas.config import load_config
 from evonas.errors import RunFolderError, SelectionError, nearest
-from evonas.genome import from_text
 from evonas.progress import Observer, Silent
-from evonas.provenance import check_unchanged
-from evonas.setup import open_setup
 from evonas.spaces import Space
 from reports.front import front_table, knee_id
 from reports.page import write_reports
 from reports.run_folder import NotARunFolderError, RunFolder
 
 if TYPE_CHECKING:  # these bring torch along, which a table of results does without
+    from evonas.exporting import Verification
     from evonas.nets.network import Network
     from evonas.retrain import Training
 
@@ -138,26 +135,24 @@ class Run:
         Raises:
             SelectionError: It was not trained with this seed.
         """
-        import torch
+        from evonas.trained import load_trained
 
-        from evonas.nets.network import Network
-        from evonas.workbench import load_weights
+        return load_trained(self.folder, evaluation, seed=seed, space=self.space).network
 
-        trainings = self.folder.trainings()
-        found = trainings[(trainings["evaluation"] == evaluation) & (trainings["seed"] == seed)]
-        if found.empty:
-            raise SelectionError(
-                f"network {evaluation} trained with seed {seed}",
-                found=f"trained: {', '.join(map(str, trainings['evaluation'].unique())) or 'none yet'}",
-                remedy=f"train it first: evonas train {self.path} --pick {evaluation}",
-            )
-        setup = open_setup(load_config(self.path / "run.toml"), self.space)
-        check_unchanged(self.folder, setup.config, setup.data, setup.space)
-        space = setup.network_space
-        architecture = space.decode(from_text(found["genome"].iloc[-1], space.genes))
-        network = Network([architecture], generator=torch.Generator())
-        load_weights(network, self.path / found["weights"].iloc[-1])
-        return network.eval()
+    def export(
+        self, which: str = "knee", *, format_name: str = "onnx", seed: int = 0, out: Path | None = None
+    ) -> list[Path]:
+        """Write trained picks to files that run elsewhere; see :func:`evonas.exporting.export_picks`."""
+        from evonas.exporting import export_picks
+
+        picks = self.pick(which)
+        return list(export_picks(self.folder, picks, format_name=format_name, seed=seed, out=out, space=self.space))
+
+    def verify(self, path: str | Path, *, images: int | None = None) -> Verification:
+        """Hold an exported file against the network that it came from; see :func:`evonas.exporting.verify`."""
+        from evonas.exporting import verify
+
+        return verify(Path(path), self.folder, images=images, space=self.space)
 
     def report(self) -> Path:
         """Write front, figures and page anew; returns the page's path."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from evonas.architecture import Architecture, Op
+    from evonas.exporting import Verification
     from evonas.genome import Gene
     from evonas.run import Run
     from evonas.spaces import Space
@@ -97,6 +98,28 @@ def print_trainings(chosen: pd.DataFrame, trainings: list[Any]) -> None:
     for done in trainings:
         for warning in done.warnings:
             typer.echo(f"warning: network {done.evaluation}, seed {done.seed}: {warning}")
+
+
+def print_verification(found: Verification) -> None:
+    """What running an exported file showed."""
+    counted = int(found.layers["model_size"].sum())
+    typer.echo(
+        f"{found.format}, {found.images:,} test images: accuracy {100 * found.accuracy:.2f} %\n"
+        f"against torch, sums of whole numbers: {found.agreement:.4%} of predictions agree, "
+        f"largest difference of logits {found.difference:.2g}\n"
+        f"against the network as trained, sums of floats: {found.trained_agreement:.4%} agree\n"
+        f"one image: {found.milliseconds:.3f} ms here, {found.torch_milliseconds:.3f} ms in torch as trained"
+    )
+    if found.layers["stored"].isna().all():
+        typer.echo(f"file: {found.file_bytes:,} bytes; the model size counts {counted:,} bytes when packed")
+        return
+    stored = int(found.layers["stored"].sum())
+    typer.echo(
+        f"file: {found.file_bytes:,} bytes, of which {stored:,} are weights, scales and norms "
+        f"(model size: {counted:,}), {found.file_bytes - stored:,} the graph around them"
+    )
+    for row in found.layers[found.layers["stored"] != found.layers["model_size"]].itertuples():
+        typer.echo(f"warning: {row.layer} stores {row.stored} bytes; the model size counts {row.model_size}")
 
 
 def print_spaces(

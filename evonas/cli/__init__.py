@@ -45,6 +45,8 @@ COMMANDS = (
     (exploring.show, "Example: evonas show 17 --run runs/first --out net.png"),
     (deploying.train, "Example: evonas train runs/first --pick 'model_size<4000' --seeds 3"),
     (deploying.trust, "Example: evonas trust runs/first --nets 20 --seeds 3"),
+    (deploying.export, "Example: evonas export runs/first --pick knee --format onnx"),
+    (deploying.verify, "Example: evonas verify runs/first/exports/17-seed0.onnx"),
     (searching.selfcheck, "Example: evonas selfcheck --seeds 5"),
     (exploring.report, "Example: evonas report runs/first"),
 )

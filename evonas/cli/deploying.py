@@ -1,15 +1,14 @@
-"""The subcommands that train what was found: train, trust."""
+"""The subcommands that make use of what was found: train, trust, export, verify."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import sys
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from evonas.cli.shared import Quiet, RunArgument, Workers, display_of
-
-if TYPE_CHECKING:
-    pass
 
 
 def train(
@@ -53,3 +52,43 @@ def trust(
     if not quiet:
         print_trust(opened)
         typer.echo(f"added to {run / 'report.html'}")
+
+
+def export(
+    run: RunArgument,
+    pick: Annotated[
+        str, typer.Option(help="knee, all, best:MEASURE, a bound such as 'model_size<4000', or ids such as 17,42.")
+    ] = "knee",
+    format_name: Annotated[str, typer.Option("--format", help="onnx, onnx-qdq, qonnx, torch, or c.")] = "onnx",
+    seed: Annotated[int, typer.Option(min=0, help="Of the training whose weights it takes.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="The file, for one network.", show_default="RUN/exports/ID-seedSEED")
+    ] = None,
+) -> None:
+    """Write trained networks to files that run elsewhere; evonas train comes first."""
+    from evonas.run import open_run
+
+    for path in open_run(run).export(pick, format_name=format_name, seed=seed, out=out):
+        typer.echo(f"{path}: {path.stat().st_size:,} bytes")
+        typer.echo(f"next:  evonas verify {path}" + (f" --run {run}" if out is not None else ""))
+
+
+def verify(
+    file: Annotated[Path, typer.Argument(help="A file that evonas export wrote.", show_default=False)],
+    run: Annotated[
+        Path | None, typer.Option(help="The run that it came from.", show_default="the folder that the file lies in")
+    ] = None,
+    images: Annotated[int | None, typer.Option(min=1, help="Test images to run.", show_default="all")] = None,
+) -> None:
+    """Run an exported file in its own runtime beside the network it came from; fail if they differ."""
+    from evonas.export.seal import read_sealed
+    from evonas.run import open_run
+    from evonas.tables import print_verification
+
+    read_sealed(file)  # before its run is looked for
+    opened = open_run(run if run is not None else file.resolve().parent.parent)
+    verification = opened.verify(file, images=images)
+    print_verification(verification)
+    if not verification.is_sound:
+        typer.echo("evonas verify: the file is not the network that it came from", err=True)
+        sys.exit(1)

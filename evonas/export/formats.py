@@ -122,7 +122,8 @@ def _onnx_writer(name: str, dialect: Callable[[], Dialect]) -> Callable[[FrozenN
         from evonas.export.onnx_graph import onnx_model
 
         model = onnx_model(frozen, dialect())
-        helper.set_model_props(model, {"evonas": unsealed(name, frozen.facts), **frozen.facts})
+        facts = {f"evonas.{key}": value for key, value in frozen.facts.items()}
+        helper.set_model_props(model, {"evonas": unsealed(name, frozen.facts), **facts})
         raw: bytes = model.SerializeToString(deterministic=True)
         return raw
 

@@ -23,9 +23,9 @@ class Nodes:
         self._constants: dict[tuple[Any, ...], str] = {}
 
     def add(self, op_type: str, *inputs: str, out: str = "", domain: str = "", **attributes: Any) -> str:
-        """Add a node of one output; returns the output's name."""
-        out = out or f"{op_type}_{len(self.made)}"
-        self.made.append(helper.make_node(op_type, list(inputs), [out], name=out, domain=domain, **attributes))
+        """Add a node of one output; returns the output's name, by default a number: names fill much of a small file."""
+        out = out or str(len(self.made))
+        self.made.append(helper.make_node(op_type, list(inputs), [out], domain=domain, **attributes))
         return out
 
     def initializer(self, name: str, array: NDArray[Any]) -> str:
@@ -41,9 +41,7 @@ class Nodes:
         """A constant that belongs to the graph; equal ones are one."""
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._constants:
-            name = f"Constant_{len(self._constants)}"
-            self.add("Constant", out=name, value=numpy_helper.from_array(array, name))
-            self._constants[key] = name
+            self._constants[key] = self.add("Constant", value=numpy_helper.from_array(array))
         return self._constants[key]
 
     def number(self, value: float) -> str:

@@ -182,7 +182,9 @@ class _Graph:
         return self.dialect.climb(act, x, numbers, nodes), numbers[-1] if numbers else None
 
     def _quantize_images(self, act: Staircase, x: str, conv: FrozenConv) -> tuple[str, str]:
-        nodes, n = self.nodes, conv.source.elements
+        nodes, steps = self.nodes, conv.op.steps
+        is_pooled = "pool" in steps[: steps.index("quant")]
+        n = conv.source.channels if is_pooled else conv.source.elements
         flat = nodes.constant(np.array([0, 1, -1]))
         as_one = nodes.constant(np.array([-1, 1, 1, 1]))
         magnitude = nodes.add("Abs", x)

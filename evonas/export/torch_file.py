@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 from typing import Any
 
 import numpy as np
@@ -14,16 +14,21 @@ from evonas.architecture import Architecture, Op, Shape
 from evonas.errors import EvonasError, ExportError
 from evonas.export.frozen import FrozenConv, FrozenNetwork, Kernel
 from evonas.export.packing import unpack
-from evonas.export.seal import REMEDY, seal, unsealed
+from evonas.export.seal import REMEDY, unsealed
 from evonas.precision import precision
 from evonas.quant.scheme import Scheme
 from evonas.quant.staircase import Staircase
 
+# of an operation's facts, which a file leaves out
+DEFAULTS = {field.name: field.default for field in fields(Op) if field.default is not MISSING} | {
+    "weight": "float",
+    "act": "float",
+}
 Arrays = dict[str, np.ndarray[Any, Any]]
 
 
 def torch_file(frozen: FrozenNetwork) -> bytes:
-    """Write a network down; :func:`read_torch_file` reads it."""
+    """Write a network down, without its digest yet; :func:`read_torch_file` reads it."""
     tensors: Arrays = {
         f"{name}/{part}": array for name, conv in frozen.convs.items() for part, array in conv.stored.items()
     }
@@ -34,8 +39,8 @@ def torch_file(frozen: FrozenNetwork) -> bytes:
         "convs": {name: _conv_facts(conv) for name, conv in frozen.convs.items()},
         "facts": dict(frozen.facts),
     }
-    metadata = {"evonas": unsealed("torch", frozen.facts), "network": json.dumps(description)}
-    return seal(save(tensors, metadata=metadata))
+    metadata = {"evonas": unsealed("torch", frozen.facts), "network": json.dumps(description, separators=(",", ":"))}
+    return save(tensors, metadata=metadata)
 
 
 def read_torch_file(raw: bytes) -> FrozenNetwork:
@@ -63,10 +68,12 @@ def read_torch_file(raw: bytes) -> FrozenNetwork:
 
 
 def _op_facts(op: Op) -> dict[str, Any]:
-    return asdict(op) | {"weight": op.weight.name, "act": op.act.name}
+    facts = asdict(op) | {"weight": op.weight.name, "act": op.act.name}
+    return {name: value for name, value in facts.items() if value != DEFAULTS.get(name)}
 
 
 def _op(facts: dict[str, Any]) -> Op:
+    facts = DEFAULTS | facts
     known = {"weight": precision(facts["weight"]), "act": precision(facts["act"])}
     return Op(**(facts | known | {"inputs": tuple(facts["inputs"]), "steps": tuple(facts["steps"])}))
 

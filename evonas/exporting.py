@@ -1,0 +1,200 @@
+"""Export trained networks of a run, and hold exported files against the networks they came from."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from evonas import __version__
+from evonas.errors import ExportError
+from evonas.export.exact import ExactNetwork
+from evonas.export.formats import FORMATS, Logits, Runner, known_format, open_file, write_file
+from evonas.export.freeze import freeze
+from evonas.export.frozen import FrozenNetwork
+from evonas.parallel import one_thread
+from evonas.spaces import Space
+from evonas.trained import Trained, load_trained
+from objectives.model_size import model_size
+from reports.run_folder import RunFolder
+
+BATCH = 500
+TIMED_CALLS = 50
+LEAST_AGREEMENT = 0.999  # of predictions; what lies between this and 1 are rounding ties
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What running an exported file showed.
+
+    Attributes:
+        format: Its name.
+        images: Test images that it was run on.
+        difference: Largest difference to the logits of the torch network that the run's weights freeze to.
+        agreement: Share of images with the same prediction as that network.
+        trained_agreement: The same against the network as it was trained, whose sums are of floats.
+        accuracy: Of the file on these images, 0 to 1.
+        file_bytes: Its size.
+        layers: A row a convolution: ``layer``, ``stored`` (bytes in the file; empty where formats mix them with others)
+            and ``model_size`` (what the objective counts).
+        milliseconds: Median of one image alone in its runtime, the call included.
+        torch_milliseconds: The same of the trained network in torch, one thread.
+    """
+
+    format: str
+    images: int
+    difference: float
+    agreement: float
+    trained_agreement: float
+    accuracy: float
+    file_bytes: int
+    layers: pd.DataFrame
+    milliseconds: float
+    torch_milliseconds: float
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the file predicts what the network predicts, and stores what the objective counts."""
+        stored = self.layers["stored"]
+        return self.agreement >= LEAST_AGREEMENT and bool((stored.isna() | (stored == self.layers["model_size"])).all())
+
+
+def frozen_network(run: RunFolder, evaluation: int, trained: Trained, *, seed: int) -> FrozenNetwork:
+    """A trained network in frozen form, with where it comes from.
+
+    Raises:
+        ExportError: A quantizer of one's own does not say how it works at inference.
+    """
+    facts = {
+        "run": run.settings["name"],
+        "network": str(evaluation),
+        "seed": str(seed),
+        "genome": trained.genome,
+        "weights": trained.weights,
+        "test_error": repr(trained.test_error),
+        "evonas": __version__,
+    }
+    return freeze(trained.network, facts=facts)
+
+
+def export_picks(
+    run: RunFolder,
+    picks: pd.DataFrame,
+    *,
+    format_name: str,
+    seed: int = 0,
+    out: Path | None = None,
+    space: Space | None = None,
+) -> Iterator[Path]:
+    """Export trained networks.
+
+    Args:
+        run: Where they come from.
+        picks: Rows of its front.
+        format_name: See :data:`evonas.export.formats.FORMATS`.
+        seed: Of the training.
+        out: A file for one network; by default ``exports/ID-seedSEED`` with the format's suffix, in the run's folder.
+        space: The search space, if the run was started with an object.
+
+    Yields:
+        Each file's path.
+
+    Raises:
+        ExportError: The format is unknown, or several networks shall go into one file.
+        SelectionError: A network was not trained with this seed.
+    """
+    suffix = known_format(format_name).suffix
+    if out is not None and len(picks) > 1:
+        raise ExportError(
+            "one network for --out", found=f"{len(picks)} networks", remedy="leave --out out, or pick one network"
+        )
+    for evaluation in picks["id"].tolist():
+        path = out or run.path / "exports" / f"{evaluation}-seed{seed}{suffix}"
+        trained = load_trained(run, evaluation, seed=seed, space=space)
+        frozen = frozen_network(run, evaluation, trained, seed=seed)
+        write_file(frozen, path, format_name=format_name)
+        yield path
+
+
+def verify(path: Path, run: RunFolder, *, images: int | None = None, space: Space | None = None) -> Verification:
+    """Run an exported file in its own runtime on a run's test images, beside the network that it came from.
+
+    Args:
+        path: The file.
+        run: The run that it came from.
+        images: How many test images; all of them by default.
+        space: The search space, if the run was started with an object.
+
+    Raises:
+        ExportError: The file is damaged or its runtime is missing.
+        SelectionError: The run has no such network.
+    """
+    sealed, runner = open_file(path)
+    try:
+        evaluation, seed = int(sealed.facts["network"]), int(sealed.facts["seed"])
+    except (KeyError, ValueError) as error:
+        raise ExportError(
+            "a file that says which network it is", found=f"{path} does not", remedy="export it with evonas export"
+        ) from error
+    trained = load_trained(run, evaluation, seed=seed, space=space)
+    frozen, test = frozen_network(run, evaluation, trained, seed=seed), trained.data.test
+    if sealed.facts["weights"] != frozen.facts["weights"]:
+        raise ExportError(
+            f"a file of the newest training of network {evaluation} with seed {seed}",
+            found=f"one of {sealed.facts['weights']}",
+            remedy="export it again",
+        )
+    pixels, labels = test.images[:images].numpy(), test.labels[:images].numpy()
+    exact = ExactNetwork(frozen)
+
+    def as_trained(part: NDArray[np.uint8]) -> Logits:
+        logits: Logits = trained.network(torch.from_numpy(part).float() / 255).numpy()
+        return logits
+
+    with one_thread(), torch.no_grad():
+        expected = _in_batches(lambda part: exact(torch.from_numpy(part)).numpy(), pixels)
+        in_training = _in_batches(as_trained, pixels)
+        found = _in_batches(runner, pixels)
+        milliseconds, torch_milliseconds = (_milliseconds(run, pixels[:1]) for run in (runner, as_trained))
+    predicted = found.argmax(axis=1)
+    stored = FORMATS[sealed.format].stored
+    return Verification(
+        sealed.format,
+        images=len(pixels),
+        difference=float(np.abs(found - expected).max()),
+        agreement=float((predicted == expected.argmax(axis=1)).mean()),
+        trained_agreement=float((predicted == in_training.argmax(axis=1)).mean()),
+        accuracy=float((predicted == labels).mean()),
+        file_bytes=len(sealed.raw),
+        layers=_layer_bytes(frozen, {} if stored is None else stored(sealed)),
+        milliseconds=milliseconds,
+        torch_milliseconds=torch_milliseconds,
+    )
+
+
+def _layer_bytes(frozen: FrozenNetwork, stored: dict[str, int]) -> pd.DataFrame:
+    counted = {layer.name: int(model_size([layer])) for layer in frozen.architecture.layers if layer.weights}
+    rows = [(name, stored.get(name), size) for name, size in counted.items()]
+    return pd.DataFrame(rows, columns=["layer", "stored", "model_size"])
+
+
+def _in_batches(run: Runner, pixels: NDArray[np.uint8]) -> Logits:
+    return np.concatenate([run(pixels[start : start + BATCH]) for start in range(0, len(pixels), BATCH)])
+
+
+def _milliseconds(run: Runner, pixels: NDArray[np.uint8]) -> float:
+    """Median time of one call, until so many were made or a second has passed."""
+    run(pixels)
+    times: list[float] = []
+    while len(times) < TIMED_CALLS and sum(times) < 1:
+        start = time.perf_counter()
+        run(pixels)
+        times.append(time.perf_counter() - start)
+    return 1000 * statistics.median(times)

@@ -1,0 +1,58 @@
+"""`evonas export` and `evonas verify` as a user runs them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from evonas.export.formats import FORMATS
+from evonas.run import Run, open_run
+from tests.cli.conftest import Here
+
+
+@pytest.fixture(scope="module")
+def trained(finished: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose knee was trained; files are exported into it."""
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    shutil.copytree(finished.path, folder)
+    open_run(folder).train("knee", epochs=1)
+    return folder
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_an_exported_file_is_verified_against_its_network(trained: Path, form: str, here: Here) -> None:
+    exported = here("export", trained, "--format", form)
+    assert exported.returncode == 0, exported.stderr
+    (path,) = (trained / "exports").glob(f"*seed0{FORMATS[form].suffix}")
+    assert f"{path}: {path.stat().st_size:,} bytes" in exported.stdout
+    verified = here("verify", path, "--images", 20)
+    assert verified.returncode == 0, verified.stderr
+    assert f"{form}, 20 test images" in verified.stdout
+    assert "largest difference of logits 0\n" in verified.stdout
+    assert "warning" not in verified.stdout
+
+
+def test_verifying_finds_a_file_of_other_weights(trained: Path, here: Here, tmp_path: Path) -> None:
+    out = tmp_path / "net.safetensors"
+    here("export", trained, "--format", "torch", "--out", out)
+    open_run(trained).train("knee", epochs=2)  # now the newest one
+    result = here("verify", out, "--run", trained)
+    assert result.returncode == 2
+    assert "newest training" in result.stderr
+
+
+def test_mistakes_are_told_in_three_lines(finished: Run, trained: Path, here: Here, tmp_path: Path) -> None:
+    (tmp_path / "other.onnx").write_bytes(b"not ours")
+    for arguments, told in (
+        (("export", finished.path), "train it first: evonas train"),
+        (("export", trained, "--format", "onx"), "did you mean 'onnx'?"),
+        (("export", trained, "--pick", "all", "--out", tmp_path / "x.onnx"), "one network for --out"),
+        (("verify", tmp_path / "nowhere.onnx"), "check the path"),
+        (("verify", tmp_path / "other.onnx"), "no seal of evonas"),
+    ):
+        result = here(*arguments)
+        assert result.returncode == 2
+        assert told in result.stderr
+        assert len(result.stderr.splitlines()) == 4
