@@ -53,7 +53,8 @@ def open_file(path: Path) -> tuple[Sealed, Runner]:
         ExportError: It is damaged, of another version, or its runtime is not there.
     """
     sealed = read_sealed(path)
-    return sealed, _guarded(known_format(sealed.format).run, sealed)
+    form = known_format(sealed.format)
+    return sealed, _guarded(form.run, sealed, extra=form.extra)
 
 
 def write_file(frozen: FrozenNetwork, path: Path, *, format_name: str) -> None:
@@ -62,7 +63,8 @@ def write_file(frozen: FrozenNetwork, path: Path, *, format_name: str) -> None:
     Raises:
         ExportError: The format is unknown, an extra is missing, or the file cannot be written.
     """
-    raw = seal(_guarded(known_format(format_name).write, frozen))
+    form = known_format(format_name)
+    raw = seal(_guarded(form.write, frozen, extra=form.extra))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(path.name + ".partial")
@@ -83,13 +85,15 @@ def known_format(name: str) -> Format:
     return FORMATS[name]
 
 
-def _guarded(function: Callable[[Any], Any], argument: Any) -> Any:
+def _guarded(function: Callable[[Any], Any], argument: Any, *, extra: str) -> Any:
     """Call a function that may need an extra."""
     try:
         return function(argument)
     except ModuleNotFoundError as error:
         raise ExportError(
-            f"the package {error.name}", found="it is not installed", remedy="install it: pip install 'evonas[export]'"
+            f"the package {error.name}",
+            found="it is not installed",
+            remedy=f"install it: pip install 'evonas[{extra}]'",
         ) from error
 
 
@@ -192,6 +196,19 @@ def _onnx_bytes(sealed: Sealed) -> dict[str, int]:
     return _added_up((tensor.name, len(tensor.raw_data)) for tensor in _onnx(sealed).graph.initializer)
 
 
+def _write_openvino(frozen: FrozenNetwork) -> bytes:
+    from evonas.export.openvino_file import openvino_file
+
+    return openvino_file(frozen)
+
+
+def _run_openvino(sealed: Sealed) -> Runner:
+    from evonas.export.openvino_file import compiled
+
+    network = compiled(sealed.raw)
+    return lambda pixels: np.concatenate([network(pixels[i : i + 1])[0] for i in range(len(pixels))])
+
+
 def _added_up(sizes: Any) -> dict[str, int]:
     """Bytes by layer of tensors that are named ``layer/part``."""
     total: dict[str, int] = {}
@@ -226,5 +243,12 @@ FORMATS: dict[str, Format] = {
     ),
     "torch": Format(
         ".safetensors", "packed weights and the architecture, for torch", _write_torch, _run_torch, _torch_bytes
+    ),
+    "openvino": Format(
+        ".openvino.zip",
+        "OpenVINO, whose binary layers run in bits on x86; networks that have some",
+        _write_openvino,
+        _run_openvino,
+        extra="openvino",
     ),
 }

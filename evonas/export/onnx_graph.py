@@ -208,7 +208,7 @@ class _Graph:
         is_whole = kernel.levels > 0 and (conv.reads_pixels or conv.act is not None)
         results = []
         for weight, scale in self._terms(conv):
-            y = nodes.add("Conv", x, weight, pads=pads, group=op.groups, **form)
+            y = nodes.add("Conv", x, weight, out=f"{op.name}/{len(results)}", pads=pads, group=op.groups, **form)
             # Rounding changes no whole number, and keeps optimizers from folding the scale into the codes
             y = nodes.add("Round", y) if is_whole else y
             if scale is not None:

@@ -21,7 +21,7 @@ def trained(finished: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", [form for form in FORMATS if form != "openvino"])
 def test_an_exported_file_is_verified_against_its_network(trained: Path, form: str, here: Here) -> None:
     exported = here("export", trained, "--format", form)
     assert exported.returncode == 0, exported.stderr

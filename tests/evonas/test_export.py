@@ -28,7 +28,8 @@ from evonas.spaces import NetworkSpace
 from objectives.model_size import model_size, packed_bytes
 from tests.conftest import EVERY_SPACE
 
-FAST = [name for name in FORMATS if name != "qonnx"]  # whose executor takes seconds for a deep network
+# QONNX's executor takes seconds for a deep network; OpenVINO is an extra, and not for every network
+FAST = [name for name in FORMATS if name not in ("qonnx", "openvino")]
 LEVELS = [p.levels for p in PRECISIONS.values() if p.levels]
 
 
@@ -95,12 +96,24 @@ def test_qonnx_gives_the_same_logits(tmp_path: Path) -> None:
     assert (found == ExactNetwork(frozen)(torch.from_numpy(images)).numpy()).all()
 
 
-def small(scheme: Scheme, weight: str, act: str) -> Architecture:
-    """Two convolutions of one scheme: between pixels and pool, and grouped, with a bias."""
+def test_openvino_runs_binary_layers_in_bits_to_the_same_logits(tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    binary = small(Scheme(), "binary", "binary", width=8)
+    frozen = freeze(trained(binary))
+    path = written(frozen, "openvino", tmp_path)
+    assert b"BinaryConvolution" in path.read_bytes()
+    images = pixels(binary, 5)
+    assert (open_file(path)[1](images) == ExactNetwork(frozen)(torch.from_numpy(images)).numpy()).all()
+    with pytest.raises(ExportError, match="--format onnx"):
+        written(freeze(trained(small(Scheme(), "ternary", "2-bit"))), "openvino", tmp_path)
+
+
+def small(scheme: Scheme, weight: str, act: str, *, width: int = 6) -> Architecture:
+    """Convolutions of one scheme: of pixels, grouped with a bias, and behind a pool."""
     formats = {"weight": precision(weight), "act": precision(act)}
     ops = (
         Op("stem", "conv", ("input",), 4, kernel=3, weight=precision(weight), act=PRECISIONS["8-bit"], steps=("conv",)),
-        Op("middle", "conv", ("stem",), 6, kernel=3, stride=2, groups=2, has_bias=True, **formats),
+        Op("middle", "conv", ("stem",), width, kernel=3, stride=2, groups=2, has_bias=True, **formats),
         Op("last", "conv", ("middle",), 3, steps=("norm", "relu", "pool", "quant", "conv"), has_bias=True, **formats),
     )
     return Architecture((2, 7, 5), ops, scheme)
@@ -144,7 +157,7 @@ def test_packed_onnx_is_plain_valid_onnx(tmp_path: Path) -> None:
         assert model.ir_version <= 13  # the newest that onnxruntime 1.31 reads
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", [*FAST, "qonnx"])
 def test_a_damaged_file_is_refused_with_its_reason(form: str, tmp_path: Path) -> None:
     path = written(a_network(EVERY_SPACE["no residual"]), form, tmp_path)
     raw = path.read_bytes()
