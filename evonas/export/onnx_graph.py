@@ -206,7 +206,7 @@ class _Graph:
         sides = [op.kernel] * 2
         form: dict[str, Any] = {"kernel_shape": sides, "strides": [op.stride] * 2, "dilations": [op.dilation] * 2}
         is_whole = kernel.levels > 0 and (conv.reads_pixels or conv.act is not None)
-        results = []
+        results: list[str] = []
         for weight, scale in self._terms(conv):
             y = nodes.add("Conv", x, weight, out=f"{op.name}/{len(results)}", pads=pads, group=op.groups, **form)
             # Rounding changes no whole number, and keeps optimizers from folding the scale into the codes
