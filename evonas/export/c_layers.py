@@ -112,7 +112,7 @@ def _layer(
     text += f"static const net_conv net_{name} = {{\n" + _wrapped(
         [f".{key} = {value}" for key, value in fields.items()] + [f".{key} = net_{name}_{key}" for key in arrays]
     )
-    stored = conv.act.stored[-1 if has_front else 0 :].nbytes if conv.act and conv.act.numbers else 0
+    stored = conv.act.stored[0 if has_front else -1 :].nbytes if conv.act and conv.act.numbers else 0
     n_bytes = sum(array.nbytes for array in arrays.values()) + stored
     return CLayer(f"{text}\n}};\n", n_bytes, reads, passes is not None)
 

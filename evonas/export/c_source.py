@@ -36,6 +36,7 @@ HEAD = """\
  * stdout.
  *
  * flash  {WEIGHT_BYTES} bytes of weights, scales, norms and thresholds; without thresholds, {model_size}
+ *        beside them about 5000 of code, and 120 a layer that say how it is run
  * RAM    {ARENA_BYTES} bytes for tensors, {plane_bytes} for one channel unpacked, about 1000 of stack; pixels and
  *        logits are the caller's. Peak memory as evonas counts it, the image included: {peak_memory}
  * work   {macs} multiply-accumulates an image
@@ -76,6 +77,7 @@ def c_source(frozen: FrozenNetwork, *, name: str = "evonas") -> str:
         "ARENA_BYTES": plan.cells * CELL,
         "PLANE_CODES": codes,
         "PLANE_FLOATS": floats,
+        "TERMS": max(len(conv.kernel.terms) for conv in frozen.convs.values()),
     }
     text = "".join(
         [

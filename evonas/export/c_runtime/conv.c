@@ -20,20 +20,27 @@ static void net_span(int32_t outputs, int32_t inputs, int32_t stride, int32_t sh
 static void net_add_weight(const net_conv *l, net_channel in, int32_t code, float factor, int32_t down, int32_t aside,
                            net_cell *sums)
 {
-    int32_t top, bottom, left, right, i, k;
+    int32_t stride = l->stride, top, bottom, left, right, i, k;
 
-    net_span(l->out_rows, l->rows, l->stride, down, &top, &bottom);
-    net_span(l->out_columns, l->columns, l->stride, aside, &left, &right);
+    net_span(l->out_rows, l->rows, stride, down, &top, &bottom);
+    net_span(l->out_columns, l->columns, stride, aside, &left, &right);
     for (i = top; i < bottom; i++) {
-        int32_t from = (i * l->stride + down) * l->columns + aside;
-        net_cell *sum = sums + i * l->out_columns;
-        if (in.codes != NULL) {
-            for (k = left; k < right; k++) {
-                sum[k].i += code * in.codes[from + k * l->stride];
+        int32_t from = (i * stride + down) * l->columns + aside + left * stride, n = right - left;
+        net_cell *sum = sums + i * l->out_columns + left;
+        if (in.codes == NULL) {
+            const net_cell *x = in.floats + from;
+            for (k = 0; k < n; k++) {
+                sum[k].f += factor * x[k * stride].f;
+            }
+        } else if (stride == 1) {
+            const int16_t *x = in.codes + from;
+            for (k = 0; k < n; k++) {
+                sum[k].i += code * x[k];
             }
         } else {
-            for (k = left; k < right; k++) {
-                sum[k].f += factor * in.floats[from + k * l->stride].f;
+            const int16_t *x = in.codes + from;
+            for (k = 0; k < n; k++) {
+                sum[k].i += code * x[k * stride];
             }
         }
     }
@@ -127,49 +134,52 @@ static float net_behind(const net_conv *l, float v, int32_t channel, int32_t to,
     return v;
 }
 
-/* Index of the code that stands for a sum. */
-static int32_t net_passed(const net_conv *l, int32_t filter, int32_t sum)
+/* From the sums of a filter to the codes of the layer that reads them, by thresholds. */
+static void net_pass(const net_conv *l, int32_t filter, int32_t to, const net_cell *sums)
 {
-    int32_t n = l->reader->act.high - l->reader->act.low, index = 0, k;
+    const net_act *act = &l->reader->act;
+    int32_t area = l->out_rows * l->out_columns, n = (act->high - act->low) / act->stride, i, k;
+    int32_t is_falling = l->falling[filter >> 3] >> (filter & 7) & 1;
+    const int32_t *thresholds = l->thresholds + filter * n;
 
-    n = n / l->reader->act.stride;
-    for (k = 0; k < n; k++) {
-        index += sum >= l->thresholds[filter * n + k];
+    for (i = 0; i < area; i++) {
+        int32_t index = 0;
+        for (k = 0; k < n; k++) {
+            index += sums[i].i >= thresholds[k];
+        }
+        net_put((uint8_t *)(net_arena + l->out), to * area + i, act->bits, is_falling ? n - index : index);
     }
-    return l->falling[filter >> 3] >> (filter & 7) & 1 ? n - index : index;
 }
 
-/* From the sums of a filter to what the layer writes: floats, or codes of the layer that reads them. */
+/* From the sums of a filter to floats, or to the codes of the layer that reads them. */
 static void net_finish(const net_conv *l, int32_t filter, int32_t to, int32_t is_whole, float act_scale,
                        const net_cell *sums)
 {
     int32_t area = l->out_rows * l->out_columns, i, t, channel = to;
-    uint8_t *codes = (uint8_t *)(net_arena + l->out);
+    float scales[NET_TERMS] = {0.0f};
 
+    for (t = 0; t < l->terms; t++) {
+        float scale = l->scales == NULL ? 1.0f : l->scales[l->scaled_by == NET_FILTER ? filter : t];
+        scales[t] = l->source == NET_PIXELS ? scale / 255.0f : scale * act_scale;
+    }
     for (i = 0; i < area; i++) {
         float v = 0.0f;
-        if (l->thresholds != NULL) {
-            net_put(codes, to * area + i, l->reader->act.bits, net_passed(l, filter, sums[i].i));
-            continue;
-        }
         for (t = 0; t < l->terms; t++) {
-            net_cell sum = sums[t * area + i];
-            float scale = l->scales == NULL ? 1.0f : l->scales[l->scaled_by == NET_FILTER ? filter : t];
-            float part = is_whole ? (float)sum.i : sum.f;
-            scale = l->source == NET_PIXELS ? scale / 255.0f : scale * act_scale;
-            part = part * scale;
+            float part = is_whole ? (float)sums[t * area + i].i : sums[t * area + i].f;
+            part = part * scales[t];
             v = t == 0 ? part : v + part;
         }
         if (l->bias != NULL) {
             v = v + l->bias[filter];
         }
         v = net_behind(l, v, filter, to, i);
-        if (l->reader != NULL) {
+        if (l->reader == NULL) {
+            net_arena[l->out + to * area + i].f = v;
+        } else {
+            const net_act *act = &l->reader->act;
             const uint8_t *steps = l->reader->before;
             v = net_front(l->reader, &steps, v, &channel, channel);
-            net_put(codes, to * area + i, l->reader->act.bits, net_index(&l->reader->act, v, l->reader->act.threshold));
-        } else {
-            net_arena[l->out + to * area + i].f = v;
+            net_put((uint8_t *)(net_arena + l->out), to * area + i, act->bits, net_index(act, v, act->threshold));
         }
     }
 }
@@ -221,8 +231,13 @@ static void net_convolve(const net_conv *l, const uint8_t *pixels)
             }
         }
         for (f = first; f < end; f++) {
-            int32_t place = in_place ? net_place(l, f) : (f - first) * l->terms;
-            net_finish(l, f, net_place(l, f), is_whole, act_scale, net_arena + l->sums + place * area);
+            int32_t to = net_place(l, f);
+            const net_cell *sums = net_arena + l->sums + (in_place ? to : (f - first) * l->terms) * area;
+            if (l->thresholds != NULL) {
+                net_pass(l, f, to, sums);
+            } else {
+                net_finish(l, f, to, is_whole, act_scale, sums);
+            }
         }
     }
 }

@@ -33,7 +33,7 @@ static float net_front(const net_conv *l, const uint8_t **steps, float v, int32_
 /* What a layer's quantizer, or its convolution, reads of a channel at place i; i is 0 behind a pool. */
 static float net_prepared(const net_conv *l, const net_cell *x, int32_t asked, int32_t i)
 {
-    int32_t area = l->height * l->width, source = asked, channel, has_pool = 0;
+    int32_t area = l->height * l->width, source = asked, channel = asked, has_pool = 0;
     const uint8_t *steps;
     float v = 0.0f;
 
