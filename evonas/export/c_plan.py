@@ -158,7 +158,7 @@ def _homes(architecture: Architecture, readers: Mapping[str, str]) -> tuple[dict
 
 def is_view(architecture: Architecture, op: Op) -> bool:
     """Whether an operation's output is its input, unchanged."""
-    return architecture._is_view(op)
+    return architecture.is_view(op)
 
 
 def _cells(bits: int) -> int:

@@ -16,6 +16,7 @@ from evonas.export.c_network import c_run_function, c_table
 from evonas.export.c_plan import CELL, plan_memory
 from evonas.export.c_thresholds import sums_are_whole
 from evonas.export.frozen import FrozenConv, FrozenNetwork
+from evonas.export.seal import unsealed
 from objectives.peak_memory import peak_memory
 
 BUT = "\n * They differ from those of other formats in their last bits, for some layers add up floats."
@@ -23,8 +24,7 @@ RUNTIME = Path(__file__).parent / "c_runtime"
 CORE = ("types", "codes", "sums", "steps", "conv")
 OPTIONAL = ("add", "avg_pool", "copy", "image", "max_pool", "splice", "zeros")  # each a function of that name
 HEAD = """\
-/* evonas-format:c version:1 */
-/* evonas-sha256:{zeros} */
+/* {unsealed} */
 /*
  * A neural network in C99, written by evonas.
 {facts}
@@ -95,7 +95,7 @@ def c_source(frozen: FrozenNetwork, *, name: str = "evonas") -> str:
     )
     head = _prefixed(HEAD, name).format(
         **sizes,
-        zeros="0" * 64,
+        unsealed=unsealed("c", frozen.facts),
         facts=_comment(f"{key}: {fact}" for key, fact in frozen.facts.items()),
         model_size=sum(frozen.stored_bytes.values()),
         plane_bytes=max(2 * codes, CELL * floats),
