@@ -32,7 +32,11 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 class DataConfig(Section):
     """[data]: which images, and how they are split."""
 
-    source: str = Field("digits", description='"digits", an .npz file, or a folder of IDX files')
+    source: str = Field(
+        "digits",
+        description='"digits"; an .npz file; a folder of IDX files, of CIFAR\'s binary version, or with '
+        'train/CLASS/*.png or *.jpg; "hf:NAME" or "hf:NAME:CONFIG", fetched from the Hugging Face hub',
+    )
     test_share: Share = Field(0.2, description="share of the images set aside for the test, if they bring no test set")
     heldout_share: Share = Field(0.2, description="share of the rest that scores networks during the search")
     split_seed: int = Field(
@@ -291,7 +295,7 @@ def parse_config(
 def _resolved(config: RunConfig) -> RunConfig:
     """Fill in the name and make paths absolute, so that a run can be resumed from anywhere."""
     data, search = config.data, config.search
-    if data.source != "digits":
+    if data.source != "digits" and not data.source.startswith("hf:"):  # these two are names
         data = data.model_copy(update={"source": str(Path(data.source).expanduser().resolve())})
     quantizers = {key: _resolved_path(name) for key, name in config.quantizers.model_dump().items()}
     bounds = {_resolved_path(name): bound for name, bound in search.constraints.items()}

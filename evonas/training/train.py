@@ -12,7 +12,8 @@ from evonas.config import RunConfig
 from evonas.errors import EvaluationError
 from evonas.nets.network import Network
 from evonas.seeding import torch_generator
-from evonas.training.data import Data, Split, batches
+from evonas.training.batches import batches
+from evonas.training.data import Data, Split
 from surrogates.one_shot.paths import Paths
 from surrogates.one_shot.score import Score, score_network
 from surrogates.one_shot.training import train
@@ -21,7 +22,7 @@ from surrogates.one_shot.training import train
 def run_batches(
     images: Split, config: RunConfig, *, batch_size: int, generator: torch.Generator
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches for ever, augmented as the run file says; see :func:`evonas.training.data.batches`."""
+    """Batches for ever, augmented as the run file says; see :func:`evonas.training.batches.batches`."""
     return batches(images, batch_size=batch_size, shift=config.data.shift, flip=config.data.flip, generator=generator)
 
 
