@@ -21,6 +21,7 @@ from evonas.config_space import (
     SpaceConfig,
     known,
 )
+from evonas.config_training import ComputeConfig, TrainingConfig
 from evonas.errors import RunFileError, nearest
 from evonas.plugins import is_path
 from objectives import LATENCY, OBJECTIVES
@@ -196,26 +197,6 @@ class SearchConfig(Section):
         from surrogates.predictors import PREDICTORS
 
         return known(names, PREDICTORS)
-
-
-class TrainingConfig(Section):
-    """[training]: how ``evonas train`` trains a chosen network from scratch."""
-
-    epochs: Count = Field(60, description="passes over the training and held-out images together")
-    batch_size: int = Field(64, ge=2, description="images an update")
-    learning_rate: float = Field(1e-2, gt=0, description="at its highest; warm-up and cosine decay around it")
-    weight_decay: float = Field(1e-4, ge=0, description="decoupled, on kernels only")
-    is_two_pass: bool = Field(False, description="whether quantizers take a step of their own before the weights do")
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread over all classes")
-    calibration_images: int = Field(
-        2000, ge=2, description="training images that set the batch norm's statistics at the end"
-    )
-
-
-class ComputeConfig(Section):
-    """[compute]: where the work is done. Changes times, and so a measured latency, never other results."""
-
-    workers: int = Field(0, ge=0, description="processes that evaluate networks, one thread each; 0: one a core")
 
 
 class RunConfig(Section):
