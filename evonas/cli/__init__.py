@@ -40,9 +40,9 @@ def _options(
 COMMANDS = (
     (searching.search, "Example: evonas search run.toml --out runs/first --budget 400"),
     (searching.resume, "Example: evonas resume runs/first"),
-    (exploring.front, "Example: evonas front runs/first"),
+    (exploring.front, "Example: evonas front runs/first --where 'model_size < 8KiB and error < 5%' --sort model_size"),
     (searching.spaces, "Example: evonas spaces run.toml --genes"),
-    (exploring.show, "Example: evonas show 17 --run runs/first --out net.png"),
+    (exploring.show, "Example: evonas show runs/first --pick knee --out net.png"),
     (deploying.train, "Example: evonas train runs/first --pick 'model_size<4000' --seeds 3"),
     (deploying.trust, "Example: evonas trust runs/first --nets 20 --seeds 3"),
     (searching.selfcheck, "Example: evonas selfcheck --seeds 5"),
