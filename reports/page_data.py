@@ -43,7 +43,7 @@ def page_data(run: RunFolder) -> dict[str, Any]:
         "networks": _networks(run, front, history),
         "drawings": _drawings(run, front, knee),
         "tested": _tested(run),
-        "convergence": _columns(convergence_table(run)),
+        "convergence": columns_of(convergence_table(run)),
         "genes": _genes(run, shares),
         "geneGenerations": sorted(shares["generation"].unique().tolist()),
         "sensitivity": _sensitivity(run),
@@ -54,13 +54,13 @@ def page_data(run: RunFolder) -> dict[str, Any]:
 
 def _points(run: RunFolder, origin: str) -> dict[str, Any]:
     """What was evaluated successfully, and how many there are in all."""
-    names = [name for name in run.measures if name != "loss" or "loss" in run.objectives]
+    names = list(run.measures)
     table = run.evaluations(origin=origin, columns=["id", "generation", "stage", "reason", *names])
     table = table[(table["reason"] == "") & (table["stage"] == table["stage"].max())]
     drawn = table
     if len(table) > MOST_POINTS:
         drawn = table.iloc[np.linspace(0, len(table) - 1, MOST_POINTS).round().astype(int)]
-    return {"total": len(table), **_columns(drawn[["id", "generation", *names]])}
+    return {"total": len(table), **columns_of(drawn[["id", "generation", *names]])}
 
 
 def _networks(run: RunFolder, front: pd.DataFrame, history: pd.DataFrame) -> dict[str, Any]:
@@ -125,8 +125,8 @@ def _sensitivity(run: RunFolder) -> dict[str, Any]:
         "measure": found.measure,
         "networks": found.networks,
         "explained": found.explained,
-        "genes": _columns(found.genes),
-        "effects": _columns(found.effects),
+        "genes": columns_of(found.genes),
+        "effects": columns_of(found.effects),
     }
 
 
@@ -136,10 +136,11 @@ def _predictors(run: RunFolder) -> dict[str, Any]:
     tau = table["tau"].astype(float).clip(-0.999, 0.999)
     half = 1.96 * np.sqrt(0.437 / np.maximum(table["evaluations"].astype(float) - 4, 1))
     table = table.assign(low=np.tanh(np.arctanh(tau) - half), high=np.tanh(np.arctanh(tau) + half))
-    return _columns(table)
+    return columns_of(table)
 
 
-def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:
+def columns_of(table: pd.DataFrame) -> dict[str, list[Any]]:
+    """A table as JSON can hold it: a list a column; what is missing is None."""
     return {str(name): _numbers(table[name]) for name in table}
 
 

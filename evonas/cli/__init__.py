@@ -46,7 +46,8 @@ COMMANDS = (
     (deploying.train, "Example: evonas train runs/first --pick 'model_size<4000' --seeds 3"),
     (deploying.trust, "Example: evonas trust runs/first --nets 20 --seeds 3"),
     (searching.selfcheck, "Example: evonas selfcheck --seeds 5"),
-    (exploring.report, "Example: evonas report runs/first"),
+    (exploring.report, "Example: evonas report runs/first; evonas report runs/seed-* --out comparison.html"),
+    (exploring.plot, "Example: evonas plot runs/seed-* attainment --width ieee-column --out attainment.pdf"),
 )
 for command, example in COMMANDS:
     app.command(epilog=example)(command)

@@ -1,4 +1,4 @@
-"""The subcommands that look at a run: front, show, report."""
+"""The subcommands that look at runs: front, show, report, plot."""
 
 from __future__ import annotations
 
@@ -85,11 +85,42 @@ def show(
         typer.echo(f"picture: {out}", err=form == "json")
 
 
-def report(run: RunArgument) -> None:
-    """Write front.csv, the figures and report.html anew from the archive."""
-    from evonas.run import open_run
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders; several are compared.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option(help="The page.", show_default="RUN/report.html, or comparison.html")
+    ] = None,
+) -> None:
+    """Write a run's front.csv, figures and interactive page anew; or one page that compares several runs."""
+    from evonas.reporting import report as write_report
 
-    typer.echo(open_run(run).report())
+    typer.echo(write_report(runs, out=out))
+
+
+def plot(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders.", show_default=False)],
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="front, front-3d, pairs, runs, attainment, hypervolume, genes, layers or ranks.", show_default=False
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The figure: .pdf, .svg or .png; its data goes beside it as .csv.")],
+    x: Annotated[str | None, typer.Option(help="Measure across.", show_default="the first cost")] = None,
+    y: Annotated[str | None, typer.Option(help="Measure upwards.", show_default="error")] = None,
+    pick: Annotated[str, typer.Option(help="Of layers: which network.")] = "knee",
+    width: Annotated[
+        str, typer.Option(help="neurips, iclr, lncs, ieee-, acm-, icml- or cvpr-column or -page, or inches.")
+    ] = "neurips",
+) -> None:
+    """Draw a figure for a paper: fonts embedded, a venue's width, data beside it."""
+    from evonas.reporting import plot as draw
+    from reports.plots import QUESTIONS
+
+    check_one_of(kind, tuple(QUESTIONS), wanted="a known kind of figure")
+    check_one_of(out.suffix.lower(), (".pdf", ".svg", ".png"), wanted="a figure's suffix in --out")
+    data = draw(runs, kind, out=out, x=x, y=y, pick=pick, width=width)
+    typer.echo(f"{out}\ndata: {data}")
 
 
 def _draw(table: pd.DataFrame, path: Path) -> None:

@@ -89,7 +89,9 @@ function scatterTraces() {
 function drawScatter() {
   const element = byId("scatter");
   const isWide = element.clientWidth > 520;
+  const selections = state.box && element.layout?.selections;
   const done = chart(element, scatterTraces(), {
+    ...(selections ? { selections } : {}),
     xaxis: axisOf(measures[state.x], state.isLogX, isWide), yaxis: axisOf(measures[state.y], state.isLogY, isWide),
     dragmode: isWide ? "select" : false, hovermode: "closest", uirevision: `${state.x} ${state.y} ${state.isLogX} ${state.isLogY}`,
   }, { displayModeBar: isWide });

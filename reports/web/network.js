@@ -102,7 +102,7 @@ function drawStrip(found) {
     make("thead", {}, make("tr", {}, ...["layer", "operation", "width", "weights", "activations", "bytes", "BitOPs"].map((name, at) =>
       make("th", { scope: "col", class: at < 2 ? "text" : null }, name)))),
     make("tbody", {}, ...layers.map((layer) => make("tr", {},
-      make("td", {}, found.layer[layer]), make("td", { class: "text" }, found.operation[layer]),
+      make("td", { title: found.layer[layer] }, found.layer[layer]), make("td", { class: "text" }, found.operation[layer]),
       make("td", {}, String(channels(layer)), bar(channels(layer), widest, "cloud")),
       chipCell(found.weight[layer]), chipCell(found.act[layer]),
       make("td", {}, found.bytes[layer].toLocaleString("en"), bar(found.bytes[layer], heaviest, "front")),
