@@ -18,7 +18,7 @@ from reports.search import outcome_sentence, predictor_rows, predictor_sentence
 from reports.trainings import training_texts
 from reports.trust import how_errors_came, trust_note, trust_texts
 
-SCRIPTS = ("common.js", "explore.js", "parallel.js", "network.js", "genes.js", "charts.js")
+SCRIPTS = ("common.js", "explore.js", "cloud.js", "parallel.js", "network.js", "genes.js", "charts.js")
 
 
 def write_reports(run: RunFolder) -> Path:

@@ -78,6 +78,7 @@ async function start() {
     if (isReady) drawScatter();
   });
   addEventListener("resize", () => { startParallel(); drawParallel(); });
+  document.documentElement.dataset.usable = String(Math.round(performance.now()));
   try {
     await loadPlotly();
     isReady = true;

@@ -101,7 +101,7 @@ function drawInSight(drawings) {
   addEventListener("beforeprint", () => Object.values(drawings).forEach((draw) => draw()));
 }
 
-const BUTTONS = [["toImage"], ["zoom2d", "pan2d", "select2d", "lasso2d"], ["zoomIn2d", "zoomOut2d", "resetScale2d"]];
+const BUTTONS = [["zoom2d", "pan2d", "select2d", "lasso2d"], ["zoomIn2d", "zoomOut2d", "resetScale2d"]];
 
 /** Draw or redraw a chart in the colours of the theme. */
 function chart(element, traces, layout = {}, config = {}) {

@@ -51,16 +51,6 @@ function hover(texts, id) {
 }
 
 function scatterTraces() {
-  const points = (origin, name) => {
-    const found = data.points[origin];
-    const keep = found.id.map((_, at) => at).filter((at) => origin === "random" || found.generation[at] <= state.generation);
-    const pair = [measures[state.x], measures[state.y]];
-    return {
-      name, mode: "markers", type: "scatter", x: keep.map((at) => found[state.x][at]), y: keep.map((at) => found[state.y][at]),
-      customdata: keep.map((at) => found.id[at]), hovertemplate:
-        `network %{customdata}<br>${plain(pair[0].title)} %{x}<br>${plain(pair[1].title)} %{y}<extra>${name}</extra>`,
-    };
-  };
   const rows = frontRows(), shown = new Set(shownRows());
   const front = {
     name: "Pareto front", type: "scatter", mode: "markers", x: rows.map((row) => networks.values[state.x][row]),
@@ -80,10 +70,21 @@ function scatterTraces() {
   });
   const knee = rows.includes(rowOf.get(data.knee)) ? rowOf.get(data.knee) : undefined;
   const picked = rows.includes(rowOf.get(state.selected)) ? rowOf.get(state.selected) : undefined;
-  const traces = [];
-  if (state.showsCloud) traces.push({ ...points("search", "evaluated"), marker: { size: 5, color: colour("cloud"), opacity: 0.55 } });
-  if (state.showsRandom) traces.push({ ...points("random", "random search"), marker: { size: 6, symbol: "x-thin", line: { width: 1.3, color: colour("random") } } });
-  return [...traces, front, ring(knee, "knee", colour("ink"), 17, "diamond-open"), ring(picked, "chosen", colour("pick"), 20, "circle-open")];
+  const corners = { type: "scatter", mode: "markers", marker: { opacity: 0 }, hoverinfo: "skip", showlegend: false,
+    x: reach(state.x, state.isLogX), y: reach(state.y, state.isLogY) };
+  return [corners, front, ring(knee, "knee", colour("ink"), 17, "diamond-open"), ring(picked, "chosen", colour("pick"), 20, "circle-open")];
+}
+
+/** Least and greatest value of what the cloud shows, so that the axes leave none of it out. */
+function reach(name, isLog) {
+  const shown = [...(state.showsCloud ? data.points.search[name] : []), ...(state.showsRandom ? data.points.random[name] : [])];
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of shown) {
+    if (value === null || (isLog && value <= 0)) continue;
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  return low <= high ? [low, high] : [];
 }
 
 function drawScatter() {
@@ -93,7 +94,7 @@ function drawScatter() {
   const done = chart(element, scatterTraces(), {
     ...(selections ? { selections } : {}),
     xaxis: axisOf(measures[state.x], state.isLogX, isWide), yaxis: axisOf(measures[state.y], state.isLogY, isWide),
-    dragmode: isWide ? "select" : false, hovermode: "closest", uirevision: `${state.x} ${state.y} ${state.isLogX} ${state.isLogY}`,
+    dragmode: isWide ? "select" : false, hovermode: "closest", hoverdistance: 9, uirevision: `${state.x} ${state.y} ${state.isLogX} ${state.isLogY}`,
   }, { displayModeBar: isWide });
   if (!element.dataset.listens) {
     element.dataset.listens = "yes";
@@ -104,6 +105,7 @@ function drawScatter() {
     });
     element.on("plotly_deselect", () => update({ box: null }));
     element.addEventListener("keydown", scatterKeys);
+    startCloud();
   }
   return done;
 }
