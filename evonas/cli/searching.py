@@ -108,8 +108,8 @@ def selfcheck(seeds: Annotated[int, typer.Option(min=1, help="Searches a method.
 
 
 def _print_result(folder: Path, *, quiet: bool) -> None:
+    from evonas.front_text import print_front
     from evonas.run import open_run
-    from evonas.tables import print_front
     from reports.search import outcome_sentence, predictor_sentence
 
     if not quiet:
