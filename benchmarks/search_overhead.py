@@ -58,6 +58,10 @@ class Formula(TableSpace):
         """See :class:`evonas.spaces.Space`."""
         return self.like.repair(genome)
 
+    def repair_all(self, genomes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """See :class:`evonas.spaces.Space`."""
+        return self.like.repair_all(genomes)
+
     def corners(self, rng: np.random.Generator) -> NDArray[np.int64]:
         """See :class:`evonas.spaces.Space`."""
         return self.like.corners(rng)
