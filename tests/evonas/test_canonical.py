@@ -13,11 +13,11 @@ from evonas.spaces.stages import StagedSpace
 from tests.conftest import EVERY_SPACE
 
 SHORTCUTS = ("norm-quant-conv", "norm-quant-conv-norm-shortcut-prelu", "norm-quant-conv-relu")
-CONSTANT_CELLS = {  # an edge may live in one cell and be constant in the next of its kind
-    f"constant cells, precisions a {scope}{', residual' * residual}": CellSpace(
+CONSTANT_CELLS = {  # an edge may live in one cell and be constant in the next of its kind, or in all that are needed
+    f"{', '.join(cells)}, precisions a {scope}{', residual' * residual}": CellSpace(
         (1, 8, 8),
         3,
-        cells=("normal", "reduction", "normal", "normal"),
+        cells=cells,
         nodes=3,
         channels=4,
         ops=("none", "skip", "conv_3x3", "max_pool_3x3"),
@@ -26,6 +26,7 @@ CONSTANT_CELLS = {  # an edge may live in one cell and be constant in the next o
         has_residual=residual,
         residual_downsamplings=("free", "ternary"),
     )
+    for cells in (("normal", "reduction", "normal", "normal"), ("reduction", "normal"))
     for scope, residual in product(("layer", "cell"), (False, True))
 }
 SPACES = {**EVERY_SPACE, **CONSTANT_CELLS}
@@ -39,6 +40,8 @@ def raw_genomes(space: NetworkSpace, n: int) -> np.ndarray:
         if gene.name.endswith("/op"):
             idle = [gene.choices.index(op) for op in ("none", "none", "skip") if op in gene.choices]
             genomes[:, index] = np.where(rng.random(n) < np.linspace(0, 1, n), rng.choice(idle, n), genomes[:, index])
+        if gene.name.startswith("reduction") and gene.choices[0] == "none":
+            genomes[::3, index] = 0  # a whole cell that carries nothing
     return genomes
 
 
@@ -60,6 +63,27 @@ def test_a_canonical_form_is_what_its_network_is_read_as(space: NetworkSpace) ->
         else:
             assert np.array_equal(found, by_network(space, space.revive(genome)))
             assert space.decode(found).dead_reason is None
+
+
+@pytest.mark.parametrize("scope", ["layer", "cell"])
+def test_an_edge_that_is_left_alone_takes_its_precisions_along(scope: str) -> None:
+    """The reduction cell carries nothing, so node 1 of the cell behind it does not, and node 2 reads node 0 alone."""
+    space = CONSTANT_CELLS[f"reduction, normal, precisions a {scope}"]
+    fixed = {f"reduction/node{node}/edge{edge}/op": "none" for node in range(3) for edge in range(2)}
+    for node, inputs, *ops in (
+        (0, "0,1", "conv_3x3", "none"),
+        (1, "1,2", "max_pool_3x3", "none"),
+        (2, "2,3", "conv_3x3", "max_pool_3x3"),
+    ):
+        fixed |= {f"normal/node{node}/inputs": inputs}
+        fixed |= {f"normal/node{node}/edge{edge}/op": op for edge, op in enumerate(ops)}
+    for genome in raw_genomes(space, 20):
+        for index, gene in enumerate(space.genes):
+            if gene.name in fixed:
+                genome[index] = gene.choices.index(fixed[gene.name])
+        found = space.canonical(genome)
+        assert space.describe(found)["normal/node2/inputs"] == "0,2"
+        assert np.array_equal(found, by_network(space, genome))
 
 
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
