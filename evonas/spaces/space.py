@@ -177,10 +177,13 @@ class TableSpace(Space):
     Attributes:
         is_free: Whether looking up costs nothing, so that it may be done without need: a table, not a formula.
         is_slow: Whether a look-up takes long enough to be worth sending to workers.
+        seconds: What an evaluation costs, or would cost if it were not a table's; None where that is not known. Where
+            it costs next to nothing, a search does without learned predictors.
     """
 
     is_free: bool = True
     is_slow: bool = False
+    seconds: float | None = None
 
     @property
     @abstractmethod
