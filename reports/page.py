@@ -125,7 +125,8 @@ def _predictors(run: RunFolder) -> str:
     sentence = predictor_sentence(run)
     if not sentence:
         return ""
-    return f"<h3>Learned predictors</h3><p>{escape(sentence)}</p>{html_table(predictor_rows(run))}"
+    rows = predictor_rows(run)
+    return f"<h3>Learned predictors</h3><p>{escape(sentence)}</p>{'' if rows.empty else html_table(rows)}"
 
 
 def _trainings(run: RunFolder) -> str:
