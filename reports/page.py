@@ -81,7 +81,7 @@ def _tiles(run: RunFolder, front: pd.DataFrame, last: dict[Any, Any]) -> dict[st
     }
     volume = {"hypervolume": f"{last['search']:.4f}"} if "search" in last else {}
     beside = {"of random search": f"{last['random']:.4f}"} if "random" in last else {}
-    touched = "touched by evonas train only" if len(run.trainings()) else "not touched"
+    touched = "used by train" if len(run.trainings()) else "not used"
     return {"networks evaluated": f"{searched:,}", **least, **volume, **beside, "test set": touched}
 
 
