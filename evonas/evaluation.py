@@ -125,7 +125,9 @@ class Evaluator:
                 if not may_go_on():
                     return
                 self._known[key] = Row(origin, generation, key, *next(outcomes), stage=self.stage)
-            row = replace(self._known[key], origin=origin, generation=generation)
+            row = self._known[key]
+            if (row.origin, row.generation) != (origin, generation):
+                row = replace(row, origin=origin, generation=generation)
             if (origin, key) not in self._stored:
                 self.folder.append(row)
                 self._stored.add((origin, key))

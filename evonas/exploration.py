@@ -113,10 +113,10 @@ class Exploration:
             points, violations = self.costs.told(asked)
         elif answers and not alive and (is_within.all() or len(self.rows) >= self.settings.population):
             check_alive([*self.rows, *answers], "all networks so far")
-        known = [from_text(row.genome, self.stage.setup.space.genes) for row in alive]
+        known = genomes[: len(answers)][np.array([row.is_ok for row in answers], dtype=bool)]
         told = zip(self._told(alive), (points[~is_within], violations[~is_within]), strict=True)
         self.algorithm.tell(
-            np.concatenate([np.array(known, dtype=np.int64).reshape(-1, asked.shape[1]), asked[~is_within]]),
+            np.concatenate([known, asked[~is_within]]),
             *(np.concatenate(pair) for pair in told),
         )
         return answers, len(answers) < len(genomes)

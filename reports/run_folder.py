@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,9 @@ CREATE TABLE truths (
 """
 # Layers of a network as JSON. Not part of the schema above, and not of its version: runs from before it lack it.
 NETWORKS = "CREATE TABLE IF NOT EXISTS networks (genome TEXT PRIMARY KEY, layers TEXT NOT NULL)"
+
+
+FACTS = ("origin", "generation", "genome", "reason", "seconds", "stage")  # of a row, beside its values
 
 
 class NotARunFolderError(Exception):
@@ -240,13 +243,9 @@ class RunFolder:
 
     def append(self, row: Row) -> None:
         """Store one evaluation in a transaction of its own; one that is already there stays as it is."""
-        names = list(row.values)
-        facts = {name: getattr(row, name) for name in ("origin", "generation", "genome", "reason", "seconds", "stage")}
-        columns = [*facts, *(f'"{name}"' for name in names)]
-        cells = [*facts.values(), *(row.values[name] for name in names)]
-        marks = ", ".join("?" * len(cells))
+        cells = [getattr(row, name) for name in FACTS]
         with self._connection() as connection:
-            connection.execute(f"INSERT OR IGNORE INTO evaluations ({', '.join(columns)}) VALUES ({marks})", cells)
+            connection.execute(_insertion(tuple(row.values)), [*cells, *row.values.values()])
 
     def evaluations(self, *, origin: str | None = None, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Evaluations in order: the attributes of :class:`Row`, values as columns, and an ``id``.
@@ -355,3 +354,9 @@ class RunFolder:
 def _who() -> tuple[int, int]:
     """This process and this thread: a connection of SQLite must cross neither a fork nor, in Python, threads."""
     return os.getpid(), threading.get_ident()
+
+
+@cache
+def _insertion(names: tuple[str, ...]) -> str:
+    columns = [*FACTS, *(f'"{name}"' for name in names)]
+    return f"INSERT OR IGNORE INTO evaluations ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"

@@ -93,11 +93,7 @@ class CellSpace(CellLayout, NetworkSpace):
 
     def repair_all(self, genomes: NDArray[np.int64]) -> NDArray[np.int64]:
         """See :meth:`NetworkSpace.repair_all`."""
-        genomes = self._in_range(genomes)
-        canonical, is_alive = self._canonical(genomes)
-        if not is_alive.all():
-            canonical[~is_alive] = self._canonical(self._revived(genomes[~is_alive]))[0]
-        return canonical
+        return self._living(self._in_range(genomes))[1]
 
     @cached_property
     def _canonical(self) -> CellCanonical:
@@ -133,17 +129,22 @@ class CellSpace(CellLayout, NetworkSpace):
 
     def revive(self, genome: Genome) -> Genome:
         """See :meth:`NetworkSpace.revive`. Puts a convolution on the edge from the cell before, kind by kind."""
-        (revived,) = self._revived(genome[None])
+        (revived,), _ = self._living(genome[None])
         return np.asarray(revived)
 
-    def _revived(self, genomes: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _living(self, genomes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Revive genomes, ``(n, n_genes)``; also their canonical forms, which were needed to see which are alive."""
         genomes = genomes.copy()
         kinds = {name: edge_op.kind for name in self.ops if (edge_op := EDGE_OPS[name]) is not None}
         live_op = next((name for name, kind in kinds.items() if kind == "conv"), next(iter(kinds)))
+        canonical, is_alive = self._canonical(genomes)
         for kind in self.kinds:
-            is_dead = ~self._canonical(genomes)[1]
-            genomes[is_dead, self._canonical.row[f"{kind}/node0/edge1/op"]] = self.ops.index(live_op)
-        return genomes
+            dead = np.flatnonzero(~is_alive)
+            if len(dead) == 0:
+                break
+            genomes[dead, self._canonical.row[f"{kind}/node0/edge1/op"]] = self.ops.index(live_op)
+            canonical[dead], is_alive[dead] = self._canonical(genomes[dead])
+        return genomes, canonical
 
     def covering(self) -> list[Architecture]:
         """See :meth:`NetworkSpace.covering`: every edge operation, source, module and precision, cells at widest."""
