@@ -80,10 +80,12 @@ class TrainingConfig(Section):
     def full_recipe(self, **facts: str) -> str:
         """All that identifies a training of ``evonas train``, with facts from elsewhere, as JSON text.
 
-        ``compile`` must be decided.
+        ``compile`` must be decided. Keys that do nothing beside the others stand at their defaults.
         """
         assert self.compile != "auto"
-        return json.dumps({**self.model_dump(exclude=set(WITHOUT_EFFECT)), **facts})
+        idle = ["momentum", "nesterov"] * (self.optimizer != "sgd") + ["temperature"] * (not self.distillation)
+        defaults = {key: type(self).model_fields[key].default for key in idle}
+        return json.dumps({**self.model_dump(exclude=set(WITHOUT_EFFECT)), **defaults, **facts})
 
     def of_twin(self) -> Self:
         """The recipe by which a network's twin in full precision is trained."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from evonas import __version__
 from evonas.errors import ExportError
 from evonas.export.exact import ExactNetwork
-from evonas.export.formats import FORMATS, Logits, Runner, known_format, open_file, write_file
+from evonas.export.formats import FORMATS, Logits, Runner, known_format, opened, write_file, written
 from evonas.export.freeze import freeze
 from evonas.export.frozen import FrozenNetwork
+from evonas.export.seal import read_sealed
 from evonas.parallel import one_thread
 from evonas.spaces import Space
-from evonas.trained import Trained, load_trained
+from evonas.trained import Trained, load_trained, recipe_of
 from objectives.model_size import model_size
 from reports.run_folder import RunFolder
 
@@ -90,6 +91,7 @@ def export_picks(
     *,
     format_name: str,
     seed: int = 0,
+    recipe: str = "",
     out: Path | None = None,
     space: Space | None = None,
 ) -> Iterator[Path]:
@@ -100,7 +102,9 @@ def export_picks(
         picks: Rows of its front.
         format_name: See :data:`evonas.export.formats.FORMATS`.
         seed: Of the training.
-        out: A file for one network; by default ``exports/ID-seedSEED`` with the format's suffix, in the run's folder.
+        recipe: Hash of its recipe, if several trainings had this seed.
+        out: A file for one network; by default ``exports/ID-seedSEED-RECIPE`` with the format's suffix, in the run's
+            folder.
         space: The search space, if the run was started with an object.
 
     Yields:
@@ -108,18 +112,19 @@ def export_picks(
 
     Raises:
         ExportError: The format is unknown, or several networks shall go into one file.
-        SelectionError: A network was not trained with this seed.
+        SelectionError: A network was not trained with this seed; then none is exported.
     """
     suffix = known_format(format_name).suffix
     if out is not None and len(picks) > 1:
         raise ExportError(
             "one network for --out", found=f"{len(picks)} networks", remedy="leave --out out, or pick one network"
         )
-    for evaluation in picks["id"].tolist():
-        path = out or run.path / "exports" / f"{evaluation}-seed{seed}{suffix}"
-        trained = load_trained(run, evaluation, seed=seed, space=space)
-        frozen = frozen_network(run, evaluation, trained, seed=seed)
-        write_file(frozen, path, format_name=format_name)
+    ids = picks["id"].tolist()
+    loaded = [load_trained(run, evaluation, seed=seed, recipe=recipe, space=space) for evaluation in ids]
+    for evaluation, trained in zip(ids, loaded, strict=True):
+        name = f"{evaluation}-seed{seed}-{recipe_of(trained.weights)}{suffix}"
+        path = out or run.path / "exports" / name
+        write_file(frozen_network(run, evaluation, trained, seed=seed), path, format_name=format_name)
         yield path
 
 
@@ -133,24 +138,29 @@ def verify(path: Path, run: RunFolder, *, images: int | None = None, space: Spac
         space: The search space, if the run was started with an object.
 
     Raises:
-        ExportError: The file is damaged or its runtime is missing.
-        SelectionError: The run has no such network.
+        ExportError: The file is damaged or not of this run, its runtime is missing, or a C file is not evonas' own.
+        SelectionError: The run has no such training.
     """
-    sealed, runner = open_file(path)
+    sealed = read_sealed(path)
     try:
-        evaluation, seed = int(sealed.facts["network"]), int(sealed.facts["seed"])
+        evaluation, seed, weights = int(sealed.facts["network"]), int(sealed.facts["seed"]), sealed.facts["weights"]
     except (KeyError, ValueError) as error:
         raise ExportError(
             "a file that says which network it is", found=f"{path} does not", remedy="export it with evonas export"
         ) from error
-    trained = load_trained(run, evaluation, seed=seed, space=space)
-    frozen, test = frozen_network(run, evaluation, trained, seed=seed), trained.data.test
-    if sealed.facts["weights"] != frozen.facts["weights"]:
+    trained = load_trained(run, evaluation, seed=seed, recipe=recipe_of(weights), space=space)
+    if (trained.genome, trained.weights) != (sealed.facts.get("genome"), weights):
         raise ExportError(
-            f"a file of the newest training of network {evaluation} with seed {seed}",
-            found=f"one of {sealed.facts['weights']}",
-            remedy="export it again",
+            f"a file that was exported from {run.path}", found="another run's network", remedy="say whose: --run FOLDER"
         )
+    frozen, test = frozen_network(run, evaluation, trained, seed=seed), trained.data.test
+    if sealed.format == "c" and sealed.raw != written(replace(frozen, facts=sealed.facts), "c"):
+        raise ExportError(  # to run a C file is to run whatever it says
+            f"the C file that evonas writes for network {evaluation}",
+            found=f"other code in {path}; it is not run",
+            remedy="export it again with this version of evonas",
+        )
+    runner = opened(sealed)
     pixels, labels = test.images[:images].numpy(), test.labels[:images].numpy()
     exact = ExactNetwork(frozen)
 

@@ -50,14 +50,28 @@ def started_with(config: RunConfig, data: Data | None, space: Space) -> dict[str
     }
 
 
-def check_unchanged(run: RunFolder, config: RunConfig, data: Data | None, space: Space) -> None:
+def is_whole(path: Path, sha256: str) -> bool:
+    """Whether a file is there and has this hash."""
+    return path.is_file() and file_hash(path) == sha256
+
+
+def check_unchanged(
+    run: RunFolder, config: RunConfig, data: Data | None, space: Space, *, versions: bool = True
+) -> None:
     """Make sure that a run is still what it was started as.
+
+    Args:
+        run: The run.
+        config, data, space: What it is opened with now.
+        versions: Whether packages count; not where nothing is added to the run.
 
     Raises:
         RunFolderError: Settings, space, images or package versions are others; a mixture would be neither.
     """
     current = started_with(config, data, space)
     for what, before in run.meta("started_with").items():
+        if what == "versions" and not versions:
+            continue
         changed = [key for key in before if current[what].get(key) != before[key]]
         if changed:
             raise RunFolderError(

@@ -18,7 +18,7 @@ from evonas.errors import RunFileError
 from evonas.genome import from_text
 from evonas.nets.network import Network
 from evonas.parallel import in_order, n_workers, one_thread
-from evonas.provenance import check_unchanged
+from evonas.provenance import check_unchanged, file_hash, is_whole
 from evonas.seeding import torch_generator
 from evonas.setup import Setup, open_setup
 from evonas.spaces import NetworkSpace, Space
@@ -144,7 +144,11 @@ def train_picks(
     check_unchanged(run, config, setup.data, setup.space)
     if config.training.tensorboard:
         check_tensorboard()
-    known = {(row.evaluation, row.seed, row.recipe): _training(row) for row in run.trainings().itertuples()}
+    known = {
+        (row.evaluation, row.seed, row.recipe): _training(row)
+        for row in run.trainings().itertuples()
+        if is_whole(run.path / str(row.weights), str(row.sha256))  # what was lost or altered is trained again
+    }
     jobs = _jobs(run, setup, picks, seeds)
     fresh = [(job,) for job in jobs if _key(job) not in known]
     n = max(1, min(len(fresh), n_workers(config.compute.workers if workers is None else workers)))
@@ -165,6 +169,7 @@ def train_picks(
             test_images=training.test_images,
             seconds=training.seconds,
             weights=training.weights,
+            sha256=file_hash(run.path / training.weights),
             warnings=json.dumps(training.warnings),
         )
         job.checkpoint.unlink(missing_ok=True)  # not before: a result that waits for its turn may be lost
@@ -249,7 +254,7 @@ def _twin(job: Job, architecture: Architecture, data: Data) -> Network:
     floating = in_full_precision(architecture)
     if path.is_file():
         twin = Network([floating], generator=torch_generator(job.seed, "network weights"))
-        load_weights(twin, path)
+        load_weights(twin, path, remedy="delete that file and train again")
         return twin.eval()
     unfinished = path.with_suffix(".unfinished.safetensors")
     twin = train_in_full(floating, data.train.joined(data.heldout), config, seed=job.seed, checkpoint=unfinished)

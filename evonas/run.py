@@ -136,28 +136,39 @@ class Run:
         write_reports(self.folder)
         return table
 
-    def load(self, evaluation: int, *, seed: int = 0) -> Network:
+    def load(self, evaluation: int, *, seed: int = 0, recipe: str = "") -> Network:
         """A network that :meth:`train` trained, ready to run: ``network(images)`` with pixels within 0 to 1.
 
         Args:
             evaluation: Its id.
-            seed: Of the training; the newest one if several recipes used it.
+            seed: Of the training.
+            recipe: Hash of its recipe, if several trainings had this seed; it ends the name of their weights.
 
         Raises:
             SelectionError: It was not trained with this seed.
         """
         from evonas.trained import load_trained
 
-        return load_trained(self.folder, evaluation, seed=seed, space=self.space).network
+        return load_trained(self.folder, evaluation, seed=seed, recipe=recipe, space=self.space).network
 
     def export(
-        self, which: str = "knee", *, format_name: str = "onnx", seed: int = 0, out: Path | None = None
+        self,
+        which: str = "knee",
+        *,
+        format_name: str = "onnx",
+        seed: int = 0,
+        recipe: str = "",
+        out: Path | None = None,
     ) -> list[Path]:
         """Write trained picks to files that run elsewhere; see :func:`evonas.exporting.export_picks`."""
         from evonas.exporting import export_picks
 
         picks = self.pick(which)
-        return list(export_picks(self.folder, picks, format_name=format_name, seed=seed, out=out, space=self.space))
+        return list(
+            export_picks(
+                self.folder, picks, format_name=format_name, seed=seed, recipe=recipe, out=out, space=self.space
+            )
+        )
 
     def verify(self, path: str | Path, *, images: int | None = None) -> Verification:
         """Hold an exported file against the network that it came from; see :func:`evonas.exporting.verify`."""

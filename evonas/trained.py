@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import torch
 
 from evonas.config import load_config
@@ -25,7 +28,7 @@ class Trained:
     Attributes:
         network: With its weights, in eval mode: pixels within 0 to 1 in, logits out.
         genome: In text form.
-        weights: Their path within the run folder.
+        weights: Their path within the run folder; its stem ends in the recipe's hash.
         test_error: As the archive has it.
         data: The run's images.
     """
@@ -37,32 +40,62 @@ class Trained:
     data: Data
 
 
-def load_trained(run: RunFolder, evaluation: int, *, seed: int, space: Space | None = None) -> Trained:
+def load_trained(
+    run: RunFolder, evaluation: int, *, seed: int, recipe: str = "", space: Space | None = None
+) -> Trained:
     """Load a trained network.
 
     Args:
         run: The run that trained it.
         evaluation: Its id.
-        seed: Of the training; the newest one if several recipes used it.
+        seed: Of the training.
+        recipe: Hash of its recipe, as in the name of its weights; needed if several trainings had this seed.
         space: The search space, if the run was started with an object.
 
     Raises:
-        SelectionError: It was not trained with this seed.
+        SelectionError: It was not trained with this seed and recipe, or with several recipes.
         RunFolderError: Settings, images or weights are others than they were.
     """
-    trainings = run.trainings()
-    found = trainings[(trainings["evaluation"] == evaluation) & (trainings["seed"] == seed)]
-    if found.empty:
-        raise SelectionError(
-            f"network {evaluation} trained with seed {seed}",
-            found=f"trained: {', '.join(map(str, trainings['evaluation'].unique())) or 'none yet'}",
-            remedy=f"train it first: evonas train {run.path} --pick {evaluation}",
-        )
+    row = _found(run, evaluation, seed=seed, recipe=recipe)
     setup = open_setup(load_config(run.path / "run.toml"), space)
-    check_unchanged(run, setup.config, setup.data, setup.space)
+    check_unchanged(run, setup.config, setup.data, setup.space, versions=False)
     networks = setup.network_space
-    row = found.iloc[-1]
     network = Network([networks.decode(from_text(row["genome"], networks.genes))], generator=torch.Generator())
-    load_weights(network, run.path / row["weights"])
+    again = f"train it again: evonas train {run.path} --pick {evaluation} --seeds {seed + 1}"
+    load_weights(network, run.path / row["weights"], expected=row["sha256"], remedy=again)
     assert setup.data is not None  # a space of networks has images
     return Trained(network.eval(), row["genome"], row["weights"], float(row["test_error"]), setup.data)
+
+
+def recipe_of(weights: str) -> str:
+    """The recipe's hash in the path of a training's weights."""
+    return Path(weights).stem.rpartition("-")[2]
+
+
+def _found(run: RunFolder, evaluation: int, *, seed: int, recipe: str) -> pd.Series[Any]:
+    """The one training that is meant."""
+    trainings = run.trainings()
+    own = trainings[trainings["evaluation"] == evaluation]
+    found = own[own["seed"] == seed]
+    if found.empty:
+        known = f"network {evaluation} with seed {', '.join(map(str, own['seed'].unique()))}" if len(own) else ""
+        known = known or f"networks {', '.join(map(str, trainings['evaluation'].unique()))}" * bool(len(trainings))
+        raise SelectionError(
+            f"network {evaluation} trained with seed {seed}",
+            found=f"trained: {known or 'none yet'}",
+            remedy=f"train it first: evonas train {run.path} --pick {evaluation} --seeds {seed + 1}",
+        )
+    recipes = found["weights"].map(recipe_of)
+    if recipe:
+        found = found[recipes == recipe]
+    if len(found) != 1:
+        several = [
+            f"{name} ({row.epochs} epochs, test error {row.test_error:.2%})"
+            for name, row in zip(recipes, trainings.loc[recipes.index].itertuples(), strict=True)
+        ]
+        raise SelectionError(
+            f"one recipe by which network {evaluation} was trained with seed {seed}",
+            found=", ".join(several),
+            remedy="say which: --recipe HASH",
+        )
+    return found.iloc[0]

@@ -111,18 +111,21 @@ def save_weights(network: Network, path: Path, *, facts: dict[str, str] | None =
     partial.replace(path)
 
 
-def load_weights(network: Network, path: Path, *, expected: str | None = None) -> None:
+NOT_MENDED = "start the run again in a new folder; weights cannot be mended"
+
+
+def load_weights(network: Network, path: Path, *, expected: str | None = None, remedy: str = NOT_MENDED) -> None:
     """Read weights written by :func:`save_weights`.
 
     Args:
         network: Of the same architectures.
         path: A safetensors file.
         expected: SHA-256 that the file must have.
+        remedy: What to do about weights that are not what they should be.
 
     Raises:
         RunFolderError: The file is missing, damaged, another one, or of another network.
     """
-    remedy = "start the run again in a new folder; weights cannot be mended"
     try:
         if expected is not None and (found := file_hash(path)) != expected:
             raise RunFolderError(f"{path} as the run wrote it ({expected[:12]})", found=found[:12], remedy=remedy)

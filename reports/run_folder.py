@@ -20,7 +20,7 @@ import pandas as pd
 from objectives import Objective
 from objectives.scaling import Scaling
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 ARCHIVE = "archive.sqlite"
 WAL_PAGES = 16_000  # 64 MB, then they move into the archive, which waits for the disk: rarely, not every 300 appends
 SCHEMA = """
@@ -34,7 +34,7 @@ CREATE TABLE trainings (
     id INTEGER PRIMARY KEY, evaluation INTEGER NOT NULL REFERENCES evaluations (id), genome TEXT NOT NULL,
     seed INTEGER NOT NULL, epochs INTEGER NOT NULL, recipe TEXT NOT NULL, test_error REAL NOT NULL,
     test_loss REAL NOT NULL, test_images INTEGER NOT NULL, seconds REAL NOT NULL, weights TEXT NOT NULL,
-    warnings TEXT NOT NULL, UNIQUE (evaluation, seed, recipe)
+    sha256 TEXT NOT NULL, warnings TEXT NOT NULL, UNIQUE (evaluation, seed, recipe)
 );
 CREATE TABLE truths (
     id INTEGER PRIMARY KEY, genome TEXT NOT NULL, seed INTEGER NOT NULL, recipe TEXT NOT NULL, error REAL NOT NULL,
@@ -328,7 +328,7 @@ class RunFolder:
     # Trainings
 
     def append_training(self, **columns: Any) -> None:
-        """Store one training from scratch; the columns of the table ``trainings``."""
+        """Store one training; the columns of the table ``trainings``. It replaces one that is there already."""
         self._insert("trainings", columns)
 
     def append_truth(self, **columns: Any) -> None:
@@ -343,7 +343,9 @@ class RunFolder:
     def _insert(self, table: str, columns: Mapping[str, Any]) -> None:
         marks = ", ".join("?" * len(columns))
         with self._connection() as connection:
-            connection.execute(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", list(columns.values()))
+            connection.execute(
+                f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({marks})", list(columns.values())
+            )
 
     def trainings(self) -> pd.DataFrame:
         """Every training from scratch in order."""

@@ -75,7 +75,13 @@ STAGED_SPACES: dict[str, StagedSpace] = {
 
 TINY = {
     "name": "tiny",
-    "space": {"channels": 2, "stem_channels": 4, "cells": ["normal", "reduction"], "expansions": [0.5, 1.0]},
+    "space": {
+        "channels": 2,
+        "stem_channels": 4,
+        "cells": ["normal", "reduction"],
+        "nodes": 1,
+        "expansions": [0.5, 1.0],
+    },
     "supernet": {"steps": 20},
     "estimate": {"steps": 5, "correction_networks": 8, "tuning_steps": 0, "calibration_images": 64},
     "search": {"budget": 40, "population": 8, "predictors": ["ridge"], "proposals": 6},

@@ -46,7 +46,7 @@ COMMANDS = (
     (deploying.train, "Example: evonas train runs/first --pick 'model_size<4000' --seeds 3"),
     (deploying.trust, "Example: evonas trust runs/first --nets 20 --seeds 3"),
     (deploying.export, "Example: evonas export runs/first --pick knee --format onnx"),
-    (deploying.verify, "Example: evonas verify runs/first/exports/17-seed0.onnx"),
+    (deploying.verify, "Example: evonas verify runs/first/exports/17-seed0-0ce2a8e5.onnx"),
     (searching.selfcheck, "Example: evonas selfcheck --seeds 5"),
     (exploring.report, "Example: evonas report runs/first; evonas report runs/seed-* --out comparison.html"),
     (exploring.plot, "Example: evonas plot runs/seed-* attainment --width ieee-column --out attainment.pdf"),

@@ -11,18 +11,20 @@ import typer
 from evonas.cli.shared import Quiet, RunArgument, Workers, display_of, keys_of
 from evonas.errors import ExportError
 
+PICK = "knee, all, best:MEASURE, balanced:error=2,bitops=1, a bound such as 'model_size<4000', or ids such as 17,42."
+
 
 def train(
     run: RunArgument,
-    pick: Annotated[
-        str, typer.Option(help="knee, all, best:MEASURE, a bound such as 'model_size<4000', or ids such as 17,42.")
-    ] = "knee",
+    pick: Annotated[str, typer.Option(help=PICK)] = "knee",
     seeds: Annotated[int, typer.Option(min=1, help="Trainings a network.")] = 1,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the run file's.", show_default=False)] = None,
     inherit: Annotated[bool, typer.Option("--inherit", help="Start from the weights of the run's supernet.")] = False,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A key of the run file, such as training.optimizer=sgd."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="A key of [training] or [compute], such as training.optimizer=sgd."
+        ),
     ] = None,
     workers: Workers = None,
     quiet: Quiet = False,
@@ -33,7 +35,8 @@ def train(
 
     opened = open_run(run)
     chosen = opened.pick(pick)
-    overrides = keys_of([*(settings or []), *["training.initial_weights=inherited"] * inherit])
+    given = [*(settings or []), *["training.initial_weights=inherited"] * inherit]
+    overrides = keys_of(given, sections=("training", "compute"))
     with display_of(quiet=quiet) as display:
         trainings = opened.train(
             pick, seeds=range(seeds), epochs=epochs, overrides=overrides, workers=workers, observer=display
@@ -65,19 +68,22 @@ def trust(
 
 def export(
     run: RunArgument,
-    pick: Annotated[
-        str, typer.Option(help="knee, all, best:MEASURE, a bound such as 'model_size<4000', or ids such as 17,42.")
-    ] = "knee",
-    format_name: Annotated[str, typer.Option("--format", help="onnx, onnx-qdq, qonnx, torch, or c.")] = "onnx",
+    pick: Annotated[str, typer.Option(help=PICK)] = "knee",
+    format_name: Annotated[
+        str, typer.Option("--format", help="onnx, onnx-qdq, qonnx, torch, c, or openvino.")
+    ] = "onnx",
     seed: Annotated[int, typer.Option(min=0, help="Of the training whose weights it takes.")] = 0,
+    recipe: Annotated[
+        str, typer.Option(help="Of that training, if several had this seed: as in the name of its weights.")
+    ] = "",
     out: Annotated[
-        Path | None, typer.Option(help="The file, for one network.", show_default="RUN/exports/ID-seedSEED")
+        Path | None, typer.Option(help="The file, for one network.", show_default="RUN/exports/ID-seedSEED-RECIPE")
     ] = None,
 ) -> None:
     """Write trained networks to files that run elsewhere; evonas train comes first."""
     from evonas.run import open_run
 
-    for path in open_run(run).export(pick, format_name=format_name, seed=seed, out=out):
+    for path in open_run(run).export(pick, format_name=format_name, seed=seed, recipe=recipe, out=out):
         typer.echo(f"{path}: {path.stat().st_size:,} bytes")
         typer.echo(f"next:  evonas verify {path}" + (f" --run {run}" if out is not None else ""))
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from evonas import default_folder
 from evonas.cli.shared import Quiet, RunArgument, Workers, display_of
-
-if TYPE_CHECKING:
-    pass
 
 
 def search(

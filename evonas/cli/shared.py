@@ -58,14 +58,15 @@ def check_one_of(word: str, known: tuple[str, ...], *, wanted: str) -> None:
         raise RunFileError(f"{wanted}: {', '.join(known)}", found=repr(word), remedy=nearest(word, known))
 
 
-def keys_of(texts: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Keys of the run file from texts such as ``training.epochs=90``; a value is TOML, or else a word."""
+def keys_of(texts: Iterable[str], *, sections: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """Keys of some sections of the run file from texts like ``training.epochs=90``; a value is TOML, or else a word."""
     overrides: dict[str, dict[str, Any]] = {}
     for text in texts:
         path, equals, value = text.partition("=")
         section, dot, key = path.strip().partition(".")
         if not (equals and dot and section and key):
             raise RunFileError("SECTION.KEY=VALUE, such as training.epochs=90", found=repr(text), remedy="mend --set")
+        check_one_of(section, sections, wanted=f"a section that {text!r} may change")
         keys = overrides.setdefault(section, {})
         try:
             keys[key] = tomllib.loads(f"x = {value}")["x"]

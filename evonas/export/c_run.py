@@ -19,11 +19,6 @@ FLAGS = ("-std=c99", "-O2", "-DEVONAS_MAIN")
 SECONDS = 600  # for each of the two
 
 
-def run_c(path: Path, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Logits ``(n, classes)`` of a C file that :func:`evonas.export.c_source.c_source` wrote; see :class:`CProgram`."""
-    return CProgram(path)(pixels)
-
-
 class CProgram:
     """A C file, compiled into a temporary folder and run as a process of its own.
 

@@ -14,13 +14,14 @@ from evonas.errors import ExportError
 from evonas.export.c_layers import c_layers
 from evonas.export.c_network import c_run_function, c_table
 from evonas.export.c_plan import CELL, plan_memory
-from evonas.export.c_thresholds import sums_are_whole
+from evonas.export.c_thresholds import largest_sum, sums_are_whole
 from evonas.export.frozen import FrozenConv, FrozenNetwork
 from evonas.export.seal import unsealed
 from objectives.peak_memory import peak_memory
 
-BUT = "\n * They differ from those of other formats in their last bits, for some layers add up floats."
+BUT = "\n * They may differ from those of other formats: some layers add up floats, or whole numbers beyond 2^24."
 RUNTIME = Path(__file__).parent / "c_runtime"
+EXACT = 2**24  # whole numbers up to here are float32 numbers
 CORE = ("types", "codes", "sums", "steps", "conv")
 OPTIONAL = ("add", "avg_pool", "copy", "image", "max_pool", "splice", "zeros")  # each a function of that name
 HEAD = """\
@@ -101,10 +102,15 @@ def c_source(frozen: FrozenNetwork, *, name: str = "evonas") -> str:
         plane_bytes=max(2 * codes, CELL * floats),
         peak_memory=peak_memory(architecture.layers),
         macs=sum(layer.macs for layer in architecture.layers),
-        but="" if all(map(sums_are_whole, frozen.convs.values())) else BUT,
+        but="" if all(map(_is_exact, frozen.convs.values())) else BUT,
         table=_comment(c_table(frozen, plan, layers)),
     )
     return head + _prefixed(text, name)
+
+
+def _is_exact(conv: FrozenConv) -> bool:
+    """Whether its sums are exact in float32 too, by which other formats add them up."""
+    return sums_are_whole(conv) and largest_sum(conv) <= EXACT
 
 
 def _prefixed(text: str, name: str) -> str:

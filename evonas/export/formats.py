@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,8 +55,20 @@ def open_file(path: Path) -> tuple[Sealed, Runner]:
         ExportError: It is damaged, of another version, or its runtime is not there.
     """
     sealed = read_sealed(path)
+    return sealed, opened(sealed)
+
+
+def opened(sealed: Sealed) -> Runner:
+    """Open a checked file in its runtime; errors as in :func:`open_file`."""
     form = known_format(sealed.format)
-    return sealed, _guarded(form.run, sealed, extra=form.extra)
+    runner: Runner = _guarded(form.run, sealed, extra=form.extra)
+    return runner
+
+
+def written(frozen: FrozenNetwork, format_name: str) -> bytes:
+    """The bytes of a network's file; errors as in :func:`write_file`."""
+    form = known_format(format_name)
+    return seal(_guarded(form.write, frozen, extra=form.extra))
 
 
 def write_file(frozen: FrozenNetwork, path: Path, *, format_name: str) -> None:
@@ -64,14 +77,15 @@ def write_file(frozen: FrozenNetwork, path: Path, *, format_name: str) -> None:
     Raises:
         ExportError: The format is unknown, an extra is missing, or the file cannot be written.
     """
-    form = known_format(format_name)
-    raw = seal(_guarded(form.write, frozen, extra=form.extra))
+    raw = written(frozen, format_name)
+    partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".partial")
         partial.write_bytes(raw)
         partial.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
         raise ExportError("a place to write the file to", found=str(error), remedy="change --out") from error
 
 
@@ -82,7 +96,8 @@ def known_format(name: str) -> Format:
         ExportError: There is none of that name.
     """
     if name not in FORMATS:
-        raise ExportError(f"a format among {', '.join(FORMATS)}", found=repr(name), remedy=nearest(name, FORMATS))
+        forms = "; ".join(f"{known} ({form.summary})" for known, form in FORMATS.items())
+        raise ExportError(f"a known format: {forms}", found=repr(name), remedy=nearest(name, FORMATS))
     return FORMATS[name]
 
 

@@ -30,7 +30,7 @@ def stages(architecture: Architecture, recipe: TrainingConfig, *, steps: int) ->
         "ReActNet: towards precise binary neural network with generalized activation functions", section 4.1: binary
         activations over float weights first, then both binary. Here for every precision.
     """
-    first = round(recipe.two_stage * steps)
+    first = min(round(recipe.two_stage * steps), steps - 1)  # at least one update is of the network itself
     parts = [(with_float_weights(architecture), first), (architecture, steps - first)]
     return [(part, n) for part, n in parts if n]
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from evonas.export.formats import FORMATS
+from evonas.export.seal import seal
 from evonas.run import Run, open_run
 from tests.cli.conftest import Here
 
@@ -25,7 +27,7 @@ def trained(finished: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_exported_file_is_verified_against_its_network(trained: Path, form: str, here: Here) -> None:
     exported = here("export", trained, "--format", form)
     assert exported.returncode == 0, exported.stderr
-    (path,) = (trained / "exports").glob(f"*seed0{FORMATS[form].suffix}")
+    (path,) = (trained / "exports").glob(f"*-seed0-????????{FORMATS[form].suffix}")
     assert f"{path}: {path.stat().st_size:,} bytes" in exported.stdout
     verified = here("verify", path, "--images", 20)
     assert verified.returncode == 0, verified.stderr
@@ -34,13 +36,42 @@ def test_an_exported_file_is_verified_against_its_network(trained: Path, form: s
     assert "warning" not in verified.stdout
 
 
-def test_verifying_finds_a_file_of_other_weights(trained: Path, here: Here, tmp_path: Path) -> None:
+def test_a_network_of_two_recipes_is_exported_by_the_one_that_is_named(
+    trained: Path, here: Here, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(trained, tmp_path / "run")
+    first = Path(open_run(folder).folder.trainings()["weights"].iloc[0]).stem.rpartition("-")[2]
     out = tmp_path / "net.safetensors"
-    here("export", trained, "--format", "torch", "--out", out)
-    open_run(trained).train("knee", epochs=2)  # now the newest one
+    here("export", folder, "--format", "torch", "--out", out)
+    open_run(folder).train("knee", epochs=2)
+    refused = here("export", folder, "--format", "torch")
+    assert refused.returncode == 2
+    assert f"{first} (1 epochs" in refused.stderr
+    assert here("export", folder, "--format", "torch", "--recipe", first).returncode == 0
+    assert here("verify", out, "--run", folder).returncode == 0  # a file knows which training it is of
+
+
+def test_weights_that_were_altered_are_refused_and_trained_again(trained: Path, here: Here, tmp_path: Path) -> None:
+    folder = shutil.copytree(trained, tmp_path / "run")
+    (weights,) = (folder / "nets").glob("*/*.safetensors")
+    raw = weights.read_bytes()
+    weights.write_bytes(raw[:-1] + bytes([raw[-1] ^ 1]))
+    refused = here("export", folder, "--format", "torch")
+    assert refused.returncode == 2
+    assert "train it again: evonas train" in refused.stderr
+    open_run(folder).train("knee", epochs=1)
+    assert here("export", folder, "--format", "torch").returncode == 0
+
+
+def test_a_c_file_that_says_something_else_is_not_run(trained: Path, here: Here, tmp_path: Path) -> None:
+    out = tmp_path / "net.c"
+    here("export", trained, "--format", "c", "--out", out)
+    digest = re.compile(rb"(?<=evonas-sha256:)[0-9a-f]{64}")
+    altered = digest.sub(b"0" * 64, out.read_bytes()).replace(b"return fflush(stdout)", b"return fflush(stdin)")
+    out.write_bytes(seal(altered))
     result = here("verify", out, "--run", trained)
     assert result.returncode == 2
-    assert "newest training" in result.stderr
+    assert "it is not run" in result.stderr
 
 
 def test_mistakes_are_told_in_three_lines(finished: Run, trained: Path, here: Here, tmp_path: Path) -> None:

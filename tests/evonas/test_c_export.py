@@ -19,7 +19,7 @@ from evonas.architecture import INPUT, Architecture, Op, Shape
 from evonas.errors import ExportError
 from evonas.export import c_run
 from evonas.export.c_plan import CELL, Buffer, _place, plan_memory
-from evonas.export.c_run import run_c
+from evonas.export.c_run import CProgram
 from evonas.export.c_source import c_source
 from evonas.export.c_thresholds import code_indices, find_thresholds, largest_sum, sums_are_whole
 from evonas.export.exact import ExactNetwork
@@ -229,15 +229,15 @@ def test_a_file_is_compiled_and_run(
     path, images = tmp_path / "net.c", images_of(frozen.architecture)
     path.write_text(c_source(frozen))
     wanted = ExactNetwork(frozen)(torch.from_numpy(images)).numpy()
-    np.testing.assert_array_equal(run_c(path, images), wanted)
+    np.testing.assert_array_equal(CProgram(path)(images), wanted)
     with pytest.raises(ExportError, match="the last image has 36 of 64 pixels"):
-        run_c(path, images[:1, :, :6, :6])
+        CProgram(path)(images[:1, :, :6, :6])
     path.write_text("no C at all")
     with pytest.raises(ExportError, match=r"that net\.c compiles\n(.|\n)*error"):
-        run_c(path, images)
+        CProgram(path)(images)
 
 
 def test_without_a_compiler_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(c_run, "COMPILERS", ("no-such-compiler",))
     with pytest.raises(ExportError, match=r"a C compiler to run net\.c\nfound:  none of no-such-compiler"):
-        run_c(tmp_path / "net.c", np.zeros((1, 1, 2, 2), dtype=np.uint8))
+        CProgram(tmp_path / "net.c")(np.zeros((1, 1, 2, 2), dtype=np.uint8))

@@ -2,6 +2,10 @@
 #ifdef EVONAS_MAIN
 /* Raw pixels of any number of images from stdin, their logits as floats to stdout. */
 #include <stdio.h>
+#ifdef _WIN32
+#include <fcntl.h>
+#include <io.h>
+#endif
 
 int main(void)
 {
@@ -9,6 +13,10 @@ int main(void)
     float logits[NET_CLASSES];
     size_t n;
 
+#ifdef _WIN32
+    (void)_setmode(_fileno(stdin), _O_BINARY); /* pixels and logits are no text */
+    (void)_setmode(_fileno(stdout), _O_BINARY);
+#endif
     while ((n = fread(pixels, 1, sizeof pixels, stdin)) == sizeof pixels) {
         net_run(pixels, logits);
         if (fwrite(logits, sizeof logits, 1, stdout) != 1) {

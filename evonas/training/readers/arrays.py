@@ -22,7 +22,7 @@ def checked_pair(training: Raw, test: Raw | None, source: str) -> tuple[Arrays, 
     Raises:
         DataError: They are malformed, NaN, out of range, or do not fit.
     """
-    images, labels = _checked(*training, source, most_classes=len(training[1]))
+    images, labels = _checked(*training, source, most_classes=np.size(training[1]))
     n_classes = int(labels.max()) + 1
     if n_classes < 2:
         raise DataError(f"at least two classes in {source}", found="one", remedy="add images of another class")
@@ -53,6 +53,8 @@ def _checked(images: NDArray[Any], labels: NDArray[Any], source: str, *, most_cl
 
     if images.ndim not in (3, 4) or len(images) == 0:
         raise wrong("images as (n, height, width) or (n, height, width, channels)", f"shape {images.shape}", "reshape")
+    if images.ndim == 4 and images.shape[3] > 4 and images.shape[1] <= 4:
+        raise wrong("channels last: (n, height, width, channels)", f"shape {images.shape}", "transpose(0, 2, 3, 1)")
     if 0 in images.shape:
         raise wrong("images of at least one pixel", f"shape {images.shape}", "give images with pixels")
     if labels.shape != (len(images),):

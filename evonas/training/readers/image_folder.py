@@ -73,5 +73,5 @@ def _opened(paths: Sequence[Path]) -> Iterator[tuple[str, Image]]:
                 yield str(path), picture
         except PermissionError:
             raise
-        except (OSError, SyntaxError, ValueError) as error:
+        except Exception as error:  # pillow tells damage by many kinds
             raise damaged(str(path), error) from error

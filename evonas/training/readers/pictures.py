@@ -43,7 +43,7 @@ def stacked(pictures: Iterable[tuple[str, Image]]) -> NDArray[np.uint8]:
             arrays.append(np.asarray(picture.convert("RGB")))
         except PermissionError:
             raise
-        except (OSError, SyntaxError, ValueError) as error:  # pillow tells damage by any of these
+        except Exception as error:  # pillow tells damage by many kinds
             raise damaged(where, error) from error
         if arrays[-1].shape != arrays[0].shape:
             sizes = ["x".join(map(str, array.shape[1::-1])) for array in (arrays[0], arrays[-1])]
