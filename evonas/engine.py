@@ -16,6 +16,7 @@ from evonas.errors import RunFileError, RunFolderError
 from evonas.evaluation import Evaluator
 from evonas.exploration import Exploration, provisional_bounds
 from evonas.genome import from_text
+from evonas.lock import alone_with
 from evonas.measures import looked_up
 from evonas.parallel import one_thread
 from evonas.progress import Observer, Silent
@@ -124,7 +125,7 @@ def _decided(setup: Setup) -> tuple[Setup, str]:
 
 
 def _run(run: RunFolder, setup: Setup, observer: Observer) -> RunFolder:
-    with run.opened():
+    with alone_with(run.path / "run.toml"), run.opened():
         start, before = time.perf_counter(), run.meta("seconds") or 0.0
 
         def elapsed() -> float:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from evonas.genome import Gene
     from evonas.run import Run
     from evonas.spaces import Space
+    from reports.run_folder import RunFolder
 
 
 def print_selfcheck(table: pd.DataFrame) -> None:
@@ -68,6 +69,28 @@ def print_front(run: Run, *, most: int = 24) -> None:
         printed.add_row(f"{mark}{record['id']}", *(measure.display(record[measure.name]) for measure in measures))
     _show(printed)
     typer.echo(f"* knee. {how_errors_came(run.folder)} Test set not used.")
+
+
+def print_comparisons(runs: Sequence[RunFolder]) -> None:
+    """Who leads, and the pairwise tests, of every set of runs that can be compared."""
+    from reports.comparison_page import compare, duel_texts, winner_texts
+    from reports.contest import contests
+
+    for contest in contests(runs):
+        found = compare(contest)
+        _print_texts(winner_texts(found.winners), title=f"hypervolume: {found.title}")
+        if len(found.duels):
+            _print_texts(duel_texts(found.duels), title="differences of means, paired by seed")
+        typer.echo(found.verdict)
+
+
+def _print_texts(texts: pd.DataFrame, *, title: str) -> None:
+    printed = Table(title=title, title_justify="left")
+    for number, name in enumerate(texts.columns):
+        printed.add_column(name, justify="right" if number else "left")
+    for row in texts.to_numpy():
+        printed.add_row(*row)
+    _show(printed)
 
 
 def print_trust(run: Run) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from evonas import __version__
-from evonas.cli import deploying, exploring, searching
+from evonas.cli import comparing, deploying, exploring, searching
 from evonas.errors import EvonasError
 
 app = typer.Typer(
@@ -40,6 +40,8 @@ def _options(
 COMMANDS = (
     (searching.search, "Example: evonas search run.toml --out runs/first --budget 400"),
     (searching.resume, "Example: evonas resume runs/first"),
+    (searching.batch, "Example: evonas batch plan.toml --out runs/plan"),
+    (comparing.compare, "Example: evonas compare runs/first runs/second"),
     (exploring.front, "Example: evonas front runs/first"),
     (searching.spaces, "Example: evonas spaces run.toml --genes"),
     (exploring.show, "Example: evonas show 17 --run runs/first --out net.png"),

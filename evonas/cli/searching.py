@@ -1,4 +1,4 @@
-"""The subcommands that search: search, resume, spaces, selfcheck."""
+"""The subcommands that search: search, resume, batch, spaces, selfcheck."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from evonas import default_folder
 from evonas.cli.shared import Quiet, RunArgument, Workers, display_of
 
 if TYPE_CHECKING:
-    pass
+    from evonas.batches import Batch
 
 
 def search(
@@ -52,14 +52,43 @@ def search(
 
 
 def resume(run: RunArgument, workers: Workers = None, quiet: Quiet = False) -> None:
-    """Go on with a run that was stopped; the result is as if it had never stopped."""
+    """Go on with a run or a batch that was stopped; the result is as if it had never stopped."""
+    from evonas.batches import is_batch, resume_batch
     from evonas.engine import resume as run_resume
     from evonas.run import open_run
 
+    if is_batch(run):
+        with display_of(quiet=quiet, folder=run) as display:
+            resumed = resume_batch(run, workers=workers, observer=display)
+        _print_batch(resumed, quiet=quiet)
+        return
     opened = open_run(run)
     with display_of(quiet=quiet, folder=run) as display:
         run_resume(opened.folder, workers=workers, observer=display)
     _print_result(run, quiet=quiet)
+
+
+def batch(
+    plan: Annotated[
+        Path, typer.Argument(help="A TOML file with a [grid]; docs/scaling.md shows one.", show_default=False)
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the batch; one that was stopped goes on.", show_default="runs/NAME-TIME"),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Runs side by side; 0: one a core.", show_default=False)
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Run a grid of searches side by side, and compare them."""
+    from evonas.batch_plan import read_plan
+    from evonas.batches import run_batch
+
+    folder = out or default_folder(read_plan(plan)[0].name)
+    with display_of(quiet=quiet, folder=folder) as display:
+        done = run_batch(plan, folder, workers=workers, observer=display)
+    _print_batch(done, quiet=quiet)
 
 
 def spaces(
@@ -104,6 +133,19 @@ def selfcheck(seeds: Annotated[int, typer.Option(min=1, help="Searches a method.
         typer.echo(
             "evonas selfcheck: the engine searches no better than simpler methods; something is broken", err=True
         )
+        sys.exit(1)
+
+
+def _print_batch(done: Batch, *, quiet: bool) -> None:
+    from evonas.tables import print_comparisons
+    from reports.comparison_page import PAGE
+
+    if not quiet:
+        print_comparisons(done.runs)
+        typer.echo(f"page: {done.path / PAGE}")
+    for name, reason in done.failures.items():
+        typer.echo(f"failed: {name}: {reason}", err=True)
+    if done.failures:
         sys.exit(1)
 
 
