@@ -21,6 +21,7 @@ from evonas.config_space import (
     SpaceConfig,
     known,
 )
+from evonas.config_training import ComputeConfig, TrainingConfig
 from evonas.errors import RunFileError, nearest
 from evonas.plugins import is_path
 from objectives import LATENCY, OBJECTIVES
@@ -32,7 +33,11 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 class DataConfig(Section):
     """[data]: which images, and how they are split."""
 
-    source: str = Field("digits", description='"digits", an .npz file, or a folder of IDX files')
+    source: str = Field(
+        "digits",
+        description='"digits"; an .npz file; a folder of IDX files, of CIFAR\'s binary version, or with '
+        'train/CLASS/*.png or *.jpg; "hf:NAME" or "hf:NAME:CONFIG", fetched from the Hugging Face hub',
+    )
     test_share: Share = Field(0.2, description="share of the images set aside for the test, if they bring no test set")
     heldout_share: Share = Field(0.2, description="share of the rest that scores networks during the search")
     split_seed: int = Field(
@@ -194,26 +199,6 @@ class SearchConfig(Section):
         return known(names, PREDICTORS)
 
 
-class TrainingConfig(Section):
-    """[training]: how ``evonas train`` trains a chosen network from scratch."""
-
-    epochs: Count = Field(60, description="passes over the training and held-out images together")
-    batch_size: int = Field(64, ge=2, description="images an update")
-    learning_rate: float = Field(1e-2, gt=0, description="at its highest; warm-up and cosine decay around it")
-    weight_decay: float = Field(1e-4, ge=0, description="decoupled, on kernels only")
-    is_two_pass: bool = Field(False, description="whether quantizers take a step of their own before the weights do")
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread over all classes")
-    calibration_images: int = Field(
-        2000, ge=2, description="training images that set the batch norm's statistics at the end"
-    )
-
-
-class ComputeConfig(Section):
-    """[compute]: where the work is done. Changes times, and so a measured latency, never other results."""
-
-    workers: int = Field(0, ge=0, description="processes that evaluate networks, one thread each; 0: one a core")
-
-
 class RunConfig(Section):
     """A whole run file."""
 
@@ -303,7 +288,7 @@ def parse_config(
 def _resolved(config: RunConfig) -> RunConfig:
     """Fill in the name and make paths absolute, so that a run can be resumed from anywhere."""
     data, search = config.data, config.search
-    if data.source != "digits":
+    if data.source != "digits" and not data.source.startswith("hf:"):  # these two are names
         data = data.model_copy(update={"source": str(Path(data.source).expanduser().resolve())})
     quantizers = {key: _resolved_path(name) for key, name in config.quantizers.model_dump().items()}
     bounds = {_resolved_path(name): bound for name, bound in search.constraints.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import numpy as np
 from evonas import __version__
 from evonas.config import RunConfig
 from evonas.config_space import OwnSpaceConfig
+from evonas.config_training import TrainingConfig
 from evonas.errors import RunFolderError
 from evonas.measures import counted_early, looked_up
 from evonas.plugins import is_path
@@ -68,12 +70,14 @@ def check_unchanged(run: RunFolder, config: RunConfig, data: Data | None, space:
 def check_recipe(run: RunFolder, config: RunConfig) -> None:
     """Make sure that a run which is gone on with estimates as it did: brief trainings use the recipe under [training].
 
-    How long ``evonas train`` trains may change.
+    How long ``evonas train`` trains may change, and what only it makes use of.
 
     Raises:
         RunFolderError: Another part of the recipe changed.
     """
-    before, now = run.settings["training"], config.training.model_dump(mode="json")
+    before, now = (
+        json.loads(recipe.brief_recipe) for recipe in (TrainingConfig(**run.settings["training"]), config.training)
+    )
     changed = [key for key in now if key != "epochs" and now[key] != before[key]]
     if changed:
         raise RunFolderError(

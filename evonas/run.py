@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,17 +85,32 @@ class Run:
         *,
         seeds: Sequence[int] = (0,),
         epochs: int | None = None,
+        overrides: Mapping[str, Mapping[str, Any]] | None = None,
         workers: int | None = None,
         observer: Observer | None = None,
     ) -> list[Training]:
-        """Train picks from scratch and measure them on the test set; see :func:`evonas.retrain.train_picks`."""
+        """Train picks and measure them on the test set.
+
+        Args:
+            which: See :meth:`pick`.
+            seeds: One training a seed.
+            epochs: Instead of the run file's.
+            overrides: Keys of [training] and [compute] instead of the run file's, a dict a section.
+            workers: Processes; instead of the run file's.
+            observer: Hears of the progress.
+        """
         from evonas.retrain import train_picks
 
         observer = observer or Silent()
         picks = self.pick(which)
-        observer.phase("training from scratch", total=len(picks) * len(seeds))
+        changed = {section: dict(keys) for section, keys in (overrides or {}).items()}
+        if epochs is not None:
+            changed["training"] = {**changed.get("training", {}), "epochs": epochs}
+        observer.phase("training in full", total=len(picks) * len(seeds))
         trainings = []
-        for training in train_picks(self.folder, picks, seeds=seeds, epochs=epochs, workers=workers, space=self.space):
+        for training in train_picks(
+            self.folder, picks, seeds=seeds, overrides=changed, workers=workers, space=self.space
+        ):
             trainings.append(training)
             observer.advance(len(trainings), note=f"test accuracy {100 * (1 - training.test.error):.2f} %")
         write_reports(self.folder)

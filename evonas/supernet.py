@@ -6,11 +6,14 @@ from pathlib import Path
 
 from evonas.early_stop import early_stop
 from evonas.errors import EvaluationError, RunFolderError
+from evonas.expansion import Expansion
 from evonas.nets.network import Network
 from evonas.progress import Observer
 from evonas.provenance import file_hash
 from evonas.seeding import numpy_rng, torch_generator
 from evonas.setup import Setup
+from evonas.spaces import NetworkSpace
+from evonas.stage import unlocked
 from evonas.strategies import STRATEGIES
 from evonas.training.train import run_batches
 from evonas.workbench import SUPERNET, Checkpoint, build_supernet, load_weights, save_weights
@@ -62,6 +65,28 @@ def grown_supernet(
             _save(supernet, path)
         run.set_meta(key, file_hash(path))
     return Checkpoint(path.name, run.meta(key))
+
+
+def kept_supernet(run: RunFolder, setup: Setup) -> tuple[Checkpoint, NetworkSpace]:
+    """The run's last supernet as it lies on disk, and the space that it covers.
+
+    Raises:
+        RunFolderError: The run trained none.
+    """
+    log = run.meta("expansions") or []
+    stage = max((entry.pop("stage") for entry in log), default=0)
+    sha256 = run.meta(f"supernet.{stage}" if stage else "supernet")
+    if sha256 is None:
+        raise RunFolderError(
+            "a run with a supernet, to inherit weights from",
+            found=f"none in {run.path}",
+            remedy='set initial_weights = "random" under [training]; brief trainings leave no weights',
+        )
+    for entry in log:
+        del entry["generation"]
+    space = unlocked(setup.network_space, [Expansion(**entry) for entry in log])
+    assert isinstance(space, NetworkSpace)
+    return Checkpoint(_file(stage), sha256), space
 
 
 def _file(stage: int) -> str:

@@ -118,6 +118,8 @@ def print_trainings(chosen: pd.DataFrame, trainings: list[Any]) -> None:
             f"network {record['id']}: {record['model_size']:,} bytes, "
             f"test accuracy {mean(accuracies):.2f}{spread} % ({len(accuracies)} seed{'s' * (len(accuracies) > 1)})"
         )
+    for remarks in dict.fromkeys(done.remarks for done in trainings if done.remarks):
+        typer.echo(f"trained with: {remarks}")
     for done in trainings:
         for warning in done.warnings:
             typer.echo(f"warning: network {done.evaluation}, seed {done.seed}: {warning}")

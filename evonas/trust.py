@@ -174,7 +174,7 @@ def _truths(
     observer: Observer,
 ) -> Floats:
     """Errors ``(n, seeds)``, NaN where a loss became infinite; what the run holds already is not trained again."""
-    recipe = f"{max(LEAST_FOLDS, seeds)} folds, {config.training.model_dump_json()}"
+    recipe = f"{max(LEAST_FOLDS, seeds)} folds, {config.training.brief_recipe}"
     stored = run.truths()
     stored = stored[stored["recipe"] == recipe]
     known = dict(zip(zip(stored["genome"], stored["seed"], strict=True), stored["error"], strict=True))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from evonas.cli.shared import Quiet, RunArgument, Workers, display_of
+from evonas.cli.shared import Quiet, RunArgument, Workers, display_of, keys_of
 
 
 def train(
@@ -18,17 +18,25 @@ def train(
     ] = "knee",
     seeds: Annotated[int, typer.Option(min=1, help="Trainings a network.")] = 1,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the run file's.", show_default=False)] = None,
+    inherit: Annotated[bool, typer.Option("--inherit", help="Start from the weights of the run's supernet.")] = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A key of the run file, such as training.optimizer=sgd."),
+    ] = None,
     workers: Workers = None,
     quiet: Quiet = False,
 ) -> None:
-    """Train picks from scratch and measure them, once, on the test set."""
+    """Train picks in full and measure them, once, on the test set; one that was interrupted goes on."""
     from evonas.run import open_run
     from evonas.tables import print_trainings
 
     opened = open_run(run)
     chosen = opened.pick(pick)
+    overrides = keys_of([*(settings or []), *["training.initial_weights=inherited"] * inherit])
     with display_of(quiet=quiet) as display:
-        trainings = opened.train(pick, seeds=range(seeds), epochs=epochs, workers=workers, observer=display)
+        trainings = opened.train(
+            pick, seeds=range(seeds), epochs=epochs, overrides=overrides, workers=workers, observer=display
+        )
     if not quiet:
         print_trainings(chosen, trainings)
         typer.echo(f"weights under {run / 'nets'}, added to {run / 'report.html'}")

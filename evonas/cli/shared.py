@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -35,9 +36,15 @@ def display_of(*, quiet: bool, folder: Path | None = None) -> Iterator[Observer]
             yield display
     except KeyboardInterrupt:
         if folder is None:
+<<<<<<< HEAD
             kept = "trainings stored so far are kept; the same command trains the others"
         elif (folder / "batch.toml").is_file():
             kept = f"every run keeps what it evaluated so far. Go on with: evonas resume {folder}"
+=======
+            kept = (
+                "trainings so far are kept; the same command goes on with those that had begun, and trains the others"
+            )
+>>>>>>> train
         elif (folder / "supernet.safetensors").is_file():
             kept = f"everything evaluated so far is kept. Go on with: evonas resume {folder}"
         elif (folder / "archive.sqlite").is_file():
@@ -55,3 +62,19 @@ def check_one_of(word: str, known: tuple[str, ...], *, wanted: str) -> None:
     """Refuse a word that is not among the known ones; ``wanted`` says what it is for."""
     if word not in known:
         raise RunFileError(f"{wanted}: {', '.join(known)}", found=repr(word), remedy=nearest(word, known))
+
+
+def keys_of(texts: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Keys of the run file from texts such as ``training.epochs=90``; a value is TOML, or else a word."""
+    overrides: dict[str, dict[str, Any]] = {}
+    for text in texts:
+        path, equals, value = text.partition("=")
+        section, dot, key = path.strip().partition(".")
+        if not (equals and dot and section and key):
+            raise RunFileError("SECTION.KEY=VALUE, such as training.epochs=90", found=repr(text), remedy="mend --set")
+        keys = overrides.setdefault(section, {})
+        try:
+            keys[key] = tomllib.loads(f"x = {value}")["x"]
+        except tomllib.TOMLDecodeError:
+            keys[key] = value.strip()
+    return overrides

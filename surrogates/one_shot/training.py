@@ -1,4 +1,4 @@
-"""The training loop of supernets, and of single networks: AdamW, warm-up and cosine, a checkpoint to go on from."""
+"""The training loop of supernets, and of single networks: an optimizer, a schedule, a checkpoint to go on from."""
 
 from __future__ import annotations
 
@@ -13,13 +13,21 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from surrogates.one_shot.schedule import Schedule, cosine
+from surrogates.one_shot.schedule import WARMUP, InTurn, Schedule, cosine
 from surrogates.one_shot.settling import EarlyStop, Probe
 from surrogates.one_shot.supernet import Strategy, Supernet
 
 A = TypeVar("A")
+MakeOptimizer = Callable[[list[dict[str, Any]]], torch.optim.Optimizer]
+"""From groups of parameters, each with its learning rate and weight decay."""
+
 CLIP_NORM = 5.0
 CHECKPOINTS = 10  # over a whole training
+
+
+def adamw(groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    """AdamW, fused."""
+    return torch.optim.AdamW(groups, fused=True)
 
 
 class CheckpointError(Exception):
@@ -34,13 +42,14 @@ def train(
     steps: int,
     learning_rate: float,
     weight_decay: float,
-    warmup: float = 0.05,
+    make_optimizer: MakeOptimizer = adamw,
+    schedule: Schedule | InTurn | None = None,
     is_two_pass: bool = False,
     early_stop: EarlyStop | None = None,
     checkpoint: Path | None = None,
     on_step: Callable[[int, float], None] = lambda step, loss: None,
 ) -> int:
-    """Minimise a strategy's loss with AdamW, a linear warm-up and a cosine decay to zero.
+    """Minimise a strategy's loss; by default with AdamW, a linear warm-up and a cosine decay to zero.
 
     Parameters that a step does not use keep their gradient unset, so that neither momentum nor weight decay moves them.
     That holds for whole parameters: the unused width of a kernel that is in use gets a gradient of zero and still moves
@@ -53,7 +62,8 @@ def train(
         steps: Updates.
         learning_rate: At its highest.
         weight_decay: Decoupled, on kernels only.
-        warmup: Share of the steps with a rising learning rate.
+        make_optimizer: Makes what takes the steps.
+        schedule: Of the learning rate, over ``steps``; not with ``early_stop``, which has one of its own.
         is_two_pass: Whether every batch is run twice: first the quantizers take a step with an optimizer of their own,
             then the weights, in the order in which He 2019 trains truncated-Gaussian thresholds. Twice the time.
         early_stop: When to end before ``steps``; see :mod:`surrogates.one_shot.settling`. With it, the learning rate
@@ -70,19 +80,20 @@ def train(
         CheckpointError: The checkpoint is damaged, or of another network.
     """
     groups = supernet.parameter_groups(learning_rate=learning_rate, weight_decay=weight_decay)
-    optimizers = _optimizers(groups, learning_rate=learning_rate, is_two_pass=is_two_pass)
+    optimizers = _optimizers(groups, make_optimizer, is_two_pass=is_two_pass)
     parameters = [parameter for group in groups for parameter in group["params"]]
     done, probes = _load(checkpoint, supernet, optimizers)
-    schedule = _schedule(steps, warmup, early_stop, probes)
+    may_end = None if early_stop is None else early_stop.schedule(steps, warmup=WARMUP, probes=probes)
+    rates = may_end or schedule or cosine(steps)
     every = max(1, steps // CHECKPOINTS)
     supernet.train()
     for step, (images, labels) in zip(range(1, steps + 1), batches, strict=False):
-        if step > schedule.end:
+        if step > rates.end:
             break
         paths = strategy.draw()
         if step <= done:
             continue
-        rate = schedule.factor(step - 1)
+        rate = rates.factor(step - 1)
         for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * rate
@@ -94,10 +105,10 @@ def train(
             torch.nn.utils.clip_grad_norm_(parameters, CLIP_NORM)
             optimizer.step()
         done = step
-        if early_stop is not None and early_stop.is_due(step, schedule):
+        if early_stop is not None and may_end is not None and early_stop.is_due(step, may_end):
             probes.append((step, tuple(early_stop.probe())))
             supernet.train()
-            schedule = _schedule(steps, warmup, early_stop, probes)
+            may_end = rates = early_stop.schedule(steps, warmup=WARMUP, probes=probes)
             early_stop.on_probe(probes)
         if checkpoint is not None and step % every == 0 and step < steps:
             _save(checkpoint, supernet, optimizers, step=step, probes=probes)
@@ -105,23 +116,15 @@ def train(
     return done
 
 
-def _schedule(steps: int, warmup: float, early_stop: EarlyStop | None, probes: Sequence[Probe]) -> Schedule:
-    if early_stop is None:
-        return cosine(steps, warmup=warmup)
-    return early_stop.schedule(steps, warmup=warmup, probes=probes)
-
-
-def _optimizers(
-    groups: list[dict[str, Any]], *, learning_rate: float, is_two_pass: bool
-) -> list[torch.optim.Optimizer]:
+def _optimizers(groups: list[dict[str, Any]], make: MakeOptimizer, *, is_two_pass: bool) -> list[torch.optim.Optimizer]:
     """One for everything; or one for the quantizers, then one for the weights."""
     for group in groups:
         group["initial_lr"] = group["lr"]
     if not is_two_pass:
-        return [torch.optim.AdamW(groups, lr=learning_rate, fused=True)]
+        return [make(groups)]
     of_quantizers = [group for group in groups if group.get("is_quantizer")]
     of_weights = [group for group in groups if not group.get("is_quantizer")]
-    return [torch.optim.AdamW(part, lr=learning_rate, fused=True) for part in (of_quantizers, of_weights) if part]
+    return [make(part) for part in (of_quantizers, of_weights) if part]
 
 
 def _save(
@@ -135,7 +138,8 @@ def _save(
     tensors = {f"network/{name}": tensor.contiguous() for name, tensor in supernet.state_dict().items()}
     for number, optimizer in enumerate(optimizers):
         for index, moments in optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer/{number}/{index}/{name}": moment for name, moment in moments.items()}
+            kept = {name: moment for name, moment in moments.items() if moment is not None}  # sgd has None for none
+            tensors |= {f"optimizer/{number}/{index}/{name}": moment for name, moment in kept.items()}
     partial = path.with_name(path.name + ".partial")  # a checkpoint is either complete or not there
     save_file(tensors, partial, metadata={"step": str(step), "probes": json.dumps(probes)})
     partial.replace(path)

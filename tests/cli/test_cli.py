@@ -45,6 +45,11 @@ def test_search_on_a_users_own_images_then_front_train_and_report(
     assert "Pareto front" in here("front", "out").stdout
     trained = here("train", "out", "--pick", "best:model_size", "--seeds", 2, "--epochs", 1, "--workers", 1)
     assert re.search(r"bytes, test accuracy [\d.]+ ± [\d.]+ % \(2 seeds\)", trained.stdout), trained.stderr
+    settings = ("--set", "training.optimizer=sgd", "--set", "training.epochs=1", "--inherit")
+    trained = here("train", "out", "--pick", "best:model_size", *settings, "--workers", 1)
+    assert "trained with: weights inherited from the run's supernet" in trained.stdout, trained.stderr
+    for wrong, message in (("epochs=1", "SECTION.KEY=VALUE"), ("training.epoch=1", "did you mean 'epochs'")):
+        assert message in here("train", "out", "--set", wrong).stderr
     (run / "report.html").unlink()
     assert here("report", "out").returncode == 0
     assert (run / "report.html").is_file()

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from evonas.errors import DataError
-from evonas.training.data import Data, batches, load_data
+from evonas.training.batches import batches
+from evonas.training.data import Data, load_data
 
 
 def load(source: str | Path, **changed: float) -> Data:

@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evonas.config import RunConfig, parse_config
+from evonas.config import RunConfig, load_config, parse_config
 from evonas.engine import resume, search
 from evonas.genome import from_text
 from evonas.run import Run
 from evonas.setup import open_setup
+from evonas.supernet import kept_supernet
+from evonas.workbench import open_workbench
 from reports.run_folder import RunFolder
 from tests.evonas.test_engine import StopAfter
 
@@ -83,6 +85,15 @@ def test_the_front_is_scored_by_the_last_supernet_alone(expanded: RunFolder) -> 
     assert (table.loc[front["id"], "stage"] == table["stage"].max()).all()
     again = table[table["origin"] == "search"].groupby("genome")["stage"].nunique()
     assert (again > 1).any()  # survivors were scored anew
+
+
+def test_the_last_supernet_is_found_again_with_the_space_that_it_covers(expanded: RunFolder) -> None:
+    setup = open_setup(load_config(expanded.path / "run.toml"))
+    checkpoint, space = kept_supernet(expanded, setup)
+    assert checkpoint.file == f"supernet.{expanded.meta('expansions')[-1]['stage']}.safetensors"
+    supernet = open_workbench(expanded.path, checkpoint, space).the_supernet
+    for genome in Run(expanded).front()["genome"]:
+        supernet.extract(space.decode(from_text(genome, space.genes)))
 
 
 def test_rescoring_costs_no_budget(expanded: RunFolder, config: RunConfig) -> None:

@@ -1,0 +1,45 @@
+"""What the words of the run file's [training] mean: optimizers, schedules, and the stages of a training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import torch
+
+from evonas.architecture import Architecture
+from evonas.config_training import TrainingConfig
+from evonas.precision import FLOAT
+from surrogates.one_shot.schedule import Schedule, cosine, one_cycle
+from surrogates.one_shot.training import MakeOptimizer, adamw
+
+OPTIMIZERS: dict[str, Callable[[TrainingConfig], MakeOptimizer]] = {
+    "adamw": lambda recipe: adamw,
+    "sgd": lambda recipe: partial(torch.optim.SGD, momentum=recipe.momentum, nesterov=recipe.nesterov, fused=True),
+}
+
+SCHEDULES: dict[str, Callable[[int], Schedule]] = {"cosine": cosine, "one-cycle": one_cycle}
+
+
+def stages(architecture: Architecture, recipe: TrainingConfig, *, steps: int) -> list[tuple[Architecture, int]]:
+    """What is trained for how many updates, in turn, all with the same latent weights.
+
+    References:
+        Martinez 2020, "Training binary neural networks with real-to-binary convolutions", section 4.2; Liu 2020,
+        "ReActNet: towards precise binary neural network with generalized activation functions", section 4.1: binary
+        activations over float weights first, then both binary. Here for every precision.
+    """
+    first = round(recipe.two_stage * steps)
+    parts = [(with_float_weights(architecture), first), (architecture, steps - first)]
+    return [(part, n) for part, n in parts if n]
+
+
+def with_float_weights(architecture: Architecture) -> Architecture:
+    """The same network with kernels as they are, over quantized activations."""
+    return replace(architecture, ops=tuple(replace(op, weight=FLOAT) for op in architecture.ops))
+
+
+def in_full_precision(architecture: Architecture) -> Architecture:
+    """The same network with nothing quantized; a ReLU stands where activations were."""
+    return replace(architecture, ops=tuple(replace(op, weight=FLOAT, act=FLOAT) for op in architecture.ops))
