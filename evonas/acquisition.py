@@ -40,16 +40,18 @@ def choose(front: Floats, means: Floats, spreads: Floats, *, n: int, n_uncertain
     found, means, spreads = (front - low) / size, (means - low) / size, spreads / size
     reference = np.full(means.shape[1], 1 + MARGIN)
     hopeful = _hopeful(found, means - NODES[2][0] * spreads)
-    gains = np.array([_gain(found, means[index], spreads[index], reference) for index in hopeful])
+    volume = _volume(found, reference)
+    gains = np.array([_volume_with(found, means[one], spreads[one], reference) for one in hopeful]) - volume
     chosen: list[int] = []
     while len(chosen) < n - n_uncertain and len(gains) and gains.max() > 0:
         best = int(gains.argmax())
         # gains only shrink as more is found: one that stays the largest after a second look is the largest
-        gains[best] = _gain(found, means[hopeful[best]], spreads[hopeful[best]], reference)
+        gains[best] = _volume_with(found, means[hopeful[best]], spreads[hopeful[best]], reference) - volume
         if gains[best] < gains.max() or gains[best] <= 0:
             continue
         chosen.append(int(hopeful[best]))
         found = np.concatenate([found, means[[hopeful[best]]]])
+        volume = _volume(found, reference)
         gains[best] = -np.inf
     least_known = np.argsort(-spreads.max(axis=1), kind="stable")
     rest = [int(index) for index in [*least_known[np.isin(least_known, hopeful)], *least_known]]
@@ -69,12 +71,12 @@ def _hopeful(found: Floats, optimistic: Floats) -> NDArray[np.int64]:
     return np.sort(indices[order[:MOST]])
 
 
-def _gain(found: Floats, mean: Floats, spread: Floats, reference: Floats) -> float:
-    """Expected gain in hypervolume; all objectives that are predicted are off in the same direction."""
-    before = hypervolume(found, reference_point=reference) if len(found) else 0.0
+def _volume(found: Floats, reference: Floats) -> float:
+    return hypervolume(found, reference_point=reference) if len(found) else 0.0
+
+
+def _volume_with(found: Floats, mean: Floats, spread: Floats, reference: Floats) -> float:
+    """Expected hypervolume with a candidate; all objectives that are predicted are off in the same direction."""
     nodes = NODES if spread.any() else ((0.0, 1.0),)
-    after = [
-        weight * hypervolume(np.concatenate([found, [mean + step * spread]]), reference_point=reference)
-        for step, weight in nodes
-    ]
-    return float(sum(after)) - before
+    volumes = (weight * _volume(np.concatenate([found, [mean + step * spread]]), reference) for step, weight in nodes)
+    return float(sum(volumes))

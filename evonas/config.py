@@ -167,9 +167,10 @@ class SearchConfig(Section):
     algorithm: Literal["auto", "nsga2", "nsga3", "random", "exhaustive"] = Field(
         "auto", description="auto: nsga2, or nsga3 for four objectives and more; exhaustive: every network"
     )
-    predictors: tuple[str, ...] = Field(
-        ("gaussian_process", "ridge", "forest", "mlp"),
-        description="learned predictors that propose networks, by name; the best is used; []: none",
+    predictors: Literal["auto"] | tuple[str, ...] = Field(
+        "auto",
+        description="learned predictors that propose networks, by name: gaussian_process, ridge, forest, mlp; the best "
+        "is used; []: none; auto: the first three, unless an evaluation is known to cost less than a proposal",
     )
     proposals: Count = Field(10, description="networks that a predictor proposes a generation")
     budget: Count = Field(600, description="distinct networks to evaluate")
@@ -193,7 +194,9 @@ class SearchConfig(Section):
 
     @field_validator("predictors")
     @classmethod
-    def _known_predictors(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+    def _known_predictors(cls, names: tuple[str, ...] | str) -> tuple[str, ...] | str:
+        if isinstance(names, str):
+            return names
         from surrogates.predictors import PREDICTORS
 
         return known(names, PREDICTORS)

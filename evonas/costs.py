@@ -140,15 +140,18 @@ def features(genes: Sequence[Gene], genomes: Genomes, *, costs: Mapping[str, Flo
     Returns:
         ``(n, n_features)``.
     """
-    columns = []
-    for index, gene in enumerate(genes):
-        n_choices, chosen = len(gene.choices), genomes[:, index]
-        if n_choices == 1:
-            continue
-        is_chosen = np.eye(n_choices)[chosen]
-        if gene.is_ordered:  # neighbours resemble each other, and are not the same
-            columns += [chosen[:, None] / (n_choices - 1) - 0.5, 0.5 * is_chosen]
-        else:
-            columns.append(is_chosen)
-    columns += [np.log(np.maximum(cost, 1e-12))[:, None] for cost in costs.values()]
-    return np.concatenate(columns, axis=1) if columns else np.zeros((len(genomes), 1))
+    searched = [index for index, gene in enumerate(genes) if len(gene.choices) > 1]
+    if not searched and not costs:
+        return np.zeros((len(genomes), 1))
+    chosen = genomes[:, searched]
+    is_ordered = np.array([genes[index].is_ordered for index in searched], dtype=bool)
+    n_choices = np.array([len(genes[index].choices) for index in searched], dtype=np.int64)
+    ends = (is_ordered + n_choices).cumsum()  # of the columns of each gene, the first that of its order
+    starts, n_features = ends - is_ordered - n_choices, int(ends[-1]) if searched else 0
+    x = np.zeros((len(genomes), n_features + len(costs)))
+    # neighbours resemble each other, and are not the same
+    x[:, starts[is_ordered]] = (chosen / (n_choices - 1) - 0.5)[:, is_ordered]
+    x[np.arange(len(genomes))[:, None], starts + is_ordered + chosen] = np.where(is_ordered, 0.5, 1.0)
+    for column, cost in enumerate(costs.values(), start=n_features):
+        x[:, column] = np.log(np.maximum(cost, 1e-12))
+    return x

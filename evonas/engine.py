@@ -19,6 +19,7 @@ from evonas.genome import from_text
 from evonas.lock import alone_with
 from evonas.measures import looked_up
 from evonas.parallel import one_thread
+from evonas.prescreening import chosen_predictors
 from evonas.progress import Observer, Silent
 from evonas.provenance import check_recipe, check_unchanged, started_with
 from evonas.setup import Setup, open_setup
@@ -62,10 +63,10 @@ def search(
             found=f"files in {folder}",
             remedy=f"choose another folder with --out{goes_on}",
         )
-    setup, reason = _decided(open_setup(config, space))
+    setup, reasons = _decided(open_setup(config, space))
     config = setup.config
     meta = {
-        "estimate_reason": reason,
+        **reasons,
         "is_table": isinstance(setup.space, TableSpace),
         "created": time.strftime("%Y-%m-%d %H:%M:%S"),
         "started_with": started_with(config, setup.data, setup.space),
@@ -113,15 +114,19 @@ def resume(
     return _run(run, setup, observer or Silent())
 
 
-def _decided(setup: Setup) -> tuple[Setup, str]:
-    """The setup with a method of estimation, chosen here if the run file leaves it open, and the reason."""
-    if setup.config.estimate.method != "auto" or isinstance(setup.space, TableSpace):
-        return setup, ""
-    from evonas.break_even import choose_method
+def _decided(setup: Setup) -> tuple[Setup, dict[str, str]]:
+    """The setup with what the run file leaves open chosen here, and the reasons; a resumed run reads the choice."""
+    config, reasons = setup.config, {}
+    if config.search.predictors == "auto":
+        predictors, reasons["predictors_reason"] = chosen_predictors(setup.space)
+        search = config.search.model_copy(update={"predictors": predictors})
+        config = config.model_copy(update={"search": search})
+    if config.estimate.method == "auto" and not isinstance(setup.space, TableSpace):
+        from evonas.break_even import choose_method
 
-    method, reason = choose_method(setup)
-    estimate = setup.config.estimate.model_copy(update={"method": method})
-    return replace(setup, config=setup.config.model_copy(update={"estimate": estimate})), reason
+        method, reasons["estimate_reason"] = choose_method(setup)
+        config = config.model_copy(update={"estimate": config.estimate.model_copy(update={"method": method})})
+    return replace(setup, config=config), reasons
 
 
 def _run(run: RunFolder, setup: Setup, observer: Observer) -> RunFolder:

@@ -117,10 +117,10 @@ class Evaluator:
         Yields:
             One row a genome, in the order given.
         """
-        fresh = [genome for genome in genomes if to_text(genome) not in self._known]
+        keys = list(map(to_text, genomes))
+        fresh = [genome for genome, key in zip(genomes, keys, strict=True) if key not in self._known]
         outcomes = self.estimator.evaluate(fresh)
-        for genome in genomes:
-            key = to_text(genome)
+        for key in keys:
             if key not in self._known:
                 if not may_go_on():
                     return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
 
 import numpy as np
 
@@ -15,9 +14,10 @@ from evonas.errors import EvaluationError
 from evonas.evaluation import Evaluator
 from evonas.expansion import Expansion, genes_to_expand
 from evonas.genome import from_text, to_text
+from evonas.inner_search import InnerSearch
 from evonas.learned import Learned
 from evonas.operators import Genomes, first_population, random_genomes
-from evonas.prescreening import INNER_POPULATION, Prescreened
+from evonas.prescreening import INNER_POPULATION, Prescreened, chosen_predictors
 from evonas.progress import Observer
 from evonas.pymoo_bridge import MANY_OBJECTIVES, Nsga
 from evonas.seeding import numpy_rng
@@ -209,31 +209,37 @@ def make_algorithm(setup: Setup, costs: Costs) -> Algorithm:
     if name == "exhaustive":
         return Exhaustive(space)
     n_objectives = len(setup.measures.objectives)
-    nsga = partial(
-        Nsga,
+    rng = numpy_rng(config.seed, "first population")
+    mutation_rate = settings.mutation_rate or 1 / max(1, sum(gene.n_open > 1 for gene in space.genes))
+    outer = Nsga(
+        space,
         n_objectives=n_objectives,
         n_constraints=len(setup.measures.bounds),
         population=population,
         crossover_rate=settings.crossover_rate,
-        mutation_rate=settings.mutation_rate or 1 / max(1, sum(gene.n_open > 1 for gene in space.genes)),
+        mutation_rate=mutation_rate,
         is_third=(name == "nsga3" or (name == "auto" and n_objectives >= MANY_OBJECTIVES))
         and population > n_objectives,
-    )
-    rng = numpy_rng(config.seed, "first population")
-    outer = nsga(
-        space,
         first=first_population(space, rng, n_corners=settings.budget // 4, n_random=population),
         seed=int(numpy_rng(config.seed, "nsga2").integers(2**31)),
     )
-    if not settings.predictors:
+    names = chosen_predictors(space)[0] if settings.predictors == "auto" else settings.predictors
+    if not names:
         return outer
 
     def inner(space: Space, first: Genomes, seed: int) -> Algorithm:
-        return nsga(space, first=first, seed=seed, population=INNER_POPULATION)
+        return InnerSearch(
+            space,
+            first=first,
+            population=INNER_POPULATION,
+            crossover_rate=settings.crossover_rate,
+            mutation_rate=mutation_rate,
+            seed=seed,
+        )
 
     return Prescreened(
         outer,
-        learned=Learned(costs, names=settings.predictors),
+        learned=Learned(costs, names=names),
         inner=inner,
         n_proposed=settings.proposals,
         rng=numpy_rng(config.seed, "proposals"),

@@ -51,7 +51,7 @@ def fair_genomes(space: Space, rng: np.random.Generator, *, n: int) -> Genomes:
         turns = -(-n // gene.n_open)
         choices = np.concatenate([rng.permutation(gene.n_open) for _ in range(turns)])[:n]
         columns.append(rng.permutation(choices))
-    return np.stack([space.repair(genome) for genome in np.stack(columns, axis=1)])
+    return space.repair_all(np.stack(columns, axis=1))
 
 
 def uniform_crossover(first: Genome, second: Genome, rng: np.random.Generator) -> tuple[Genome, Genome]:
@@ -89,10 +89,10 @@ def mutate(genome: Genome, genes: Sequence[Gene], rng: np.random.Generator, *, r
         rng: Draws.
         rate: Chance a gene; genes with one choice never change.
     """
-    mutant = genome.copy()
+    mutant, random = genome.copy(), rng.random
     for index, gene in enumerate(genes):
-        n = gene.n_open
-        if n == 1 or rng.random() >= rate:
+        n = len(gene.choices) - gene.n_locked  # n_open, without a call: this loop is most of what evolution computes
+        if n == 1 or random() >= rate:
             continue
         if gene.is_ordered and rng.random() < 0.5:
             step = int(rng.choice([-1, 1]))

@@ -13,15 +13,32 @@ from evonas.algorithm import Algorithm, Floats
 from evonas.genome import to_text
 from evonas.learned import Learned
 from evonas.operators import Genomes
-from evonas.spaces import Space
+from evonas.spaces import Space, TableSpace
 
 LEAST_EVALUATIONS = 20  # before anything is learned from them
 INNER_GENERATIONS = 10
 INNER_POPULATION = 40  # beside the front that the inner search starts from
 UNCERTAIN_SHARE = 0.1  # of the networks proposed: those of which the least is known
 
+DEFAULT_PREDICTORS = ("gaussian_process", "ridge", "forest")
+SECONDS_A_PROPOSAL = 0.02  # more than EXPERIMENTS.md measures; a constant, so that no result hangs on a clock
+
 Inner = Callable[[Space, Genomes, int], Algorithm]
 """Makes an inner search: space, first generation, seed."""
+
+
+def chosen_predictors(space: Space) -> tuple[tuple[str, ...], str]:
+    """Which predictors ``predictors = "auto"`` stands for, and why there are none if so.
+
+    Depends on what the space declares, never on a clock: the same seed asks the same questions on any machine.
+    """
+    seconds = space.seconds if isinstance(space, TableSpace) else None  # networks are trained or scored: always dearer
+    if seconds is None or seconds >= SECONDS_A_PROPOSAL:
+        return DEFAULT_PREDICTORS, ""
+    return (), (
+        f"Off: an evaluation is declared to take {1e3 * seconds:g} ms, less than the {1e3 * SECONDS_A_PROPOSAL:g} ms "
+        "that a proposal may cost. Name predictors in the run file to have them all the same."
+    )
 
 
 class Prescreened(Algorithm):

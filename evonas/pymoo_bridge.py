@@ -22,7 +22,7 @@ from pymoo.operators.selection.tournament import TournamentSelection
 from pymoo.util.ref_dirs import get_reference_directions
 
 from evonas.algorithm import Algorithm
-from evonas.genome import to_text
+from evonas.genome import Genome
 from evonas.operators import Genomes, crossover, mutate
 from evonas.spaces import Space
 
@@ -64,7 +64,7 @@ class Nsga(Algorithm):
         seed: int,
         is_third: bool = False,
     ) -> None:
-        self._seen: set[str] = set()
+        self._seen: set[bytes] = set()
         self._n_genes = len(space.genes)
         self._repair = _Repair(space)
         rng = np.random.default_rng(seed)
@@ -95,7 +95,7 @@ class Nsga(Algorithm):
         asked = self._algorithm.ask()
         found = [] if asked is None else asked.get("X")
         genomes = np.asarray(found, dtype=np.int64).reshape(-1, self._n_genes)
-        self._seen.update(map(to_text, genomes))
+        self._seen.update(map(_key, genomes))
         return genomes
 
     def tell(self, genomes: Genomes, points: NDArray[np.float64], violations: NDArray[np.float64]) -> None:
@@ -111,7 +111,7 @@ class Nsga(Algorithm):
         told = Population.new(X=np.asarray(genomes), F=points, G=np.nan_to_num(violations))
         for individual in told:
             individual.evaluated.update(("F", "G"))
-        self._seen.update(map(to_text, genomes))
+        self._seen.update(map(_key, genomes))
         self._algorithm.tell(infills=told)
 
     def population(self) -> Genomes:
@@ -162,7 +162,7 @@ class _Repair(Repair):
         self.space = space
 
     def _do(self, problem: Any, X: Genomes, **kwargs: Any) -> Genomes:  # noqa: N803
-        return np.stack([self.space.repair(genome) for genome in X])
+        return self.space.repair_all(X)
 
 
 class _NearMates(Selection):
@@ -217,15 +217,20 @@ class _Mutation(Mutation):
 class _NeverAskedBefore(DuplicateElimination):
     """Refuses what was ever asked for, not only what is in the population."""
 
-    def __init__(self, seen: set[str]) -> None:
+    def __init__(self, seen: set[bytes]) -> None:
         super().__init__()
         self.seen = seen
 
     def _do(self, pop: Any, other: Any, is_duplicate: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        known = set(self.seen) if other is None else {to_text(individual.X) for individual in other}
+        asked, known = (self.seen, set()) if other is None else (set(), {_key(individual.X) for individual in other})
         for index, individual in enumerate(pop):
-            key = to_text(individual.X)
-            is_duplicate[index] |= key in known
+            key = _key(individual.X)
+            is_duplicate[index] |= key in asked or key in known
             if other is None:
                 known.add(key)
         return is_duplicate
+
+
+def _key(genome: Genome) -> bytes:
+    """What tells genomes apart; quicker than their text form."""
+    return np.asarray(genome, dtype=np.int64).tobytes()

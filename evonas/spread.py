@@ -39,7 +39,7 @@ def spread_genomes(
     if len(drawn[1]):
         mates = drawn[1][rng.integers(len(drawn[1]), size=pool)]
         crossed = [uniform_crossover(mate, other, rng)[0] for mate, other in zip(mates, drawn[0], strict=True)]
-        drawn.append(np.stack([space.repair(genome) for genome in crossed]))
+        drawn.append(space.repair_all(np.stack(crossed)))
     genomes = np.stack(list({to_text(genome): genome for genome in np.concatenate(drawn)}.values()))
     counts = {
         name: _counted(space, genomes, OBJECTIVES[name]) for name in ("model_size", *bounds) if name in OBJECTIVES

@@ -28,6 +28,31 @@ def is_nondominated(points: Points) -> NDArray[np.bool_]:
     return np.asarray(moocore.is_nondominated(points, keep_weakly=True), dtype=bool)
 
 
+def pareto_rank(points: Points) -> NDArray[np.int64]:
+    """Which front each point is in: 0 for what nothing dominates, 1 for what only those dominate, and so on.
+
+    Args:
+        points: ``(n_points, n_objectives)``, finite.
+
+    Returns:
+        ``(n_points,)``.
+
+    Raises:
+        ValueError: A value is NaN or infinite.
+
+    References:
+        Deb 2002, "fast nondominated sort"; computed by moocore.
+
+    Example:
+        >>> pareto_rank(np.array([[1.0, 2.0], [2.0, 1.0], [3.0, 3.0]]))
+        array([0, 0, 1])
+    """
+    _check_finite(points)
+    if len(points) == 0:
+        return np.zeros(0, dtype=np.int64)
+    return np.asarray(moocore.pareto_rank(points), dtype=np.int64)
+
+
 def hypervolume(front: Points, *, reference_point: NDArray[np.float64]) -> float:
     """Volume that a front dominates, up to a reference point.
 

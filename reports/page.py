@@ -122,7 +122,8 @@ def _predictors(run: RunFolder) -> str:
     sentence = predictor_sentence(run)
     if not sentence:
         return ""
-    return f"<h2>Learned predictors</h2>\n<p>{escape(sentence)}</p>\n{_table(predictor_rows(run))}"
+    rows = predictor_rows(run)
+    return f"<h2>Learned predictors</h2>\n<p>{escape(sentence)}</p>\n{'' if rows.empty else _table(rows)}"
 
 
 def _table(table: pd.DataFrame) -> str:

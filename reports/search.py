@@ -47,10 +47,10 @@ def predictor_table(run: RunFolder) -> pd.DataFrame:
 
 
 def predictor_sentence(run: RunFolder) -> str:
-    """What the learned predictors did, and how far they could be trusted; empty if there were none."""
+    """What the learned predictors did, and how far they could be trusted; or why there were none, if that is known."""
     table = predictor_table(run)
     if table.empty:
-        return ""
+        return run.meta("predictors_reason") or ""
     used = table[table.groupby("generation")["is_used"].transform("all")]
     generations = table["generation"].nunique()
     off = generations - used["generation"].nunique()

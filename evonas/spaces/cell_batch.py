@@ -12,18 +12,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from evonas.architecture import INPUT
 from evonas.counting import WeightFacts, act_facts, conv_layer, module_facts, take, weight_facts
 from evonas.genome import Gene
 from evonas.precision import EIGHT_BIT, FLOAT, precision
-from evonas.spaces.cell_layout import EDGE_OPS, FREE, CellLayout, EdgeOp, pairs
+from evonas.spaces.cell_layout import EDGE_OPS, FREE, CellLayout, EdgeOp
+from evonas.spaces.cell_life import Ints, Mask, life, topologies
 from evonas.spaces.modules import module_steps
 from objectives import Layer
 
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 KINDS = ("none", "conv", "pool", "skip")
 
 
@@ -105,43 +103,22 @@ class _Batch:
         )
         return (*self.found, classifier)
 
-    # Which edges are alive, which cells are needed
-
     def _cells(self) -> list[_Cell]:
-        layout, cells = self.layout, []
-        alive = [np.ones(self.n, dtype=bool), np.ones(self.n, dtype=bool)]
-        for index, kind in enumerate(layout.cells):
-            inputs = alive[-2:]
-            edges: list[list[_Edge]] = []
-            nodes: list[Mask] = []
-            is_read = [np.zeros(self.n, dtype=bool) for _ in range(2)]
-            for node in range(layout.nodes):
-                sources = np.array(pairs(node))[self.column[f"{kind}/node{node}/inputs"]]
-                edges.append([])
-                for edge in range(2):
-                    op, source = self.column[f"{kind}/node{node}/edge{edge}/op"], sources[:, edge]
-                    can_read = np.choose(source, [*inputs, *nodes])
-                    is_alive = can_read & (np.array([name != "none" for name in layout.ops])[op])
-                    edges[-1].append(_Edge(op, source, is_alive))
-                    for number in range(2):
-                        is_read[number] |= is_alive & (source == number)
-                nodes.append(edges[-1][0].is_alive | edges[-1][1].is_alive)
-            out = np.logical_or.reduce(nodes)
-            if layout.has_residual_at(index):
-                out = out | inputs[1]
-            alive.append(out)
-            cells.append(_Cell(edges, is_read, out))
-        needed = [np.zeros(self.n, dtype=bool) for _ in cells]
-        needed[-1][:] = True
-        for index in range(len(cells) - 1, -1, -1):
-            cells[index].is_needed = needed[index] & alive[index + 2]
-            for number, before in ((0, index - 2), (1, index - 1)):
-                if before >= 0:
-                    reads = cells[index].is_read[number]
-                    if number == 1 and layout.has_residual_at(index):
-                        reads = np.ones(self.n, dtype=bool)
-                    needed[before] |= cells[index].is_needed & reads & alive[before + 2]
-        self.alive = alive
+        """Which edges are alive, which cells are needed."""
+        topology = topologies(self.layout, self.column)
+        found = life(self.layout, topology)
+        self.alive = found.outputs
+        cells = []
+        for index, kind in enumerate(self.layout.cells):
+            one = topology[kind]
+            edges = [
+                [
+                    _Edge(one.ops[node, edge], one.sources[node, edge], found.edges[index, node, edge])
+                    for edge in range(2)
+                ]
+                for node in range(self.layout.nodes)
+            ]
+            cells.append(_Cell(edges, list(found.is_read[index]), found.is_needed[index]))
         return cells
 
     # Their layers

@@ -20,6 +20,7 @@ from evonas.architecture import Architecture, Op
 from evonas.errors import GenomeError
 from evonas.genome import Gene, Genome, check_genome
 from evonas.spaces.cell_batch import batch_layers
+from evonas.spaces.cell_canonical import CellCanonical
 from evonas.spaces.cell_graph import build, edges_of
 from evonas.spaces.cell_layout import EDGE_OPS, CellLayout, pair_label, pairs
 from evonas.spaces.space import NetworkSpace
@@ -87,13 +88,20 @@ class CellSpace(CellLayout, NetworkSpace):
 
     def canonical(self, genome: Genome) -> Genome:
         """See :meth:`Space.canonical`."""
-        return self._read(self.decode(genome))
+        (canonical,), _ = self._canonical(check_genome(genome, self.genes)[None])
+        return np.asarray(canonical)
 
-    def repair(self, genome: Genome) -> Genome:
-        """See :meth:`NetworkSpace.repair`; searches repair many genomes, and most are alive."""
-        genome = self._in_range(genome)
-        architecture = self.decode(genome)
-        return self._read(architecture) if architecture.dead_reason is None else self.canonical(self.revive(genome))
+    def repair_all(self, genomes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """See :meth:`NetworkSpace.repair_all`."""
+        genomes = self._in_range(genomes)
+        canonical, is_alive = self._canonical(genomes)
+        if not is_alive.all():
+            canonical[~is_alive] = self._canonical(self._revived(genomes[~is_alive]))[0]
+        return canonical
+
+    @cached_property
+    def _canonical(self) -> CellCanonical:
+        return CellCanonical(self, self.genes)
 
     def _read(self, architecture: Architecture) -> Genome:
         """Read the genes off the operations' names; genes of what a dead network has lost get their first choice."""
@@ -125,15 +133,17 @@ class CellSpace(CellLayout, NetworkSpace):
 
     def revive(self, genome: Genome) -> Genome:
         """See :meth:`NetworkSpace.revive`. Puts a convolution on the edge from the cell before, kind by kind."""
-        genome = genome.copy()
-        position = {gene.name: index for index, gene in enumerate(self.genes)}
+        (revived,) = self._revived(genome[None])
+        return np.asarray(revived)
+
+    def _revived(self, genomes: NDArray[np.int64]) -> NDArray[np.int64]:
+        genomes = genomes.copy()
         kinds = {name: edge_op.kind for name in self.ops if (edge_op := EDGE_OPS[name]) is not None}
         live_op = next((name for name, kind in kinds.items() if kind == "conv"), next(iter(kinds)))
         for kind in self.kinds:
-            if self.decode(genome).dead_reason is None:
-                break
-            genome[position[f"{kind}/node0/edge1/op"]] = self.ops.index(live_op)
-        return genome
+            is_dead = ~self._canonical(genomes)[1]
+            genomes[is_dead, self._canonical.row[f"{kind}/node0/edge1/op"]] = self.ops.index(live_op)
+        return genomes
 
     def covering(self) -> list[Architecture]:
         """See :meth:`NetworkSpace.covering`: every edge operation, source, module and precision, cells at widest."""
@@ -165,8 +175,8 @@ class CellSpace(CellLayout, NetworkSpace):
                 label = uniform.get(gene.name.rsplit("/", 1)[-1])
                 if label in gene.choices:
                     genome[position] = gene.choices.index(label)
-            genomes.append(self.repair(genome))
-        return np.stack(genomes)
+            genomes.append(genome)
+        return self.repair_all(np.stack(genomes))
 
     def batch_layers(self, genomes: NDArray[np.int64]) -> tuple[Layer, ...]:
         """See :meth:`NetworkSpace.batch_layers`."""

@@ -22,6 +22,7 @@ class Problem(TableSpace):
         objectives: What ``evaluate`` returns, by name or as :class:`objectives.Objective`.
         count: The part of it that costs next to nothing; a search asks for it often, and never predicts it.
         is_slow: Whether ``evaluate`` is worth sending to workers; it must then be importable, or picklable.
+        seconds: That ``evaluate`` takes, roughly, if it is known; see :class:`TableSpace`.
 
     Raises:
         RunFileError: No genes, no choices, no objectives, or one of them twice.
@@ -47,10 +48,12 @@ class Problem(TableSpace):
         objectives: Sequence[str | Objective],
         count: Named | None = None,
         is_slow: bool = False,
+        seconds: float | None = None,
     ) -> None:
         if isinstance(genes, Mapping):
             genes = [Gene(name, _labels(name, choices)) for name, choices in genes.items()]
-        self._genes, self._evaluate, self._count, self.is_slow = tuple(genes), evaluate, count, is_slow
+        self._genes, self._evaluate, self._count = tuple(genes), evaluate, count
+        self.is_slow, self.seconds = is_slow, seconds
         if not self._genes or not all(gene.choices for gene in self._genes):
             raise RunFileError(
                 "at least one gene, and a choice of each", found=repr(genes), remedy="list choices by name of the gene"

@@ -34,6 +34,16 @@ class Space(ABC):
         """Make any integer vector a valid genome in canonical form: choices in range and open."""
         return self.canonical(self._in_range(genome))
 
+    def repair_all(self, genomes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """:meth:`repair` of many genomes, ``(n, n_genes)``; a subclass may be faster than one by one."""
+        return np.array([self.repair(genome) for genome in genomes], dtype=np.int64).reshape(-1, len(self.genes))
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        # who changes how one genome is repaired shall not be passed over by a faster way that is inherited
+        if "repair_all" not in vars(cls) and {"repair", "canonical", "revive"} & set(vars(cls)):
+            cls.repair_all = Space.repair_all  # type: ignore[method-assign]
+
     def corners(self, rng: np.random.Generator) -> NDArray[np.int64]:
         """Genomes at the edge of the space that a random draw never comes near, ``(n, n_genes)``.
 
@@ -46,7 +56,7 @@ class Space(ABC):
     def sample(self, rng: np.random.Generator, n: int) -> NDArray[np.int64]:
         """Draw ``n`` repaired genomes, every open choice of every gene equally likely before repair."""
         choices = [gene.n_open for gene in self.genes]
-        return np.stack([self.repair(rng.integers(choices)) for _ in range(n)])
+        return self.repair_all(rng.integers(choices, size=(n, len(choices))))
 
     def log10_size(self) -> float:
         """Decimal logarithm of the number of genomes, equal networks counted apart, locked choices too."""
@@ -74,9 +84,10 @@ class Space(ABC):
                 space = space.unlock(gene.name)
         return space
 
-    def _in_range(self, genome: Genome) -> Genome:
+    def _in_range(self, genome: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Choices in range and open, of one genome or many."""
         genome = np.asarray(genome, dtype=np.int64)
-        if genome.shape != (len(self.genes),):
+        if genome.shape[-1:] != (len(self.genes),):
             return check_genome(genome, self.genes)
         return np.clip(genome, 0, [gene.n_open - 1 for gene in self.genes])
 
@@ -166,10 +177,13 @@ class TableSpace(Space):
     Attributes:
         is_free: Whether looking up costs nothing, so that it may be done without need: a table, not a formula.
         is_slow: Whether a look-up takes long enough to be worth sending to workers.
+        seconds: What an evaluation costs, or would cost if it were not a table's; None where that is not known. Where
+            it costs next to nothing, a search does without learned predictors.
     """
 
     is_free: bool = True
     is_slow: bool = False
+    seconds: float | None = None
 
     @property
     @abstractmethod

@@ -86,10 +86,10 @@ class Slot:
     has_bias: bool = False
 
     @property
-    def genes(self) -> list[Gene]:
-        """What is decided here or in slots before."""
+    def searched(self) -> list[tuple[Gene, tuple[Any, ...]]]:
+        """What is decided here or in slots before: genes, and what each choice means."""
         attributes: tuple[Searched[Any], ...] = (*self.channels, self.kernel, self.weight, self.act, self.steps)
-        return [attribute.gene for attribute in attributes if attribute.gene]
+        return [(attribute.gene, attribute.values) for attribute in attributes if attribute.gene]
 
 
 def build(slots: Sequence[Slot], choice: Mapping[str, int]) -> tuple[Op, ...]:

@@ -97,7 +97,7 @@ class StagedSpace(NetworkSpace):
     @cached_property
     def genes(self) -> tuple[Gene, ...]:
         """In network order: a block's or stage's width before the precisions of the layers that have it."""
-        return tuple({gene.name: gene for slot in self.slots for gene in slot.genes}.values())
+        return tuple({gene.name: gene for slot in self.slots for gene, _ in slot.searched}.values())
 
     def decode(self, genome: Genome) -> Architecture:
         """See :meth:`NetworkSpace.decode`."""
@@ -111,7 +111,24 @@ class StagedSpace(NetworkSpace):
 
     def canonical(self, genome: Genome) -> Genome:
         """See :meth:`Space.canonical`."""
-        return self._read(self.decode(genome))
+        return self._canonical(check_genome(genome, self.genes))
+
+    def repair_all(self, genomes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """See :meth:`NetworkSpace.repair_all`; every network here is alive."""
+        return self._canonical(self._in_range(genomes))
+
+    def _canonical(self, genomes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Of widths that round to the same channels, the first stands for all; no network is built."""
+        return self._first_equal[np.arange(len(self.genes)), genomes]
+
+    @cached_property
+    def _first_equal(self) -> NDArray[np.int64]:
+        """For each choice of each gene the first that means the same, ``(n_genes, most choices)``."""
+        first = np.zeros((len(self.genes), max(len(gene.choices) for gene in self.genes)), dtype=np.int64)
+        rows = {gene.name: row for gene, row in zip(self.genes, first, strict=True)}
+        for gene, values in (searched for slot in self.slots for searched in slot.searched):
+            rows[gene.name][: len(values)] = [values.index(value) for value in values]
+        return first
 
     def _read(self, architecture: Architecture) -> Genome:
         choice = read(self.slots, architecture.ops)
@@ -146,8 +163,8 @@ class StagedSpace(NetworkSpace):
             for position, gene in enumerate(self.genes):
                 if gene.name not in ("stem/weight", "classifier/weight"):
                     genome[position] = index.get(_role(gene), genome[position])
-            genomes.append(self.repair(genome))
-        return np.stack(genomes)
+            genomes.append(genome)
+        return self.repair_all(np.stack(genomes))
 
     def batch_layers(self, genomes: NDArray[np.int64]) -> tuple[Layer, ...]:
         """See :meth:`NetworkSpace.batch_layers`."""

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 
-from surrogates.predictors.kernel import Kernel, fit_kernel, inverse
+from surrogates.predictors.kernel import Kernel, diagonal_of_inverse, fit_kernel
 from surrogates.predictors.predictor import Floats, Predictor, center_and_scale, checked, has_grown, standardised
 
-MOST_ROWS = 1500  # time grows with their cube, memory with their square
+MOST_ROWS = 600  # time grows with their cube, and a search waits for it every generation
 MOST_ROWS_FOR_SCALES = 300  # five numbers need no more
 
 
@@ -54,7 +54,7 @@ class GaussianProcess(Predictor):
         self._factor = cholesky(self.kernel.within(self._rows), lower=True)
         self._weights = cho_solve((self._factor, True), z)
         self._left_out = np.empty(n)
-        self._left_out[used] = self._center + self._scale * (z - self._weights / np.diag(inverse(self._factor)))
+        self._left_out[used] = self._center + self._scale * (z - self._weights / diagonal_of_inverse(self._factor))
         rest = np.delete(np.arange(n), used)
         self._left_out[rest] = self._mean(self.kernel.between(x[rest], self._rows))
         return self

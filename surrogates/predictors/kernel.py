@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import cho_solve, cholesky
-from scipy.linalg.lapack import dpotri
+from scipy.linalg.lapack import dpotri, dtrtri
 from scipy.optimize import minimize
 
 from surrogates.predictors.predictor import Floats
@@ -127,6 +127,13 @@ def inverse(factor: Floats) -> Floats:
     lower = np.tril(lower)
     whole: Floats = lower + np.tril(lower, -1).T
     return whole
+
+
+def diagonal_of_inverse(factor: Floats) -> Floats:
+    """Diagonal of the inverse of a matrix from its lower Cholesky factor, in half the time of the whole inverse."""
+    lower, _ = dtrtri(factor, lower=1)
+    diagonal: Floats = np.einsum("ij,ij->j", lower, lower)
+    return diagonal
 
 
 def _matern(ratio: Floats) -> tuple[Floats, Floats]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evonas.config import parse_config
+from evonas.config import load_config, parse_config
 from evonas.costs import Costs, features
 from evonas.engine import search
 from evonas.errors import RunFileError
@@ -276,3 +276,23 @@ def test_four_objectives_with_a_tiny_budget(tmp_path: Path) -> None:
     raw = {"objectives": names, "budget": 2, "has_baseline": False}
     run = search(parse_config({"search": raw}, source="tests", given_space="Problem"), tmp_path / "run", space=problem)
     assert len(run.evaluations()) == 2
+
+
+def test_predictors_step_back_where_an_evaluation_is_declared_to_cost_less(tmp_path: Path) -> None:
+    raw = {"objectives": ["error", "cost"], "budget": 30, "population": 8, "has_baseline": False}
+
+    def run(name: str, seconds: float | None, **settings: object) -> RunFolder:
+        problem = Problem(GENES, additive, objectives=OBJECTIVES, count=cost, seconds=seconds)  # type: ignore[arg-type]
+        config = parse_config({"search": raw | settings}, source="tests", given_space="Problem")
+        return search(config, tmp_path / name, space=problem)
+
+    cheap = run("cheap", 0.01)
+    assert predictor_table(cheap).empty
+    assert "declared to take 10 ms" in predictor_sentence(cheap)
+    assert "declared to take 10 ms" in (cheap.path / "report.html").read_text()
+    assert load_config(cheap.path / "run.toml").search.predictors == ()
+    alone = run("alone", None, predictors=[])
+    assert alone.evaluations()["genome"].equals(cheap.evaluations()["genome"])
+    for other in (run("dear", 0.02), run("unknown", None), run("asked for", 0.01, predictors=["ridge"])):
+        assert not predictor_table(other).empty
+        assert "declared" not in predictor_sentence(other)

@@ -16,7 +16,7 @@ from surrogates.predictors import choice as choice_file
 from surrogates.predictors import gaussian_process as gaussian_process_file
 from surrogates.predictors.choice import Choice
 from surrogates.predictors.gaussian_process import GaussianProcess, spread_evenly
-from surrogates.predictors.kernel import Kernel, inverse, negative_log_likelihood
+from surrogates.predictors.kernel import Kernel, diagonal_of_inverse, inverse, negative_log_likelihood
 from surrogates.predictors.predictor import Floats, Predictor, has_grown
 from surrogates.predictors.ridge import Ridge
 
@@ -210,6 +210,7 @@ def test_the_likelihood_is_that_of_a_normal_distribution_and_its_slope_is_right(
     assert check_grad(value, slope, log_scales) < 1e-4 * np.abs(slope(log_scales)).max()
     factor = cholesky(within, lower=True)
     assert inverse(factor) == pytest.approx(cho_solve((factor, True), np.eye(12)))
+    assert diagonal_of_inverse(factor) == pytest.approx(np.diag(inverse(factor)))
 
 
 class Fixed(Predictor):
