@@ -36,15 +36,11 @@ def display_of(*, quiet: bool, folder: Path | None = None) -> Iterator[Observer]
             yield display
     except KeyboardInterrupt:
         if folder is None:
-<<<<<<< HEAD
-            kept = "trainings stored so far are kept; the same command trains the others"
-        elif (folder / "batch.toml").is_file():
-            kept = f"every run keeps what it evaluated so far. Go on with: evonas resume {folder}"
-=======
             kept = (
                 "trainings so far are kept; the same command goes on with those that had begun, and trains the others"
             )
->>>>>>> train
+        elif (folder / "batch.toml").is_file():
+            kept = f"every run keeps what it evaluated so far. Go on with: evonas resume {folder}"
         elif (folder / "supernet.safetensors").is_file():
             kept = f"everything evaluated so far is kept. Go on with: evonas resume {folder}"
         elif (folder / "archive.sqlite").is_file():
