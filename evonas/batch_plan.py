@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 
 from evonas.config import RunConfig, parse_config, read_toml
 from evonas.config_space import Section
+from evonas.config_training import ComputeConfig
 from evonas.errors import RunFileError, nearest
 
 MOST_RUNS = 10_000
@@ -29,14 +30,14 @@ class Plan(Section):
         run_file: Of all runs, beside the plan; all defaults without one.
         run: Keys of all runs, laid over the run file's.
         grid: Lists by key, such as ``"search.budget" = [100, 200]``: every combination is a run.
-        workers: Runs side by side; 0: one a core. Each run then works in one process.
+        compute: Who makes the runs, each in one process: as in a run file, and ``workers`` runs side by side.
     """
 
     name: str = Field("batch", pattern=r"^[\w.-]+$")
     run_file: str = ""
     run: dict[str, Any] = Field(default_factory=dict)
     grid: dict[str, Any] = Field(default_factory=dict)
-    workers: int = Field(0, ge=0)
+    compute: ComputeConfig = ComputeConfig()
 
 
 def read_plan(source: Path | Mapping[str, Any]) -> tuple[Plan, dict[str, RunConfig]]:

@@ -11,11 +11,13 @@ from typing import Any
 
 import tomli_w
 
+from evonas.backends import Workers
 from evonas.batch_plan import Plan, read_plan
 from evonas.config import RunConfig, parse_config, read_toml
+from evonas.config_training import ComputeConfig
 from evonas.errors import EvaluationError, EvonasError, RunFolderError
 from evonas.lock import alone_with
-from evonas.parallel import in_order, n_workers
+from evonas.parallel import in_order
 from evonas.progress import Observer, Silent
 from reports.comparison_page import write_comparison
 from reports.run_folder import ARCHIVE, RunFolder
@@ -75,14 +77,14 @@ def run_batch(
     plan, configs = read_plan(source)
     folder = folder or default_folder(plan.name)
     _store(folder, plan, configs)
-    return _run(folder, plan.name, configs, workers=plan.workers if workers is None else workers, observer=observer)
+    return _run(folder, plan.name, configs, workers=Workers.of(plan.compute, workers), observer=observer)
 
 
 def resume_batch(folder: Path, *, workers: int | None = None, observer: Observer | None = None) -> Batch:
     """Go on with a batch by its folder alone; see :func:`run_batch`."""
     stored = read_toml(folder / PLAN, wanted="a batch", form="docs/scaling.md")
     configs = {name: parse_config(raw, source=str(folder / PLAN)) for name, raw in stored["runs"].items()}
-    chosen = stored["workers"] if workers is None else workers
+    chosen = Workers.of(ComputeConfig(**stored["compute"]), workers)
     return _run(folder, stored["name"], configs, workers=chosen, observer=observer)
 
 
@@ -92,15 +94,15 @@ def is_batch(folder: Path) -> bool:
 
 
 def _run(
-    folder: Path, name: str, configs: Mapping[str, RunConfig], *, workers: int, observer: Observer | None
+    folder: Path, name: str, configs: Mapping[str, RunConfig], *, workers: Workers, observer: Observer | None
 ) -> Batch:
     observer = observer or Silent()
     with alone_with(folder / PLAN):
         observer.phase("runs of the batch", total=len(configs))
-        jobs = [(folder / run, config, os.getpid()) for run, config in configs.items()]
-        side_by_side = max(1, min(len(jobs), n_workers(workers)))
+        parent = os.getpid() if workers.backend == "loky" else 0
+        jobs = [(folder / run, config, parent) for run, config in configs.items()]
         failures: dict[str, str] = {}
-        results = in_order(_run_one, jobs, workers=side_by_side, on_loss=lambda: LOST)
+        results = in_order(_run_one, jobs, workers=workers.at_most(len(jobs)), on_loss=lambda: LOST)
         for done, (run, reason) in enumerate(zip(configs, results, strict=True), start=1):
             failures |= {run: reason} if reason else {}
             observer.advance(done, note=run)
@@ -119,7 +121,7 @@ def _run(
 def _store(folder: Path, plan: Plan, configs: Mapping[str, RunConfig]) -> None:
     """Write down what the batch is, complete and with absolute paths, or find it written down."""
     runs = {name: config.model_dump(mode="json") for name, config in configs.items()}
-    text = tomli_w.dumps({"name": plan.name, "workers": plan.workers, "runs": runs})
+    text = tomli_w.dumps({"name": plan.name, "compute": plan.compute.model_dump(), "runs": runs})
     if is_batch(folder):
         before = read_toml(folder / PLAN, wanted="a batch", form="docs/scaling.md")["runs"]
         changed = [name for name in {**before, **runs} if before.get(name) != runs.get(name)]
@@ -149,6 +151,10 @@ def _run_one(folder: Path, config: RunConfig, parent: int) -> str:
     """Make one run, or go on with it; the reason if it fails, in a line."""
     from evonas.engine import resume, search
 
+    if not is_batch(folder.parent):
+        raise RunFolderError(
+            f"a worker that sees {folder.parent}", found="no batch there", remedy="share the folder with all machines"
+        )
     found = _opened(folder)
     if found is not None and found.meta("stop_reason") and (folder / "report.html").is_file():
         return ""
@@ -168,7 +174,11 @@ def _opened(folder: Path) -> RunFolder | None:
 
 
 class _Orphan:
-    """Ends a worker at its next sign of life once its batch is gone, so that another may go on with the run."""
+    """Ends a worker at its next sign of life once its batch is gone, so that another may go on with the run.
+
+    Args:
+        parent: The batch's process; 0 where it is on another machine.
+    """
 
     def __init__(self, parent: int) -> None:
         self.parent = parent
@@ -184,5 +194,5 @@ class _Orphan:
         self._look()
 
     def _look(self) -> None:
-        if os.getpid() != self.parent and os.getppid() != self.parent:
+        if self.parent and self.parent not in (os.getpid(), os.getppid()):
             os._exit(1)

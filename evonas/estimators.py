@@ -15,15 +15,17 @@ import numpy as np
 import torch
 
 from evonas.architecture import Architecture
+from evonas.backend import Attachment
+from evonas.backends import Workers
 from evonas.evaluation import Estimator, lost, retried
 from evonas.genome import Genome
 from evonas.measures import OUT_OF_MEMORY, OUT_OF_TIME, Measures, Outcome
 from evonas.nets.network import Network
-from evonas.parallel import TimeIsUpError, in_order, n_workers, time_limit
+from evonas.parallel import TimeIsUpError, in_order, time_limit
 from evonas.seeding import torch_generator
 from evonas.spaces import NetworkSpace
 from evonas.training.train import run_batches, train_alone
-from evonas.workbench import Checkpoint, Workbench, open_workbench
+from evonas.workbench import Checkpoint, Parcel, Workbench, open_workbench, pack
 from objectives.latency import measure_latency
 from surrogates.correction import Correction
 from surrogates.one_shot.paths import Paths
@@ -100,7 +102,7 @@ class NetworkEstimator(Estimator):
         measures: What to measure.
         folder: The run.
         checkpoint: Its supernet's weights; None where the scorer needs none.
-        workers: Processes; 1 works in this one, 0 takes one a core.
+        workers: Who scores.
         seconds_a_network: After which it has failed; 0: no limit.
         retries: Further tries of what failed for a reason that may pass.
     """
@@ -113,13 +115,13 @@ class NetworkEstimator(Estimator):
         measures: Measures,
         folder: Path,
         checkpoint: Checkpoint | None,
-        workers: int,
+        workers: Workers,
         seconds_a_network: float = 0.0,
         retries: int = 0,
     ) -> None:
         self.seconds_a_network, self.retries = seconds_a_network, retries
         self.scorer, self.space, self.measures = scorer, space, measures
-        self.folder, self.checkpoint, self.workers = folder, checkpoint, n_workers(workers)
+        self.folder, self.checkpoint, self.workers = folder, checkpoint, workers
 
     def evaluate(self, genomes: Sequence[Genome]) -> Iterator[Outcome]:
         """See :class:`evonas.evaluation.Estimator`; what cannot be counted is not scored at all."""
@@ -141,7 +143,8 @@ class NetworkEstimator(Estimator):
         return self.scorer, self.folder, self.checkpoint, self.space, genome, has_latency, self.seconds_a_network
 
     def _scores(self, jobs: Sequence[tuple[Any, ...]]) -> Iterator[Outcome]:
-        return in_order(score_genome, jobs, workers=self.workers, on_loss=lost)
+        parcel = Attachment((self.folder, self.checkpoint), partial(pack, self.folder, self.checkpoint))
+        return in_order(score_genome, jobs, workers=self.workers, on_loss=lost, attachment=parcel)
 
 
 class Corrected(Estimator):
@@ -171,6 +174,7 @@ def score_genome(
     genome: Genome,
     has_latency: bool,
     seconds: float = 0.0,
+    parcel: Parcel | None = None,
 ) -> Outcome:
     """Score one genome in whatever process this runs in.
 
@@ -182,11 +186,12 @@ def score_genome(
         genome: A repaired genome.
         has_latency: Whether to measure how long one image takes, too.
         seconds: After which it has failed; 0: no limit.
+        parcel: What it needs of the run, where the folder is not to be seen.
 
     Returns:
         Error and loss by name, or the reason if it failed.
     """
-    bench = open_workbench(folder, checkpoint, space)
+    bench = open_workbench(folder, checkpoint, space, parcel)
     start = time.perf_counter()
     architecture = space.decode(genome)
     try:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
+from evonas.backends import ALONE, Workers
 from evonas.genome import Genome, to_text
 from evonas.measures import LOST_WORKER, OUT_OF_TIME, PASSING, Outcome, looked_up
 from evonas.operators import Genomes
-from evonas.parallel import TimeIsUpError, in_order, n_workers, time_limit
+from evonas.parallel import TimeIsUpError, in_order, time_limit
 from evonas.spaces import TableSpace
 from reports.run_folder import Row, RunFolder
 
@@ -29,15 +30,15 @@ class LookUp(Estimator):
 
     Args:
         space: The table.
-        workers: Processes for a formula that is slow; 0: one a core.
+        workers: Who evaluates a formula that is slow.
         seconds_a_network: After which an evaluation has failed; 0: no limit.
         retries: Further tries of what failed for a reason that may pass.
     """
 
     def __init__(
-        self, space: TableSpace, *, workers: int = 1, seconds_a_network: float = 0.0, retries: int = 0
+        self, space: TableSpace, *, workers: Workers = ALONE, seconds_a_network: float = 0.0, retries: int = 0
     ) -> None:
-        self.space, self.workers = space, n_workers(workers) if space.is_slow else 1
+        self.space, self.workers = space, workers if space.is_slow else ALONE
         self.seconds_a_network, self.retries = seconds_a_network, retries
 
     def evaluate(self, genomes: Sequence[Genome]) -> Iterator[Outcome]:

@@ -13,7 +13,7 @@ def test_a_batch_from_a_plan_to_its_comparison(here: Here, tmp_path: Path) -> No
     plan = tmp_path / "plan.toml"
     plan.write_text(
         f"""
-workers = 1
+compute.workers = 1
 [run]
 space.kind = "{tmp_path / "own.py"}:BOWL"
 search = {{ objectives = ["near", "far"], budget = 20, population = 8, predictors = [] }}

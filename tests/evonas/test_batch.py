@@ -35,7 +35,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     file.write_text(BOWL, encoding="utf-8")
     return {
         "name": "bowls",
-        "workers": 1,
+        "compute": {"workers": 1},
         "run": {
             "space": {"kind": f"{file}:BOWL"},
             "search": {"objectives": ["near", "far"], "budget": 40, "population": 8, "predictors": []},
@@ -123,7 +123,7 @@ def test_a_plan_tells_all_mistakes_of_its_runs_at_once(plan: dict[str, Any]) -> 
     ("part", "message"),
     [
         ({"grids": {}}, "grid"),
-        ({"workers": -1}, "workers"),
+        ({"compute": {"workers": -1}}, "workers"),
         ({"grid": {"seed": 3}}, r"seed = \[0"),
         ({"grid": {"seed": [1, 1]}}, "twice: seed"),
         ({"grid": {"seed": list(range(101)), "search.budget": list(range(1, 101))}}, "10,000 runs"),
