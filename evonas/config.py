@@ -167,6 +167,10 @@ class SearchConfig(Section):
     algorithm: Literal["auto", "nsga2", "nsga3", "random", "exhaustive"] = Field(
         "auto", description="auto: nsga2, or nsga3 for four objectives and more; exhaustive: every network"
     )
+    mode: Literal["generational", "asynchronous"] = Field(
+        "generational",
+        description="asynchronous: no worker waits for a generation's last network; for evaluations of uneven length",
+    )
     predictors: Literal["auto"] | tuple[str, ...] = Field(
         "auto",
         description="learned predictors that propose networks, by name: gaussian_process, ridge, forest, mlp; the best "

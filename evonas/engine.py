@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from evonas.asynchronous import Asynchronous
 from evonas.collapse import collapse_warning
 from evonas.config import RunConfig, dump_config, load_config
 from evonas.errors import RunFileError, RunFolderError
@@ -141,7 +142,8 @@ def _run(run: RunFolder, setup: Setup, observer: Observer) -> RunFolder:
         try:
             with _threads(setup.space):
                 stages = _stages(run, setup, observer)
-                exploration = Exploration(run, stages, stopping=stopping, observer=observer)
+                explore = Asynchronous if search.mode == "asynchronous" else Exploration
+                exploration = explore(run, stages, stopping=stopping, observer=observer)
                 reason = exploration.search()
                 if search.has_baseline and search.algorithm != "random":
                     exploration.search_at_random(len(exploration.rows))
