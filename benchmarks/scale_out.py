@@ -352,7 +352,7 @@ def batch(*, quick: bool) -> list[Result]:
             facts(RunFolder(home / "whole" / name)) == facts(RunFolder(home / "killed" / name)) for name in names
         )
         pages = [(home / which / "comparison" / "0-duels.csv").read_bytes() for which in ("whole", "killed")]
-        page = (home / "killed" / "comparison.html").read_text(encoding="utf-8")
+        page = (home / "killed" / "compare.html").read_text(encoding="utf-8")
     what = f"{len(names)} runs, killed {kills} times and resumed: the same archives, fronts and tests"
     rows = [check(what, same and pages[0] == pages[1])]
     rows.append(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from evonas.batches import Batch
     from evonas.run import Run
     from evonas.spaces import Space
-    from reports.comparison_page import Comparison
+    from reports.contest_page import Comparison
 
 __version__ = "0.1.0"
 __all__ = ["batch", "compare", "open_run", "resume", "search"]

@@ -130,13 +130,13 @@ class Architecture:
         views: dict[str, str] = {}
         for op in self.ops:
             inputs = tuple(views.get(name, name) for name in op.inputs)
-            if self._is_view(op):
+            if self.is_view(op):
                 views[op.name] = inputs[0]
             else:
                 layers.append(self._layer(op, inputs))
         return tuple(layers)
 
-    def _is_view(self, op: Op) -> bool:
+    def is_view(self, op: Op) -> bool:
         """Whether an operation hands its one input on unchanged, so that it is no tensor of its own."""
         is_alone = len(op.inputs) == 1 and op.stride == 1 and op.kind in ("skip", "add", "concat", "align")
         return is_alone and self.shapes[op.inputs[0]].channels == op.channels

@@ -19,7 +19,7 @@ from evonas.errors import EvaluationError, EvonasError, RunFolderError
 from evonas.lock import alone_with
 from evonas.parallel import in_order
 from evonas.progress import Observer, Silent
-from reports.comparison_page import write_comparison
+from reports.contest_page import write_comparison
 from reports.run_folder import ARCHIVE, RunFolder
 
 PLAN = "batch.toml"

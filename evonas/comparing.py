@@ -8,8 +8,8 @@ from pathlib import Path
 from evonas.batches import PLAN, Batch
 from evonas.errors import RunFolderError
 from evonas.run import open_run
-from reports.comparison_page import Comparison, compare
 from reports.contest import contests
+from reports.contest_page import Comparison, compare
 from reports.run_folder import RunFolder
 
 

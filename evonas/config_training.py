@@ -77,10 +77,13 @@ class TrainingConfig(Section):
         """What brief trainings and ``evonas trust`` use of it, as JSON text: it identifies their results."""
         return self.model_dump_json(exclude={*OF_FULL_TRAININGS, *WITHOUT_EFFECT})
 
-    def full_recipe(self, *, device: str) -> str:
-        """All that identifies a training of ``evonas train``, as JSON text; ``compile`` must be decided."""
+    def full_recipe(self, **facts: str) -> str:
+        """All that identifies a training of ``evonas train``, with facts from elsewhere, as JSON text.
+
+        ``compile`` must be decided.
+        """
         assert self.compile != "auto"
-        return json.dumps({**self.model_dump(exclude=set(WITHOUT_EFFECT)), "device": device})
+        return json.dumps({**self.model_dump(exclude=set(WITHOUT_EFFECT)), **facts})
 
     def of_twin(self) -> Self:
         """The recipe by which a network's twin in full precision is trained."""

@@ -17,6 +17,7 @@ from evonas.errors import RunFileError, RunFolderError
 from evonas.evaluation import Evaluator
 from evonas.exploration import Exploration, provisional_bounds
 from evonas.genome import from_text
+from evonas.layer_tables import describe_front
 from evonas.lock import alone_with
 from evonas.measures import looked_up
 from evonas.parallel import one_thread
@@ -150,6 +151,7 @@ def _run(run: RunFolder, setup: Setup, observer: Observer) -> RunFolder:
                 _score_front_again(run, stages, exploration.stage, observer)
             run.warn(*_collapse(run, exploration.stage.setup))
             run.set_meta("stop_reason", reason.value)
+            describe_front(run, exploration.stage.setup.space)
         finally:
             run.set_meta("seconds", elapsed())
         write_reports(run)

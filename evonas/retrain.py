@@ -42,7 +42,7 @@ class Training:
         evaluation: Id of the network in the archive.
         genome: In text form.
         seed: Of weights, batches and augmentation.
-        recipe: How it was trained, as JSON text: the keys of [training] and the device.
+        recipe: How it was trained, as JSON text: the keys of [training], the device, the supernet if weights are its.
         test: Error and loss on the test images, after the last epoch.
         test_images: How many there are.
         weights: Path of the weights within the run folder.
@@ -97,12 +97,19 @@ class Job:
     @property
     def recipe(self) -> str:
         """See :class:`Training`."""
-        return self.config.training.full_recipe(device=self.config.compute.device)
+        origin = {"supernet": self.supernet.sha256[:12]} if self.supernet else {}
+        return self.config.training.full_recipe(device=self.config.compute.device, **origin)
 
     @property
     def stem(self) -> str:
         """Path of its files within the run folder, without a suffix; another recipe has others."""
         return f"nets/{self.evaluation}/seed{self.seed}-{hashlib.sha256(self.recipe.encode()).hexdigest()[:8]}"
+
+    @property
+    def log(self) -> Path | None:
+        """Folder of what TensorBoard shows."""
+        name = self.stem.removeprefix("nets/")
+        return self.folder / "tensorboard" / name if self.config.training.tensorboard else None
 
     @property
     def checkpoint(self) -> Path:
@@ -217,7 +224,7 @@ def _train_one(job: Job) -> Training:
             start=bench.the_supernet.extract(architecture) if job.supernet else None,
             teacher=_twin(job, architecture, bench.data) if job.config.training.distillation else None,
             checkpoint=job.checkpoint,
-            log=job.folder / "tensorboard" / job.stem if job.config.training.tensorboard else None,
+            log=job.log,
         )
     weights = f"{job.stem}.safetensors"
     save_weights(network, job.folder / weights, facts={"genome": job.genome, "seed": str(job.seed)})

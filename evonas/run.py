@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import operator
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from evonas.errors import RunFolderError, SelectionError, nearest
+from evonas.config import load_config
+from evonas.errors import EvonasError, RunFolderError
+from evonas.layer_tables import describe_front, undescribed
+from evonas.picks import pick, select
 from evonas.progress import Observer, Silent
+from evonas.provenance import check_unchanged
+from evonas.setup import open_setup
 from evonas.spaces import Space
-from reports.front import front_table, knee_id
 from reports.page import write_reports
 from reports.run_folder import NotARunFolderError, RunFolder
 
@@ -22,14 +25,6 @@ if TYPE_CHECKING:  # these bring torch along, which a table of results does with
     from evonas.exporting import Verification
     from evonas.nets.network import Network
     from evonas.retrain import Training
-
-NUMBER = r"\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+"
-COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
-    "<=": operator.le,
-    "<": operator.lt,
-    ">=": operator.ge,
-    ">": operator.gt,
-}
 
 
 @dataclass(frozen=True)
@@ -49,9 +44,17 @@ class Run:
         """The run's folder."""
         return self.folder.path
 
-    def front(self) -> pd.DataFrame:
-        """The Pareto front: ``id``, ``genome`` and every measure in its own unit, smallest error first."""
-        return front_table(self.folder)
+    def front(self, *, where: str | None = None, sort: str | None = None) -> pd.DataFrame:
+        """The Pareto front: ``id``, ``genome`` and every measure in its own unit, smallest error first.
+
+        Args:
+            where: A condition such as ``"model_size < 8KiB and error < 5%"``; see :func:`reports.query.where`.
+            sort: Columns joined by commas, such as ``"model_size"``; ``"-model_size"`` from large to small.
+
+        Raises:
+            SelectionError: A condition or column that cannot be read, and what is allowed.
+        """
+        return select(self.folder, where=where, sort=sort)
 
     def evaluations(self) -> pd.DataFrame:
         """Every evaluation, random search's too (see the column ``origin``)."""
@@ -61,8 +64,8 @@ class Run:
         """Choose networks of the front.
 
         Args:
-            which: ``"knee"``; ``"all"``; ``"best:MEASURE"``; a bound such as ``"model_size<4000"``, which picks the
-                smallest error within it; or ids such as ``"17,42"``.
+            which: ``"knee"``; ``"all"``; ``"best:MEASURE"``; ``"balanced:error=2,bitops=1"``; a condition such as
+                ``"model_size < 8KiB"``, which picks the smallest error within it; or ids such as ``"17,42"``.
 
         Returns:
             The chosen rows of :meth:`front`.
@@ -70,14 +73,7 @@ class Run:
         Raises:
             SelectionError: It names no network, and why.
         """
-        front = self.front()
-        if front.empty:
-            raise SelectionError(
-                "a front to pick from",
-                found="no feasible evaluation",
-                remedy="go on with the run, or loosen constraints",
-            )
-        return _picked(front, which.strip(), self.folder)
+        return pick(self.folder, which)
 
     def train(
         self,
@@ -170,7 +166,16 @@ class Run:
         return verify(Path(path), self.folder, images=images, space=self.space)
 
     def report(self) -> Path:
-        """Write front, figures and page anew; returns the page's path."""
+        """Write front, figures and page anew; returns the page's path.
+
+        A run of an earlier version does not know its networks' layers yet; they are added where the search space can be
+        opened, and the page goes without them where it cannot.
+        """
+        if self.folder.meta("genes") is None or (undescribed(self.folder) and not self.folder.meta("is_table")):
+            with suppress(EvonasError):
+                setup = open_setup(load_config(self.path / "run.toml"), self.space)
+                check_unchanged(self.folder, setup.config, setup.data, setup.space)
+                describe_front(self.folder, setup.space)
         return write_reports(self.folder)
 
 
@@ -190,47 +195,3 @@ def open_run(path: Path, *, space: Space | None = None) -> Run:
         raise RunFolderError(
             "a run folder, as evonas search makes it", found=str(error), remedy="check the path; runs lie under runs/"
         ) from error
-
-
-def _picked(front: pd.DataFrame, which: str, folder: RunFolder) -> pd.DataFrame:
-    if which == "all":
-        return front
-    if which == "knee":
-        return front.loc[front["id"] == knee_id(folder, front)]
-    if which.startswith("best:"):
-        return front.sort_values([_measure(which.removeprefix("best:"), which, folder), "id"]).head(1)
-    if bound := re.fullmatch(rf"(\w+)\s*(<=|<|>=|>)\s*({NUMBER})", which):
-        name, comparison, limit = bound.groups()
-        within: pd.DataFrame = front.loc[COMPARISONS[comparison](front[_measure(name, which, folder)], float(limit))]
-        if within.empty:
-            reached = (
-                folder.measures[name].display(float(front[name].min())),
-                folder.measures[name].display(float(front[name].max())),
-            )
-            raise SelectionError(
-                f"a network of the front with {which}",
-                found=f"{name} from {reached[0]} to {reached[1]}",
-                remedy="choose a bound within that range",
-            )
-        return within.sort_values([folder.objectives[0], "id"]).head(1)
-    if re.fullmatch(r"\d+(\s*,\s*\d+)*", which):
-        ids = [int(part) for part in which.split(",")]
-        missing = sorted(set(ids) - set(front["id"]))
-        if missing:
-            raise SelectionError(
-                "ids of networks on the front",
-                found=", ".join(map(str, missing)),
-                remedy=f"take ids from evonas front {folder.path}",
-            )
-        return front.loc[front["id"].isin(ids)]
-    raise SelectionError(
-        "knee, all, best:MEASURE, a bound such as 'model_size<4000', or ids",
-        found=repr(which),
-        remedy=nearest(which, ["knee", "all", "best:error"]),
-    )
-
-
-def _measure(name: str, which: str, folder: RunFolder) -> str:
-    if name not in folder.measures:
-        raise SelectionError("a known measure", found=f"{name!r} in {which!r}", remedy=nearest(name, folder.measures))
-    return name

@@ -1,4 +1,4 @@
-"""What the commands print: the front, trainings, search spaces and one network, as tables for a terminal."""
+"""What the commands print: trainings, search spaces and one network, as tables for a terminal."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from objectives import OBJECTIVES, Layers
+from objectives import OBJECTIVES
 from objectives.energy import SOURCE
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from evonas.architecture import Architecture, Op
     from evonas.exporting import Verification
     from evonas.genome import Gene
     from evonas.run import Run
+    from evonas.shown import Shown
     from evonas.spaces import Space
     from reports.run_folder import RunFolder
 
@@ -39,42 +39,13 @@ def print_selfcheck(table: pd.DataFrame) -> None:
         spreads = [f" ± {100 * part[count].std():.2f}" if seeds > 1 else "" for count in counts]
         cells = [f"{100 * part[count].mean():.2f}{spread} %" for count, spread in zip(counts, spreads, strict=True)]
         printed.add_row(str(name), *cells)
-    _show(printed)
-
-
-def print_front(run: Run, *, most: int = 24) -> None:
-    """The front as a table, thinned evenly if it is long; front.csv has all of it."""
-    from reports.front import knee_id
-    from reports.trust import how_errors_came
-
-    table = run.front()
-    title = f"Pareto front: {len(table)} networks"
-    shown = table
-    if table.empty:
-        typer.echo("no evaluated network satisfies the constraints")
-        return
-    knee = knee_id(run.folder, table)
-    if len(table) > most:
-        keep = {round(index * (len(table) - 1) / (most - 1)) for index in range(most)}
-        shown = table[table.index.isin(keep) | (table["id"] == knee)]
-        title += f", {len(shown)} of them here, all in front.csv"
-    printed = Table(title=title, title_justify="left")
-    printed.add_column("id", justify="right")
-    names = dict.fromkeys([*run.folder.objectives, *run.folder.constraints])
-    measures = [run.folder.measures[name] for name in names]
-    for measure in measures:
-        printed.add_column(measure.title, justify="right")
-    for record in shown.to_dict("records"):
-        mark = "*" if record["id"] == knee else ""
-        printed.add_row(f"{mark}{record['id']}", *(measure.display(record[measure.name]) for measure in measures))
-    _show(printed)
-    typer.echo(f"* knee. {how_errors_came(run.folder)} Test set not used.")
+    show_table(printed)
 
 
 def print_comparisons(runs: Sequence[RunFolder]) -> None:
     """Who leads, and the pairwise tests, of every set of runs that can be compared."""
-    from reports.comparison_page import compare, duel_texts, winner_texts
     from reports.contest import contests
+    from reports.contest_page import compare, duel_texts, winner_texts
 
     for contest in contests(runs):
         found = compare(contest)
@@ -90,7 +61,7 @@ def _print_texts(texts: pd.DataFrame, *, title: str) -> None:
         printed.add_column(name, justify="right" if number else "left")
     for row in texts.to_numpy():
         printed.add_row(*row)
-    _show(printed)
+    show_table(printed)
 
 
 def print_trust(run: Run) -> None:
@@ -103,7 +74,7 @@ def print_trust(run: Run) -> None:
         printed.add_column(name, justify="right" if index else "left", no_wrap=True)
     for row in table.itertuples(index=False):
         printed.add_row(*map(str, row))
-    _show(printed)
+    show_table(printed)
     typer.echo(f"{trust_note(run.folder)}\n\n{run.folder.meta('trust')['sentence']}")
 
 
@@ -167,7 +138,7 @@ def print_spaces(
         printed.add_row(
             f"{mark}{name}", document.partition("\n")[0], str(len(space.genes)), f"10^{space.log10_size():.1f}"
         )
-    _show(printed)
+    show_table(printed)
 
 
 def print_genes(name: str, genes: Sequence[Gene]) -> None:
@@ -179,20 +150,14 @@ def print_genes(name: str, genes: Sequence[Gene]) -> None:
     for gene in genes:
         parts = gene.choices[: gene.n_open], *[gene.choices[gene.n_open :]] * has_locked
         printed.add_row(gene.name, *(" | ".join(part) for part in parts))
-    _show(printed)
+    show_table(printed)
 
 
-def architecture_table(architecture: Architecture) -> pd.DataFrame:
-    """An architecture as :func:`reports.network.network_table` lists it, kernels and precisions by their names."""
-    from reports.network import LayerLabel, network_table
-
-    labels = {op.name: LayerLabel(_operation(op), op.weight.name, op.act.name) for op in architecture.ops}
-    return network_table(architecture.layers, labels=labels)
-
-
-def print_network(table: pd.DataFrame, layers: Layers) -> None:
+def print_network(shown: Shown) -> None:
     """A network layer by layer, then what it costs."""
-    printed = Table(title=f"{len(table)} layers", title_justify="left", show_footer=True, footer_style="bold")
+    table = shown.table
+    title = f"{len(table)} layers" if shown.id is None else f"network {shown.id}: {len(table)} layers"
+    printed = Table(title=title, title_justify="left", show_footer=True, footer_style="bold")
     printed.box, printed.padding, printed.pad_edge = SIMPLE, (0, 1, 0, 0), False  # narrow: there are many columns
     printed.add_column("layer", "all", overflow="fold")
     printed.add_column("operation")
@@ -207,34 +172,26 @@ def print_network(table: pd.DataFrame, layers: Layers) -> None:
             printed.add_section()
         words = (row["layer"], row["operation"], _shape(row["shape"]), row["weight"], row["act"])
         printed.add_row(*words, *(_cost(name, row[name]) for name in ("weights", "bytes", "macs", "bitops")))
-    _show(printed)
-    for objective in OBJECTIVES.values():
-        if objective.measure is not None:
-            typer.echo(f"{objective.title:26}{objective.display(objective.measure(layers))}")
-    typer.echo(f"energy model: {SOURCE}")
+    show_table(printed)
+    for name, value in shown.values.items():
+        typer.echo(f"{shown.measures[name].title:28}{shown.measures[name].display(value)}")
+    if "energy" in shown.values:
+        typer.echo(f"energy model: {SOURCE}")
+    if shown.canonical != shown.genome:
+        typer.echo(f"note: the genome is not canonical; the same network in canonical form: {shown.canonical}")
+    elif shown.id is not None:
+        typer.echo(f"genome: {shown.genome}")
 
 
-def print_json(table: pd.DataFrame, layers: Layers, *, genome: str, canonical: str) -> None:
-    """The same as JSON: genome, canonical genome, a list of layers, a value an objective."""
-    measures = {name: objective.measure(layers) for name, objective in OBJECTIVES.items() if objective.measure}
-    facts = {"genome": genome, "canonical": canonical, "layers": table.to_dict("records"), "objectives": measures}
+def print_json(shown: Shown) -> None:
+    """The same as JSON: genome, canonical genome, a list of layers, a value a measure."""
+    facts = {
+        "genome": shown.genome,
+        "canonical": shown.canonical,
+        "layers": shown.table.to_dict("records"),
+        "objectives": {name: getattr(value, "item", lambda v=value: v)() for name, value in shown.values.items()},
+    }
     typer.echo(json.dumps(facts, indent=1, ensure_ascii=False))
-
-
-def _operation(op: Op) -> str:
-    """An operation as people write it, such as ``group conv 3×3 /2`` with stride 2."""
-    if op.kind not in ("conv", "max_pool", "avg_pool"):
-        return op.kind
-    if "pool" in op.steps:
-        return "linear"
-    words = [op.kind.replace("_", " "), f"{op.kernel}×{op.kernel}"]
-    if op.groups > 1:
-        words.insert(0, "depthwise" if op.groups == op.channels else "group")
-    if op.dilation > 1:
-        words.insert(0, "dilated")
-    if op.stride > 1:
-        words.append(f"/{op.stride}")
-    return " ".join(words)
 
 
 def _cost(name: str, value: int) -> str:
@@ -247,7 +204,7 @@ def _shape(shape: Sequence[int]) -> str:
     return "×".join(map(str, shape))
 
 
-def _show(table: Table) -> None:
+def show_table(table: Table) -> None:
     """Print a table as wide as the terminal; into a file or pipe as wide as it needs, so that nothing is folded."""
     console = Console()
     if not console.is_terminal:

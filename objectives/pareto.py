@@ -83,7 +83,7 @@ def hypervolume(front: Points, *, reference_point: NDArray[np.float64]) -> float
     return float(moocore.hypervolume(front, ref=reference_point))
 
 
-def knee(front: Points) -> int:
+def knee(front: Points, *, weights: NDArray[np.float64] | None = None) -> int:
     """Index of the point that gives up least: its worst objective is the least bad.
 
     Each objective is scaled to 0 to 1 over the front; the knee has the smallest maximum (Chebyshev distance to the
@@ -92,6 +92,7 @@ def knee(front: Points) -> int:
 
     Args:
         front: ``(n_points, n_objectives)`` with at least one row.
+        weights: How much each objective counts, positive, ``(n_objectives,)``; by default all the same.
 
     Raises:
         ValueError: The front is empty, or a value is NaN or infinite.
@@ -107,7 +108,7 @@ def knee(front: Points) -> int:
     if len(front) == 0:
         raise ValueError("the knee of an empty front is not defined")
     low, high = front.min(axis=0), front.max(axis=0)
-    scaled = (front - low) / np.where(high > low, high - low, 1.0)
+    scaled = (front - low) / np.where(high > low, high - low, 1.0) * (1.0 if weights is None else weights)
     return int(np.lexsort((scaled.sum(axis=1), scaled.max(axis=1)))[0])
 
 

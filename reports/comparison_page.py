@@ -1,177 +1,88 @@
-"""A comparison of searches for people: one page without anything to fetch, and its numbers as CSV files beside it."""
+"""Many runs on one self-contained page: what they reached, their fronts, their progress, their settings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
-from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from reports.bands import bands_svg
-from reports.comparison import runs_table
-from reports.contest import (
-    Contest,
-    attained_table,
-    bands_table,
-    contests,
-    duels_table,
-    ends_table,
-    verdict,
-    volumes_table,
-    winners_table,
-)
+from reports.comparison import common_convergence, run_labels, runs_table, setting_differences
+from reports.front import front_table
+from reports.html import fill, html_table
+from reports.page_data import columns_of
+from reports.query import QueryError
 from reports.run_folder import RunFolder
 
-PAGE = "comparison.html"
-STYLE = """
-:root { color-scheme: light dark; --line: #8884; --soft: #888 }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
-h1 { font-size: 1.6rem } h2 { font-size: 1.2rem; margin-top: 2.2rem } .note { color: var(--soft) }
-.scroll { overflow-x: auto } table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem }
-th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap }
-th:first-child, td:first-child { text-align: left }
-"""
-NOTE = (
-    "Hypervolume of the networks found, within a box that spans the bounds of all runs; 1 is the whole box. Lines are "
-    "means over seeds, bands a standard deviation to either side; of attainment, bands reach from the best run to the "
-    "worst, and lines are what half of the runs attain. p: two-sided Wilcoxon signed rank over the seeds that two "
-    "searches share, adjusted by Holm for all pairs."
-)
 
+def comparison_page(runs: Sequence[RunFolder]) -> str:
+    """The page of several runs, of any objectives and spaces; they share at least one measure.
 
-@dataclass(frozen=True)
-class Comparison:
-    """All that is said about the runs of one contest, as tables; see :mod:`reports.contest` for their columns.
-
-    Attributes:
-        title: What was searched for, and on what.
-        volumes, bands, ends, duels, winners: Tables.
-        attained: A table a cost.
-        verdict: A sentence or two.
+    Raises:
+        QueryError: They do not.
     """
-
-    title: str
-    volumes: pd.DataFrame
-    bands: pd.DataFrame
-    ends: pd.DataFrame
-    duels: pd.DataFrame
-    winners: pd.DataFrame
-    attained: dict[str, pd.DataFrame]
-    verdict: str
-
-
-def compare(contest: Contest) -> Comparison:
-    """Make every table of a contest."""
-    runs = contest.runs
-    volumes = volumes_table(runs)
-    ends = ends_table(volumes)
-    duels = duels_table(ends)
-    winners = winners_table(ends, duels)
-    error = "error" if "error" in runs[0].objectives else runs[0].objectives[0]
-    costs = [name for name in runs[0].objectives if name != error]
-    attained = {cost: attained_table(runs, cost=cost, error=error) for cost in costs}
-    text = verdict(winners, duels)
-    return Comparison(contest.title, volumes, bands_table(volumes), ends, duels, winners, attained, text)
-
-
-def write_comparison(runs: Sequence[RunFolder], folder: Path, *, title: str) -> Path:
-    """Write ``comparison.html``, and the tables of every contest as CSV into ``comparison``.
-
-    Args:
-        runs: With evaluations.
-        folder: Where to; made if it is not there.
-        title: Of the page.
-
-    Returns:
-        Path of the page.
-    """
-    sections = []
-    (folder / "comparison").mkdir(parents=True, exist_ok=True)
-    for number, contest in enumerate(contests(runs)):
-        found = compare(contest)
-        tables = {name: getattr(found, name) for name in ("volumes", "bands", "ends", "duels", "winners")}
-        tables |= {f"attained-{cost}": table for cost, table in found.attained.items()}
-        for name, table in tables.items():
-            table.to_csv(folder / "comparison" / f"{number}-{name}.csv", index=False)
-        sections.append(_section(found, contest.runs))
-    page = folder / PAGE
-    page.write_text(
-        f"""<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)}: comparison</title><style>{STYLE}</style>
-<h1>{escape(title)}</h1>
-<p class="note">{escape(NOTE)}</p>
-{"".join(sections)}
-</html>
-""",
-        encoding="utf-8",
-    )
-    return page
-
-
-def _section(found: Comparison, runs: Sequence[RunFolder]) -> str:
-    searched = found.bands.rename(columns={"evaluations": "x", "mean": "middle"})
-    names = searched["search"].where(searched["origin"] == "search", searched["search"] + ", random search")
-    curves = bands_svg(searched.assign(name=names), x_title="distinct networks evaluated", y_title="hypervolume")
-    return f"""<h2>{escape(found.title)}</h2>
-<p><b>{escape(found.verdict)}</b></p>
-{_table(winner_texts(found.winners))}
-{curves}
-{_table(duel_texts(found.duels)) if len(found.duels) else ""}
-{"".join(_attainment(cost, table, runs[0]) for cost, table in found.attained.items())}
-<details><summary>{len(runs)} runs</summary>{_table(runs_table(runs).round(4))}</details>
-"""
-
-
-def _attainment(cost: str, table: pd.DataFrame, run: RunFolder) -> str:
-    drawn = table.rename(columns={"search": "name", "cost": "x", "best": "low", "median": "middle", "worst": "high"})
-    measure = run.measures[cost]
-    error = "error" if "error" in run.objectives else run.objectives[0]
-    is_log = bool(measure.is_log and (drawn["x"] > 0).all())
-    titles = {"x_title": measure.title, "y_title": f"{error} attained"}
-    return f"<h3>Attained over {escape(measure.title)}</h3>{bands_svg(drawn, **titles, is_log=is_log, is_step=True)}"
-
-
-def winner_texts(winners: pd.DataFrame) -> pd.DataFrame:
-    """The winner table as people read it."""
-    return pd.DataFrame(
-        {
-            "search": winners["search"],
-            "runs": winners["runs"].astype(str),
-            "networks": winners["evaluations"].astype(str),
-            "hypervolume": [_spread(mean, sd) for mean, sd in winners[["mean", "sd"]].to_numpy(dtype=float)],
-            "least to most": [f"{row.least:.4f} to {row.most:.4f}" for row in winners.itertuples()],
-            "random search": [_known(f"{value:.4f}", value) for value in winners["random"]],
-            "leads significantly": [f"{n} of {len(winners) - 1}" for n in winners["beats"]],
-        }
+    shared = [name for name in runs[0].measures if all(name in run.measures for run in runs)]
+    if not shared:
+        raise QueryError(
+            "runs that measure something in common",
+            found="; ".join(", ".join(run.measures) for run in runs),
+            remedy="compare runs of one kind",
+        )
+    labels, table = run_labels(runs), runs_table(runs)
+    error = "error" if "error" in shared else shared[0]
+    costs = [name for name in runs[0].objectives if name in shared and name != error] or shared
+    try:
+        convergence = columns_of(common_convergence(runs))
+        volumes = (
+            "Hypervolume of everything found so far, measured on one scale for all runs: from the least low bound to "
+            "the greatest high bound of any. The numbers differ from those on the runs' own pages."
+        )
+    except QueryError as problem:
+        convergence = None
+        volumes = f"No hypervolume means the same for all: {problem.found}."
+    data = {
+        "runs": [
+            {"label": label, "path": str(run.path), "texts": texts, "front": _front(run, shared)}
+            for run, label, texts in zip(runs, labels, _texts(runs, table), strict=True)
+        ],
+        "columns": [str(name) for name in table.columns[1:]],
+        "measures": [runs[0].measures[name].facts for name in shared],
+        "x": costs[0],
+        "y": error,
+        "convergence": convergence,
+    }
+    differing = setting_differences(runs).astype(object)
+    return fill(
+        "compare.html",
+        scripts=("common.js", "compare.js"),
+        data=data,
+        name=f"{len(runs)} runs compared",
+        lead=escape(", ".join(labels)),
+        volumes=escape(volumes),
+        settings=html_table(differing.where(differing.notna(), "")) if len(differing) else "<p>None.</p>",
     )
 
 
-def duel_texts(duels: pd.DataFrame) -> pd.DataFrame:
-    """The pairwise tests as people read them."""
-    return pd.DataFrame(
-        {
-            "pair": [f"{row.first} − {row.second}" for row in duels.itertuples()],
-            "difference": [f"{value:+.4f}" for value in duels["difference"]],
-            "wins": [f"{row.wins} of {row.pairs}" for row in duels.itertuples()],
-            "p": [_known(f"{value:.3g}", value) for value in duels["p"]],
-            "p, Holm": [_known(f"{value:.3g}", value) for value in duels["p_holm"]],
-            "least p possible": [_known(f"{value:.3g}", value) for value in duels["least_p"]],
-        }
-    )
+def _front(run: RunFolder, names: Sequence[str]) -> dict[str, Any]:
+    front = front_table(run)
+    texts = {name: [run.measures[name].display(value) for value in front[name]] for name in names}
+    return {"id": front["id"].tolist(), "values": columns_of(front[list(names)]), "texts": texts}
 
 
-def _spread(mean: float, sd: float) -> str:
-    return f"{mean:.4f}" if pd.isna(sd) else f"{mean:.4f} ± {sd:.4f}"
+def _texts(runs: Sequence[RunFolder], table: pd.DataFrame) -> list[list[str]]:
+    """The cells of the table of runs, without labels, as people read them."""
+    names = [str(name) for name in table.columns[1:]]
+    rows = zip(runs, table.to_dict("records"), strict=True)
+    return [[_text(run, name, row[name]) for name in names] for run, row in rows]
 
 
-def _known(text: str, value: float) -> str:
-    return "" if pd.isna(value) else text
-
-
-def _table(table: pd.DataFrame) -> str:
-    rows = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in table.values)
-    head = "".join(f"<th>{escape(str(name))}</th>" for name in table.columns)
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+def _text(run: RunFolder, name: str, value: Any) -> str:
+    if value is None or pd.isna(value):
+        return "–"
+    measure = run.measures.get("error" if name == "test error" else name.removeprefix("least "))
+    if measure is not None:
+        return measure.display(float(value))
+    if name == "hypervolume":
+        return f"{value:.4f}"
+    return f"{value:,.0f}" if name in ("networks", "front", "seconds") else str(value)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 import pandas as pd
 
 from objectives.pareto import is_nondominated, knee
+from objectives.scaling import Scaling, bounds_of
 from reports.run_folder import RunFolder
 
 
@@ -28,7 +33,42 @@ def front_table(run: RunFolder, *, origin: str | None = None) -> pd.DataFrame:
     return front.sort_values([*run.objectives, "id"], ignore_index=True)
 
 
-def knee_id(run: RunFolder, front: pd.DataFrame) -> int:
-    """Id of the network whose worst objective, by logarithm, is the least bad; the front must not be empty."""
-    points = run.scaling.spread(front[list(run.objectives)].to_numpy(dtype=float))
-    return int(front["id"].iloc[knee(points)])
+def knee_id(run: RunFolder, front: pd.DataFrame, *, weights: Mapping[str, float] | None = None) -> int:
+    """Id of the network whose worst measure, by logarithm and times its weight, is the least bad.
+
+    Args:
+        run: Whose front it is.
+        front: Not empty.
+        weights: Positive, by measure; by default every objective counts the same.
+    """
+    weights = weights or dict.fromkeys(run.objectives, 1.0)
+    known = {name: tuple(bounds) for name, bounds in run.meta("bounds").items()}
+    bounds = bounds_of({name: front[name].tolist() for name in weights}) | known
+    scaling = Scaling(tuple(run.measures[name] for name in weights), bounds=bounds)
+    points = scaling.spread(front[list(weights)].to_numpy(dtype=float))
+    return int(front["id"].iloc[knee(points, weights=np.array(list(weights.values())))])
+
+
+def front_history(run: RunFolder) -> pd.DataFrame:
+    """Which networks were on the search's front in which generations; what is dominated once stays so.
+
+    Values are those that the search went by: before a front was tuned, and of the last supernet if it grew.
+
+    Returns:
+        Columns ``id``, ``genome``, ``since`` (the generation that found it) and ``until`` (the generation that found
+        something better, and so the first without it; missing if none did), sorted by id.
+    """
+    table = run.feasible(origin="search", columns=["id", "generation", *run.objectives])
+    points = table[list(run.objectives)].to_numpy(dtype=float)
+    ends: dict[int, Any] = {}
+    rows = np.zeros(0, dtype=int)
+    for generation, new in table.groupby("generation", sort=True).indices.items():
+        rows = np.concatenate([rows, new])
+        is_best = is_nondominated(points[rows])
+        ends |= dict.fromkeys(rows[~is_best].tolist(), generation)
+        rows = rows[is_best]
+    generations = table["generation"].to_numpy()
+    lasting = sorted({*rows.tolist(), *(row for row, end in ends.items() if generations[row] < end)})
+    found = run.evaluations_of(table["id"].iloc[lasting])[["id", "genome"]]
+    until = pd.Series([ends.get(row, pd.NA) for row in lasting], index=found.index).astype("Int64")
+    return found.assign(since=generations[lasting], until=until)

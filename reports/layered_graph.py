@@ -38,13 +38,16 @@ class LayeredGraph:
     lines: list[tuple[Place, Place]]
 
 
-def layered_graph(inputs: Mapping[str, Sequence[str]], width: Callable[[str], float], *, gap: float) -> LayeredGraph:
+def layered_graph(
+    inputs: Mapping[str, Sequence[str]], width: Callable[[str], float], *, gap: float, sweeps: int = SWEEPS
+) -> LayeredGraph:
     """Place the nodes of a directed graph without circles, sources at the top.
 
     Args:
         inputs: Names of what each node reads, by name; every input comes before its reader.
         width: Of a node by name.
         gap: Smallest distance between two nodes of a row.
+        sweeps: How hard to try; time grows with it.
     """
     rank = _ranks(inputs)
     lines: dict[tuple[Place, Place], None] = {}  # a set that keeps its order
@@ -62,12 +65,12 @@ def layered_graph(inputs: Mapping[str, Sequence[str]], width: Callable[[str], fl
     for upper, lower in lines:
         above[lower].append(upper)
         below[upper].append(lower)
-    rows = _ordered(rows, above, below)
+    rows = _ordered(rows, above, below, sweeps=sweeps)
 
     def room(place: Place) -> float:
         return width(place[0]) if rank[place[0]] == place[1] else gap / 2
 
-    x = _positions(rows, above, below, room=room, gap=gap)
+    x = _positions(rows, above, below, room=room, gap=gap, sweeps=sweeps)
     _straighten(x, rows, rank, room=room, gap=gap)
     left = min(x[place] - room(place) / 2 for place in x)
     return LayeredGraph(rank, rows, {place: centre - left for place, centre in x.items()}, list(lines))
@@ -87,10 +90,10 @@ def _ranks(inputs: Mapping[str, Sequence[str]]) -> dict[str, int]:
     return rank
 
 
-def _ordered(rows: list[list[Place]], above: Neighbours, below: Neighbours) -> list[list[Place]]:
+def _ordered(rows: list[list[Place]], above: Neighbours, below: Neighbours, *, sweeps: int) -> list[list[Place]]:
     """Sort each row by the mean position of its neighbours, down and up in turns; the best of all sweeps."""
     best, fewest = rows, _crossings(rows, below)
-    for sweep in range(SWEEPS):
+    for sweep in range(sweeps):
         neighbours, order = (below, rows[::-1]) if sweep % 2 else (above, rows)
         position = {place: float(index) for row in rows for index, place in enumerate(row)}
         done = []
@@ -116,7 +119,7 @@ def _crossings(rows: list[list[Place]], below: Neighbours) -> int:
 
 
 def _positions(
-    rows: list[list[Place]], above: Neighbours, below: Neighbours, *, room: Room, gap: float
+    rows: list[list[Place]], above: Neighbours, below: Neighbours, *, room: Room, gap: float, sweeps: int
 ) -> dict[Place, float]:
     """Move every row to the mean of its neighbours, as near as order and gaps allow, until it rests."""
     offsets: dict[Place, float] = {}
@@ -132,7 +135,7 @@ def _positions(
         for place in offsets
     }
     x = dict(offsets)
-    for sweep in range(4 * SWEEPS):
+    for sweep in range(4 * sweeps):
         for row in rows[::-1] if sweep % 2 else rows:
             masses = [sum(pull for _, pull in pulls[place]) + CENTRING for place in row]
             wanted = [sum(pull * x[other] for other, pull in pulls[place]) for place in row]

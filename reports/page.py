@@ -1,37 +1,24 @@
-"""One self-contained page for a run, its figures and front.csv: everything a run leaves for people."""
+"""Everything a run leaves for people: front.csv, figures, and one self-contained interactive page."""
 
 from __future__ import annotations
 
-import base64
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from reports.convergence import convergence_table
 from reports.figures import draw_convergence, draw_front, save
 from reports.front import front_table, knee_id
+from reports.html import fill, html_facts, html_table, html_tiles
+from reports.page_data import page_data
 from reports.run_folder import RunFolder
 from reports.search import outcome_sentence, predictor_rows, predictor_sentence
+from reports.trainings import training_texts
 from reports.trust import how_errors_came, trust_note, trust_texts
 
-STYLE = """
-:root { color-scheme: light dark; --line: #8884; --soft: #888; --mark: #0072b222; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.6rem; margin-bottom: 0 } h2 { font-size: 1.2rem; margin-top: 2.2rem }
-p.lead, .note { color: var(--soft) }
-img { max-width: 100%; background: white; border-radius: 6px }
-img[alt="hypervolume.png"] { width: 34rem }
-.scroll { overflow-x: auto; max-height: 32rem; overflow-y: auto; border: 1px solid var(--line); border-radius: 6px }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .9rem }
-th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap }
-th { position: sticky; top: 0; background: Canvas }
-td.genome { text-align: left; font-family: monospace; font-size: .75rem }
-tr.knee { background: var(--mark) }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.2rem }
-dt { color: var(--soft) } dd { margin: 0 }
-pre { overflow-x: auto; padding: .8rem; border: 1px solid var(--line); border-radius: 6px; font-size: .85rem }
-"""
+SCRIPTS = ("common.js", "explore.js", "cloud.js", "parallel.js", "network.js", "genes.js", "charts.js")
 
 
 def write_reports(run: RunFolder) -> Path:
@@ -42,80 +29,96 @@ def write_reports(run: RunFolder) -> Path:
     """
     front = front_table(run)
     front.to_csv(run.path / "front.csv", index=False)
-    baseline = front_table(run, origin="random")
-    convergence = convergence_table(run)
+    _write_figures(run, front)
+    page = run.path / "report.html"
+    page.write_text(run_page(run), encoding="utf-8")
+    return page
+
+
+def _write_figures(run: RunFolder, front: pd.DataFrame) -> None:
     error = run.measures["error" if "error" in run.measures else run.objectives[0]]
     costs = [run.measures[name] for name in run.objectives if name != error.name] or [run.measures[run.objectives[0]]]
     drawn = dict.fromkeys([error.name, *(cost.name for cost in costs)])
     searched = run.evaluations(origin="search", columns=["reason", *drawn])
     cloud = searched[searched["reason"] == ""]
-    pictures = {"hypervolume.png": draw_convergence(convergence)}
-    knee = knee_id(run, front) if len(front) else -1
+    save(draw_convergence(convergence_table(run)), run.path / "figures" / "hypervolume.png")
     if len(front):
-        pictures = {"front.png": draw_front(front, cloud, baseline, knee=knee, error=error, costs=costs), **pictures}
-    for name, figure in pictures.items():
-        save(figure, run.path / "figures" / name)
-    page = run.path / "report.html"
-    page.write_text(
-        _page(run, front, convergence, knee=knee, pictures=list(pictures)),
-        encoding="utf-8",
+        baseline, knee = front_table(run, origin="random"), knee_id(run, front)
+        figure = draw_front(front, cloud, baseline, knee=knee, error=error, costs=costs)
+        save(figure, run.path / "figures" / "front.png")
+
+
+def run_page(run: RunFolder) -> str:
+    """The page of one run: a single file that fetches nothing, whatever texts the run holds."""
+    data = page_data(run)
+    front = front_table(run)
+    last = {row.origin: row.hypervolume for row in convergence_table(run).itertuples()}
+    return fill(
+        "page.html",
+        scripts=SCRIPTS,
+        data=data,
+        name=escape(str(run.settings["name"])),
+        lead=f"{len(front)} networks on the Pareto front of {escape(', '.join(run.objectives))}",
+        tiles=html_tiles(_tiles(run, front, last)),
+        how=escape(how_errors_came(run)) + " Nothing here has seen the test set.",
+        cloud=_cloud_note(data),
+        volumes=escape(_volumes(last)),
+        genes=escape(_genes_note(data)),
+        trust=_trust(run),
+        predictors=_predictors(run),
+        trainings=_trainings(run),
+        facts=html_facts(_facts(run, last)),
+        settings=escape((run.path / "run.toml").read_text(encoding="utf-8")),
     )
-    return page
 
 
-def _page(
-    run: RunFolder,
-    front: pd.DataFrame,
-    convergence: pd.DataFrame,
-    *,
-    knee: int,
-    pictures: list[str],
-) -> str:
-    name = escape(run.settings["name"])
-    images = "\n".join(
-        f'<p><img alt="{escape(picture)}" src="data:image/png;base64,{_base64(run.path / "figures" / picture)}"></p>'
-        for picture in pictures
+def _tiles(run: RunFolder, front: pd.DataFrame, last: dict[Any, Any]) -> dict[str, str]:
+    searched = run.evaluations(origin="search", columns=["genome"])["genome"].nunique()
+    least = {
+        f"least {run.measures[name].title}": run.measures[name].display(float(front[name].min()))
+        for name in run.objectives
+        if len(front)
+    }
+    volume = {"hypervolume": f"{last['search']:.4f}"} if "search" in last else {}
+    beside = {"of random search": f"{last['random']:.4f}"} if "random" in last else {}
+    touched = "used by train" if len(run.trainings()) else "not used"
+    return {"networks evaluated": f"{searched:,}", **least, **volume, **beside, "test set": touched}
+
+
+def _cloud_note(data: dict[str, Any]) -> str:
+    total, drawn = data["points"]["search"]["total"], len(data["points"]["search"]["id"])
+    notes = [f"Of {total:,} evaluated networks, {drawn:,} are drawn, evenly chosen."] if drawn < total else []
+    if len(data["objectives"]) > 2:
+        notes.append("A point that looks dominated pays in an objective that is not on these axes.")
+    return " ".join(notes)
+
+
+def _volumes(last: dict[Any, Any]) -> str:
+    names = {"search": "The search", "random": "random search beside it, valued by the same estimate,"}
+    return "; ".join(f"{names[origin]} ends at {volume:.4f}" for origin, volume in last.items()) + "." if last else ""
+
+
+def _genes_note(data: dict[str, Any]) -> str:
+    found = data["sensitivity"]
+    text = (
+        "Shares of each choice among the networks of the front, and among random ones. A gene without effect in a "
+        "network stands at a fixed choice, mostly the first."
     )
-    empty = "" if len(front) else "<p>No evaluated network satisfies the constraints.</p>"
-    return f"""<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{name}: evonas run</title><style>{STYLE}</style>
-<h1>{name}</h1>
-<p class="lead">{len(front)} networks on the Pareto front of {escape(", ".join(run.objectives))}</p>
-{images}
-<h2>The front</h2>
-<p class="note">{escape(how_errors_came(run))} Nothing here has seen the test set. The knee is marked.</p>{empty}
-<div class="scroll"><table><thead><tr>{_head(run)}</tr></thead><tbody>
-{_body(run, front, knee)}
-</tbody></table></div>
-<h2>How far to trust the estimates</h2>
-{_trust(run)}
-{_predictors(run)}
-<h2>Trained from scratch</h2>
-{_trainings(run)}
-<h2>The run</h2>
-<dl>{_facts(run, convergence)}</dl>
-<h2>Settings</h2>
-<pre>{escape((run.path / "run.toml").read_text(encoding="utf-8"))}</pre>
-</html>
-"""
+    if not found["genes"]["gene"]:
+        return text + " Too few networks were evaluated to tell what a choice does."
+    return text + (
+        f" The last column is the change of {found['measure']} between a gene's best and worst choice, all other genes "
+        f"equal: a ridge regression over {found['networks']:,} evaluated networks, whose choices, one by one, explain "
+        f"{100 * found['explained']:.0f} % of it. It speaks of networks like those, and of inherited errors."
+    )
 
 
-def _head(run: RunFolder) -> str:
-    titles = ["id", *(measure.title for measure in run.measures.values()), "genome"]
-    return "".join(f"<th>{escape(title)}</th>" for title in titles)
-
-
-def _body(run: RunFolder, front: pd.DataFrame, knee: int) -> str:
-    rows = []
-    for record in front.to_dict("records"):
-        cells = "".join(
-            f"<td>{escape(measure.display(float(record[name])))}</td>" for name, measure in run.measures.items()
-        )
-        mark = ' class="knee"' if record["id"] == knee else ""
-        genome = escape(str(record["genome"]))
-        rows.append(f'<tr{mark}><td>{record["id"]}</td>{cells}<td class="genome">{genome}</td></tr>')
-    return "\n".join(rows)
+def _trust(run: RunFolder) -> str:
+    trust = run.meta("trust")
+    if trust is None:
+        return f"<p>Not measured yet: <code>evonas trust {escape(str(run.path))}</code></p>"
+    note = escape(trust_note(run))
+    return f'<p>{escape(trust["sentence"])}</p><p class="note">{note}</p>{html_table(trust_texts(run))}'
 
 
 def _predictors(run: RunFolder) -> str:
@@ -123,62 +126,45 @@ def _predictors(run: RunFolder) -> str:
     if not sentence:
         return ""
     rows = predictor_rows(run)
-    return f"<h2>Learned predictors</h2>\n<p>{escape(sentence)}</p>\n{'' if rows.empty else _table(rows)}"
-
-
-def _table(table: pd.DataFrame) -> str:
-    rows = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in table.values)
-    head = "".join(f"<th>{escape(name)}</th>" for name in table.columns)
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
-
-
-def _trust(run: RunFolder) -> str:
-    trust = run.meta("trust")
-    if trust is None:
-        return f"<p>Not measured yet: <code>evonas trust {escape(str(run.path))}</code></p>"
-    return f"""<p>{escape(trust["sentence"])}</p>
-<p class="note">{escape(trust_note(run))}</p>
-{_table(trust_texts(run))}"""
+    return f"<h3>Learned predictors</h3><p>{escape(sentence)}</p>{'' if rows.empty else html_table(rows)}"
 
 
 def _trainings(run: RunFolder) -> str:
-    trainings = run.trainings()
+    trainings = training_texts(run)
     if trainings.empty:
         return f"<p>None yet. The knee: <code>evonas train {escape(str(run.path))} --pick knee</code></p>"
-    rows = []
-    for (network, _), group in trainings.groupby(["evaluation", "recipe"], sort=False):
-        accuracy = 100 * (1 - group["test_error"])
-        spread = f" ± {accuracy.std():.2f}" if len(group) > 1 else ""
-        seeds = ", ".join(map(str, group["seed"]))
-        cells = (network, f"{accuracy.mean():.2f}{spread} %", seeds, group["epochs"].iloc[0])
-        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    head = "<th>id</th><th>test accuracy, mean ± sd</th><th>seeds</th><th>epochs</th>"
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    return html_table(trainings.drop(columns="genome").rename(columns={"accuracy": "test accuracy, mean ± sd"}))
 
 
-def _facts(run: RunFolder, convergence: pd.DataFrame) -> str:
-    last = convergence.groupby("origin").last()
-    facts = {
-        "made": run.meta("created"),
+def _facts(run: RunFolder, last: dict[Any, Any]) -> dict[str, str]:
+    return {
+        "made": str(run.meta("created")),
         "ended": run.meta("stop_reason") or "not yet; go on with evonas resume",
         "seconds": f"{run.meta('seconds') or 0:.0f}",
+        "seed": str(run.settings.get("seed", "")),
         "genomes in the space": f"10^{run.meta('log10_space_size'):.1f}",
         "networks": outcome_sentence(run),
         "estimate": " ".join(filter(None, [how_errors_came(run), run.meta("estimate_reason")])),
+        "inherited": _inherited(run),
         **_expansions(run),
-        **{f"hypervolume, {origin}": f"{value:.4f}" for origin, value in last["hypervolume"].items()},
+        **{f"hypervolume, {origin}": f"{volume:.4f}" for origin, volume in last.items()},
         "warnings": "; ".join(run.meta("warnings") or []) or "none",
         "test set": "touched by evonas train only" if len(run.trainings()) else "not touched",
         "versions": ", ".join(f"{name} {number}" for name, number in run.meta("started_with")["versions"].items()),
     }
-    return "".join(f"<dt>{escape(str(key))}</dt><dd>{escape(str(value))}</dd>" for key, value in facts.items())
+
+
+def _inherited(run: RunFolder) -> str:
+    """What was trained for the errors on the front, and what was not."""
+    if run.meta("is_table"):
+        return "nothing was trained"
+    tuned = "each network of the front was tuned on its own and scored again" if run.meta("is_tuned") else ""
+    trained = len(run.trainings())
+    scratch = f"{trained} training{'s' * (trained != 1)} from scratch" if trained else "none was trained from scratch"
+    return "; ".join(filter(None, [tuned, scratch]))
 
 
 def _expansions(run: RunFolder) -> dict[str, str]:
     log = run.meta("expansions") or []
     entries = [f"generation {e['generation']}: {e['gene']} to {e['opens']}, used by {e['share']:.0%}" for e in log]
     return {"widths unlocked": "; ".join(entries)} if entries else {}
-
-
-def _base64(path: Path) -> str:
-    return base64.b64encode(path.read_bytes()).decode()

@@ -41,6 +41,8 @@ CREATE TABLE truths (
     loss REAL NOT NULL, seconds REAL NOT NULL, UNIQUE (genome, seed, recipe)
 );
 """
+# Layers of a network as JSON. Not part of the schema above, and not of its version: runs from before it lack it.
+NETWORKS = "CREATE TABLE IF NOT EXISTS networks (genome TEXT PRIMARY KEY, layers TEXT NOT NULL)"
 
 
 class NotARunFolderError(Exception):
@@ -305,6 +307,24 @@ class RunFolder:
         query = f"SELECT {chosen} FROM evaluations NOT INDEXED {where} ORDER BY id"
         with self._connection() as connection:
             return pd.read_sql_query(query, connection, params=list(cells))
+
+    # Layers of networks
+
+    def store_networks(self, tables: Mapping[str, pd.DataFrame]) -> None:
+        """Store the layers of networks by genome, as :func:`reports.network.network_table` lists them."""
+        cells = [(genome, json.dumps(table.to_dict("records"))) for genome, table in tables.items()]
+        with self._connection() as connection:
+            connection.execute(NETWORKS)
+            connection.executemany("INSERT OR IGNORE INTO networks VALUES (?, ?)", cells)
+
+    def networks(self, genomes: Iterable[str]) -> dict[str, pd.DataFrame]:
+        """The layers of those of these networks that they are stored of, by genome."""
+        query = "SELECT genome, layers FROM networks WHERE genome IN (SELECT value FROM json_each(?))"
+        with self._connection() as connection:
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'networks'").fetchall():
+                return {}
+            rows = connection.execute(query, [json.dumps(list(genomes))]).fetchall()
+        return {genome: pd.DataFrame(json.loads(layers)) for genome, layers in rows}
 
     # Trainings
 

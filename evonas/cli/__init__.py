@@ -42,15 +42,16 @@ COMMANDS = (
     (searching.resume, "Example: evonas resume runs/first"),
     (searching.batch, "Example: evonas batch plan.toml --out runs/plan"),
     (comparing.compare, "Example: evonas compare runs/first runs/second"),
-    (exploring.front, "Example: evonas front runs/first"),
+    (exploring.front, "Example: evonas front runs/first --where 'model_size < 8KiB and error < 5%' --sort model_size"),
     (searching.spaces, "Example: evonas spaces run.toml --genes"),
-    (exploring.show, "Example: evonas show 17 --run runs/first --out net.png"),
+    (exploring.show, "Example: evonas show runs/first --pick knee --out net.png"),
     (deploying.train, "Example: evonas train runs/first --pick 'model_size<4000' --seeds 3"),
     (deploying.trust, "Example: evonas trust runs/first --nets 20 --seeds 3"),
     (deploying.export, "Example: evonas export runs/first --pick knee --format onnx"),
     (deploying.verify, "Example: evonas verify runs/first/exports/17-seed0.onnx"),
     (searching.selfcheck, "Example: evonas selfcheck --seeds 5"),
-    (exploring.report, "Example: evonas report runs/first"),
+    (exploring.report, "Example: evonas report runs/first; evonas report runs/seed-* --out comparison.html"),
+    (exploring.plot, "Example: evonas plot runs/seed-* attainment --width ieee-column --out attainment.pdf"),
 )
 for command, example in COMMANDS:
     app.command(epilog=example)(command)

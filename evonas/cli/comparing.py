@@ -20,7 +20,7 @@ def compare(
     """Compare searches: hypervolumes on one scale, over seeds, and whether a lead is more than luck."""
     from evonas.comparing import compared_runs
     from evonas.tables import print_comparisons
-    from reports.comparison_page import write_comparison
+    from reports.contest_page import write_comparison
 
     found = compared_runs(runs)
     if not quiet:

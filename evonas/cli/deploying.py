@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from evonas.cli.shared import Quiet, RunArgument, Workers, display_of, keys_of
+from evonas.errors import ExportError
 
 
 def train(
@@ -94,7 +95,12 @@ def verify(
     from evonas.tables import print_verification
 
     read_sealed(file)  # before its run is looked for
-    opened = open_run(run if run is not None else file.resolve().parent.parent)
+    folder = run if run is not None else file.resolve().parent.parent
+    if run is None and not (folder / "run.toml").is_file():
+        raise ExportError(
+            f"the run that {file} came from", found=f"no run in {folder}", remedy="say where it is: --run FOLDER"
+        )
+    opened = open_run(folder)
     verification = opened.verify(file, images=images)
     print_verification(verification)
     if not verification.is_sound:

@@ -1,4 +1,4 @@
-"""The subcommands that look at a run: front, show, report."""
+"""The subcommands that look at runs: front, show, report, plot."""
 
 from __future__ import annotations
 
@@ -8,96 +8,119 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evonas.cli.shared import RunArgument, check_one_of
-from evonas.errors import GenomeError, RunFileError, SelectionError
+from evonas.errors import RunFileError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from evonas.run import Run
+
+PICK_HELP = (
+    "knee, all, best:MEASURE, balanced:error=2,bitops=1, a bound such as 'model_size<4000', or ids such as 17,42."
+)
+FORMATS = ("table", "csv", "json", "markdown")
 
 
-def front(run: RunArgument) -> None:
-    """Print the Pareto front of a run."""
+def front(
+    run: RunArgument,
+    where: Annotated[
+        str | None, typer.Option(help="Such as 'model_size < 8KiB and error < 5%'.", show_default=False)
+    ] = None,
+    sort: Annotated[
+        str | None, typer.Option(help="Columns, such as model_size; -model_size: largest first.", show_default=False)
+    ] = None,
+    columns: Annotated[
+        str | None, typer.Option(help="Such as id,error,energy.", show_default="those that the search went by")
+    ] = None,
+    pick: Annotated[str | None, typer.Option(help=PICK_HELP, show_default=False)] = None,
+    form: Annotated[
+        str, typer.Option("--format", help="table, csv, json or markdown; the last three hold all rows.")
+    ] = "table",
+) -> None:
+    """Print the Pareto front of a run, or a part of it."""
+    from evonas.front_text import print_front_as
     from evonas.run import open_run
-    from evonas.tables import print_front
 
-    print_front(open_run(run))
+    check_one_of(form, FORMATS, wanted="a known --format")
+    print_front_as(open_run(run), form, where=where, sort=sort, columns=columns, pick=pick)
 
 
 def show(
+    run: Annotated[Path | None, typer.Argument(help="A run folder.", show_default=False)] = None,
+    pick: Annotated[
+        str | None,
+        typer.Option(help="One network: knee, best:MEASURE, …, or any evaluation's id.", show_default="knee"),
+    ] = None,
     genome: Annotated[
-        str, typer.Argument(help="Choices joined by dashes, as in front.csv; with --run, or an evaluation's id.")
-    ],
-    run: Annotated[Path | None, typer.Option(help="Run folder that it is of.", show_default=False)] = None,
-    config: Annotated[Path | None, typer.Option(help="Run file of its search space.", show_default=False)] = None,
+        str | None,
+        typer.Option(help="Instead of a pick: choices joined by dashes, as in front.csv.", show_default=False),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Run file whose space a genome without a run is of.", show_default=False)
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Draw it too: .png, .svg or .pdf.", show_default=False)] = None,
     form: Annotated[str, typer.Option("--format", help="text, or json.")] = "text",
 ) -> None:
     """Print a network layer by layer, and what it costs; draw it."""
-    from evonas.config import load_config
-    from evonas.genome import from_text, to_text
-    from evonas.provenance import check_unchanged
-    from evonas.run import open_run
-    from evonas.setup import open_setup
-    from evonas.tables import architecture_table, print_json, print_network
+    from evonas.shown import of_genome, of_run
+    from evonas.tables import print_json, print_network
 
     check_one_of(form, ("text", "json"), wanted="a known --format")
     if out is not None:
         check_one_of(out.suffix.lower(), (".png", ".svg", ".pdf"), wanted="a picture's suffix in --out")
     if run is not None and config is not None:
-        raise RunFileError("--run or --config", found="both", remedy="leave one out; a run has its own run file")
-    if run is not None:
-        opened = open_run(run)
-        config, genome = run / "run.toml", _genome_of(opened, genome)
-    setup = open_setup(load_config(config))
-    space = setup.network_space
-    if run is not None:
-        check_unchanged(opened.folder, setup.config, setup.data, space)
-    if genome.isdecimal() and len(space.genes) > 1:
-        raise GenomeError(
-            f"{len(space.genes)} choices joined by dashes, or an evaluation's id together with --run",
-            found=genome,
-            remedy="say which run the evaluation is of: --run FOLDER",
+        raise RunFileError("a run or --config", found="both", remedy="leave one out; a run has its own run file")
+    if genome is not None and pick is not None:
+        raise RunFileError("--pick or --genome", found="both", remedy="leave one out")
+    if run is None and genome is None:
+        raise RunFileError(
+            "a run folder, or --genome", found="neither", remedy="such as: evonas show runs/first --pick knee"
         )
-    vector = from_text(genome, space.genes)
-    architecture = space.decode(vector)
-    if architecture.dead_reason is not None:
-        raise GenomeError(
-            "a network that sees its image",
-            found=architecture.dead_reason,
-            remedy=f"take its nearest living relative: {to_text(space.repair(vector))}",
-        )
-    canonical = to_text(space.canonical(vector))
-    table = architecture_table(architecture)
+    shown = of_run(run, pick or "knee") if run is not None and genome is None else of_genome(genome or "", run, config)
     if form == "json":
-        print_json(table, architecture.layers, genome=genome, canonical=canonical)
+        print_json(shown)
     else:
-        print_network(table, architecture.layers)
-        if canonical != to_text(vector):
-            typer.echo(f"note: the genome is not canonical; the same network in canonical form: {canonical}")
+        print_network(shown)
     if out is not None:
-        _draw(table, out)
+        _draw(shown.table, out)
         typer.echo(f"picture: {out}", err=form == "json")
 
 
-def report(run: RunArgument) -> None:
-    """Write front.csv, the figures and report.html anew from the archive."""
-    from evonas.run import open_run
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders; several are compared.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option(help="The page.", show_default="RUN/report.html, or comparison.html")
+    ] = None,
+) -> None:
+    """Write a run's front.csv, figures and interactive page anew; or one page that compares several runs."""
+    from evonas.reporting import report as write_report
 
-    typer.echo(open_run(run).report())
+    typer.echo(write_report(runs, out=out))
 
 
-def _genome_of(run: Run, text: str) -> str:
-    """The genome of one of a run's evaluations; a text that is no id is taken for a genome."""
-    if not text.isdecimal():
-        return text
-    table = run.evaluations()
-    found = table.loc[table["id"] == int(text), "genome"]
-    if found.empty:
-        raise SelectionError(
-            f"an evaluation's id from 1 to {len(table)}", found=text, remedy=f"take ids from evonas front {run.path}"
-        )
-    return str(found.iloc[0])
+def plot(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders.", show_default=False)],
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="front, front-3d, pairs, runs, attainment, hypervolume, genes, layers or ranks.", show_default=False
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The figure: .pdf, .svg or .png; its data goes beside it as .csv.")],
+    x: Annotated[str | None, typer.Option(help="Measure across.", show_default="the first cost")] = None,
+    y: Annotated[str | None, typer.Option(help="Measure upwards.", show_default="error")] = None,
+    pick: Annotated[str, typer.Option(help="Of layers: which network.")] = "knee",
+    width: Annotated[
+        str, typer.Option(help="neurips, iclr, lncs, ieee-, acm-, icml- or cvpr-column or -page, or inches.")
+    ] = "neurips",
+) -> None:
+    """Draw a figure for a paper: fonts embedded, a venue's width, data beside it."""
+    from evonas.reporting import plot as draw
+    from reports.plots import QUESTIONS
+
+    check_one_of(kind, tuple(QUESTIONS), wanted="a known kind of figure")
+    check_one_of(out.suffix.lower(), (".pdf", ".svg", ".png"), wanted="a figure's suffix in --out")
+    data = draw(runs, kind, out=out, x=x, y=y, pick=pick, width=width)
+    typer.echo(f"{out}\ndata: {data}")
 
 
 def _draw(table: pd.DataFrame, path: Path) -> None:

@@ -138,7 +138,7 @@ def selfcheck(seeds: Annotated[int, typer.Option(min=1, help="Searches a method.
 
 def _print_batch(done: Batch, *, quiet: bool) -> None:
     from evonas.tables import print_comparisons
-    from reports.comparison_page import PAGE
+    from reports.contest_page import PAGE
 
     if not quiet:
         print_comparisons(done.runs)
@@ -150,8 +150,8 @@ def _print_batch(done: Batch, *, quiet: bool) -> None:
 
 
 def _print_result(folder: Path, *, quiet: bool) -> None:
+    from evonas.front_text import print_front
     from evonas.run import open_run
-    from evonas.tables import print_front
     from reports.search import outcome_sentence, predictor_sentence
 
     if not quiet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -209,6 +210,21 @@ def _run_openvino(sealed: Sealed) -> Runner:
     return lambda pixels: np.concatenate([network(pixels[i : i + 1])[0] for i in range(len(pixels))])
 
 
+def _write_c(frozen: FrozenNetwork) -> bytes:
+    from evonas.export.c_source import c_source
+
+    return c_source(frozen).encode("ascii", errors="replace")
+
+
+def _run_c(sealed: Sealed) -> Runner:
+    from evonas.export.c_run import CProgram
+
+    with tempfile.TemporaryDirectory() as folder:  # what was checked is what is compiled
+        path = Path(folder) / "network.c"
+        path.write_bytes(sealed.raw)
+        return CProgram(path)
+
+
 def _added_up(sizes: Any) -> dict[str, int]:
     """Bytes by layer of tensors that are named ``layer/part``."""
     total: dict[str, int] = {}
@@ -244,6 +260,7 @@ FORMATS: dict[str, Format] = {
     "torch": Format(
         ".safetensors", "packed weights and the architecture, for torch", _write_torch, _run_torch, _torch_bytes
     ),
+    "c": Format(".c", "one C99 file for a microcontroller: no dependency, no allocation", _write_c, _run_c),
     "openvino": Format(
         ".openvino.zip",
         "OpenVINO, whose binary layers run in bits on x86; networks that have some",

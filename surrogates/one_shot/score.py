@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 import torch
@@ -48,7 +49,9 @@ def score_subnet(
     return score_network(supernet, images=images, labels=labels, batch_size=batch_size)
 
 
-def score_network(network: Supernet[A], *, images: Tensor, labels: Tensor, batch_size: int = 512) -> Score:
+def score_network(
+    network: Callable[[Tensor], Tensor], *, images: Tensor, labels: Tensor, batch_size: int = 512
+) -> Score:
     """Measure a network as it is, in batches; arguments as in :func:`score_subnet`."""
     wrong, loss = 0, 0.0
     with torch.inference_mode():

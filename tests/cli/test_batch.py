@@ -25,12 +25,12 @@ search.algorithm = ["nsga2", "random"]
     done = here("batch", plan, "--out", tmp_path / "batch")
     assert done.returncode == 0, done.stderr
     assert "nsga2" in done.stdout
-    assert "comparison.html" in done.stdout
+    assert "compare.html" in done.stdout
     again = here("resume", tmp_path / "batch")
     assert again.stdout == done.stdout
     compared = here("compare", tmp_path / "batch" / "nsga2", tmp_path / "batch" / "random", "--out", tmp_path / "page")
     assert compared.stdout.partition("page:")[0] == done.stdout.partition("page:")[0]
-    assert (tmp_path / "page" / "comparison.html").is_file()
+    assert (tmp_path / "page" / "compare.html").is_file()
 
 
 def test_mistakes_are_told_in_three_parts(here: Here, tmp_path: Path) -> None:

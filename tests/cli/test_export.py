@@ -45,7 +45,10 @@ def test_verifying_finds_a_file_of_other_weights(trained: Path, here: Here, tmp_
 
 def test_mistakes_are_told_in_three_lines(finished: Run, trained: Path, here: Here, tmp_path: Path) -> None:
     (tmp_path / "other.onnx").write_bytes(b"not ours")
+    exported = here("export", trained, "--format", "torch", "--out", tmp_path / "net.safetensors")
+    assert "--run" in exported.stdout
     for arguments, told in (
+        (("verify", tmp_path / "net.safetensors"), "say where it is: --run FOLDER"),
         (("export", finished.path), "train it first: evonas train"),
         (("export", trained, "--format", "onx"), "did you mean 'onnx'?"),
         (("export", trained, "--pick", "all", "--out", tmp_path / "x.onnx"), "one network for --out"),

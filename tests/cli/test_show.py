@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def test_locked_choices_stand_apart(here: Here, monkeypatch: pytest.MonkeyPatch)
 
 def test_show_prints_every_layer_and_every_objective(here: Here) -> None:
     layers = DIGITS.decode(GENOMES[0]).layers
-    result = here("show", GENOME)
+    result = here("show", "--genome", GENOME)
     assert result.returncode == 0, result.stderr
     for layer in layers:
         row = rf"^ {re.escape(layer.name)} .*{'×'.join(map(str, layer.output_shape))} .*"
@@ -72,7 +73,7 @@ def test_show_prints_every_layer_and_every_objective(here: Here) -> None:
 
 def test_show_as_json(here: Here) -> None:
     layers = DIGITS.decode(GENOMES[0]).layers
-    shown = json.loads(here("show", GENOME, "--format", "json").stdout)
+    shown = json.loads(here("show", "--genome", GENOME, "--format", "json").stdout)
     assert [layer["layer"] for layer in shown["layers"]] == [layer.name for layer in layers]
     assert shown["genome"] == shown["canonical"] == GENOME
     assert shown["objectives"]["model_size"] == sum(layer["bytes"] for layer in shown["layers"])
@@ -80,7 +81,7 @@ def test_show_as_json(here: Here) -> None:
 
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_show_draws_and_json_stays_json(here: Here, tmp_path: Path, form: str) -> None:
-    result = here("show", GENOME, "--out", tmp_path / "net.svg", "--format", form)
+    result = here("show", "--genome", GENOME, "--out", tmp_path / "net.svg", "--format", form)
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "net.svg").read_text().startswith("<?xml")
     if form == "json":
@@ -88,20 +89,34 @@ def test_show_draws_and_json_stays_json(here: Here, tmp_path: Path, form: str) -
 
 
 def test_show_takes_ids_and_genomes_of_a_run(here: Here, finished: Run) -> None:
-    row = finished.evaluations().iloc[4]
-    by_id = here("show", row["id"], "--run", finished.path, "--format", "json")
-    by_genome = here("show", row["genome"], "--run", finished.path, "--format", "json")
-    assert by_id == by_genome
-    shown = json.loads(by_id.stdout)
-    assert shown["genome"] == row["genome"]
-    for name, value in shown["objectives"].items():
-        assert value == row[name]
+    table = finished.evaluations()
+    row = table[(table["origin"] == "random") & (table["reason"] == "")].iloc[0]
+    by_id = json.loads(here("show", finished.path, "--pick", row["id"], "--format", "json").stdout)
+    by_genome = json.loads(here("show", finished.path, "--genome", row["genome"], "--format", "json").stdout)
+    assert by_id["genome"] == by_genome["genome"] == row["genome"]
+    assert by_id["layers"] == by_genome["layers"]
+    assert by_genome["objectives"].items() <= by_id["objectives"].items()
+    assert by_id["objectives"] == row[list(finished.folder.measures)].to_dict()
+
+
+def test_show_takes_picks_whose_layers_the_run_stores(here: Here, finished: Run, tmp_path: Path) -> None:
+    """A folder that came from another machine needs neither its images nor its space."""
+    elsewhere = shutil.copytree(finished.path, tmp_path / "copied")
+    settings = (elsewhere / "run.toml").read_text()
+    (elsewhere / "run.toml").write_text(settings.replace('"digits"', '"/nowhere/images.npz"'))
+    for which in ("knee", "best:model_size"):
+        shown = json.loads(here("show", elsewhere, "--pick", which, "--format", "json").stdout)
+        row = finished.pick(which).iloc[0]
+        assert shown["genome"] == row["genome"]
+        decoded = here("show", finished.path, "--genome", row["genome"], "--format", "json").stdout
+        assert shown["layers"] == json.loads(decoded)["layers"]
+        assert shown["objectives"]["error"] == row["error"]
 
 
 def test_show_takes_the_space_of_a_run_file(here: Here, run_file: Path, finished: Run) -> None:
     genome = finished.evaluations()["genome"].iloc[0]
-    assert here("show", genome, "--config", run_file) == here("show", genome, "--run", finished.path)
-    assert here("show", genome).returncode == 2
+    assert here("show", "--genome", genome, "--config", run_file) == here("show", finished.path, "--genome", genome)
+    assert here("show", "--genome", genome).returncode == 2
 
 
 def test_a_genome_that_is_not_canonical_is_noted(here: Here) -> None:
@@ -112,7 +127,7 @@ def test_a_genome_that_is_not_canonical_is_noted(here: Here) -> None:
         if gene.name.endswith("/weight") and differs_in_form_only(genome, position)
     )
     genome[idle] = 1
-    result = here("show", to_text(genome))
+    result = here("show", "--genome", to_text(genome))
     assert result.returncode == 0
     assert re.search(rf"^note: .+ canonical .+ {GENOME}$", result.stdout, flags=re.MULTILINE)
 
@@ -129,16 +144,18 @@ DEAD = to_text(np.zeros(len(DIGITS.genes), dtype=int))
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["1-x"], "'1-x'"),
-        (["1-2"], "56 genes"),
-        (["17"], "--run FOLDER"),
-        ([DEAD], "no path leads from the image"),
-        ([GENOME, "--format", "jsn"], "did you mean 'json'"),
-        ([GENOME, "--out", "net.gif"], ".png, .svg, .pdf"),
-        ([GENOME, "--out", "/dev/null/net.png"], "a place to write"),
-        ([GENOME, "--config", "nowhere.toml"], "nowhere.toml"),
-        ([GENOME, "--run", "nowhere"], "nowhere holds no archive"),
-        ([GENOME, "--run", "a", "--config", "b"], "both"),
+        (["--genome", "1-x"], "'1-x'"),
+        (["--genome", "1-2"], "56 genes"),
+        (["--genome", "17"], "--pick ID"),
+        (["--genome", DEAD], "no path leads from the image"),
+        (["--genome", GENOME, "--format", "jsn"], "did you mean 'json'"),
+        (["--genome", GENOME, "--out", "net.gif"], ".png, .svg, .pdf"),
+        (["--genome", GENOME, "--out", "/dev/null/net.png"], "a place to write"),
+        (["--genome", GENOME, "--config", "nowhere.toml"], "nowhere.toml"),
+        (["nowhere", "--genome", GENOME], "nowhere holds no archive"),
+        (["a", "--genome", GENOME, "--pick", "knee"], "--pick or --genome"),
+        ([], "evonas show runs/first --pick knee"),
+        (["a", "--genome", GENOME, "--config", "b"], "both"),
     ],
 )
 def test_mistakes_exit_with_2_in_three_parts(
@@ -150,7 +167,11 @@ def test_mistakes_exit_with_2_in_three_parts(
 
 
 def test_an_unknown_id_exits_with_2_in_three_parts(here: Here, finished: Run) -> None:
-    check_three_parts(here("show", 9999, "--run", finished.path), "9999")
+    check_three_parts(here("show", finished.path, "--pick", 9999), "9999")
+
+
+def test_one_network_is_shown_not_many(here: Here, finished: Run) -> None:
+    check_three_parts(here("show", finished.path, "--pick", "all"), "one network")
 
 
 def check_three_parts(result: Result, message: str) -> None:
@@ -161,8 +182,8 @@ def check_three_parts(result: Result, message: str) -> None:
 
 
 def test_the_remedy_for_a_dead_genome_lives(here: Here) -> None:
-    relative = here("show", DEAD).stderr.split()[-1]
-    assert here("show", relative).returncode == 0
+    relative = here("show", "--genome", DEAD).stderr.split()[-1]
+    assert here("show", "--genome", relative).returncode == 0
 
 
 @pytest.mark.parametrize("command", ["spaces", "show"])

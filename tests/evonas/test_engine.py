@@ -336,6 +336,14 @@ def test_picks(finished: Run) -> None:
     within = front[front["model_size"] <= bound]
     assert finished.pick(f"model_size <= {bound}")["error"].item() == within["error"].min()
     assert len(finished.pick("error < 9.5e-1")) == 1
+    both = front[(front["model_size"] <= bound) & (front["error"] < 0.95)]
+    assert finished.pick(f"model_size <= {bound} and error < 95 %")["error"].item() == both["error"].min()
+    objectives = dict.fromkeys(finished.folder.objectives, 1)
+    even = ",".join(f"{name}={weight}" for name, weight in objectives.items())
+    assert finished.pick(f"balanced:{even}").equals(finished.pick("knee"))
+    assert finished.pick("balanced:model_size=1")["model_size"].item() == front["model_size"].min()
+    costs = [finished.pick(f"balanced:error=1,model_size={w}")["model_size"].item() for w in (0.1, 1, 10, 1000)]
+    assert costs == sorted(costs, reverse=True)
     ids = front["id"].iloc[:2].tolist()
     assert finished.pick(f"{ids[0]}, {ids[1]}")["id"].tolist() == ids
 
@@ -347,7 +355,11 @@ def test_picks(finished: Run) -> None:
         ("best:eror", "did you mean 'error'"),
         ("999999", "999999"),
         ("nee", "did you mean 'knee'"),
-        ("model_size<1.2.3", "knee, all, best:MEASURE"),
+        ("model_size<1.2.3", "'1.2.3' at character 12"),
+        ("model_size<1 and error<0", "choose bounds within these ranges"),
+        ("balanced:error=0", "a positive weight"),
+        ("balanced:eror=1", "did you mean 'error'"),
+        ("best", "knee, all, best:MEASURE"),
         ("model_sise<1", "did you mean 'model_size'"),
     ],
 )

@@ -28,8 +28,9 @@ from evonas.spaces import NetworkSpace
 from objectives.model_size import model_size, packed_bytes
 from tests.conftest import EVERY_SPACE
 
-# QONNX's executor takes seconds for a deep network; OpenVINO is an extra, and not for every network
-FAST = [name for name in FORMATS if name not in ("qonnx", "openvino")]
+# QONNX's executor takes seconds for a deep network; OpenVINO is an extra, and not for every network; C has a file of
+# its own
+FAST = [name for name in FORMATS if name not in ("qonnx", "openvino", "c")]
 LEVELS = [p.levels for p in PRECISIONS.values() if p.levels]
 
 
@@ -157,7 +158,7 @@ def test_packed_onnx_is_plain_valid_onnx(tmp_path: Path) -> None:
         assert model.ir_version <= 13  # the newest that onnxruntime 1.31 reads
 
 
-@pytest.mark.parametrize("form", [*FAST, "qonnx"])
+@pytest.mark.parametrize("form", [*FAST, "qonnx", "c"])
 def test_a_damaged_file_is_refused_with_its_reason(form: str, tmp_path: Path) -> None:
     path = written(a_network(EVERY_SPACE["no residual"]), form, tmp_path)
     raw = path.read_bytes()

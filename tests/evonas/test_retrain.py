@@ -140,7 +140,9 @@ def test_inherited_weights_are_the_supernet_s(run: Run) -> None:
     for (name, mine), theirs in zip(network.named_parameters(), expected.parameters(), strict=True):
         torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-8, msg=name)
     assert done.remarks == "weights inherited from the run's supernet"
-    assert "inherited" in run.folder.trainings()["recipe"].iloc[0]
+    recipe = json.loads(run.folder.trainings()["recipe"].iloc[0])
+    assert recipe["initial_weights"] == "inherited"
+    assert recipe["supernet"] == run.folder.meta("supernet")[:12]
 
 
 def test_every_seed_starts_from_the_same_supernet(run: Run) -> None:

@@ -16,7 +16,6 @@ from evonas.engine import search
 from evonas.run import Run
 from evonas.spaces import Problem
 from reports.bands import bands_svg
-from reports.comparison_page import compare, write_comparison
 from reports.contest import (
     bands_table,
     contests,
@@ -29,6 +28,7 @@ from reports.contest import (
     volumes_table,
     winners_table,
 )
+from reports.contest_page import compare, write_comparison
 from reports.run_folder import RunFolder
 
 

@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from evonas.architecture import Architecture
+from evonas.layer_tables import architecture_table
 from evonas.precision import PRECISIONS, Precision
 from evonas.spaces import CellSpace
-from evonas.tables import architecture_table
 from objectives import OBJECTIVES, Layer
 from reports.figures import draw_network, save
 from reports.layered_graph import LayeredGraph, layered_graph

@@ -25,9 +25,9 @@ def row(origin: str, error: float, size: int, bitops: int = 5000, **changed: obj
     return Row(**({"origin": origin, "generation": 0, "genome": f"{size}", "values": values} | changed))  # type: ignore[arg-type]
 
 
-def folder_at(path: Path, *rows: Row, name: str = "by hand", **search: object) -> RunFolder:
+def folder_at(path: Path, *rows: Row, name: str = "by hand", seed: int = 0, **search: object) -> RunFolder:
     settings = {"objectives": ["error", "model_size", "bitops"], "constraints": {}} | search
-    run_toml = tomli_w.dumps({"name": name, "search": settings})
+    run_toml = tomli_w.dumps({"name": name, "seed": seed, "search": settings})
     meta = {
         "bounds": BOUNDS,
         "created": "2026-01-01",
@@ -98,14 +98,17 @@ def test_front_csv_equals_the_archive_to_the_digit(folder: RunFolder) -> None:
 
 def test_text_from_a_user_is_shown_never_run(tmp_path: Path) -> None:
     nasty = "<script>alert('x')</script>\n\"quotes\" 🦊"
-    folder = folder_at(tmp_path, row("search", 0.1, 500, genome="<b>0</b>"), name=nasty)
-    folder.append(Row("search", 0, "1", reason=nasty))
-    page = write_reports(folder).read_text(encoding="utf-8")
-    assert "<script" not in page
-    assert "<b>" not in page
-    assert "🦊" in page
-    assert "http://" not in page
-    assert "https://" not in page
+    strange = folder_at(tmp_path / "genome", row("search", 0.1, 500, genome="<b>0</b>"), name=nasty)
+    folder = folder_at(tmp_path / "genes", row("search", 0.1, 500, genome="0-1"), name=nasty)
+    folder.append(Row("search", 0, "1-0", reason=nasty))
+    folder.set_meta("genes", [{"name": nasty, "choices": ["<b>0</b>", nasty]}, {"name": "b", "choices": ["0", "1"]}])
+    folder.set_meta("warnings", [nasty])
+    for page in (write_reports(one).read_text(encoding="utf-8") for one in (strange, folder)):
+        assert page.count("<script") == 3  # data, plotly, ours
+        assert "<b>0</b>" not in page
+        assert "🦊" in page
+        assert "http://" not in page.replace("http://www.w3.org/2000/svg", "")
+        assert "https://" not in page
 
 
 def test_a_run_without_a_baseline_or_a_front_still_has_a_page(tmp_path: Path) -> None:

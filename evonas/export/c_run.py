@@ -1,0 +1,72 @@
+"""Compiles an exported C file and runs it on images, to see that its logits are those that it should give."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import weakref
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evonas.errors import ExportError
+
+COMPILERS = ("cc", "gcc", "clang")
+FLAGS = ("-std=c99", "-O2", "-DEVONAS_MAIN")
+SECONDS = 600  # for each of the two
+
+
+def run_c(path: Path, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Logits ``(n, classes)`` of a C file that :func:`evonas.export.c_source.c_source` wrote; see :class:`CProgram`."""
+    return CProgram(path)(pixels)
+
+
+class CProgram:
+    """A C file, compiled into a temporary folder and run as a process of its own.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ExportError: There is no compiler, the file does not compile, or the program fails.
+    """
+
+    def __init__(self, path: Path) -> None:
+        compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
+        if compiler is None:
+            raise ExportError(
+                f"a C compiler to run {path.name}",
+                found=f"none of {', '.join(COMPILERS)}",
+                remedy="install one, such as gcc; the file itself needs none to be copied elsewhere",
+            )
+        self.name = path.name
+        self._folder = tempfile.TemporaryDirectory()
+        self._finalizer = weakref.finalize(self, self._folder.cleanup)
+        self._program = str(Path(self._folder.name) / "network")
+        _run([compiler, *FLAGS, "-o", self._program, str(path)], wanted=f"that {path.name} compiles")
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Logits ``(n, classes)`` of images ``(n, channels, height, width)``."""
+        output = _run([self._program], wanted=f"that {self.name} runs", stdin=np.ascontiguousarray(pixels).tobytes())
+        if not len(output) or len(output) % (4 * len(pixels)):
+            raise ExportError(
+                f"the logits of {len(pixels)} images from {self.name}",
+                found=f"{len(output)} bytes",
+                remedy="give it images of the size that it was exported for",
+            )
+        return np.frombuffer(output, dtype=np.float32).reshape(len(pixels), -1)
+
+
+def _run(command: Sequence[str], *, wanted: str, stdin: bytes = b"") -> bytes:
+    remedy = "export it again, or look at what it says"
+    try:
+        done = subprocess.run(command, input=stdin, capture_output=True, timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise ExportError(wanted, found=f"not done after {SECONDS} seconds", remedy="give it fewer images") from None
+    if done.returncode:
+        text = done.stderr.decode(errors="replace").strip().splitlines()[:5]
+        raise ExportError(wanted, found="\n        ".join(text) or f"exit status {done.returncode}", remedy=remedy)
+    return done.stdout

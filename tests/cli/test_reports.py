@@ -1,0 +1,73 @@
+"""`evonas report` and `evonas plot` as a user runs them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from evonas.run import Run
+from reports.run_folder import RunFolder
+from tests.cli.conftest import Here
+from tests.cli.test_show import check_three_parts
+
+
+def test_a_run_from_before_layers_were_stored_gets_them_with_its_next_report(
+    here: Here, finished: Run, tmp_path: Path
+) -> None:
+    old = RunFolder(shutil.copytree(finished.path, tmp_path / "old"))
+    with old._connection() as connection:
+        connection.execute("DROP TABLE networks")
+        connection.execute("DELETE FROM meta WHERE key = 'genes'")
+    front = (old.path / "front.csv").read_bytes()
+    assert not old.networks(finished.front()["genome"])
+    assert here("report", old.path).stdout.strip() == str(old.path / "report.html")
+    assert len(old.networks(finished.front()["genome"])) == len(finished.front())
+    assert old.meta("genes") == finished.folder.meta("genes")
+    assert (old.path / "front.csv").read_bytes() == front
+
+
+def test_such_a_run_on_a_machine_without_its_images_has_a_page_too(here: Here, finished: Run, tmp_path: Path) -> None:
+    old = RunFolder(shutil.copytree(finished.path, tmp_path / "old"))
+    with old._connection() as connection:
+        connection.execute("DROP TABLE networks")
+    settings = (old.path / "run.toml").read_text()
+    (old.path / "run.toml").write_text(settings.replace('"digits"', '"/nowhere/images.npz"'))
+    assert here("report", old.path).returncode == 0
+    assert '"drawings":{}' in (old.path / "report.html").read_text()
+
+
+def test_several_runs_on_one_page(here: Here, finished: Run, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "both.html"
+    assert here("report", finished.path, finished.path, "--out", out).stdout.strip() == str(out)
+    assert "2 runs compared" in out.read_text()
+
+
+def test_a_figure_and_its_data(here: Here, finished: Run, tmp_path: Path) -> None:
+    out = tmp_path / "figures" / "front.svg"
+    result = here("plot", finished.path, "front", "--x", "energy", "--out", out, "--width", "ieee-column")
+    assert result.stdout.splitlines() == [str(out), f"data: {out.with_suffix('.csv')}"]
+    assert out.read_text().startswith("<?xml")
+    assert out.with_suffix(".csv").read_text().startswith("kind,id,error,energy")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["RUN", "frnt", "--out", "a.pdf"], "did you mean 'front'"),
+        (["RUN", "front", "--out", "a.gif"], ".pdf, .svg, .png"),
+        (["RUN", "front", "--out", "a.pdf", "--width", "iee"], "ieee-column"),
+        (["RUN", "front", "--out", "a.pdf", "--x", "sise"], "'sise'"),
+        (["RUN", "ranks", "--out", "a.pdf"], "evonas trust"),
+        (["RUN", "front", "--out", "/dev/null/a.pdf"], "a place to write"),
+        (["nowhere", "front", "--out", "a.pdf"], "nowhere holds no archive"),
+    ],
+)
+def test_mistakes_exit_with_2_in_three_parts(
+    here: Here, finished: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = [str(finished.path) if each == "RUN" else each for each in arguments]
+    check_three_parts(here("plot", *asked), message)
+    assert not list(tmp_path.iterdir())
