@@ -29,6 +29,7 @@ from evonas.spaces import NetworkSpace, Space, TableSpace
 from evonas.spread import evenly
 from evonas.stage import LookedUpStages, Stage, Stages
 from evonas.stopping import Stopping
+from evonas.together import release
 from objectives.scaling import bounds_of
 from reports.front import front_table
 from reports.page import write_reports
@@ -145,6 +146,7 @@ def _run(run: RunFolder, setup: Setup, observer: Observer) -> RunFolder:
                 stages = _stages(run, setup, observer)
                 explore = Asynchronous if search.mode == "asynchronous" else Exploration
                 exploration = explore(run, stages, stopping=stopping, observer=observer)
+                release()
                 reason = exploration.search()
                 if search.has_baseline and search.algorithm != "random":
                     exploration.search_at_random(len(exploration.rows))

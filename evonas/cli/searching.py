@@ -34,7 +34,11 @@ def search(
     """Search for networks, estimating each cheaply; write the Pareto front and a report."""
     from evonas.config import load_config
     from evonas.engine import search as run_search
+    from evonas.together import is_helper
 
+    if is_helper():
+        _help()
+        return
     overrides: dict[str, Any] = {}
     if seed is not None:
         overrides["seed"] = seed
@@ -56,7 +60,11 @@ def resume(run: RunArgument, workers: Workers = None, quiet: Quiet = False) -> N
     from evonas.batches import is_batch, resume_batch
     from evonas.engine import resume as run_resume
     from evonas.run import open_run
+    from evonas.together import is_helper
 
+    if is_helper():
+        _help()
+        return
     if is_batch(run):
         with display_of(quiet=quiet, folder=run) as display:
             resumed = resume_batch(run, workers=workers, observer=display)
@@ -134,6 +142,13 @@ def selfcheck(seeds: Annotated[int, typer.Option(min=1, help="Searches a method.
             "evonas selfcheck: the engine searches no better than simpler methods; something is broken", err=True
         )
         sys.exit(1)
+
+
+def _help() -> None:
+    """One of several processes of torchrun, and not the first."""
+    from evonas.helping import help_out
+
+    help_out()
 
 
 def _print_batch(done: Batch, *, quiet: bool) -> None:
