@@ -19,8 +19,10 @@ import pandas as pd
 from report import write_report
 
 from evonas.architecture import CLASSIFIER, INPUT, Architecture, Op
+from evonas.backends import Workers
 from evonas.config import RunConfig, parse_config
-from evonas.parallel import in_order, n_workers, one_thread
+from evonas.local_backends import n_workers
+from evonas.parallel import in_order, one_thread
 from evonas.precision import FLOAT, PRECISIONS, Precision
 from evonas.quant.scheme import Scheme
 from evonas.setup import build_data
@@ -106,7 +108,7 @@ def main() -> None:
     for name, raw in settings.items():
         config = parse_config(raw | ({"training": {"epochs": 2}} if options.quick else {}), source="this benchmark")
         jobs = [(config, *job) for job in product(NETWORKS, CONTENDERS, range(2 if options.quick else 5))]
-        found = in_order(accuracy, jobs, workers=n_workers(options.workers))
+        found = in_order(accuracy, jobs, workers=Workers(n_workers(options.workers)))
         for (_, network, contender, seed), value in zip(jobs, found, strict=True):
             rows.append({"data": name, "network": network, "contender": contender, "seed": seed, "accuracy": value})
         table = pd.DataFrame(rows).query("data == @name")

@@ -10,16 +10,19 @@ Three lines are a whole search:
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from evonas.batches import Batch
     from evonas.run import Run
     from evonas.spaces import Space
+    from reports.contest_page import Comparison
 
 __version__ = "0.1.0"
-__all__ = ["open_run", "resume", "search"]
+__all__ = ["batch", "compare", "open_run", "resume", "search"]
 
 
 def _check_siblings() -> None:
@@ -92,6 +95,49 @@ def resume(
     with progress.observer(is_visible=show_progress) as observer:
         resume_run(run.folder, workers=workers, space=space, observer=observer)
     return run
+
+
+def batch(
+    plan: str | Path | Mapping[str, Any],
+    *,
+    out: str | Path | None = None,
+    workers: int | None = None,
+    show_progress: bool = False,
+) -> Batch:
+    """Run a grid of searches side by side, and compare them.
+
+    Args:
+        plan: A TOML file, or the same as plain data: ``{"run": {…}, "grid": {"seed": [0, 1, 2]}}``.
+        out: Folder of the batch, ``runs/NAME-TIME`` by default; one that was stopped is gone on with.
+        workers: Runs side by side, instead of the plan's.
+        show_progress: Whether to show a bar on stderr.
+
+    Raises:
+        EvonasError: The plan or a run file is wrong, the folder holds something else, or every run failed.
+    """
+    from evonas import progress
+    from evonas.batches import run_batch
+
+    source = Path(plan) if isinstance(plan, (str, Path)) else plan
+    with progress.observer(is_visible=show_progress) as observer:
+        return run_batch(source, None if out is None else Path(out), workers=workers, observer=observer)
+
+
+def compare(paths: Sequence[str | Path]) -> list[Comparison]:
+    """Compare runs: hypervolumes on one scale, mean and band over seeds, pairwise tests, attainment.
+
+    Args:
+        paths: Folders of runs or batches.
+
+    Returns:
+        One for every set of runs on the same images and for the same objectives.
+
+    Raises:
+        RunFolderError: A folder holds no run, or there is only one.
+    """
+    from evonas.comparing import compare_runs
+
+    return compare_runs(paths)
 
 
 def open_run(path: str | Path, *, space: Space | None = None) -> Run:

@@ -24,7 +24,12 @@ class Algorithm(ABC):
     """Asks for genomes that it never asked for before, and hears what they are worth.
 
     Deterministic: the same seed and the same answers bring the same questions, which is what resuming rests on.
+
+    Attributes:
+        least_told: Evaluations that it must hear of before it can ask for more than its first genomes.
     """
+
+    least_told = 0
 
     @abstractmethod
     def ask(self) -> Genomes:

@@ -12,7 +12,8 @@ import numpy as np
 from evonas.architecture import Architecture
 from evonas.errors import EvaluationError
 from evonas.estimators import Brief, Inherited, Scorer
-from evonas.parallel import n_workers, one_thread
+from evonas.local_backends import n_workers
+from evonas.parallel import one_thread
 from evonas.seeding import torch_generator
 from evonas.setup import Setup
 from evonas.strategies import STRATEGIES

@@ -167,6 +167,10 @@ class SearchConfig(Section):
     algorithm: Literal["auto", "nsga2", "nsga3", "random", "exhaustive"] = Field(
         "auto", description="auto: nsga2, or nsga3 for four objectives and more; exhaustive: every network"
     )
+    mode: Literal["generational", "asynchronous"] = Field(
+        "generational",
+        description="asynchronous: no worker waits for a generation's last network; for evaluations of uneven length",
+    )
     predictors: Literal["auto"] | tuple[str, ...] = Field(
         "auto",
         description="learned predictors that propose networks, by name: gaussian_process, ridge, forest, mlp; the best "
@@ -232,17 +236,29 @@ def load_config(
     Raises:
         RunFileError: No such file, not TOML, or unknown keys or impossible values: all of them at once.
     """
-    raw: dict[str, Any] = {}
-    if path is not None:
-        try:
-            raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise RunFileError("a readable run file", found=f"{path}: {error}", remedy="check the path") from error
-        except tomllib.TOMLDecodeError as error:
-            raise RunFileError(
-                "a run file in TOML", found=f"{path}: {error}", remedy="mend that line; docs/run-file.md shows the form"
-            ) from error
+    raw = {} if path is None else read_toml(path, wanted="a run file", form="docs/run-file.md")
     return parse_config(raw, overrides, source=str(path) if path else "the options", given_space=given_space)
+
+
+def read_toml(path: Path, *, wanted: str, form: str) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Args:
+        path: The file.
+        wanted: What it should be, for messages.
+        form: The document that shows its form, for messages.
+
+    Raises:
+        RunFileError: No such file, or not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunFileError(f"{wanted} that can be read", found=f"{path}: {error}", remedy="check the path") from error
+    except tomllib.TOMLDecodeError as error:
+        raise RunFileError(
+            f"{wanted} in TOML", found=f"{path}: {error}", remedy=f"mend that line; {form} shows the form"
+        ) from error
 
 
 def parse_config(

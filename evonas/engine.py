@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from evonas.asynchronous import Asynchronous
 from evonas.collapse import collapse_warning
 from evonas.config import RunConfig, dump_config, load_config
 from evonas.errors import RunFileError, RunFolderError
@@ -17,6 +18,7 @@ from evonas.evaluation import Evaluator
 from evonas.exploration import Exploration, provisional_bounds
 from evonas.genome import from_text
 from evonas.layer_tables import describe_front
+from evonas.lock import alone_with
 from evonas.measures import looked_up
 from evonas.parallel import one_thread
 from evonas.prescreening import chosen_predictors
@@ -27,6 +29,7 @@ from evonas.spaces import NetworkSpace, Space, TableSpace
 from evonas.spread import evenly
 from evonas.stage import LookedUpStages, Stage, Stages
 from evonas.stopping import Stopping
+from evonas.together import release
 from objectives.scaling import bounds_of
 from reports.front import front_table
 from reports.page import write_reports
@@ -130,7 +133,7 @@ def _decided(setup: Setup) -> tuple[Setup, dict[str, str]]:
 
 
 def _run(run: RunFolder, setup: Setup, observer: Observer) -> RunFolder:
-    with run.opened():
+    with alone_with(run.path / "run.toml"), run.opened():
         start, before = time.perf_counter(), run.meta("seconds") or 0.0
 
         def elapsed() -> float:
@@ -141,7 +144,9 @@ def _run(run: RunFolder, setup: Setup, observer: Observer) -> RunFolder:
         try:
             with _threads(setup.space):
                 stages = _stages(run, setup, observer)
-                exploration = Exploration(run, stages, stopping=stopping, observer=observer)
+                explore = Asynchronous if search.mode == "asynchronous" else Exploration
+                exploration = explore(run, stages, stopping=stopping, observer=observer)
+                release()
                 reason = exploration.search()
                 if search.has_baseline and search.algorithm != "random":
                     exploration.search_at_random(len(exploration.rows))

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from evonas.backends import Workers
 from evonas.costs import COSTS
 from evonas.estimators import Brief, Corrected, Inherited, NetworkEstimator, Scorer
 from evonas.evaluation import Estimator, Evaluator
@@ -131,7 +132,7 @@ def _estimator(scorer: Scorer, run: RunFolder, setup: Setup, *, checkpoint: Chec
         measures=setup.measures,
         folder=run.path,
         checkpoint=checkpoint,
-        workers=setup.config.compute.workers,
+        workers=Workers.of(setup.config.compute),
         seconds_a_network=setup.config.estimate.seconds_a_network,
         retries=setup.config.estimate.retries,
     )

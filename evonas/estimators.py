@@ -15,15 +15,17 @@ import numpy as np
 import torch
 
 from evonas.architecture import Architecture
+from evonas.backend import Attachment
+from evonas.backends import Workers
 from evonas.evaluation import Estimator, lost, retried
 from evonas.genome import Genome
 from evonas.measures import OUT_OF_MEMORY, OUT_OF_TIME, Measures, Outcome
 from evonas.nets.network import Network
-from evonas.parallel import TimeIsUpError, in_order, n_workers, time_limit
+from evonas.parallel import Crew, TimeIsUpError, in_order, time_limit
 from evonas.seeding import torch_generator
 from evonas.spaces import NetworkSpace
 from evonas.training.train import run_batches, train_alone
-from evonas.workbench import Checkpoint, Workbench, open_workbench
+from evonas.workbench import Checkpoint, Parcel, Workbench, open_workbench, pack
 from objectives.latency import measure_latency
 from surrogates.correction import Correction
 from surrogates.one_shot.paths import Paths
@@ -100,7 +102,7 @@ class NetworkEstimator(Estimator):
         measures: What to measure.
         folder: The run.
         checkpoint: Its supernet's weights; None where the scorer needs none.
-        workers: Processes; 1 works in this one, 0 takes one a core.
+        workers: Who scores.
         seconds_a_network: After which it has failed; 0: no limit.
         retries: Further tries of what failed for a reason that may pass.
     """
@@ -113,35 +115,52 @@ class NetworkEstimator(Estimator):
         measures: Measures,
         folder: Path,
         checkpoint: Checkpoint | None,
-        workers: int,
+        workers: Workers,
         seconds_a_network: float = 0.0,
         retries: int = 0,
     ) -> None:
         self.seconds_a_network, self.retries = seconds_a_network, retries
         self.scorer, self.space, self.measures = scorer, space, measures
-        self.folder, self.checkpoint, self.workers = folder, checkpoint, n_workers(workers)
+        self.folder, self.checkpoint, self.workers = folder, checkpoint, workers
 
     def evaluate(self, genomes: Sequence[Genome]) -> Iterator[Outcome]:
         """See :class:`evonas.evaluation.Estimator`; what cannot be counted is not scored at all."""
         counts = [self.measures.counted(self.space.decode(genome).layers) for genome in genomes]
-        jobs = [self._job(genome) for genome, counted in zip(genomes, counts, strict=True) if not counted.reason]
+        jobs = [self.job(genome) for genome, counted in zip(genomes, counts, strict=True) if not counted.reason]
         scores = self._scores(jobs)
         for genome, counted in zip(genomes, counts, strict=True):
             if counted.reason:
                 yield counted
                 continue
-            outcome = retried(next(scores), partial(self._again, genome), retries=self.retries)
-            yield outcome if outcome.reason else outcome._replace(values={**outcome.values, **counted.values})
+            yield self._whole(genome, next(scores), counted)
+
+    def crew(self) -> Crew[Outcome]:
+        """See :class:`evonas.evaluation.Estimator`."""
+        return Crew(score_genome, self.workers, on_loss=lost, attachment=self._parcel)
+
+    def finished(self, genome: Genome, outcome: Outcome) -> Outcome:
+        """See :class:`evonas.evaluation.Estimator`."""
+        counted = self.measures.counted(self.space.decode(genome).layers)
+        return counted if counted.reason else self._whole(genome, outcome, counted)
+
+    def _whole(self, genome: Genome, outcome: Outcome, counted: Outcome) -> Outcome:
+        outcome = retried(outcome, partial(self._again, genome), retries=self.retries)
+        return outcome if outcome.reason else outcome._replace(values={**outcome.values, **counted.values})
 
     def _again(self, genome: Genome) -> Outcome:
-        return next(self._scores([self._job(genome)]))
+        return next(self._scores([self.job(genome)]))
 
-    def _job(self, genome: Genome) -> tuple[Any, ...]:
+    def job(self, genome: Genome) -> tuple[Any, ...]:
+        """See :class:`evonas.evaluation.Estimator`."""
         has_latency = "latency" in self.measures.table
         return self.scorer, self.folder, self.checkpoint, self.space, genome, has_latency, self.seconds_a_network
 
     def _scores(self, jobs: Sequence[tuple[Any, ...]]) -> Iterator[Outcome]:
-        return in_order(score_genome, jobs, workers=self.workers, on_loss=lost)
+        return in_order(score_genome, jobs, workers=self.workers, on_loss=lost, attachment=self._parcel)
+
+    @property
+    def _parcel(self) -> Attachment:
+        return Attachment((self.folder, self.checkpoint), partial(pack, self.folder, self.checkpoint))
 
 
 class Corrected(Estimator):
@@ -152,15 +171,28 @@ class Corrected(Estimator):
 
     def evaluate(self, genomes: Sequence[Genome]) -> Iterator[Outcome]:
         """See :class:`evonas.evaluation.Estimator`."""
-        for outcome in self.estimator.evaluate(genomes):
-            if outcome.reason:
-                yield outcome
-                continue
-            found = outcome.values
-            costs = np.array([[found[name] for name in self.correction.costs]])
-            error, spread = self.correction.predict(np.array([found["loss"]]), costs)
-            corrected = {"error": float(error[0]), "raw_error": found["error"], "spread": float(spread[0])}
-            yield outcome._replace(values={**found, **corrected})
+        yield from map(self._corrected, self.estimator.evaluate(genomes))
+
+    def crew(self) -> Crew[Outcome]:
+        """See :class:`evonas.evaluation.Estimator`."""
+        return self.estimator.crew()
+
+    def job(self, genome: Genome) -> tuple[Any, ...]:
+        """See :class:`evonas.evaluation.Estimator`."""
+        return self.estimator.job(genome)
+
+    def finished(self, genome: Genome, outcome: Outcome) -> Outcome:
+        """See :class:`evonas.evaluation.Estimator`."""
+        return self._corrected(self.estimator.finished(genome, outcome))
+
+    def _corrected(self, outcome: Outcome) -> Outcome:
+        if outcome.reason:
+            return outcome
+        found = outcome.values
+        costs = np.array([[found[name] for name in self.correction.costs]])
+        error, spread = self.correction.predict(np.array([found["loss"]]), costs)
+        corrected = {"error": float(error[0]), "raw_error": found["error"], "spread": float(spread[0])}
+        return outcome._replace(values={**found, **corrected})
 
 
 def score_genome(
@@ -171,6 +203,7 @@ def score_genome(
     genome: Genome,
     has_latency: bool,
     seconds: float = 0.0,
+    parcel: Parcel | None = None,
 ) -> Outcome:
     """Score one genome in whatever process this runs in.
 
@@ -182,11 +215,12 @@ def score_genome(
         genome: A repaired genome.
         has_latency: Whether to measure how long one image takes, too.
         seconds: After which it has failed; 0: no limit.
+        parcel: What it needs of the run, where the folder is not to be seen.
 
     Returns:
         Error and loss by name, or the reason if it failed.
     """
-    bench = open_workbench(folder, checkpoint, space)
+    bench = open_workbench(folder, checkpoint, space, parcel)
     start = time.perf_counter()
     architecture = space.decode(genome)
     try:

@@ -7,11 +7,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
+from evonas.backends import ALONE, Workers
 from evonas.genome import Genome, to_text
 from evonas.measures import LOST_WORKER, OUT_OF_TIME, PASSING, Outcome, looked_up
 from evonas.operators import Genomes
-from evonas.parallel import TimeIsUpError, in_order, n_workers, time_limit
+from evonas.parallel import Crew, TimeIsUpError, in_order, time_limit
 from evonas.spaces import TableSpace
 from reports.run_folder import Row, RunFolder
 
@@ -23,33 +25,57 @@ class Estimator(ABC):
     def evaluate(self, genomes: Sequence[Genome]) -> Iterator[Outcome]:
         """Outcomes in the order of the genomes, each as soon as it and all before it are there."""
 
+    @abstractmethod
+    def crew(self) -> Crew[Outcome]:
+        """Workers that take the jobs of genomes at any time; for a search that waits for no generation."""
+
+    @abstractmethod
+    def job(self, genome: Genome) -> tuple[Any, ...]:
+        """What a worker of the :meth:`crew` gets."""
+
+    @abstractmethod
+    def finished(self, genome: Genome, outcome: Outcome) -> Outcome:
+        """The whole outcome, from what a worker of the :meth:`crew` found."""
+
 
 class LookUp(Estimator):
     """Looks values up in a space that is a table of results, or asks a formula of the user's.
 
     Args:
         space: The table.
-        workers: Processes for a formula that is slow; 0: one a core.
+        workers: Who evaluates a formula that is slow.
         seconds_a_network: After which an evaluation has failed; 0: no limit.
         retries: Further tries of what failed for a reason that may pass.
     """
 
     def __init__(
-        self, space: TableSpace, *, workers: int = 1, seconds_a_network: float = 0.0, retries: int = 0
+        self, space: TableSpace, *, workers: Workers = ALONE, seconds_a_network: float = 0.0, retries: int = 0
     ) -> None:
-        self.space, self.workers = space, n_workers(workers) if space.is_slow else 1
+        self.space, self.workers = space, workers if space.is_slow else ALONE
         self.seconds_a_network, self.retries = seconds_a_network, retries
 
     def evaluate(self, genomes: Sequence[Genome]) -> Iterator[Outcome]:
         """See :class:`Estimator`."""
         for genome, outcome in zip(genomes, self._outcomes(genomes), strict=True):
-            yield retried(outcome, partial(self._again, genome), retries=self.retries)
+            yield self.finished(genome, outcome)
+
+    def crew(self) -> Crew[Outcome]:
+        """See :class:`Estimator`."""
+        return Crew(_timed_look_up, self.workers, on_loss=lost)
+
+    def job(self, genome: Genome) -> tuple[Any, ...]:
+        """See :class:`Estimator`."""
+        return self.space, genome, self.seconds_a_network
+
+    def finished(self, genome: Genome, outcome: Outcome) -> Outcome:
+        """See :class:`Estimator`."""
+        return retried(outcome, partial(self._again, genome), retries=self.retries)
 
     def _again(self, genome: Genome) -> Outcome:
         return next(self._outcomes([genome]))
 
     def _outcomes(self, genomes: Sequence[Genome]) -> Iterator[Outcome]:
-        jobs = [(self.space, genome, self.seconds_a_network) for genome in genomes]
+        jobs = list(map(self.job, genomes))
         return in_order(_timed_look_up, jobs, workers=self.workers, on_loss=lost)
 
 
@@ -125,10 +151,18 @@ class Evaluator:
                 if not may_go_on():
                     return
                 self._known[key] = Row(origin, generation, key, *next(outcomes), stage=self.stage)
-            row = self._known[key]
-            if (row.origin, row.generation) != (origin, generation):
-                row = replace(row, origin=origin, generation=generation)
-            if (origin, key) not in self._stored:
-                self.folder.append(row)
-                self._stored.add((origin, key))
-            yield row
+            yield self._stored_row(key, origin, generation)
+
+    def take(self, key: str, outcome: Outcome, *, origin: str, generation: int) -> Row:
+        """Store an evaluation that was made elsewhere; ``key`` is the genome's text."""
+        self._known[key] = Row(origin, generation, key, *outcome, stage=self.stage)
+        return self._stored_row(key, origin, generation)
+
+    def _stored_row(self, key: str, origin: str, generation: int) -> Row:
+        row = self._known[key]
+        if (row.origin, row.generation) != (origin, generation):
+            row = replace(row, origin=origin, generation=generation)
+        if (origin, key) not in self._stored:
+            self.folder.append(row)
+            self._stored.add((origin, key))
+        return row

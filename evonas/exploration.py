@@ -30,6 +30,7 @@ from objectives.scaling import Scaling, bounds_of
 from reports.run_folder import Row, RunFolder
 
 GENERATIONS_BETWEEN = 3  # populations' worth of networks between expansions, so that the front shows what came of one
+STEADY_OFFSPRING = 8  # bred at a time in asynchronous mode: few, so that they come of what is known by then
 LEAST_FRONT = 5  # networks whose shares mean something
 
 
@@ -75,7 +76,8 @@ class Exploration:
             reason = self.stopping.after(generation, **counts, volume=self.found.volume)
             if reason is not None:
                 return reason
-            self._grow(generation)
+            if expansions := self._earned():
+                self._grow(expansions, generation)
         raise AssertionError("generations never end by themselves")
 
     def search_at_random(self, n: int) -> None:
@@ -134,19 +136,23 @@ class Exploration:
     def _told(self, rows: Sequence[Row]) -> tuple[Floats, Floats]:
         return told_rows(rows, measures=self.measures, scaling=self.scaling)
 
-    def _grow(self, generation: int) -> None:
-        """Unlock widths that the front has earned; what is compared with new networks is scored anew."""
+    def _earned(self) -> tuple[Expansion, ...]:
+        """Widths that the front has earned by now."""
         settings = self.settings
         if not any(gene.n_locked for gene in self.stage.setup.space.genes):
-            return
+            return ()
         if len(self.rows) - self._expanded_at < GENERATIONS_BETWEEN * settings.population:
-            return
+            return ()
         if settings.budget - len(self.rows) < settings.population or len(self.algorithm.population()) == 0:
-            return
+            return ()
         front = self._front()
-        expansions = genes_to_expand(self.stage.setup.space, front, threshold=settings.expansion_share)
-        if len(front) < LEAST_FRONT or not expansions:
-            return
+        if len(front) < LEAST_FRONT:
+            return ()
+        return genes_to_expand(self.stage.setup.space, front, threshold=settings.expansion_share)
+
+    def _grow(self, expansions: tuple[Expansion, ...], generation: int) -> None:
+        """Unlock widths; what is compared with new networks is scored anew."""
+        front = self._front()
         self._expanded_at = len(self.rows)
         self.stage = self.stages.after(self.stage, expansions)
         _log(self.run, expansions, generation=generation, stage=self.stage.number)
@@ -213,6 +219,7 @@ def make_algorithm(setup: Setup, costs: Costs) -> Algorithm:
     mutation_rate = settings.mutation_rate or 1 / max(1, sum(gene.n_open > 1 for gene in space.genes))
     outer = Nsga(
         space,
+        offspring=min(population, STEADY_OFFSPRING) if settings.mode == "asynchronous" else population,
         n_objectives=n_objectives,
         n_constraints=len(setup.measures.bounds),
         population=population,

@@ -1,106 +1,152 @@
-"""The one door to parallel work: joblib, results in order, one torch thread a worker."""
+"""Work done side by side: results in order, or each as soon as it is there; what a lost worker had is done again."""
 
 from __future__ import annotations
 
 import signal
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
-from multiprocessing.resource_tracker import ensure_running
-from pickle import PicklingError  # joblib's way to say that something cannot be sent; nothing is unpickled here
-from typing import Any, TypeVar
+from multiprocessing import ProcessError
+from pickle import PicklingError  # how it is said that something cannot be sent; nothing is unpickled here
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
 
-from joblib import Parallel, cpu_count, delayed
-from joblib.externals.loky import ProcessPoolExecutor
-from joblib.externals.loky.process_executor import BrokenProcessPool, TerminatedWorkerError
-
+from evonas.backend import Attachment, Backend, LostError
+from evonas.backends import Workers
 from evonas.errors import EvaluationError
+from evonas.local_backends import BROKEN_POOL
 
 T = TypeVar("T")
 
 
-def n_workers(wanted: int) -> int:
-    """Processes to use: what is wanted, or for 0 one for each core that this process may use."""
-    return wanted or int(cpu_count())
+class Crew(Generic[T]):
+    """Workers that take jobs at any time, and give results as they come. A context manager.
+
+    Args:
+        function: Importable, and its arguments picklable, if it works in other processes.
+        workers: Who they are.
+        on_loss: Gives the result of a job whose worker was killed even when it worked alone.
+        attachment: What the function gets as its last argument on machines that may not see this one's files.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., T],
+        workers: Workers,
+        *,
+        on_loss: Callable[[], T] | None = None,
+        attachment: Attachment | None = None,
+    ) -> None:
+        self.function, self.on_loss = function, on_loss
+        self.backend: Backend = workers.start()
+        if attachment is not None:
+            self.backend.attach(attachment)
+        self._out: dict[Future[T], tuple[int, tuple[Any, ...]]] = {}
+        self._done: deque[tuple[int, T]] = deque()
+        self._n = 0
+
+    def __enter__(self) -> Self:
+        self.backend.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.backend.__exit__(kind, error, trace)
+
+    @property
+    def n_out(self) -> int:
+        """Jobs whose results were not given yet."""
+        return len(self._out) + len(self._done)
+
+    def submit(self, *job: Any) -> int:
+        """Hand out a job; its number, counted from 0."""
+        number, self._n = self._n, self._n + 1
+        self._out[self.backend.submit(self.function, job)] = number, job
+        return number
+
+    def next_done(self) -> tuple[int, T]:
+        """Wait for a result; the number of its job, and it.
+
+        Raises:
+            EvaluationError: A job cannot be sent, or killed its worker and there is no ``on_loss``.
+        """
+        while not self._done:
+            done = self.backend.wait(set(self._out))
+            for future in sorted(done, key=lambda one: self._out[one][0]):
+                if future in self._out:  # a loss may have settled it meanwhile
+                    self._settle(future)
+        return self._done.popleft()
+
+    def _settle(self, future: Future[T]) -> None:
+        number, job = self._out.pop(future)
+        error = future.exception()
+        if error is None:
+            self._done.append((number, future.result()))
+            return
+        try:
+            again = self.backend.again(self.function, job, error)
+        except LostError:
+            if self.on_loss is None:
+                raise EvaluationError(
+                    "workers that live as long as their work",
+                    found="one was killed, most likely for want of memory",
+                    remedy="run evonas resume, or the same evonas train, with --workers 1; what was stored is kept",
+                ) from error
+            self._done.append((number, self.on_loss()))
+            self._hand_out_again()
+            return
+        if again is not None:
+            self._out[again] = number, job
+            self._hand_out_again()
+            return
+        if isinstance(error, (BROKEN_POOL, PicklingError, ProcessError)):
+            raise EvaluationError(
+                "work that can be sent to other processes",
+                found=f"{type(error).__name__}: {str(error).partition(chr(10))[0]}",
+                remedy="define a space of your own in a file and name it by path, or work with --workers 1",
+            ) from error
+        raise error
+
+    def _hand_out_again(self) -> None:
+        """A process that dies takes its pool along: what the others were at is handed out once more."""
+        for future in [one for one in self._out if one.done() and isinstance(one.exception(), BROKEN_POOL)]:
+            number, job = self._out.pop(future)
+            self._out[self.backend.submit(self.function, job)] = number, job
 
 
 def in_order(
     function: Callable[..., T],
     jobs: Iterable[tuple[Any, ...]],
     *,
-    workers: int,
+    workers: Workers,
     on_loss: Callable[[], T] | None = None,
+    attachment: Attachment | None = None,
 ) -> Iterator[T]:
-    """Call a function for every job and give the results in the jobs' order, each as soon as it is there.
+    """Call a function for every job and give the results in the jobs' order, each as soon as it can be.
 
     Args:
-        function: Importable, and its arguments picklable, if there are several workers.
+        function: See :class:`Crew`.
         jobs: Positional arguments of each call.
-        workers: Processes; 1 works in this one.
-        on_loss: Gives the result of a job whose worker was killed even when it worked alone.
+        workers: Who works; one on this machine is this process.
+        on_loss, attachment: See :class:`Crew`.
 
     Raises:
         EvaluationError: A worker was killed, most likely for want of memory, and ``on_loss`` is not given.
     """
-    jobs = list(jobs)
-    if workers == 1:
-        yield from (function(*job) for job in jobs)
+    left = deque(jobs)
+    if not left:
         return
-    done = 0
-    while done < len(jobs):
-        try:
-            for result in _side_by_side(function, jobs[done:], workers=workers):
-                done += 1
-                yield result
-        except TerminatedWorkerError as error:
-            if on_loss is None:
-                raise EvaluationError(
-                    "workers that live as long as their work",
-                    found="one was killed, most likely for want of memory",
-                    remedy="run evonas resume, or the same evonas train, with --workers 1; what was stored is kept",
-                ) from error
-            # which job it was cannot be told, so the next one works alone; what was stored before is kept
-            done += 1
-            yield _alone(function, jobs[done - 1], on_loss)
-        except (BrokenProcessPool, PicklingError) as error:
-            raise EvaluationError(
-                "work that can be sent to other processes",
-                found=f"{type(error).__name__}: {str(error).partition(chr(10))[0]}",
-                remedy="define a space of your own in a file and name it by path, or work with --workers 1",
-            ) from error
-
-
-def _side_by_side(function: Callable[..., T], jobs: Sequence[tuple[Any, ...]], *, workers: int) -> Iterator[T]:
-    tasks = (delayed(_in_worker)(function, job) for job in jobs)
-    with _sigint_held():
-        results = Parallel(n_jobs=workers, backend="loky", return_as="generator")(tasks)
-    yield from results
-
-
-def _alone(function: Callable[..., T], job: tuple[Any, ...], on_loss: Callable[[], T]) -> T:
-    """One job in a process of its own; not one of joblib's, which it would hand on to the next jobs."""
-    with ProcessPoolExecutor(max_workers=1) as executor:
-        with _sigint_held():
-            future = executor.submit(_in_worker, function, job)
-        try:
-            result: T = future.result()
-        except TerminatedWorkerError:
-            return on_loss()
-        return result
-
-
-@contextmanager
-def _sigint_held() -> Iterator[None]:
-    """Hold Ctrl-C back while workers start: they inherit the mask, so that none dies of it with a traceback."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    ensure_running()  # Python's resource tracker lets signals through as it starts, so it has to be there before
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)  # one that came meanwhile is heard now
+    with Crew(function, workers, on_loss=on_loss, attachment=attachment) as crew:
+        found: dict[int, T] = {}
+        for number in range(len(left)):
+            while number not in found:
+                while left and crew.n_out < crew.backend.window:
+                    crew.submit(*left.popleft())
+                found |= [crew.next_done()]
+            yield found.pop(number)
 
 
 @contextmanager
@@ -124,12 +170,14 @@ class TimeIsUpError(BaseException):
 def time_limit(seconds: float) -> Iterator[None]:
     """Interrupt what runs inside after some seconds; 0 sets no limit, nor does a platform without alarms.
 
-    A single call into compiled code is interrupted when it returns. Only in a process's main thread, as workers are.
+    A single call into compiled code is interrupted when it returns. In a process's main thread only, where alarms ring:
+    processes beside this one have their work there, threads and Dask's workers do not.
 
     Raises:
         TimeIsUpError: It took longer.
     """
-    if not seconds or not hasattr(signal, "setitimer"):
+    is_main = threading.current_thread() is threading.main_thread()  # only there alarms ring
+    if not seconds or not hasattr(signal, "setitimer") or not is_main:
         yield
         return
 
@@ -143,11 +191,3 @@ def time_limit(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-
-
-def _in_worker(function: Callable[..., T], job: tuple[Any, ...]) -> T:
-    # Ctrl-C reaches the whole process group, but it is the parent's to handle; it ends its workers
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if "torch" in sys.modules:  # it came along with the function
-        sys.modules["torch"].set_num_threads(1)
-    return function(*job)

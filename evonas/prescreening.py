@@ -69,6 +69,7 @@ class Prescreened(Algorithm):
         rng: np.random.Generator,
     ) -> None:
         self.outer, self.learned, self.inner = outer, learned, inner
+        self.least_told = outer.least_told
         self.n_proposed, self.rng = n_proposed, rng
         self._seen: set[str] = set()
         self._generation = -1

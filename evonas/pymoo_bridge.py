@@ -40,7 +40,8 @@ class Nsga(Algorithm):
         first: Genomes of the first generation, ``(n, n_genes)``, repaired and distinct.
         n_objectives: Columns told.
         n_constraints: Columns of constraint violations told.
-        population: Survivors, and offspring, of a generation.
+        population: Survivors.
+        offspring: Genomes of a generation after the first; by default as many.
         crossover_rate: Share of matings that mix their parents.
         mutation_rate: Chance a gene.
         seed: Of everything random here.
@@ -59,12 +60,14 @@ class Nsga(Algorithm):
         n_objectives: int,
         n_constraints: int,
         population: int,
+        offspring: int | None = None,
         crossover_rate: float,
         mutation_rate: float,
         seed: int,
         is_third: bool = False,
     ) -> None:
         self._seen: set[bytes] = set()
+        self.least_told = max(1, population // 2)
         self._n_genes = len(space.genes)
         self._repair = _Repair(space)
         rng = np.random.default_rng(seed)
@@ -72,6 +75,7 @@ class Nsga(Algorithm):
         self._crossover = _Crossover(space, rng, rate=crossover_rate)
         settings = {
             "pop_size": population,
+            "n_offsprings": offspring or population,
             "sampling": first,
             "selection": _NearMates(rng, comp_by_cv_then_random if is_third else binary_tournament),
             "crossover": self._crossover,

@@ -13,11 +13,12 @@ from typing import Any
 import pandas as pd
 
 from evonas.architecture import Architecture
+from evonas.backends import Workers
 from evonas.config import RunConfig, load_config
 from evonas.errors import RunFileError
 from evonas.genome import from_text
 from evonas.nets.network import Network
-from evonas.parallel import in_order, n_workers, one_thread
+from evonas.parallel import in_order, one_thread
 from evonas.provenance import check_unchanged, file_hash, is_whole
 from evonas.seeding import torch_generator
 from evonas.setup import Setup, open_setup
@@ -151,8 +152,7 @@ def train_picks(
     }
     jobs = _jobs(run, setup, picks, seeds)
     fresh = [(job,) for job in jobs if _key(job) not in known]
-    n = max(1, min(len(fresh), n_workers(config.compute.workers if workers is None else workers)))
-    results = in_order(_train_one, fresh, workers=n)
+    results = in_order(_train_one, fresh, workers=Workers.of(config.compute, workers).at_most(len(fresh)))
     for job in jobs:
         if _key(job) in known:
             yield known[_key(job)]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from evonas.backends import Workers
 from evonas.evaluation import Estimator, LookUp
 from evonas.expansion import Expansion
 from evonas.setup import Setup
@@ -72,7 +73,7 @@ class LookedUpStages(Stages):
         config = stage.setup.config
         return LookUp(
             space,
-            workers=config.compute.workers,
+            workers=Workers.of(config.compute),
             seconds_a_network=config.estimate.seconds_a_network,
             retries=config.estimate.retries,
         )

@@ -15,6 +15,7 @@ from evonas.setup import Setup
 from evonas.spaces import NetworkSpace
 from evonas.stage import unlocked
 from evonas.strategies import STRATEGIES
+from evonas.together import together
 from evonas.training.train import run_batches
 from evonas.workbench import SUPERNET, Checkpoint, build_supernet, load_weights, save_weights
 from reports.run_folder import RunFolder
@@ -32,7 +33,8 @@ def trained_supernet(run: RunFolder, setup: Setup, observer: Observer) -> Checkp
     if run.meta("supernet") is None:
         if not path.is_file():
             supernet = build_supernet(setup.config, setup.network_space)
-            steps = _train(supernet, run, setup, observer, stage=0)
+            with together(run.path, setup.config):
+                steps = train_supernet(supernet, run, setup, observer)
             run.set_meta("supernet_steps", steps)
             run.warn(*supernet.warnings())
             _save(supernet, path)
@@ -60,7 +62,7 @@ def grown_supernet(
             load_weights(network, run.path / smaller.file, expected=smaller.sha256)
             generator = torch_generator(setup.config.seed, f"supernet weights of stage {stage}")
             supernet = network.grown(setup.network_space.covering(), generator=generator)
-            _train(supernet, run, setup, observer, stage=stage)
+            train_supernet(supernet, run, setup, observer, stage=stage)
             run.warn(*supernet.warnings())
             _save(supernet, path)
         run.set_meta(key, file_hash(path))
@@ -102,8 +104,16 @@ def _unfinished(path: Path) -> Path:
     return path.with_suffix(".unfinished.safetensors")
 
 
-def _train(supernet: Network, run: RunFolder, setup: Setup, observer: Observer, *, stage: int) -> int:
-    """Train on the paths of the space as it is open; a supernet that has grown trains on for fewer updates."""
+def train_supernet(supernet: Network, run: RunFolder, setup: Setup, observer: Observer, *, stage: int = 0) -> int:
+    """Train on the paths of the space as it is open, in place; one that has grown trains on for fewer updates.
+
+    Returns:
+        Updates made.
+
+    Raises:
+        RunFolderError: Training cannot go on from its checkpoint.
+        EvaluationError: The loss is no longer finite.
+    """
     config, data, space = setup.config, setup.data, setup.network_space
     assert data is not None
     settings = config.supernet

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from evonas.run import Run
     from evonas.shown import Shown
     from evonas.spaces import Space
+    from reports.run_folder import RunFolder
 
 
 def print_selfcheck(table: pd.DataFrame) -> None:
@@ -38,6 +39,28 @@ def print_selfcheck(table: pd.DataFrame) -> None:
         spreads = [f" ± {100 * part[count].std():.2f}" if seeds > 1 else "" for count in counts]
         cells = [f"{100 * part[count].mean():.2f}{spread} %" for count, spread in zip(counts, spreads, strict=True)]
         printed.add_row(str(name), *cells)
+    show_table(printed)
+
+
+def print_comparisons(runs: Sequence[RunFolder]) -> None:
+    """Who leads, and the pairwise tests, of every set of runs that can be compared."""
+    from reports.contest import contests
+    from reports.contest_page import compare, duel_texts, winner_texts
+
+    for contest in contests(runs):
+        found = compare(contest)
+        _print_texts(winner_texts(found.winners), title=f"hypervolume: {found.title}")
+        if len(found.duels):
+            _print_texts(duel_texts(found.duels), title="differences of means, paired by seed")
+        typer.echo(found.verdict)
+
+
+def _print_texts(texts: pd.DataFrame, *, title: str) -> None:
+    printed = Table(title=title, title_justify="left")
+    for number, name in enumerate(texts.columns):
+        printed.add_column(name, justify="right" if number else "left")
+    for row in texts.to_numpy():
+        printed.add_row(*row)
     show_table(printed)
 
 

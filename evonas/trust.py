@@ -17,10 +17,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evonas.architecture import Architecture
+from evonas.backends import Workers
 from evonas.config import RunConfig, load_config
 from evonas.errors import SelectionError
 from evonas.genome import from_text
-from evonas.parallel import in_order, n_workers, one_thread
+from evonas.parallel import in_order, one_thread
 from evonas.progress import Observer, Silent
 from evonas.provenance import check_unchanged
 from evonas.setup import open_setup
@@ -83,7 +84,7 @@ def measure_trust(
         config,
         networks_of,
         seeds=seeds,
-        workers=n_workers(config.compute.workers if workers is None else workers),
+        workers=Workers.of(config.compute, workers),
         observer=observer or Silent(),
     )
     has_trained = np.isfinite(truths).all(axis=1)
@@ -170,7 +171,7 @@ def _truths(
     space: NetworkSpace,
     *,
     seeds: int,
-    workers: int,
+    workers: Workers,
     observer: Observer,
 ) -> Floats:
     """Errors ``(n, seeds)``, NaN where a loss became infinite; what the run holds already is not trained again."""
@@ -182,7 +183,7 @@ def _truths(
     n_folds = max(LEAST_FOLDS, seeds)
     fresh = [(run.path, config, space, *pair, n_folds) for pair in wanted if pair not in known]
     observer.phase("training from scratch", total=len(wanted))
-    results = in_order(_train_one, fresh, workers=max(1, min(len(fresh), workers)))
+    results = in_order(_train_one, fresh, workers=workers.at_most(len(fresh)))
     for done, (genome, seed) in enumerate(wanted, start=1):
         if (genome, seed) not in known:
             score, seconds = next(results)

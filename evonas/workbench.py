@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, load_file, save_file
 
 from evonas.config import RunConfig, load_config
 from evonas.errors import RunFolderError
@@ -63,31 +65,64 @@ class Workbench:
         return self.supernet
 
 
-_last: tuple[tuple[Path, int, Checkpoint | None], Workbench] | None = None
+@dataclass(frozen=True)
+class Parcel:
+    """What a worker needs that does not see the run's folder; it is sent once to each of them.
+
+    Attributes:
+        config: The run file.
+        data: Its images, whole.
+        weights: Content of the supernet's file; empty where there is none.
+    """
+
+    config: RunConfig
+    data: Data
+    weights: bytes
 
 
-def open_workbench(folder: Path, checkpoint: Checkpoint | None, space: NetworkSpace) -> Workbench:
+def pack(folder: Path, checkpoint: Checkpoint | None) -> Parcel:
+    """Put a run's workbench into a parcel; arguments as in :func:`open_workbench`."""
+    config = load_config(folder / "run.toml")
+    weights = b"" if checkpoint is None else (folder / checkpoint.file).read_bytes()
+    return Parcel(config, build_data(config), weights)
+
+
+_kept = threading.local()  # by thread, for a supernet runs one network at a time
+
+
+def open_workbench(
+    folder: Path, checkpoint: Checkpoint | None, space: NetworkSpace, parcel: Parcel | None = None
+) -> Workbench:
     """Load a run's workbench; a process keeps the last one, so that it loads a supernet once.
 
     Args:
         folder: The run folder.
         checkpoint: Its supernet's weights; None for none.
         space: That of the run, with what was unlocked when the supernet was trained.
+        parcel: Used where the folder is not to be seen.
 
     Raises:
-        RunFolderError: The supernet's file is not the one that was meant.
+        RunFolderError: The supernet's file is not the one that was meant; or there is neither folder nor parcel.
     """
-    global _last  # noqa: PLW0603  # a cache of one that a process keeps between jobs
-    key = (folder.resolve(), (folder / "run.toml").stat().st_mtime_ns, checkpoint)  # folders may be used again
-    if _last is None or _last[0] != key:
-        config = load_config(folder / "run.toml")
-        data = build_data(config)
+    run_file = folder / "run.toml"
+    is_seen = run_file.is_file()
+    if not is_seen and parcel is None:
+        raise RunFolderError(
+            f"a worker that sees {folder}", found="no run there", remedy="share the folder with all machines"
+        )
+    key = (folder.resolve(), run_file.stat().st_mtime_ns if is_seen else 0, checkpoint)  # folders may be used again
+    last = getattr(_kept, "last", None)
+    if last is None or last[0] != key:
+        config = load_config(run_file) if is_seen or parcel is None else parcel.config
+        data = build_data(config) if is_seen or parcel is None else parcel.data
         supernet = None
         if checkpoint is not None:
             supernet = build_supernet(config, space)
-            load_weights(supernet, folder / checkpoint.file, expected=checkpoint.sha256)
-        _last = key, workbench(config, data, supernet)
-    return _last[1]
+            source = folder / checkpoint.file if is_seen or parcel is None else parcel.weights
+            load_weights(supernet, source, expected=checkpoint.sha256)
+        last = _kept.last = key, workbench(config, data, supernet)
+    kept: Workbench = last[1]
+    return kept
 
 
 def workbench(config: RunConfig, data: Data, supernet: Network | None) -> Workbench:
@@ -114,23 +149,27 @@ def save_weights(network: Network, path: Path, *, facts: dict[str, str] | None =
 NOT_MENDED = "start the run again in a new folder; weights cannot be mended"
 
 
-def load_weights(network: Network, path: Path, *, expected: str | None = None, remedy: str = NOT_MENDED) -> None:
+def load_weights(
+    network: Network, path: Path | bytes, *, expected: str | None = None, remedy: str = NOT_MENDED
+) -> None:
     """Read weights written by :func:`save_weights`.
 
     Args:
         network: Of the same architectures.
-        path: A safetensors file.
+        path: A safetensors file, or the content of one.
         expected: SHA-256 that the file must have.
         remedy: What to do about weights that are not what they should be.
 
     Raises:
         RunFolderError: The file is missing, damaged, another one, or of another network.
     """
+    name = str(path) if isinstance(path, Path) else "the weights sent"
     try:
-        if expected is not None and (found := file_hash(path)) != expected:
-            raise RunFolderError(f"{path} as the run wrote it ({expected[:12]})", found=found[:12], remedy=remedy)
-        network.load_state_dict(load_file(path))
+        found = file_hash(path) if isinstance(path, Path) else hashlib.sha256(path).hexdigest()
+        if expected is not None and found != expected:
+            raise RunFolderError(f"{name} as the run wrote it ({expected[:12]})", found=found[:12], remedy=remedy)
+        network.load_state_dict(load_file(path) if isinstance(path, Path) else load(path))
     except (OSError, SafetensorError, RuntimeError) as error:
         raise RunFolderError(
-            f"weights of this network in {path}", found=str(error).splitlines()[0], remedy=remedy
+            f"weights of this network in {name}", found=str(error).splitlines()[0], remedy=remedy
         ) from error

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from evonas import __version__
-from evonas.cli import deploying, exploring, searching
+from evonas.cli import comparing, deploying, exploring, searching
 from evonas.errors import EvonasError
 
 app = typer.Typer(
@@ -40,6 +40,8 @@ def _options(
 COMMANDS = (
     (searching.search, "Example: evonas search run.toml --out runs/first --budget 400"),
     (searching.resume, "Example: evonas resume runs/first"),
+    (searching.batch, "Example: evonas batch plan.toml --out runs/plan"),
+    (comparing.compare, "Example: evonas compare runs/first runs/second"),
     (exploring.front, "Example: evonas front runs/first --where 'model_size < 8KiB and error < 5%' --sort model_size"),
     (searching.spaces, "Example: evonas spaces run.toml --genes"),
     (exploring.show, "Example: evonas show runs/first --pick knee --out net.png"),

@@ -1,15 +1,18 @@
-"""The subcommands that search: search, resume, spaces, selfcheck."""
+"""The subcommands that search: search, resume, batch, spaces, selfcheck."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from evonas import default_folder
 from evonas.cli.shared import Quiet, RunArgument, Workers, display_of
+
+if TYPE_CHECKING:
+    from evonas.batches import Batch
 
 
 def search(
@@ -31,7 +34,11 @@ def search(
     """Search for networks, estimating each cheaply; write the Pareto front and a report."""
     from evonas.config import load_config
     from evonas.engine import search as run_search
+    from evonas.together import is_helper
 
+    if is_helper():
+        _help()
+        return
     overrides: dict[str, Any] = {}
     if seed is not None:
         overrides["seed"] = seed
@@ -49,14 +56,47 @@ def search(
 
 
 def resume(run: RunArgument, workers: Workers = None, quiet: Quiet = False) -> None:
-    """Go on with a run that was stopped; the result is as if it had never stopped."""
+    """Go on with a run or a batch that was stopped; the result is as if it had never stopped."""
+    from evonas.batches import is_batch, resume_batch
     from evonas.engine import resume as run_resume
     from evonas.run import open_run
+    from evonas.together import is_helper
 
+    if is_helper():
+        _help()
+        return
+    if is_batch(run):
+        with display_of(quiet=quiet, folder=run) as display:
+            resumed = resume_batch(run, workers=workers, observer=display)
+        _print_batch(resumed, quiet=quiet)
+        return
     opened = open_run(run)
     with display_of(quiet=quiet, folder=run) as display:
         run_resume(opened.folder, workers=workers, observer=display)
     _print_result(run, quiet=quiet)
+
+
+def batch(
+    plan: Annotated[
+        Path, typer.Argument(help="A TOML file with a [grid]; docs/scaling.md shows one.", show_default=False)
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the batch; one that was stopped goes on.", show_default="runs/NAME-TIME"),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Runs side by side; 0: one a core.", show_default=False)
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Run a grid of searches side by side, and compare them."""
+    from evonas.batch_plan import read_plan
+    from evonas.batches import run_batch
+
+    folder = out or default_folder(read_plan(plan)[0].name)
+    with display_of(quiet=quiet, folder=folder) as display:
+        done = run_batch(plan, folder, workers=workers, observer=display)
+    _print_batch(done, quiet=quiet)
 
 
 def spaces(
@@ -101,6 +141,26 @@ def selfcheck(seeds: Annotated[int, typer.Option(min=1, help="Searches a method.
         typer.echo(
             "evonas selfcheck: the engine searches no better than simpler methods; something is broken", err=True
         )
+        sys.exit(1)
+
+
+def _help() -> None:
+    """One of several processes of torchrun, and not the first."""
+    from evonas.helping import help_out
+
+    help_out()
+
+
+def _print_batch(done: Batch, *, quiet: bool) -> None:
+    from evonas.tables import print_comparisons
+    from reports.contest_page import PAGE
+
+    if not quiet:
+        print_comparisons(done.runs)
+        typer.echo(f"page: {done.path / PAGE}")
+    for name, reason in done.failures.items():
+        typer.echo(f"failed: {name}: {reason}", err=True)
+    if done.failures:
         sys.exit(1)
 
 

@@ -39,6 +39,8 @@ def display_of(*, quiet: bool, folder: Path | None = None) -> Iterator[Observer]
             kept = (
                 "trainings so far are kept; the same command goes on with those that had begun, and trains the others"
             )
+        elif (folder / "batch.toml").is_file():
+            kept = f"every run keeps what it evaluated so far. Go on with: evonas resume {folder}"
         elif (folder / "supernet.safetensors").is_file():
             kept = f"everything evaluated so far is kept. Go on with: evonas resume {folder}"
         elif (folder / "archive.sqlite").is_file():

@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from surrogates.one_shot.group import average_gradients, leads, share
 from surrogates.one_shot.schedule import WARMUP, InTurn, Schedule, cosine
 from surrogates.one_shot.settling import EarlyStop, Probe
 from surrogates.one_shot.supernet import Strategy, Supernet
@@ -93,13 +94,14 @@ def train(
         paths = strategy.draw()
         if step <= done:
             continue
+        images, labels = share(images, labels)  # noqa: PLW2901
         rate = rates.factor(step - 1)
         for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * rate
             for parameter in parameters:
                 parameter.grad = None
-            loss = strategy.backward(supernet, paths, images, labels)
+            loss = average_gradients(parameters, strategy.backward(supernet, paths, images, labels))
             if not math.isfinite(loss):
                 raise FloatingPointError(f"the training loss became {loss} at step {step}")
             torch.nn.utils.clip_grad_norm_(parameters, CLIP_NORM)
@@ -110,7 +112,7 @@ def train(
             supernet.train()
             may_end = rates = early_stop.schedule(steps, warmup=WARMUP, probes=probes)
             early_stop.on_probe(probes)
-        if checkpoint is not None and step % every == 0 and step < steps:
+        if checkpoint is not None and step % every == 0 and step < steps and leads():
             _save(checkpoint, supernet, optimizers, step=step, probes=probes)
         on_step(step, loss)
     return done

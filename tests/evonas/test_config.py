@@ -106,7 +106,7 @@ def test_a_file_that_is_not_toml_is_explained(tmp_path: Path, content: str) -> N
 
 
 def test_a_missing_file_is_explained(tmp_path: Path) -> None:
-    with pytest.raises(RunFileError, match="a readable run file"):
+    with pytest.raises(RunFileError, match="a run file that can be read"):
         load_config(tmp_path / "none.toml")
 
 

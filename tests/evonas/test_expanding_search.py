@@ -130,3 +130,12 @@ def test_brief_trainings_expand_without_a_supernet(config: RunConfig, tmp_path: 
     genes = open_setup(config).network_space.genes
     evaluated = np.array([from_text(text, genes) for text in run.evaluations()["genome"]])
     assert (evaluated.max(axis=0) >= [gene.n_open for gene in genes]).any()
+
+
+def test_a_search_without_generations_expands_and_is_replayed(config: RunConfig, tmp_path: Path) -> None:
+    chosen = config.search.model_copy(update={"mode": "asynchronous", "has_baseline": False})
+    run = search(config.model_copy(update={"search": chosen}), tmp_path / "run")
+    assert run.meta("expansions")
+    before = run.evaluations()[COLUMNS]
+    assert before["stage"].max() > 0
+    pd.testing.assert_frame_equal(resume(run).evaluations()[COLUMNS], before)

@@ -8,8 +8,9 @@ import time
 
 import pytest
 
+from evonas.backends import Workers
 from evonas.errors import EvaluationError
-from evonas.parallel import TimeIsUpError, in_order, time_limit
+from evonas.parallel import Crew, TimeIsUpError, in_order, time_limit
 
 
 def killed_at(number: int, victim: int) -> int:
@@ -19,13 +20,13 @@ def killed_at(number: int, victim: int) -> int:
 
 
 def test_a_killed_worker_costs_its_own_job_and_no_other() -> None:
-    found = list(in_order(killed_at, [(n, 3) for n in range(7)], workers=2, on_loss=lambda: -1))
+    found = list(in_order(killed_at, [(n, 3) for n in range(7)], workers=Workers(2), on_loss=lambda: -1))
     assert found == [0, 1, 2, -1, 4, 5, 6]
 
 
 def test_without_a_stand_in_a_killed_worker_ends_the_work_with_a_reason() -> None:
     with pytest.raises(EvaluationError, match="want of memory"):
-        list(in_order(killed_at, [(n, 1) for n in range(4)], workers=2))
+        list(in_order(killed_at, [(n, 1) for n in range(4)], workers=Workers(2)))
 
 
 def test_what_takes_too_long_is_interrupted_and_the_alarm_is_off_afterwards() -> None:
@@ -35,3 +36,37 @@ def test_what_takes_too_long_is_interrupted_and_the_alarm_is_off_afterwards() ->
     with time_limit(0.0):
         pass
     assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+
+
+def twice(number: int) -> int:
+    return 2 * number
+
+
+def fails(number: int) -> int:
+    raise ValueError(number)
+
+
+@pytest.mark.parametrize("workers", [Workers(1), Workers(2, "threading"), Workers(2)])
+def test_results_come_in_order_whoever_works(workers: Workers) -> None:
+    assert list(in_order(twice, [(n,) for n in range(300)], workers=workers)) == list(range(0, 600, 2))
+    with pytest.raises(ValueError, match="7"):
+        list(in_order(fails, [(7,)], workers=workers))
+    assert list(in_order(twice, [], workers=workers)) == []
+
+
+def test_one_worker_takes_a_job_only_when_its_result_is_wanted() -> None:
+    begun: list[int] = []
+    results = in_order(begun.append, [(n,) for n in range(5)], workers=Workers(1))
+    next(results)
+    next(results)
+    assert begun == [0, 1]
+
+
+def test_a_crew_takes_jobs_while_others_are_at_work() -> None:
+    with Crew(twice, Workers(2, "threading")) as crew:
+        first, second = crew.submit(1), crew.submit(2)
+        found = dict([crew.next_done()])
+        third = crew.submit(3)
+        found |= [crew.next_done(), crew.next_done()]
+        assert found == {first: 2, second: 4, third: 6}
+        assert crew.n_out == 0

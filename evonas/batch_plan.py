@@ -1,0 +1,168 @@
+"""The plan of a batch: a run file that all runs share, and a grid of what they differ in."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from evonas.config import RunConfig, parse_config, read_toml
+from evonas.config_space import Section
+from evonas.config_training import ComputeConfig
+from evonas.errors import RunFileError, nearest
+
+MOST_RUNS = 10_000
+FILE = "run_file"
+"""The axis of a grid whose values are run files, so that searches may differ in all they have."""
+WANTED, FORM = "a plan of a batch", "docs/scaling.md"
+
+
+class Plan(Section):
+    """A plan as it is written down.
+
+    Attributes:
+        name: Of the batch, in its folder ``runs/NAME-TIME``.
+        run_file: Of all runs, beside the plan; all defaults without one.
+        run: Keys of all runs, laid over the run file's.
+        grid: Lists by key, such as ``"search.budget" = [100, 200]``: every combination is a run.
+        compute: Who makes the runs, each in one process: as in a run file, and ``workers`` runs side by side.
+    """
+
+    name: str = Field("batch", pattern=r"^[\w.-]+$")
+    run_file: str = ""
+    run: dict[str, Any] = Field(default_factory=dict)
+    grid: dict[str, Any] = Field(default_factory=dict)
+    compute: ComputeConfig = ComputeConfig()
+
+
+def read_plan(source: Path | Mapping[str, Any]) -> tuple[Plan, dict[str, RunConfig]]:
+    """Read a plan and work out its runs.
+
+    Args:
+        source: A TOML file, or the same as plain data.
+
+    Returns:
+        The plan, and the run file of every run by the run's name, the last axis of the grid turning fastest.
+
+    Raises:
+        RunFileError: Unknown keys or impossible values, in the plan or in any run: all of them at once.
+    """
+    if isinstance(source, Path):
+        raw, beside, named = read_toml(source, wanted=WANTED, form=FORM), source.parent, str(source)
+    else:
+        raw, beside, named = dict(source), Path(), "the plan given"
+    try:
+        plan = Plan.model_validate(raw)
+    except ValidationError as error:
+        problems = [_problem(detail) for detail in error.errors()]
+        raise RunFileError(
+            f"{WANTED} with known keys and possible values ({named})",
+            found="; ".join(found for found, _ in problems),
+            remedy="; ".join(dict.fromkeys(remedy for _, remedy in problems)),
+        ) from None
+    axes = _axes(plan.grid, named)
+    return plan, _runs(plan, axes, beside, named)
+
+
+def _problem(detail: Any) -> tuple[str, str]:
+    where = ".".join(map(str, detail["loc"]))
+    if detail["type"] == "extra_forbidden":
+        return f"unknown key {where}", f"{where}: {nearest(where, Plan.model_fields)}; keys of runs stand under [run]"
+    return f"{where} = {detail['input']!r} ({detail['msg'].lower()})", f"change {where}"
+
+
+def _axes(grid: Mapping[str, Any], named: str) -> dict[str, list[Any]]:
+    """Keys with dots, and their values; a table within the grid is a part of the key."""
+    flat = _flat(grid)
+    wrong = [key for key, values in flat.items() if not isinstance(values, list) or not values]
+    twice = [key for key, values in flat.items() if key not in wrong and _has_twice(values)]
+    if wrong or twice:
+        raise RunFileError(
+            f"lists of values that differ under [grid] ({named})",
+            found="; ".join(
+                [*(f"{key} = {flat[key]!r}" for key in wrong), *(f"a value twice: {key}" for key in twice)]
+            ),
+            remedy='write each as a list, such as seed = [0, 1, 2] or "search.objectives" = [["error", "bitops"]]',
+        )
+    n_runs = 1
+    for values in flat.values():
+        n_runs *= len(values)
+    if n_runs > MOST_RUNS:
+        raise RunFileError(f"at most {MOST_RUNS:,} runs", found=f"{n_runs:,} ({named})", remedy="make the grid smaller")
+    return flat
+
+
+def _flat(grid: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in grid.items():
+        flat |= _flat(value, f"{before}{key}.") if isinstance(value, Mapping) else {f"{before}{key}": value}
+    return flat
+
+
+def _has_twice(values: list[Any]) -> bool:
+    return any(value in values[:index] for index, value in enumerate(values))
+
+
+def _runs(plan: Plan, axes: dict[str, list[Any]], beside: Path, named: str) -> dict[str, RunConfig]:
+    runs: dict[str, RunConfig] = {}
+    problems: dict[tuple[str, str], None] = {}
+    files = [beside / file for file in axes.get(FILE, [plan.run_file]) if file]
+    bases = {str(file): read_toml(file, wanted="a run file", form="docs/run-file.md") for file in files}
+    for values in itertools.product(*axes.values()):
+        chosen = dict(zip(axes, values, strict=True))
+        file = chosen.pop(FILE, plan.run_file)
+        raw = copy.deepcopy(bases[str(beside / file)]) if file else {}
+        for key, value in {**_flat(plan.run), **chosen}.items():
+            _set(raw, key.split("."), value)
+        search = _label({**chosen, **({FILE: file} if FILE in axes else {})}) or plan.name
+        raw |= {"name": search, "compute": {"workers": 1}}
+        try:
+            config = parse_config(raw, source=named)
+        except RunFileError as error:
+            problems |= dict.fromkeys([(error.found, error.remedy)])
+            continue
+        runs[_free(f"{search}-seed{config.seed}" if "seed" in axes else search, runs)] = config
+    if problems:
+        raise RunFileError(
+            f"runs with known keys and possible values ({named})",
+            found="; ".join(dict.fromkeys(found for found, _ in problems)),
+            remedy="; ".join(dict.fromkeys(remedy for _, remedy in problems)),
+        )
+    return runs
+
+
+def _set(raw: dict[str, Any], keys: list[str], value: Any) -> None:
+    *sections, last = keys
+    for section in sections:
+        below = raw.get(section)
+        raw = raw.setdefault(section, {}) if isinstance(below, dict) or below is None else {}
+    raw[last] = value
+
+
+def _label(chosen: Mapping[str, Any]) -> str:
+    """What tells a search from the others of a grid, as a name of a folder; its seed is no part of it."""
+    return "-".join(_text(key, value) for key, value in chosen.items() if key != "seed")
+
+
+def _text(key: str, value: Any) -> str:
+    last = key.rpartition(".")[2]
+    if key in (FILE, "data.source"):
+        text = Path(value).stem
+    elif isinstance(value, str):
+        text = value
+    elif isinstance(value, list):
+        text = "+".join(map(str, value)) or f"no_{last}"
+    elif isinstance(value, Mapping):
+        text = "+".join(f"{name}{bound}" for name, bound in value.items()) or f"no_{last}"
+    else:
+        text = f"{last}{value}"
+    return re.sub(r"[^\w.]+", "_", text.replace("+", "_"))[:60] or last
+
+
+def _free(name: str, taken: Mapping[str, Any]) -> str:
+    return name if name not in taken else next(n for i in itertools.count(2) if (n := f"{name}.{i}") not in taken)

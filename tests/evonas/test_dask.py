@@ -1,0 +1,85 @@
+"""A Dask cluster gives the numbers that one process gives; without the package, the error says what to install."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from evonas.backends import Workers
+from evonas.config import RunConfig, parse_config
+from evonas.dask_backend import close_links
+from evonas.engine import search
+from evonas.errors import EvaluationError, RunFileError
+from evonas.parallel import Crew, in_order
+from evonas.run import Run
+from evonas.workbench import Checkpoint, open_workbench, pack
+from tests.evonas.test_engine import assert_same_result, with_
+from tests.evonas.test_parallel import fails, twice
+
+
+@pytest.fixture(scope="module")
+def scheduler() -> Iterator[str]:
+    """Address of a cluster of two workers, in this process."""
+    distributed = pytest.importorskip("distributed", reason="pip install 'evonas[dask]'")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None, protocol="tcp"
+    ) as cluster:
+        yield cluster.scheduler_address
+        close_links()
+
+
+def test_results_come_in_order_from_a_cluster(scheduler: str) -> None:
+    workers = Workers(0, "dask", scheduler)
+    assert list(in_order(twice, [(n,) for n in range(200)], workers=workers)) == list(range(0, 400, 2))
+    with pytest.raises(ValueError, match="7"):
+        list(in_order(fails, [(7,)], workers=workers))
+
+
+def test_a_cluster_tells_how_many_it_is(scheduler: str) -> None:
+    with Crew(twice, Workers(0, "dask", scheduler)) as crew:
+        assert crew.backend.capacity == 2
+
+
+def test_a_search_on_a_cluster_is_the_same(
+    scheduler: str, tiny_config: RunConfig, finished: Run, tmp_path: Path
+) -> None:
+    config = with_(tiny_config, "compute", backend="dask", scheduler=scheduler)
+    assert_same_result(search(config, tmp_path / "dask"), finished.folder)
+
+
+def test_a_worker_that_does_not_see_the_run_works_from_what_it_was_sent(finished: Run, tmp_path: Path) -> None:
+    from evonas.config import load_config
+    from evonas.estimators import Inherited
+    from evonas.genome import from_text
+    from evonas.setup import open_setup
+
+    space = open_setup(load_config(finished.path / "run.toml")).network_space
+    checkpoint = Checkpoint("supernet.safetensors", finished.folder.meta("supernet"))
+    parcel = pack(finished.path, checkpoint)
+    genome = from_text(finished.front()["genome"].iloc[0], space.genes)
+    here = open_workbench(finished.path, checkpoint, space)
+    there = open_workbench(tmp_path / "elsewhere", checkpoint, space, parcel)
+    architecture = space.decode(genome)
+    assert Inherited().score(here, architecture) == Inherited().score(there, architecture)
+
+
+def test_a_scheduler_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("distributed", reason="pip install 'evonas[dask]'")
+    monkeypatch.setattr("evonas.dask_backend.PATIENCE", 0.3)
+    with pytest.raises(EvaluationError, match="dask scheduler"):
+        Workers(0, "dask", "tcp://127.0.0.1:9").start()
+
+
+def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(RunFileError, match=r"evonas\[dask\]"):
+        Workers(0, "dask", "tcp://127.0.0.1:8786").start()
+
+
+@pytest.mark.parametrize("compute", [{"backend": "dask"}, {"scheduler": "tcp://h:1"}, {"backend": "ray"}])
+def test_a_backend_that_cannot_be_is_a_mistake_in_the_run_file(compute: dict[str, str]) -> None:
+    with pytest.raises(RunFileError, match="compute"):
+        parse_config({"compute": compute}, source="tests")
