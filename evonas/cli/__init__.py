@@ -40,6 +40,7 @@ def _options(
 COMMANDS = (
     (searching.search, "Example: evonas search run.toml --out runs/first --budget 400"),
     (searching.resume, "Example: evonas resume runs/first"),
+    (searching.presets, "Example: evonas presets nce > run.toml"),
     (exploring.front, "Example: evonas front runs/first"),
     (searching.spaces, "Example: evonas spaces run.toml --genes"),
     (exploring.show, "Example: evonas show 17 --run runs/first --out net.png"),
