@@ -52,7 +52,7 @@ class QuantizersConfig(Section):
     """[quantizers]: which method serves which kind of precision, by name or as FILE.py:NAME of your own."""
 
     binary_weight: str = Field("xnor", description="xnor")
-    ternary_weight: str = Field("tga", description="tga, tga_x2, tga_x4, twn, ttq, tas, lsq_weight, sawb")
+    ternary_weight: str = Field("tga", description="tga, tga_x2, tga_x4, twn, twn_max, ttq, tas, lsq_weight, sawb")
     multibit_weight: str = Field("lsq_weight", description="lsq_weight, sawb")
     binary_act: str = Field("approx_sign", description="approx_sign, sign")
     ternary_act: str = Field("lsq", description="lsq, lsq_signed, pact, ternary, ternary_unsigned, ternary_per_image")
