@@ -144,7 +144,13 @@ def images(data: DataConfig) -> Data:
 
 
 def search(
-    setting: Setting, preset: str, folder: Path, *, space: Mapping[str, Any], **changes: Mapping[str, Any]
+    setting: Setting,
+    preset: str,
+    folder: Path,
+    *,
+    space: Mapping[str, Any],
+    seed: int = 0,
+    **changes: Mapping[str, Any],
 ) -> tuple[Run, NetworkSpace]:
     """Run a preset's search.
 
@@ -153,12 +159,14 @@ def search(
         preset: Its name.
         folder: Where to.
         space: Keys of ``[space]`` that differ from the preset's.
+        seed: Of the search.
         changes: The same for other sections.
 
     Returns:
         The run, and its space.
     """
     overrides: dict[str, Any] = {**setting.raw, "space": dict(space), "compute": {"workers": setting.workers}}
+    overrides["seed"] = seed
     for section, values in SEARCHES[setting.scale].items():
         overrides[section] = {**values, **changes.get(section, {})}
     start = time.process_time()
@@ -202,14 +210,21 @@ def measured(architecture: Architecture, raw: Mapping[str, Any], seed: int) -> d
     return {"accuracy": 100 * (1 - test.error), "loss": test.loss, "seconds": seconds, "layers": layers}
 
 
-def train_all(setting: Setting, contenders: Mapping[str, Contender]) -> pd.DataFrame:
-    """Train every contender with every seed, seeds in turns, so that a run that is cut off has whole rounds.
+def train_all(
+    setting: Setting, contenders: Mapping[str, Contender], *, seeds: Sequence[int] | None = None
+) -> pd.DataFrame:
+    """Train every contender with every seed, seeds in turns.
+
+    Args:
+        setting: Images and recipe.
+        contenders: By name.
+        seeds: Instead of the setting's.
 
     Returns:
         ``name``, ``seed`` and what :func:`measured` gives, one row a training.
     """
     jobs, rows = [], []
-    for seed in range(setting.seeds):
+    for seed in range(setting.seeds) if seeds is None else seeds:
         for name, contender in contenders.items():
             training = setting.raw["training"] | contender.training
             jobs.append((name, (contender.architecture, {**setting.raw, "training": training}, seed)))

@@ -11,7 +11,7 @@ Beside it, on the largest network taken: the inter-cell residual off, and TWN, T
 
     python benchmarks/seeds/tas.py --data DIR [--scale full] [--quick] [--json FILE] [--seeds N] [--workers N]
 
-Scale small: three cells of three nodes and 8 channels, ResNets of depth 8 with 4 to 16 channels; 8,000 images averaged
+Scale small: three cells of three nodes and 8 channels, ResNets of depth 8 with 8 to 16 channels; 8,000 images averaged
 to half their side, 8 epochs, a search of 300 networks. Full: eight cells of four nodes and 16 channels, ResNet-20s, all
 images, 200 epochs.
 """
@@ -46,7 +46,7 @@ CELLS: dict[str, dict[str, Any]] = {
         "cells": ["normal", "normal", "reduction", "normal", "normal", "reduction", "normal", "normal"],
     },
 }
-CHANNELS = {"quick": (2, 4), "small": (4, 8, 12, 16), "full": (8, 16, 24, 32)}
+CHANNELS = {"quick": (2, 4), "small": (8, 12, 16), "full": (8, 16, 24, 32)}
 
 
 def resnet(setting: Setting, channels: int) -> Contender:
