@@ -52,7 +52,9 @@ def residual(name: str) -> ResidualConfig:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_preset_runs_to_its_end(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_preset_runs_to_its_end_and_can_be_resumed(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(engine, "write_reports", lambda run: None)  # the same for all runs, and slow
     config = preset(name, SMALL | {"space": SIZE[preset(name).space.kind]})
     run = engine.search(config, tmp_path / name)
@@ -60,6 +62,7 @@ def test_a_preset_runs_to_its_end(name: str, tmp_path: Path, monkeypatch: pytest
     assert (rows["reason"] == "").all()
     assert len(rows) == 8
     assert config.name == name
+    assert len(engine.resume(run).evaluations()) == 8
 
 
 def test_every_preset_is_named_here_and_has_a_caption() -> None:
