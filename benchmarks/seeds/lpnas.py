@@ -11,7 +11,7 @@ benchmarks/mixture_scaling.py.
 
     python benchmarks/seeds/lpnas.py --data DIR [--scale full] [--quick] [--json FILE] [--seeds N] [--workers N]
 
-Scale small: depth 8 and 8 channels; 8,000 images averaged to half their side, 8 epochs, a search of 300 networks. Full:
+Scale small: depth 8 and 8 channels; 5,000 images averaged to half their side, 6 epochs, a search of 240 networks. Full:
 depth 20 and 16 channels, all images, 200 epochs.
 """
 

@@ -33,7 +33,7 @@ from report import write_report  # it lies one folder up, beside the other bench
 
 SCALES: dict[str, dict[str, Any]] = {
     "quick": {"data": {"limit": 400}, "training": {"epochs": 1}},  # the digits that come along
-    "small": {"data": {"limit": 8000, "heldout_share": 0.2, "pool": 2}, "training": {"epochs": 8}},
+    "small": {"data": {"limit": 5000, "heldout_share": 0.2, "pool": 2}, "training": {"epochs": 6}},
     "full": {
         "data": {"heldout_share": 0.1, "shift": 4, "flip": True},
         "training": {"epochs": 200, "batch_size": 128, "learning_rate": 2e-3},
@@ -46,9 +46,9 @@ SEARCHES: dict[str, dict[str, Any]] = {  # how much a search may cost
         "search": {"budget": 24, "population": 8, "predictors": [], "has_baseline": False},
     },
     "small": {
-        "supernet": {"steps": 2000},
+        "supernet": {"steps": 1200, "expansion_steps": 200},
         "estimate": {"correction_networks": 16, "steps": 100, "tuning_networks": 24, "scoring_images": 1000},
-        "search": {"budget": 300, "predictors": ["ridge"], "has_baseline": False},
+        "search": {"budget": 240, "predictors": ["ridge"], "has_baseline": False},
     },
     "full": {"supernet": {"steps": 40_000}, "search": {"budget": 1500, "has_baseline": False}},
 }

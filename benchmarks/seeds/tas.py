@@ -11,8 +11,8 @@ Beside it, on the largest network taken: the inter-cell residual off, and TWN, T
 
     python benchmarks/seeds/tas.py --data DIR [--scale full] [--quick] [--json FILE] [--seeds N] [--workers N]
 
-Scale small: three cells of three nodes and 8 channels, ResNets of depth 8 with 8 to 16 channels; 8,000 images averaged
-to half their side, 8 epochs, a search of 300 networks. Full: eight cells of four nodes and 16 channels, ResNet-20s, all
+Scale small: three cells of three nodes and 8 channels, ResNets of depth 8 with 8 to 16 channels; 5,000 images averaged
+to half their side, 6 epochs, a search of 240 networks. Full: eight cells of four nodes and 16 channels, ResNet-20s, all
 images, 200 epochs.
 """
 

@@ -7,7 +7,7 @@ TGA learned: threshold over standard deviation and share of zeros, a layer.
 
     python benchmarks/seeds/tga.py --data DIR [--scale full] [--quick] [--json FILE] [--seeds N] [--workers N]
 
-Scale small: 16 channels become 8; 8,000 images averaged to half their side, 8 epochs. Full: all images, 200 epochs.
+Scale small: 16 channels become 8; 5,000 images averaged to half their side, 6 epochs. Full: all images, 200 epochs.
 """
 
 from __future__ import annotations

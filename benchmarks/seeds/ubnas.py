@@ -11,8 +11,8 @@ What an early end saves and costs whole searches, over seeds: benchmarks/early_s
 
     python benchmarks/seeds/ubnas.py --data DIR [--scale full] [--quick] [--json FILE] [--seeds N] [--workers N]
 
-Scale small: three cells of two nodes and 16 channels, a ResNet of depth 14 and 16 channels; 8,000 images averaged to
-half their side, 8 epochs, searches of 300 networks. Full: five cells of four nodes and 32 channels, a ResNet-20 of 32
+Scale small: three cells of two nodes and 16 channels, a ResNet of depth 14 and 16 channels; 5,000 images averaged to
+half their side, 6 epochs, searches of 240 networks. Full: five cells of four nodes and 32 channels, a ResNet-20 of 32
 channels, all images, 200 epochs.
 """
 
