@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -76,14 +78,19 @@ class Setting:
         raw: Keys of the run file, for data and training.
         seeds: Trainings of each network.
         workers: Processes.
-        json: Where results go.
+        json_file: Where results go.
     """
 
     scale: str
     raw: Mapping[str, Any]
     seeds: int
     workers: int
-    json: Path | None
+    json_file: Path | None
+
+    @property
+    def kept(self) -> Path | None:
+        """Where trainings are kept until the results are written."""
+        return None if self.json_file is None else self.json_file.with_suffix(".jsonl")
 
     @property
     def config(self) -> RunConfig:
@@ -108,7 +115,9 @@ class Setting:
             )
             print(f"{row['name']}: {row['value']:.4g} {row['unit']}{judged}", flush=True)
         more = {"scale": self.scale, "settings": dict(self.raw), "seeds": self.seeds, **more}
-        write_report(self.json, document, results=results, quick=self.scale == "quick", **more)
+        write_report(self.json_file, document, results=results, quick=self.scale == "quick", **more)
+        if self.kept is not None:
+            self.kept.unlink(missing_ok=True)
 
 
 def read_options(document: str | None) -> Setting:
@@ -213,7 +222,7 @@ def measured(architecture: Architecture, raw: Mapping[str, Any], seed: int) -> d
 def train_all(
     setting: Setting, contenders: Mapping[str, Contender], *, seeds: Sequence[int] | None = None
 ) -> pd.DataFrame:
-    """Train every contender with every seed, seeds in turns.
+    """Train every contender with every seed, seeds in turns; what a run that was cut off has trained is kept.
 
     Args:
         setting: Images and recipe.
@@ -228,13 +237,30 @@ def train_all(
         for name, contender in contenders.items():
             training = setting.raw["training"] | contender.training
             jobs.append((name, (contender.architecture, {**setting.raw, "training": training}, seed)))
-    found = in_order(measured, [job for _, job in jobs], workers=setting.workers)
-    for (name, (*_, seed)), result in zip(jobs, found, strict=True):
-        rows.append({"name": name, "seed": seed, **result})
-        print(
-            f"  {name}, seed {seed}: {result['accuracy']:.2f} %, {result['seconds']:.0f} s", file=sys.stderr, flush=True
-        )
+    known = _trained_before(setting.kept)
+    fresh = {_key(job): job for _, job in jobs if _key(job) not in known}  # equal networks are trained once
+    found = in_order(measured, fresh.values(), workers=setting.workers)
+    for name, job in jobs:
+        if (key := _key(job)) not in known:
+            known[key] = next(found)
+            if setting.kept is not None:
+                with setting.kept.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps([key, known[key]]) + "\n")
+        rows.append({"name": name, "seed": job[-1], **known[key]})
+        told = f"{known[key]['accuracy']:.2f} %, {known[key]['seconds']:.0f} s"
+        print(f"  {name}, seed {job[-1]}: {told}", file=sys.stderr, flush=True)
     return pd.DataFrame(rows)
+
+
+def _key(job: tuple[Architecture, Mapping[str, Any], int]) -> str:
+    """What a training follows from."""
+    return hashlib.sha256(repr(job).encode()).hexdigest()
+
+
+def _trained_before(path: Path | None) -> dict[str, dict[str, Any]]:
+    if path is None or not path.is_file():
+        return {}
+    return dict(json.loads(text) for text in path.read_text(encoding="utf-8").splitlines())
 
 
 def print_accuracies(rows: pd.DataFrame, **columns: Mapping[str, str]) -> None:
