@@ -44,6 +44,7 @@ _check_siblings()
 def search(
     run_file: str | Path | None = None,
     *,
+    preset: str | None = None,
     out: str | Path | None = None,
     overrides: dict[str, Any] | None = None,
     space: Space | None = None,
@@ -53,6 +54,7 @@ def search(
 
     Args:
         run_file: A TOML file; None for all defaults, which search on scikit-learn's digits.
+        preset: Ready-made values under the run file's: ``tas``, ``ubnas``, ``tga``, ``lpnas``, ``nce`` or ``joint``.
         out: Folder of the run; ``runs/NAME-TIME`` by default.
         overrides: Keys as in the run file, such as ``{"seed": 1, "search": {"budget": 200}}``.
         space: A search space as an object, instead of the run file's.
@@ -67,7 +69,7 @@ def search(
     from evonas.run import Run
 
     given = None if space is None else type(space).__name__
-    config = load_config(None if run_file is None else Path(run_file), overrides, given_space=given)
+    config = load_config(None if run_file is None else Path(run_file), overrides, preset=preset, given_space=given)
     folder = Path(out) if out is not None else default_folder(config.name)
     with progress.observer(is_visible=show_progress) as observer:
         return Run(run_search(config, folder, space=space, observer=observer), space)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 import tomli_w
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from evonas.bounds import Bound
 from evonas.config_space import (
     GIVEN_IN_PYTHON,
     SPACE_CONFIGS,
@@ -24,6 +25,7 @@ from evonas.config_space import (
 from evonas.config_training import ComputeConfig, TrainingConfig
 from evonas.errors import RunFileError, nearest
 from evonas.plugins import is_path
+from evonas.presets import preset_values
 from objectives import LATENCY, OBJECTIVES
 
 LEAST_NETWORKS = 8  # that a correction can be fitted to
@@ -55,7 +57,7 @@ class QuantizersConfig(Section):
     """[quantizers]: which method serves which kind of precision, by name or as FILE.py:NAME of your own."""
 
     binary_weight: str = Field("xnor", description="xnor")
-    ternary_weight: str = Field("tga", description="tga, tga_x2, tga_x4, twn, ttq, tas, lsq_weight, sawb")
+    ternary_weight: str = Field("tga", description="tga, tga_x2, tga_x4, twn, twn_max, ttq, tas, lsq_weight, sawb")
     multibit_weight: str = Field("lsq_weight", description="lsq_weight, sawb")
     binary_act: str = Field("approx_sign", description="approx_sign, sign")
     ternary_act: str = Field("lsq", description="lsq, lsq_signed, pact, ternary, ternary_unsigned, ternary_per_image")
@@ -161,8 +163,10 @@ class SearchConfig(Section):
         ("error", "model_size", "bitops"),
         description="minimised together; a measure's name, or FILE.py:NAME of your own",
     )
-    constraints: dict[str, Annotated[float, Field(gt=0)]] = Field(
-        default_factory=dict, description="upper bounds, such as { model_size = 8192 }"
+    constraints: dict[str, Bound] = Field(
+        default_factory=dict,
+        description='upper bounds, such as { model_size = 8192 }; or, in spaces of blocks in stages, { flops = "base", '
+        'energy = "0.7 base" }: shares of what the network with all width factors 1 and the most bits has',
     )
     algorithm: Literal["auto", "nsga2", "nsga3", "random", "exhaustive"] = Field(
         "auto", description="auto: nsga2, or nsga3 for four objectives and more; exhaustive: every network"
@@ -224,20 +228,28 @@ class RunConfig(Section):
 
 
 def load_config(
-    path: Path | None, overrides: dict[str, dict[str, Any] | Any] | None = None, *, given_space: str | None = None
+    path: Path | None,
+    overrides: dict[str, dict[str, Any] | Any] | None = None,
+    *,
+    preset: str | None = None,
+    given_space: str | None = None,
 ) -> RunConfig:
-    """Read a run file and lay overrides over it.
+    """Read a run file, lay it over a preset, and overrides over both.
 
     Args:
         path: A TOML file; None for all defaults.
         overrides: Keys as in the file; a section's keys as a nested dict.
+        preset: Name of ready-made values for keys that the file leaves out; see :mod:`evonas.presets`.
         given_space: Class of a search space that is given as an object, instead of the file's.
 
     Raises:
-        RunFileError: No such file, not TOML, or unknown keys or impossible values: all of them at once.
+        RunFileError: No such file or preset, not TOML, or unknown keys or impossible values: all of them at once.
     """
     raw = {} if path is None else read_toml(path, wanted="a run file", form="docs/run-file.md")
-    return parse_config(raw, overrides, source=str(path) if path else "the options", given_space=given_space)
+    if preset is not None:
+        raw = _laid_over(preset_values(preset), raw)
+    source = str(path or (f"preset {preset}" if preset else "the options"))
+    return parse_config(raw, overrides, source=source, given_space=given_space)
 
 
 def read_toml(path: Path, *, wanted: str, form: str) -> dict[str, Any]:
@@ -265,13 +277,7 @@ def parse_config(
     raw: dict[str, Any], overrides: dict[str, Any] | None = None, *, source: str, given_space: str | None = None
 ) -> RunConfig:
     """Check a run file's content; arguments and errors as in :func:`load_config`, ``source`` names it in messages."""
-    merged = dict(raw)
-    for key, value in (overrides or {}).items():
-        below = merged.get(key, {})
-        if isinstance(value, dict) and isinstance(below, dict):
-            merged[key] = {**below, **value}
-        elif not isinstance(value, dict):
-            merged[key] = value
+    merged = _laid_over(raw, overrides or {})
     if given_space is not None:
         merged["space"] = {"kind": GIVEN_IN_PYTHON + given_space}
     problems = []
@@ -290,6 +296,20 @@ def parse_config(
         return _resolved(config)
     except (RuntimeError, ValueError) as error:  # an unknown ~user, or a NUL
         raise RunFileError(f"paths that exist ({source})", found=str(error), remedy="mend the paths") from error
+
+
+def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Keys of ``above``, and of ``below`` what it leaves out, section by section; another kind of space is all new."""
+    merged = dict(below)
+    for key, value in above.items():
+        section = below.get(key, {})
+        if not isinstance(value, dict):
+            merged[key] = value
+        elif isinstance(section, dict):
+            before = section.get("kind", "cells")
+            is_other_space = key == "space" and value.get("kind", before) != before
+            merged[key] = value if is_other_space else {**section, **value}
+    return merged
 
 
 def _resolved(config: RunConfig) -> RunConfig:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from evonas.bounds import resolved
 from evonas.config import RunConfig
 from evonas.errors import RunFileError, nearest
 from evonas.genome import Genome
@@ -81,7 +82,9 @@ def run_measures(config: RunConfig, space: Space) -> Measures:
     objectives = tuple(names[path] for path in config.search.objectives)
     if len(set(objectives)) < len(objectives):
         raise RunFileError("objectives that differ", found=", ".join(objectives), remedy="leave out what stands twice")
-    return Measures(table, objectives, {names[path]: bound for path, bound in config.search.constraints.items()})
+    constraints = config.search.constraints.items()
+    bounds = {names[path]: resolved(bound, table[names[path]], space) for path, bound in constraints}
+    return Measures(table, objectives, bounds)
 
 
 def looked_up(space: TableSpace, genome: Genome) -> Outcome:

@@ -43,6 +43,7 @@ COMMANDS = (
     (searching.batch, "Example: evonas batch plan.toml --out runs/plan"),
     (comparing.compare, "Example: evonas compare runs/first runs/second"),
     (exploring.front, "Example: evonas front runs/first --where 'model_size < 8KiB and error < 5%' --sort model_size"),
+    (searching.presets, "Example: evonas presets nce > run.toml"),
     (searching.spaces, "Example: evonas spaces run.toml --genes"),
     (exploring.show, "Example: evonas show runs/first --pick knee --out net.png"),
     (deploying.train, "Example: evonas train runs/first --pick 'model_size<4000' --seeds 3"),

@@ -20,6 +20,10 @@ def search(
         Path | None,
         typer.Argument(help="A TOML file; without one, a search on scikit-learn's digits.", show_default=False),
     ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="Ready-made values under the run file's; listed by evonas presets.", show_default=False),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run.", show_default="runs/NAME-TIME")] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Of everything random but the split.", show_default=False)
@@ -48,7 +52,7 @@ def search(
         overrides["search"] = {"budget": budget}
     if estimate is not None:
         overrides["estimate"] = {"method": estimate}
-    config = load_config(run_file, overrides)
+    config = load_config(run_file, overrides, preset=preset)
     folder = out or default_folder(config.name)
     with display_of(quiet=quiet, folder=folder) as display:
         run_search(config, folder, observer=display)
@@ -97,6 +101,19 @@ def batch(
     with display_of(quiet=quiet, folder=folder) as display:
         done = run_batch(plan, folder, workers=workers, observer=display)
     _print_batch(done, quiet=quiet)
+
+
+def presets(
+    name: Annotated[str | None, typer.Argument(help="Print this one as a run file.", show_default="a list")] = None,
+) -> None:
+    """List the presets, ready-made runs for evonas search --preset; or print one."""
+    from evonas.presets import preset_caption, preset_names, preset_text
+
+    if name is not None:
+        typer.echo(preset_text(name), nl=False)
+        return
+    for known in preset_names():
+        typer.echo(f"{known:<7} {preset_caption(known)}")
 
 
 def spaces(

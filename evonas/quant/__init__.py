@@ -59,6 +59,7 @@ QUANTIZERS: dict[str, Method] = {
     # weights
     "xnor": Method(BinaryWeight, "weight", ("binary",), is_stored_per_filter=True),
     "twn": Method(Twn, "weight", ("ternary",)),
+    "twn_max": Method(partial(Twn, is_of_largest=True), "weight", ("ternary",)),
     "ttq": Method(Ttq, "weight", ("ternary",), stored=2),
     "tga": Method(Tga, "weight", ("ternary",)),
     "tga_x2": Method(partial(Tga, planes=2), "weight", ("ternary",), stored=2, planes=2),

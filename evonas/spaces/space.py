@@ -143,6 +143,10 @@ class NetworkSpace(Space):
             )
         return genome
 
+    def base(self) -> Architecture | None:
+        """The network that bounds may be shares of, such as ``flops = "base"``; None if the space knows none."""
+        return None
+
     def revive(self, genome: Genome) -> Genome:
         """Change as few genes as needed so that the image reaches the output; a living genome stays as it is."""
         return genome

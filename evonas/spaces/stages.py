@@ -153,6 +153,13 @@ class StagedSpace(NetworkSpace):
             architectures.append(self.decode(np.array(genome)))
         return architectures
 
+    def base(self) -> Architecture:
+        """See :meth:`NetworkSpace.base`: width factors of 1 or nearest to it, the most bits, the largest ratios."""
+        factors = self.widths + self.expansions
+        plain = min(range(len(factors)), key=lambda index: abs(factors[index] - 1))
+        index = {"width": plain, "module": 0, "kernel": 0}
+        return self.decode(np.array([index.get(_role(gene), len(gene.choices) - 1) for gene in self.genes]))
+
     def corners(self, rng: np.random.Generator) -> NDArray[np.int64]:
         """See :meth:`NetworkSpace.corners`: one precision pair and one width that is open everywhere."""
         n_widths = min(gene.n_open for gene in self.genes if _role(gene) == "width")

@@ -231,7 +231,9 @@ def test_binary_weight_gradient_is_cut_beyond_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "quantizer", [Twn(TERNARY), Tga(TERNARY), Tga(TERNARY, planes=4)], ids=["twn", "tga", "tga_x4"]
+    "quantizer",
+    [Twn(TERNARY), Twn(TERNARY, is_of_largest=True), Tga(TERNARY), Tga(TERNARY, planes=4)],
+    ids=["twn", "twn_max", "tga", "tga_x4"],
 )
 def test_the_gradient_passes_to_the_weight_unchanged(quantizer: Quantizer) -> None:
     assert torch.equal(gradients(quantizer, latent(), latent(5))[0], latent(5))
@@ -242,6 +244,13 @@ def test_twn_by_hand() -> None:
     quantizer = Twn(TERNARY)
     assert quantizer.codes(w).flatten().tolist() == [1, -1, 0, 0, 1]
     assert quantizer.scale(w).item() == pytest.approx(2.6 / 3)
+
+
+def test_a_twentieth_of_the_largest_magnitude_by_hand() -> None:
+    x = torch.tensor([2.0, -0.11, 0.09, 0.3, -0.1]).view(1, 5, 1, 1)
+    quantizer = Twn(TERNARY, is_of_largest=True)
+    assert quantizer.codes(x).flatten().tolist() == [1, -1, 0, 1, 0]  # beyond 0.1
+    assert float(quantizer.scale(x)) == pytest.approx((2.0 + 0.11 + 0.3) / 3)
 
 
 def test_tga_scale_is_the_mean_of_the_upper_tail() -> None:

@@ -1,0 +1,93 @@
+"""Claim: cells, precisions and widths in one genome dominate more than each method that varies one of them alone.
+
+Every preset searches with the same number of evaluations for error, model size and BitOPs, each in its own space and
+with its own supernet; bounds are lifted. Of each front as many networks, evenly chosen over model sizes, are trained
+from scratch by one recipe. Hypervolume of (test error, bytes, BitOPs) of what was trained, in one box for all: from the
+cheapest to the dearest network trained, costs by logarithm, error from 0 to chance. A seed is a whole search and its
+trainings.
+
+    python benchmarks/seeds/joint.py --data DIR [--scale full] [--quick] [--json FILE] [--seeds N] [--workers N]
+
+Scale small: cells of two nodes, residual networks of depth 8 with 8 channels; 5,000 images averaged to half their side,
+6 epochs, searches of 240 networks, 8 networks of each front.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from setting import Contender, Setting, cost, line, read_options, search, train_all
+
+from evonas.config import load_config
+from evonas.genome import from_text
+from evonas.presets import preset_names
+from evonas.spread import evenly
+from objectives import OBJECTIVES
+from objectives.scaling import Scaling, bounds_of
+
+TOLD = ("error", "model_size", "bitops")
+SIZES: dict[str, dict[str, dict[str, Any]]] = {
+    "quick": {
+        "cells": {"nodes": 1, "channels": 8, "stem_channels": 4, "cells": ["normal", "reduction"]},
+        "residual": {"depth": 8, "channels": 4},
+    },
+    "small": {"cells": {"nodes": 2}, "residual": {"depth": 8, "channels": 8}},
+    "full": {"cells": {}, "residual": {}},
+}
+TRAINED = {"quick": 2, "small": 8, "full": 24}
+
+
+def candidates(setting: Setting, preset: str, seed: int, folder: Path) -> dict[str, Contender]:
+    """Networks of the front of one search, evenly over model sizes."""
+    space = SIZES[setting.scale][load_config(None, preset=preset).space.kind]
+    changes = {"objectives": TOLD, "constraints": {}}
+    run, networks = search(setting, preset, folder, space=space, seed=seed, search=changes)
+    front = run.front()
+    chosen = sorted(evenly(front["model_size"].to_numpy(dtype=float), TRAINED[setting.scale]))
+    genomes = [from_text(text, networks.genes) for text in front["genome"].iloc[chosen]]
+    return {f"{preset} {index}": Contender(networks.decode(genome)) for index, genome in enumerate(genomes)}
+
+
+def main() -> None:
+    """Search, train, compare, write the JSON."""
+    setting = read_options(__doc__)
+    rows = []
+    for seed in range(setting.seeds):
+        contenders: dict[str, Contender] = {}
+        with tempfile.TemporaryDirectory() as folder:
+            for preset in preset_names():
+                contenders |= candidates(setting, preset, seed, Path(folder) / preset)
+        trained = train_all(setting, contenders, seeds=(seed,))
+        for name, accuracy in zip(trained["name"], trained["accuracy"], strict=True):
+            costs = {key: cost(contenders[name].architecture, key) for key in TOLD[1:]}
+            rows.append({"preset": name.split()[0], "seed": seed, "error": 1 - accuracy / 100, **costs})
+    table = pd.DataFrame(rows)
+    bounds = bounds_of({key: table[key].tolist() for key in TOLD[1:]})
+    chance = 1 - 1 / setting.images_given[1]
+    scaling = Scaling(tuple(OBJECTIVES[key] for key in TOLD), {"error": (0.0, chance), **bounds})
+    volumes = {
+        preset: [
+            scaling.hypervolume(part[list(TOLD)].to_numpy(dtype=float))
+            for _, part in table[table["preset"] == preset].groupby("seed")
+        ]
+        for preset in preset_names()
+    }
+    results = []
+    print(f"hypervolume of (error, bytes, BitOPs) after training, {setting.seeds} seeds")
+    for preset, found in volumes.items():
+        print(f"{preset:<7} {np.mean(found):.4f} ± {np.std(found, ddof=1):.4f}")
+        if preset != "joint":
+            difference = np.array(volumes["joint"]) - np.array(found)
+            error = float(difference.std(ddof=1) / len(difference) ** 0.5)
+            holds = difference.mean() > error
+            target = f"> se {error:.4f}"
+            results.append(line(f"joint minus {preset}", difference.mean(), "hypervolume", target=target, holds=holds))
+    setting.report(__doc__, results, volumes=volumes, rows=rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""Claim: channels that may outgrow a 2-bit base network, within its FLOPs and parameters, beat uniform and pruned ones.
+
+Three contenders of at most the base network's FLOPs and parameters: the base network itself (one width everywhere);
+what the preset nce finds with widths up to 1 only (pruning); what it finds with expansions that unlock by elite share.
+Same search budget, same recipe. The same at 8 bits is the control, where the advantage should vanish. Which layers grew
+is compared with how sensitive they are: the loss that held-out images gain when, in a trained 8-bit base network, the
+weights of that layer alone are rounded to 2 bits (Spearman's rho over width genes).
+
+    python benchmarks/seeds/nce.py --data DIR [--scale full] [--quick] [--json FILE] [--seeds N] [--workers N]
+
+Scale small: depth 14 and 8 channels; 5,000 images averaged to half their side, 6 epochs, searches of 240 networks.
+Full: depth 20 and 16 channels, all images, 200 epochs.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from scipy.stats import spearmanr
+from setting import Contender, Setting, best, cost, gain, line, print_accuracies, read_options, search, train_all
+
+from evonas.architecture import Architecture
+from evonas.nets.network import Network
+from evonas.parallel import one_thread
+from evonas.precision import PRECISIONS
+from evonas.seeding import torch_generator
+from evonas.spaces import ResidualSpace
+from evonas.training.train import run_batches
+from surrogates.one_shot.paths import Paths
+from surrogates.one_shot.score import score_network
+from surrogates.one_shot.training import train
+
+BOUNDED = ("flops", "parameters")
+
+
+def size(setting: Setting) -> dict[str, Any]:
+    """Of the residual network."""
+    sizes = {"quick": (8, 4), "small": (14, 8), "full": (20, 16)}
+    return dict(zip(("depth", "channels"), sizes[setting.scale], strict=True))
+
+
+def main() -> None:
+    """Search, train, compare, write the JSON."""
+    setting = read_options(__doc__)
+    contenders, spaces = {}, {}
+    with tempfile.TemporaryDirectory() as folder:
+        for bits in ("2-bit", "8-bit"):
+            for name, share in (("pruned", 1.0), ("expanded", 0.5)):
+                settings = {**size(setting), "weight_precisions": [bits], "act_precisions": [bits]}
+                path = Path(folder) / f"{bits} {name}"
+                changes = {"expansion_share": share, "population": 8 if setting.scale == "quick" else 20}
+                run, space = search(setting, "nce", path, space=settings, search=changes)
+                assert isinstance(space, ResidualSpace)
+                spaces[bits], found = space, best(run, space)
+                contenders[f"{bits} uniform"] = Contender(space.base())
+                contenders[f"{bits} {name}"] = Contender(found or space.base())
+                unlocked = [f"{one['gene']} {one['opens']}" for one in run.folder.meta("expansions") or []]
+                print(f"{bits} {name}: unlocked {', '.join(unlocked) or 'nothing'}", flush=True)
+    rows = train_all(setting, contenders)
+    print_accuracies(
+        rows,
+        MFLOPs={name: f"{cost(one.architecture, 'flops') / 1e6:.3f}" for name, one in contenders.items()},
+        parameters={name: f"{cost(one.architecture, 'parameters'):,.0f}" for name, one in contenders.items()},
+        bytes={name: f"{cost(one.architecture, 'model_size'):,.0f}" for name, one in contenders.items()},
+    )
+    results = []
+    for name, contender in contenders.items():
+        base = contenders[f"{name.split()[0]} uniform"].architecture
+        assert all(cost(contender.architecture, bounded) <= cost(base, bounded) for bounded in BOUNDED)
+    for bits in ("2-bit", "8-bit"):
+        for other in ("uniform", "pruned"):
+            difference, error = gain(rows, f"{bits} expanded", f"{bits} {other}")
+            row = line(f"{bits}: expanded minus {other}", difference, "points", se=error)
+            if bits == "2-bit":
+                row |= {"target": f"> se {error:.2f}", "holds": difference > error}
+            results.append(row)
+    grown = growth(spaces["2-bit"], contenders["2-bit expanded"].architecture)
+    sensitive = sensitivity(setting, spaces["8-bit"])
+    for gene, factor in grown.items():
+        print(f"  {gene}: width {factor:g}, loss gained at 2 bits {sensitive[gene]:.4f}")
+    rho, p = spearmanr(list(grown.values()), [sensitive[gene] for gene in grown])
+    results.append(line("rank correlation of growth and sensitivity", rho, "Spearman's rho", p=float(p)))
+    layers = {"growth": grown, "sensitivity": sensitive}
+    setting.report(__doc__, results, **layers, rows=rows.to_dict("records"))
+
+
+def growth(space: ResidualSpace, architecture: Architecture) -> dict[str, float]:
+    """Channels of a network over those of the base network, by width gene."""
+    widths = {op.name: op.channels for op in architecture.ops}
+    usual = {op.name: op.channels for op in space.base().ops}
+    return {gene: widths[ops[0]] / usual[ops[0]] for gene, ops in _layers(space)}
+
+
+def sensitivity(setting: Setting, space: ResidualSpace) -> dict[str, float]:
+    """Held-out loss that a trained base network gains when the layers of a width gene alone get 2-bit weights."""
+    base, data, config = space.base(), setting.data, setting.config
+    low = {}
+    for gene, names in _layers(space):
+        ops = [replace(op, weight=PRECISIONS["2-bit"]) if op.name in names else op for op in base.ops]
+        low[gene] = replace(base, ops=tuple(ops))
+    network = Network([base, *low.values()], generator=torch_generator(0, "network weights"))
+    recipe = config.training
+    generator = torch_generator(0, "network batches")
+    with one_thread():
+        train(
+            network,
+            Paths(lambda: [base]),
+            batches=run_batches(data.train, config, batch_size=recipe.batch_size, generator=generator),
+            steps=recipe.epochs * max(1, len(data.train) // recipe.batch_size),
+            learning_rate=recipe.learning_rate,
+            weight_decay=recipe.weight_decay,
+        )
+        losses = {}
+        for gene, architecture in {"": base, **low}.items():
+            network.activate(architecture)
+            network.calibrate(data.train.pixels(recipe.calibration_images))
+            losses[gene] = score_network(network, images=data.heldout.pixels(), labels=data.heldout.labels).loss
+    return {gene: losses[gene] - losses[""] for gene in low}
+
+
+def _layers(space: ResidualSpace) -> list[tuple[str, list[str]]]:
+    """Width genes, and the convolutions inside blocks whose output has that width."""
+    found: dict[str, list[str]] = {}
+    for slot in space.slots:
+        if slot.kind == "conv" and slot.channels[-1].gene and slot.name != "stem":
+            found.setdefault(slot.channels[-1].gene.name, []).append(slot.name)
+    return list(found.items())
+
+
+if __name__ == "__main__":
+    main()

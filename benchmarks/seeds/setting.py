@@ -1,0 +1,289 @@
+"""What the benchmarks of the five methods share: images and recipe at each scale, trainings side by side, tables."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import evonas
+from evonas.architecture import Architecture
+from evonas.backends import Workers
+from evonas.config import DataConfig, RunConfig, load_config, parse_config
+from evonas.genome import from_text
+from evonas.local_backends import n_workers
+from evonas.nets.layer import QuantLayer
+from evonas.parallel import in_order, one_thread
+from evonas.quant import Quantizer
+from evonas.quant.tga import Tga
+from evonas.run import Run
+from evonas.setup import build_data, open_setup
+from evonas.spaces import NetworkSpace
+from evonas.training.data import Data
+from evonas.training.train import train_and_test
+from objectives import OBJECTIVES
+
+sys.path.append(str(Path(__file__).parents[1]))
+from report import write_report  # it lies one folder up, beside the other benchmarks
+
+SCALES: dict[str, dict[str, Any]] = {
+    "quick": {"data": {"limit": 400}, "training": {"epochs": 1}},  # the digits that come along
+    "small": {"data": {"limit": 5000, "heldout_share": 0.2, "pool": 2}, "training": {"epochs": 6}},
+    "full": {
+        "data": {"heldout_share": 0.1, "shift": 4, "flip": True},
+        "training": {"epochs": 200, "batch_size": 128, "learning_rate": 2e-3},
+    },
+}
+SEARCHES: dict[str, dict[str, Any]] = {  # how much a search may cost
+    "quick": {
+        "supernet": {"steps": 5, "batch_size": 8, "expansion_steps": 2},
+        "estimate": {"correction_networks": 0, "tuning_steps": 0, "calibration_images": 32, "scoring_images": 40},
+        "search": {"budget": 24, "population": 8, "predictors": [], "has_baseline": False},
+    },
+    "small": {
+        "supernet": {"steps": 1200, "expansion_steps": 200},
+        "estimate": {"correction_networks": 16, "steps": 100, "tuning_networks": 24, "scoring_images": 1000},
+        "search": {"budget": 240, "predictors": ["ridge"], "has_baseline": False},
+    },
+    "full": {"supernet": {"steps": 40_000}, "search": {"budget": 1500, "has_baseline": False}},
+}
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A network and how it is trained.
+
+    Attributes:
+        architecture: The network.
+        training: Keys of the run file's ``[training]`` that differ from the scale's.
+    """
+
+    architecture: Architecture
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the command line asked for.
+
+    Attributes:
+        scale: ``quick``, ``small`` or ``full``.
+        raw: Keys of the run file, for data and training.
+        seeds: Trainings of each network.
+        workers: Processes.
+        json_file: Where results go.
+    """
+
+    scale: str
+    raw: Mapping[str, Any]
+    seeds: int
+    workers: int
+    json_file: Path | None
+
+    @property
+    def kept(self) -> Path | None:
+        """Where trainings are kept until the results are written."""
+        return None if self.json_file is None else self.json_file.with_suffix(".jsonl")
+
+    @property
+    def config(self) -> RunConfig:
+        """The run file for trainings."""
+        return parse_config(dict(self.raw), source="this benchmark")
+
+    @property
+    def data(self) -> Data:
+        """The images."""
+        return images(self.config.data)
+
+    @property
+    def images_given(self) -> tuple[tuple[int, int, int], int]:
+        """Shape of an image and number of classes, as search spaces want them."""
+        return self.data.input_shape, self.data.n_classes
+
+    def report(self, document: str | None, results: Sequence[Mapping[str, Any]], **more: Any) -> None:
+        """Print lines with a target; write everything if a file was asked for."""
+        for row in results:
+            judged = (
+                f" (target {row['target']}: {'holds' if row['holds'] else 'DOES NOT HOLD'})" if "target" in row else ""
+            )
+            print(f"{row['name']}: {row['value']:.4g} {row['unit']}{judged}", flush=True)
+        more = {"scale": self.scale, "settings": dict(self.raw), "seeds": self.seeds, **more}
+        write_report(self.json_file, document, results=results, quick=self.scale == "quick", **more)
+        if self.kept is not None:
+            self.kept.unlink(missing_ok=True)
+
+
+def read_options(document: str | None) -> Setting:
+    """Parse the options that all of these benchmarks have."""
+    parser = argparse.ArgumentParser(description=document, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", help="folder or file of images, such as Fashion-MNIST's IDX files; not with --quick")
+    parser.add_argument("--quick", action="store_true", help="digits, one epoch, two seeds: does it run?")
+    parser.add_argument("--scale", choices=("small", "full"), default="small", help="small: two cores; full: a GPU")
+    parser.add_argument("--pool", type=int, help="side of the squares of pixels that are averaged")
+    parser.add_argument("--limit", type=int, help="training images")
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    if not options.quick and options.data is None:
+        parser.error("say where the images are with --data, or try --quick")
+    scale = "quick" if options.quick else options.scale
+    given: dict[str, dict[str, Any]] = {
+        "data": {"source": options.data, "pool": options.pool, "limit": options.limit},
+        "training": {"epochs": options.epochs},
+    }
+    raw: dict[str, Any] = {}
+    for section, values in SCALES[scale].items():
+        raw[section] = values | {key: value for key, value in given[section].items() if value is not None}
+    return Setting(scale, raw, 2 if options.quick else options.seeds, n_workers(options.workers), options.json)
+
+
+@lru_cache(maxsize=2)
+def images(data: DataConfig) -> Data:
+    """The images of a run file, read once a process."""
+    return build_data(RunConfig(data=data))
+
+
+def search(
+    setting: Setting,
+    preset: str,
+    folder: Path,
+    *,
+    space: Mapping[str, Any],
+    seed: int = 0,
+    **changes: Mapping[str, Any],
+) -> tuple[Run, NetworkSpace]:
+    """Run a preset's search.
+
+    Args:
+        setting: Images, recipe, and what a search may cost.
+        preset: Its name.
+        folder: Where to.
+        space: Keys of ``[space]`` that differ from the preset's.
+        seed: Of the search.
+        changes: The same for other sections.
+
+    Returns:
+        The run, and its space.
+    """
+    overrides: dict[str, Any] = {**setting.raw, "space": dict(space), "compute": {"workers": setting.workers}}
+    overrides["seed"] = seed
+    for section, values in SEARCHES[setting.scale].items():
+        overrides[section] = {**values, **changes.get(section, {})}
+    start = time.process_time()
+    run = evonas.search(preset=preset, out=folder, overrides=overrides)
+    told = f"front of {len(run.front())} in {time.process_time() - start:.0f} s"
+    print(f"  search, {preset} in {folder.name}: {told}", file=sys.stderr, flush=True)
+    return run, open_setup(load_config(run.path / "run.toml")).network_space
+
+
+def best(run: Run, space: NetworkSpace, *, within: Mapping[str, float] | None = None) -> Architecture | None:
+    """The network of a front with the smallest estimated error within bounds; None if there is none."""
+    front = run.front()
+    for name, bound in (within or {}).items():
+        front = front[front[name] <= bound]
+    return None if front.empty else space.decode(from_text(str(front["genome"].iloc[0]), space.genes))
+
+
+def cost(architecture: Architecture, name: str) -> float:
+    """A cost that is counted."""
+    measure = OBJECTIVES[name].measure
+    assert measure is not None
+    return float(measure(architecture.layers))
+
+
+def measured(architecture: Architecture, raw: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Train one network from scratch: test accuracy in percent after the last epoch, seconds, what layers learned."""
+    config = parse_config(dict(raw), source="this benchmark")
+    data = images(config.data)
+    start = time.process_time()
+    with one_thread():
+        network, test = train_and_test(architecture, data, config, seed=seed)
+    seconds = time.process_time() - start
+    layers = []
+    for name, layer in network.layers.items():
+        assert isinstance(layer, QuantLayer)
+        for method in layer.weight_quantizers.values():
+            assert isinstance(method, Quantizer)
+            ratio = float(method.ratios[0].detach()) if isinstance(method, Tga) else None
+            zeros = method.zero_share(layer.latent_weight.detach().flatten(1, 2))
+            layers.append({"layer": name, "zeros": zeros, "ratio": ratio})
+    return {"accuracy": 100 * (1 - test.error), "loss": test.loss, "seconds": seconds, "layers": layers}
+
+
+def train_all(
+    setting: Setting, contenders: Mapping[str, Contender], *, seeds: Sequence[int] | None = None
+) -> pd.DataFrame:
+    """Train every contender with every seed, seeds in turns; what a run that was cut off has trained is kept.
+
+    Args:
+        setting: Images and recipe.
+        contenders: By name.
+        seeds: Instead of the setting's.
+
+    Returns:
+        ``name``, ``seed`` and what :func:`measured` gives, one row a training.
+    """
+    jobs, rows = [], []
+    for seed in range(setting.seeds) if seeds is None else seeds:
+        for name, contender in contenders.items():
+            training = setting.raw["training"] | contender.training
+            jobs.append((name, (contender.architecture, {**setting.raw, "training": training}, seed)))
+    known = _trained_before(setting.kept)
+    fresh = {_key(job): job for _, job in jobs if _key(job) not in known}  # equal networks are trained once
+    found = in_order(measured, fresh.values(), workers=Workers(setting.workers))
+    for name, job in jobs:
+        if (key := _key(job)) not in known:
+            known[key] = next(found)
+            if setting.kept is not None:
+                with setting.kept.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps([key, known[key]]) + "\n")
+        rows.append({"name": name, "seed": job[-1], **known[key]})
+        told = f"{known[key]['accuracy']:.2f} %, {known[key]['seconds']:.0f} s"
+        print(f"  {name}, seed {job[-1]}: {told}", file=sys.stderr, flush=True)
+    return pd.DataFrame(rows)
+
+
+def _key(job: tuple[Architecture, Mapping[str, Any], int]) -> str:
+    """What a training follows from."""
+    return hashlib.sha256(repr(job).encode()).hexdigest()
+
+
+def _trained_before(path: Path | None) -> dict[str, dict[str, Any]]:
+    if path is None or not path.is_file():
+        return {}
+    return dict(json.loads(text) for text in path.read_text(encoding="utf-8").splitlines())
+
+
+def print_accuracies(rows: pd.DataFrame, **columns: Mapping[str, str]) -> None:
+    """A line a contender: test accuracy, mean ± sd over seeds, and further columns by contender's name."""
+    table = rows.groupby("name", sort=False)["accuracy"].agg(["mean", "std"])
+    shown = pd.DataFrame({"test accuracy, %": [f"{mean:.2f} ± {sd:.2f}" for mean, sd in table.to_numpy()]}, table.index)
+    for title, values in columns.items():
+        shown[title.replace("_", " ")] = [values.get(str(name), "") for name in table.index]
+    print(f"{rows['seed'].nunique()} seeds\n{shown.rename_axis(None).to_string()}", flush=True)
+
+
+def line(
+    name: str, value: float, unit: str, *, target: str = "", holds: bool | None = None, **more: Any
+) -> dict[str, Any]:
+    """A line of the results, with its target if there is one."""
+    judged = {"target": target, "holds": bool(holds)} if target else {}
+    return {"name": name, "value": float(value), "unit": unit, **judged, **more}
+
+
+def gain(rows: pd.DataFrame, first: str, second: str) -> tuple[float, float]:
+    """By how much ``first`` is more accurate than ``second``, seed by seed: mean and standard error in points."""
+    table = rows.pivot_table(index="seed", columns="name", values="accuracy")
+    difference = table[first] - table[second]
+    return float(difference.mean()), float(difference.std() / len(difference) ** 0.5)
