@@ -47,8 +47,8 @@ class Loky(Backend):
         self._running: set[Future[Any]] = set()
 
     def __exit__(self, *error: object) -> None:
-        left = [future for future in self._running if not future.cancel() and not future.done()]
-        if left:  # they would be waited for when this process ends
+        if any(not future.done() for future in list(self._running)):
+            # they would be waited for when this process ends; and loky cannot stand that they are cancelled beforehand
             self._executor().shutdown(kill_workers=True)
 
     def _executor(self) -> Any:
