@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from joblib.externals.loky.process_executor import BrokenProcessPool, Terminated
 from evonas.backend import ONE_THREAD, Backend, LostError, in_worker
 
 BROKEN_POOL = BrokenProcessPool
+ON_ITS_WAY = 0.05  # seconds that a job takes from here into the workers' queue
 IDLE = 300  # seconds after which processes without work end
 
 
@@ -47,8 +49,10 @@ class Loky(Backend):
         self._running: set[Future[Any]] = set()
 
     def __exit__(self, *error: object) -> None:
-        left = [future for future in self._running if not future.cancel() and not future.done()]
-        if left:  # they would be waited for when this process ends
+        if any(not future.done() for future in list(self._running)):
+            # They would be waited for when this process ends. loky cannot stand that they are cancelled beforehand, nor
+            # that one is still on its way to the workers.
+            time.sleep(ON_ITS_WAY)
             self._executor().shutdown(kill_workers=True)
 
     def _executor(self) -> Any:
@@ -58,6 +62,11 @@ class Loky(Backend):
     def capacity(self) -> int:
         """See :class:`Backend`."""
         return self.n
+
+    @property
+    def window(self) -> int:
+        """See :class:`Backend`; what loky's own queue holds."""
+        return 2 * self.n
 
     def submit(self, function: Callable[..., Any], job: tuple[Any, ...]) -> Future[Any]:
         """See :class:`Backend`."""

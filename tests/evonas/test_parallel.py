@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -70,3 +71,17 @@ def test_a_crew_takes_jobs_while_others_are_at_work() -> None:
         found |= [crew.next_done(), crew.next_done()]
         assert found == {first: 2, second: 4, third: 6}
         assert crew.n_out == 0
+
+
+def test_what_is_left_over_is_given_up_and_the_next_work_finds_new_workers(tmp_path: Path) -> None:
+    results = in_order(noted, [(n, tmp_path) for n in range(40)], workers=Workers(2))
+    assert next(results) == 0
+    results.close()  # type: ignore[attr-defined]
+    assert list(in_order(twice, [(1,), (2,)], workers=Workers(2))) == [2, 4]
+    assert len(list(tmp_path.iterdir())) < 40
+
+
+def noted(number: int, folder: Path) -> int:
+    time.sleep(0.5 if number else 0.0)
+    (folder / str(number)).touch()
+    return number
