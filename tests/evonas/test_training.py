@@ -113,10 +113,12 @@ def test_every_key_of_the_recipe_has_an_effect(
 
 def test_every_key_but_the_log_is_part_of_what_identifies_a_training() -> None:
     plain = config_of().training
-    for key, (_, change) in CHANGES.items():
-        other = config_of(**change).training
-        assert other.full_recipe(device="cpu") != plain.full_recipe(device="cpu"), key
-        assert (other.brief_recipe == plain.brief_recipe) == (key in OF_FULL_TRAININGS), key
+    for key, (base, change) in CHANGES.items():
+        before, other = config_of(**base).training, config_of(**{**base, **change}).training
+        assert other.full_recipe(device="cpu") != before.full_recipe(device="cpu"), key
+        assert (other.brief_recipe == before.brief_recipe) == (key in OF_FULL_TRAININGS), key
+        if base:  # what does nothing makes no other training
+            assert config_of(**change).training.full_recipe() == plain.full_recipe() or key == "distillation", key
     assert plain.full_recipe(device="cuda") != plain.full_recipe(device="cpu")
     logged = config_of(tensorboard=True).training
     assert logged.full_recipe(device="cpu") == plain.full_recipe(device="cpu")

@@ -17,7 +17,7 @@ import pytest
 from objectives import OBJECTIVES
 from reports.convergence import convergence_table
 from reports.front import front_table
-from reports.run_folder import Row, RunFolder
+from reports.run_folder import SCHEMA_VERSION, Row, RunFolder
 from tests.reports.test_reports import folder_at, row
 
 NAMES = ["error", "model_size", "bitops"]
@@ -128,7 +128,7 @@ def test_a_context_keeps_one_connection_and_may_be_nested(tmp_path: Path, monkey
             run.append(row("search", 0.1, 200))
         run.append(row("search", 0.1, 300))
         assert [one.genome for one in run.rows()] == ["100", "200", "300"]
-        assert run.meta("schema_version") == 3
+        assert run.meta("schema_version") == SCHEMA_VERSION
         assert len(front_table(run)) == 1
     assert len(made) == 1
     run.append(row("search", 0.1, 400))

@@ -177,9 +177,17 @@ def test_labels_tell_runs_of_one_name_apart(tmp_path: Path) -> None:
 
 def test_trainings_read_as_means_over_seeds(tmp_path: Path) -> None:
     folder = folder_at(tmp_path, row("search", 0.5, 200, genome="0-0"))
-    facts = {"evaluation": 1, "genome": "0-0", "epochs": 3, "recipe": "r", "test_loss": 1.0, "test_images": 9}
+    facts = {
+        "evaluation": 1,
+        "genome": "0-0",
+        "epochs": 3,
+        "recipe": "r",
+        "test_loss": 1.0,
+        "test_images": 9,
+        "sha256": "",
+    }
     for seed, error in enumerate((0.1, 0.2)):
-        folder.append_training(**facts, seed=seed, test_error=error, seconds=1.0, weights="w", warnings="[]")
+        folder.append_training(**facts, seed=seed, test_error=error, seconds=1.0, weights="w", sha256="", warnings="[]")
     expected = pd.DataFrame(
         {"id": [1], "genome": ["0-0"], "accuracy": ["85.00 ± 7.07 %"], "seeds": ["0, 1"], "epochs": [3]}
     )
