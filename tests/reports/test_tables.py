@@ -184,7 +184,6 @@ def test_trainings_read_as_means_over_seeds(tmp_path: Path) -> None:
         "recipe": "r",
         "test_loss": 1.0,
         "test_images": 9,
-        "sha256": "",
     }
     for seed, error in enumerate((0.1, 0.2)):
         folder.append_training(**facts, seed=seed, test_error=error, seconds=1.0, weights="w", sha256="", warnings="[]")
