@@ -11,14 +11,15 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from evonas.config import RunConfig, parse_config, read_toml
+from evonas.config import RunConfig, laid_over, parse_config, read_toml
 from evonas.config_space import Section
 from evonas.config_training import ComputeConfig
 from evonas.errors import RunFileError, nearest
+from evonas.presets import preset_values
 
 MOST_RUNS = 10_000
-FILE = "run_file"
-"""The axis of a grid whose values are run files, so that searches may differ in all they have."""
+FILE, PRESET = "run_file", "preset"
+"""Axes of a grid whose values are whole run files, so that searches may differ in all they have."""
 WANTED, FORM = "a plan of a batch", "docs/scaling.md"
 
 
@@ -27,6 +28,7 @@ class Plan(Section):
 
     Attributes:
         name: Of the batch, in its folder ``runs/NAME-TIME``.
+        preset: Ready-made values under the run file's, for all runs; none without one.
         run_file: Of all runs, beside the plan; all defaults without one.
         run: Keys of all runs, laid over the run file's.
         grid: Lists by key, such as ``"search.budget" = [100, 200]``: every combination is a run.
@@ -34,6 +36,7 @@ class Plan(Section):
     """
 
     name: str = Field("batch", pattern=r"^[\w.-]+$")
+    preset: str = ""
     run_file: str = ""
     run: dict[str, Any] = Field(default_factory=dict)
     grid: dict[str, Any] = Field(default_factory=dict)
@@ -113,13 +116,16 @@ def _runs(plan: Plan, axes: dict[str, list[Any]], beside: Path, named: str) -> d
     problems: dict[tuple[str, str], None] = {}
     files = [beside / file for file in axes.get(FILE, [plan.run_file]) if file]
     bases = {str(file): read_toml(file, wanted="a run file", form="docs/run-file.md") for file in files}
+    presets = {name: preset_values(name) for name in axes.get(PRESET, [plan.preset]) if name}
     for values in itertools.product(*axes.values()):
         chosen = dict(zip(axes, values, strict=True))
-        file = chosen.pop(FILE, plan.run_file)
-        raw = copy.deepcopy(bases[str(beside / file)]) if file else {}
+        file, preset = chosen.get(FILE, plan.run_file), chosen.get(PRESET, plan.preset)
+        raw: dict[str, Any] = {}
         for key, value in {**_flat(plan.run), **chosen}.items():
-            _set(raw, key.split("."), value)
-        search = _label({**chosen, **({FILE: file} if FILE in axes else {})}) or plan.name
+            if key not in (FILE, PRESET):
+                _set(raw, key.split("."), copy.deepcopy(value))
+        raw = laid_over(laid_over(presets.get(preset, {}), bases.get(str(beside / file), {}) if file else {}), raw)
+        search = _label(chosen) or plan.name
         raw |= {"name": search, "compute": {"workers": 1}}
         try:
             config = parse_config(raw, source=named)

@@ -247,7 +247,7 @@ def load_config(
     """
     raw = {} if path is None else read_toml(path, wanted="a run file", form="docs/run-file.md")
     if preset is not None:
-        raw = _laid_over(preset_values(preset), raw)
+        raw = laid_over(preset_values(preset), raw)
     source = str(path or (f"preset {preset}" if preset else "the options"))
     return parse_config(raw, overrides, source=source, given_space=given_space)
 
@@ -277,7 +277,7 @@ def parse_config(
     raw: dict[str, Any], overrides: dict[str, Any] | None = None, *, source: str, given_space: str | None = None
 ) -> RunConfig:
     """Check a run file's content; arguments and errors as in :func:`load_config`, ``source`` names it in messages."""
-    merged = _laid_over(raw, overrides or {})
+    merged = laid_over(raw, overrides or {})
     if given_space is not None:
         merged["space"] = {"kind": GIVEN_IN_PYTHON + given_space}
     problems = []
@@ -298,8 +298,11 @@ def parse_config(
         raise RunFileError(f"paths that exist ({source})", found=str(error), remedy="mend the paths") from error
 
 
-def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """Keys of ``above``, and of ``below`` what it leaves out, section by section; another kind of space is all new."""
+def laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Keys of ``above``, and of ``below`` what it leaves out, section by section.
+
+    A ``[space]`` of another kind is taken as a whole.
+    """
     merged = dict(below)
     for key, value in above.items():
         section = below.get(key, {})

@@ -14,7 +14,6 @@ Scale small: cells of two nodes, residual networks of depth 8 with 8 channels; 5
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +57,9 @@ def main() -> None:
     rows = []
     for seed in range(setting.seeds):
         contenders: dict[str, Contender] = {}
-        with tempfile.TemporaryDirectory() as folder:
+        with setting.folder() as folder:
             for preset in preset_names():
-                contenders |= candidates(setting, preset, seed, Path(folder) / preset)
+                contenders |= candidates(setting, preset, seed, folder / preset)
         trained = train_all(setting, contenders, seeds=(seed,))
         for name, accuracy in zip(trained["name"], trained["accuracy"], strict=True):
             costs = {key: cost(contenders[name].architecture, key) for key in TOLD[1:]}

@@ -1,40 +1,80 @@
 """Claim: mixed precision beats uniform 2, 3 and 4 bits by >= 1.2 points at equal BitOPs, with >= 27 % less at no loss.
 
-The preset lpnas searches a residual network's weight and activation bits and widths a layer. Its baselines are the
-uniform networks of 2, 3 and 4 bits at half and full width. Taken from the front is the network of smallest estimated
-error within the BitOPs of each of them, and within 73 % of the bytes and of the energy of each one at full width;
-everything is trained from scratch by one recipe. Saved at no loss: what the cheapest of the networks taken has that is
-at least as accurate as the uniform one, against the uniform one. And what bits alone save of the modelled energy.
+The preset lpnas searches a residual network's weight and activation bits and widths a layer. Taken from its front, for
+each uniform network of 2, 3 and 4 bits at width 1: the best within its BitOPs; and the best within 73 % of both its
+bytes and its modelled energy. Everything is trained from scratch by one recipe. Saved at no loss: what the cheapest of
+the networks taken has that is at least as accurate as the uniform one. Beside them:
 
-Shared convolution's speed and memory: benchmarks/shared_convolution.py; scaling on and off:
+- uniform networks of other widths: the best of them within the same BitOPs is a harder baseline than the claim's;
+- a full-precision proxy: widths searched with float weights and activations, and the best within each uniform network's
+  BitOPs at its precision trained in that precision;
+- scaling: what the supernet's networks inherit when precisions learn by their shares alone, against scaled ones.
+
+Shared convolution's speed and memory: benchmarks/shared_convolution.py; the variance plot of scaling:
 benchmarks/mixture_scaling.py.
 
     python benchmarks/seeds/lpnas.py --data DIR [--scale full] [--quick] [--json FILE] [--seeds N] [--workers N]
 
-Scale small: depth 8 and 8 channels; 5,000 images averaged to half their side, 6 epochs, a search of 240 networks. Full:
-depth 20 and 16 channels, all images, 200 epochs.
+Scale small: depth 14 and 8 channels; 5,000 images averaged to half their side, 10 epochs, a search of 400 networks.
+Full: depth 20 and 16 channels, all images, 200 epochs.
 """
 
 from __future__ import annotations
 
-import tempfile
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from itertools import product
-from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-from setting import Contender, Setting, best, cost, gain, line, print_accuracies, read_options, search, train_all
+import numpy as np
+import pandas as pd
+from setting import (
+    SEARCHES,
+    Contender,
+    Setting,
+    best,
+    cost,
+    gain,
+    kept,
+    line,
+    print_accuracies,
+    read_options,
+    search,
+    train_all,
+)
+from torch import Tensor, nn
 
-from evonas.spaces import ResidualSpace
+from evonas.architecture import Architecture
+from evonas.config import parse_config
+from evonas.estimators import Inherited
+from evonas.genome import from_text
+from evonas.nets import mixed
+from evonas.parallel import one_thread
+from evonas.precision import PRECISIONS
+from evonas.presets import preset_values
+from evonas.quant.mixture import mix_precisions
+from evonas.run import Run
+from evonas.seeding import numpy_rng, torch_generator
+from evonas.setup import open_setup
+from evonas.spaces import NetworkSpace, ResidualSpace
+from evonas.strategies import STRATEGIES
+from evonas.training.train import run_batches
+from evonas.workbench import build_supernet, workbench
+from surrogates.one_shot.training import train
 
-WIDTHS = (0.5, 1.0)
+WIDTHS = (0.5, 1.0, 1.5)
 BITS = ("2-bit", "3-bit", "4-bit")
 MORE_POINTS, LESS = 1.2, 0.27
 COSTS = ("bitops", "model_size", "energy")
+BUDGET = {"quick": 24, "small": 400, "full": 2000}
+N_INHERITED = {"quick": 4, "small": 30, "full": 100}
 
 
 def size(setting: Setting) -> dict[str, Any]:
     """Of the residual network."""
-    return {"depth": 20, "channels": 16} if setting.scale == "full" else {"depth": 8, "channels": 8}
+    return {"depth": 20, "channels": 16} if setting.scale == "full" else {"depth": 14, "channels": 8}
 
 
 def uniform(setting: Setting, bits: str, width: float) -> Contender:
@@ -55,22 +95,36 @@ def uniform(setting: Setting, bits: str, width: float) -> Contender:
 def main() -> None:
     """Search, train, compare, write the JSON."""
     setting = read_options(__doc__)
-    pairs = product(BITS, WIDTHS)
-    contenders = {f"{bits} at {width:g}": uniform(setting, bits, width) for bits, width in pairs}
+    contenders = {named(bits, width): uniform(setting, bits, width) for bits, width in product(BITS, WIDTHS)}
     uniforms = {name: one.architecture for name, one in contenders.items()}
-    wanted = [(name, "bitops", 1.0) for name in uniforms]
-    wanted += [(f"{bits} at 1", key, 1 - LESS) for bits, key in product(BITS, ("model_size", "energy"))]
-    picks: dict[tuple[str, str], str] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        run, space = search(setting, "lpnas", Path(folder) / "mixed", space=size(setting))
+    picks: dict[str, dict[str, str]] = {}
+    with setting.folder() as folder:
+        run, space = search(setting, "lpnas", folder / "mixed", space=size(setting), search=budget(setting))
+        proxy, float_space = search(
+            setting,
+            "lpnas",
+            folder / "proxy",
+            space={**size(setting), "weight_precisions": ["float"], "act_precisions": ["float"]},
+            search={**budget(setting), "objectives": ["error", "macs"], "constraints": {}},
+        )
         known = {architecture: name for name, architecture in uniforms.items()}
-        for name, key, share in wanted:
-            found = best(run, space, within={key: share * cost(uniforms[name], key)})
-            if found is None:
-                print(f"no network of the front has at most {share:.0%} of the {key} of {name}")
-                continue
-            picks[name, key] = known.setdefault(found, f"mixed {len(known) - len(uniforms) + 1}")
-            contenders[picks[name, key]] = Contender(found)
+        for bits in BITS:
+            base = named(bits, 1.0)
+            within = {key: (1 - LESS) * cost(uniforms[base], key) for key in ("model_size", "energy")}
+            found = {
+                "equal": best(setting, run, space, within={"bitops": cost(uniforms[base], "bitops")}),
+                "less": best(setting, run, space, within=within),
+                "proxy": quantized(setting, proxy, float_space, bits, most=cost(uniforms[base], "bitops")),
+            }
+            for role, one in found.items():
+                if one is None:
+                    print(f"no network of the front is cheap enough to be held against {base} ({role})")
+                    continue
+                kind = "proxy" if role == "proxy" else "mixed"
+                name = known.setdefault(one, f"{kind} {1 + sum(other.startswith(kind) for other in known.values())}")
+                contenders[name] = Contender(one)
+                picks.setdefault(base, {})[role] = name
+        scaling = inherited(setting)
     rows = train_all(setting, contenders)
     counted = {name: {key: cost(one.architecture, key) for key in COSTS} for name, one in contenders.items()}
     print_accuracies(
@@ -79,32 +133,125 @@ def main() -> None:
         MBitOPs={name: f"{costs['bitops'] / 1e6:.2f}" for name, costs in counted.items()},
         modelled_µJ={name: f"{1e6 * costs['energy']:.3f}" for name, costs in counted.items()},
     )
-    mean = rows.groupby("name")["accuracy"].mean()
     results = []
-    for name in uniforms:
-        if pick := picks.get((name, "bitops")):
-            difference, error = gain(rows, pick, name)
-            target, holds = f">= {MORE_POINTS}", difference >= MORE_POINTS
-            title = f"{pick} minus {name} at equal BitOPs"
-            results.append(line(title, difference, "points", target=target, holds=holds, se=error))
-    for name, key in product(uniforms, ("model_size", "energy")):
-        sound = [counted[pick][key] for pick in set(picks.values()) - set(uniforms) if mean[pick] >= mean[name]]
-        if sound:
-            saved = 1 - min(sound) / counted[name][key]
-            title = f"{key} saved against {name} at no loss"
-            results.append(line(title, saved, "share", target=f">= {LESS}", holds=saved >= LESS))
+    for base, mine in picks.items():
+        results += against(rows, counted, base, mine, uniforms)
+    results.append(line("held-out loss inherited without scaling minus with it", scaling[0], "nats", se=scaling[1]))
+    setting.report(__doc__, results, costs=counted, picks=picks, rows=rows.to_dict("records"))
+
+
+def against(
+    rows: pd.DataFrame,
+    counted: dict[str, dict[str, float]],
+    base: str,
+    mine: dict[str, str],
+    uniforms: Collection[str],
+) -> list[dict[str, Any]]:
+    """What is to be said of one uniform network of width 1."""
+    mean, results = rows.groupby("name")["accuracy"].mean(), []
+    if pick := mine.get("equal"):
+        difference, error = gain(rows, pick, base)
+        target, holds = f">= {MORE_POINTS}", difference >= MORE_POINTS
+        title = f"{pick} minus {base} at equal BitOPs"
+        results.append(line(title, difference, "points", target=target, holds=holds, se=error))
+        fitting = [name for name in uniforms if counted[name]["bitops"] <= counted[base]["bitops"]]
+        top = max(fitting, key=lambda name: mean[name])
+        difference, error = gain(rows, pick, top)
+        results.append(line(f"{pick} minus the best uniform one of any width, {top}", difference, "points", se=error))
+    if pick and (proxy := mine.get("proxy")):
+        difference, error = gain(rows, pick, proxy)
+        title = f"{pick} minus {proxy}, searched in full precision, at equal BitOPs"
+        results.append(line(title, difference, "points", se=error))
+    mixed = [name for name in counted if name.startswith("mixed") and mean[name] >= mean[base]]
+    for key in ("model_size", "energy"):
+        saved = max((1 - counted[name][key] / counted[base][key] for name in mixed), default=float("-inf"))
+        target, holds = f">= {LESS}", saved >= LESS
+        if mixed:
+            results.append(line(f"{key} saved against {base} at no loss", saved, "share", target=target, holds=holds))
         else:
-            print(f"no mixed network is as accurate as {name}")
-    wide = {bits: counted[f"{bits} at 1"]["energy"] for bits in BITS}
-    for bits in BITS:
-        results.append(line(f"modelled energy of {bits} over 4-bit", wide[bits] / wide["4-bit"], "ratio"))
-    setting.report(
-        __doc__,
-        results,
-        costs=counted,
-        picks=[[*for_, pick] for for_, pick in picks.items()],
-        rows=rows.to_dict("records"),
-    )
+            print(f"no mixed network is as accurate as {base}")
+    if pick := mine.get("less"):
+        difference, error = gain(rows, pick, base)
+        title = f"{pick}, within {1 - LESS:.0%} of bytes and energy, minus {base}"
+        results.append(line(title, difference, "points", target=">= 0", holds=difference >= 0, se=error))
+    return results
+
+
+def named(bits: str, width: float) -> str:
+    """A uniform network's name."""
+    return f"{bits} at {width:g}"
+
+
+def budget(setting: Setting) -> dict[str, Any]:
+    """Of both searches."""
+    return {"budget": BUDGET[setting.scale]}
+
+
+def quantized(setting: Setting, run: Run, space: NetworkSpace, bits: str, *, most: float) -> Architecture | None:
+    """Of a front of float networks, the one of smallest error that has at most so many BitOPs in a precision."""
+    front = run.front().sort_values("error")
+    for genome in front["genome"]:
+        one = space.decode(from_text(str(genome), space.genes))
+        ops = [
+            replace(op, weight=PRECISIONS[bits], act=PRECISIONS[bits]) if op.weight == PRECISIONS["float"] else op
+            for op in one.ops
+        ]
+        if cost(low := replace(one, ops=tuple(ops)), "bitops") <= most:
+            return low
+    return None
+
+
+def inherited(setting: Setting) -> tuple[float, float]:
+    """Mean held-out loss that random networks inherit without scaling minus with it; and its standard error."""
+    settings = {**SEARCHES[setting.scale]["supernet"], "strategy": "shared_convolution_soft"}
+    space = {**preset_values("lpnas")["space"], **size(setting)}
+    raw = {**setting.raw, "space": space, "supernet": settings}
+    jobs = [
+        (raw, is_scaled, N_INHERITED[setting.scale], seed)
+        for seed in range(setting.seeds)
+        for is_scaled in (True, False)
+    ]
+    losses = [one["loss"] for one in kept(setting, inherited_loss, jobs)]
+    difference = np.array(losses[1::2]) - np.array(losses[::2])
+    print(f"held-out loss of random networks with inherited weights, scaled {losses[::2]}, not scaled {losses[1::2]}")
+    return float(difference.mean()), float(difference.std(ddof=1) / len(difference) ** 0.5)
+
+
+def inherited_loss(raw: Mapping[str, Any], is_scaled: bool, n: int, seed: int) -> dict[str, float]:
+    """Train a supernet with or without scaling; mean held-out loss of the same random networks."""
+    setup = open_setup(parse_config({**raw, "seed": seed}, source="this benchmark"))
+    config, space, data = setup.config, setup.network_space, setup.data
+    assert data is not None
+    unscaled = nullcontext() if is_scaled else without_scaling()
+    with one_thread(), unscaled:
+        supernet = build_supernet(config, space)
+        generator = torch_generator(seed, "supernet batches")
+        train(
+            supernet,
+            STRATEGIES[config.supernet.strategy](space, numpy_rng(seed, "supernet paths"), 1),
+            batches=run_batches(data.train, config, batch_size=config.supernet.batch_size, generator=generator),
+            steps=config.supernet.steps,
+            learning_rate=config.supernet.learning_rate,
+            weight_decay=config.supernet.weight_decay,
+        )
+    bench = workbench(config, data, supernet)
+    with one_thread():
+        losses = [
+            Inherited().score(bench, space.decode(genome)).loss for genome in space.sample(np.random.default_rng(0), n)
+        ]
+    return {"loss": float(np.mean(losses))}
+
+
+def without_scaling() -> AbstractContextManager[Any]:
+    """Mixtures whose precisions learn by their shares alone."""
+
+    def plain(latent: Tensor, quantizers: Sequence[nn.Module], shares: Tensor, **_: bool) -> Tensor:
+        return mix_precisions(latent, quantizers, shares, is_scaled=False)
+
+    def plain_rows(rows: Tensor, shares: Tensor) -> Tensor:
+        return (shares[:, None] * rows).sum(dim=0)
+
+    return patch.multiple(mixed, mix_precisions=plain, mix_rows=plain_rows)
 
 
 if __name__ == "__main__":

@@ -14,9 +14,7 @@ Full: depth 20 and 16 channels, all images, 200 epochs.
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from scipy.stats import spearmanr
@@ -46,15 +44,15 @@ def main() -> None:
     """Search, train, compare, write the JSON."""
     setting = read_options(__doc__)
     contenders, spaces = {}, {}
-    with tempfile.TemporaryDirectory() as folder:
+    with setting.folder() as folder:
         for bits in ("2-bit", "8-bit"):
             for name, share in (("pruned", 1.0), ("expanded", 0.5)):
                 settings = {**size(setting), "weight_precisions": [bits], "act_precisions": [bits]}
-                path = Path(folder) / f"{bits} {name}"
+                path = folder / f"{bits} {name}"
                 changes = {"expansion_share": share, "population": 8 if setting.scale == "quick" else 20}
                 run, space = search(setting, "nce", path, space=settings, search=changes)
                 assert isinstance(space, ResidualSpace)
-                spaces[bits], found = space, best(run, space)
+                spaces[bits], found = space, best(setting, run, space)
                 contenders[f"{bits} uniform"] = Contender(space.base())
                 contenders[f"{bits} {name}"] = Contender(found or space.base())
                 unlocked = [f"{one['gene']} {one['opens']}" for one in run.folder.meta("expansions") or []]

@@ -6,8 +6,10 @@ import argparse
 import hashlib
 import json
 import sys
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -29,8 +31,9 @@ from evonas.run import Run
 from evonas.setup import build_data, open_setup
 from evonas.spaces import NetworkSpace
 from evonas.training.data import Data
-from evonas.training.train import train_and_test
+from evonas.training.train import train_alone, train_and_test
 from objectives import OBJECTIVES
+from surrogates.one_shot.score import score_network
 
 sys.path.append(str(Path(__file__).parents[1]))
 from report import write_report  # it lies one folder up, beside the other benchmarks
@@ -58,6 +61,10 @@ SEARCHES: dict[str, dict[str, Any]] = {  # how much a search may cost
 }
 
 
+FINALISTS = {"quick": 2, "small": 3, "full": 3}  # of a front that are trained before one is taken
+SEED_OF_FINALS = 1000  # no training that is reported has it
+
+
 @dataclass(frozen=True)
 class Contender:
     """A network and how it is trained.
@@ -81,6 +88,7 @@ class Setting:
         seeds: Trainings of each network.
         workers: Processes.
         json_file: Where results go.
+        runs: Where searches are kept, to go on with them; None for a folder that is removed.
     """
 
     scale: str
@@ -88,10 +96,21 @@ class Setting:
     seeds: int
     workers: int
     json_file: Path | None
+    runs: Path | None
+
+    @contextmanager
+    def folder(self) -> Iterator[Path]:
+        """Where searches go."""
+        if self.runs is not None:
+            self.runs.mkdir(parents=True, exist_ok=True)
+            yield self.runs
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
 
     @property
     def kept(self) -> Path | None:
-        """Where trainings are kept until the results are written."""
+        """Where trainings are kept, so that a run that was cut off goes on."""
         return None if self.json_file is None else self.json_file.with_suffix(".jsonl")
 
     @property
@@ -118,8 +137,6 @@ class Setting:
             print(f"{row['name']}: {row['value']:.4g} {row['unit']}{judged}", flush=True)
         more = {"scale": self.scale, "settings": dict(self.raw), "seeds": self.seeds, **more}
         write_report(self.json_file, document, results=results, quick=self.scale == "quick", **more)
-        if self.kept is not None:
-            self.kept.unlink(missing_ok=True)
 
 
 def read_options(document: str | None) -> Setting:
@@ -134,6 +151,7 @@ def read_options(document: str | None) -> Setting:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--runs", type=Path, help="folder that keeps searches, so that a second call goes on with them")
     options = parser.parse_args()
     if not options.quick and options.data is None:
         parser.error("say where the images are with --data, or try --quick")
@@ -145,7 +163,8 @@ def read_options(document: str | None) -> Setting:
     raw: dict[str, Any] = {}
     for section, values in SCALES[scale].items():
         raw[section] = values | {key: value for key, value in given[section].items() if value is not None}
-    return Setting(scale, raw, 2 if options.quick else options.seeds, n_workers(options.workers), options.json)
+    seeds, workers = 2 if options.quick else options.seeds, n_workers(options.workers)
+    return Setting(scale, raw, seeds, workers, options.json, options.runs)
 
 
 @lru_cache(maxsize=2)
@@ -180,19 +199,50 @@ def search(
     overrides["seed"] = seed
     for section, values in SEARCHES[setting.scale].items():
         overrides[section] = {**values, **changes.get(section, {})}
-    start = time.process_time()
-    run = evonas.search(preset=preset, out=folder, overrides=overrides)
-    told = f"front of {len(run.front())} in {time.process_time() - start:.0f} s"
-    print(f"  search, {preset} in {folder.name}: {told}", file=sys.stderr, flush=True)
+    settled = hashlib.sha256(json.dumps([preset, overrides], sort_keys=True, default=str).encode()).hexdigest()[:8]
+    path, start = folder.with_name(f"{folder.name}-{settled}"), time.process_time()
+    run = evonas.resume(path) if path.exists() else evonas.search(preset=preset, out=path, overrides=overrides)
+    clock = path / "processor_seconds.txt"  # of all the calls that it took
+    if not clock.exists() or time.process_time() - start > 1:
+        before = float(clock.read_text(encoding="utf-8")) if clock.exists() else 0.0
+        clock.write_text(f"{before + time.process_time() - start:.1f}", encoding="utf-8")
+    told = f"front of {len(run.front())} in {seconds_of(run):.0f} s"
+    print(f"  search, {preset} in {path.name}: {told}", file=sys.stderr, flush=True)
     return run, open_setup(load_config(run.path / "run.toml")).network_space
 
 
-def best(run: Run, space: NetworkSpace, *, within: Mapping[str, float] | None = None) -> Architecture | None:
-    """The network of a front with the smallest estimated error within bounds; None if there is none."""
+def seconds_of(run: Run) -> float:
+    """Processor seconds that a search took, of this process."""
+    return float((run.path / "processor_seconds.txt").read_text(encoding="utf-8"))
+
+
+def best(
+    setting: Setting, run: Run, space: NetworkSpace, *, within: Mapping[str, float] | None = None
+) -> Architecture | None:
+    """The best network of a front within bounds; None if there is none.
+
+    Of the ``FINALISTS`` with the smallest estimated errors the one that, trained once by the recipe without the
+    held-out images, has the smallest loss on them: what a user does who has seconds for three trainings more.
+    """
     front = run.front()
     for name, bound in (within or {}).items():
         front = front[front[name] <= bound]
-    return None if front.empty else space.decode(from_text(str(front["genome"].iloc[0]), space.genes))
+    genomes = front.sort_values("error")["genome"].iloc[: FINALISTS[setting.scale]]
+    finalists = [space.decode(from_text(str(genome), space.genes)) for genome in genomes]
+    if len(finalists) < 2:
+        return finalists[0] if finalists else None
+    losses = kept(setting, heldout, [(one, dict(setting.raw), SEED_OF_FINALS) for one in finalists])
+    return finalists[min(range(len(finalists)), key=lambda index: losses[index]["loss"])]
+
+
+def heldout(architecture: Architecture, raw: Mapping[str, Any], seed: int) -> dict[str, float]:
+    """Train one network without the held-out images; its loss on them."""
+    config = parse_config(dict(raw), source="this benchmark")
+    data = images(config.data)
+    with one_thread():
+        network = train_alone(architecture, data.train, config, seed=seed)
+        score = score_network(network, images=data.heldout.pixels(), labels=data.heldout.labels)
+    return {"loss": score.loss}
 
 
 def cost(architecture: Architecture, name: str) -> float:
@@ -234,32 +284,37 @@ def train_all(
     Returns:
         ``name``, ``seed`` and what :func:`measured` gives, one row a training.
     """
-    jobs, rows = [], []
+    names, jobs = [], []
     for seed in range(setting.seeds) if seeds is None else seeds:
         for name, contender in contenders.items():
             training = setting.raw["training"] | contender.training
-            jobs.append((name, (contender.architecture, {**setting.raw, "training": training}, seed)))
-    known = _trained_before(setting.kept)
-    fresh = {_key(job): job for _, job in jobs if _key(job) not in known}  # equal networks are trained once
-    found = in_order(measured, fresh.values(), workers=Workers(setting.workers))
-    for name, job in jobs:
-        if (key := _key(job)) not in known:
-            known[key] = next(found)
-            if setting.kept is not None:
-                with setting.kept.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps([key, known[key]]) + "\n")
-        rows.append({"name": name, "seed": job[-1], **known[key]})
-        told = f"{known[key]['accuracy']:.2f} %, {known[key]['seconds']:.0f} s"
-        print(f"  {name}, seed {job[-1]}: {told}", file=sys.stderr, flush=True)
+            names.append(name)
+            jobs.append((contender.architecture, {**setting.raw, "training": training}, seed))
+    rows = []
+    for name, job, found in zip(names, jobs, kept(setting, measured, jobs), strict=True):
+        rows.append({"name": name, "seed": job[-1], **found})
     return pd.DataFrame(rows)
 
 
-def _key(job: tuple[Architecture, Mapping[str, Any], int]) -> str:
-    """What a training follows from."""
-    return hashlib.sha256(repr(job).encode()).hexdigest()
+def kept(
+    setting: Setting, function: Callable[..., dict[str, Any]], jobs: Sequence[tuple[Any, ...]]
+) -> list[dict[str, Any]]:
+    """Results in order; equal jobs are done once, and what a run that was cut off has done is not done again."""
+    keys = [hashlib.sha256(repr((function.__name__, job)).encode()).hexdigest() for job in jobs]
+    known = _done_before(setting.kept)
+    fresh = {key: job for key, job in zip(keys, jobs, strict=True) if key not in known}
+    done = in_order(function, fresh.values(), workers=Workers(setting.workers))
+    for key, result in zip(fresh, done, strict=True):
+        known[key] = result
+        if setting.kept is not None:
+            with setting.kept.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([key, result]) + "\n")
+        told = ", ".join(f"{name} {value:.4g}" for name, value in result.items() if isinstance(value, float))
+        print(f"  {function.__name__}: {told}", file=sys.stderr, flush=True)
+    return [known[key] for key in keys]
 
 
-def _trained_before(path: Path | None) -> dict[str, dict[str, Any]]:
+def _done_before(path: Path | None) -> dict[str, dict[str, Any]]:
     if path is None or not path.is_file():
         return {}
     return dict(json.loads(text) for text in path.read_text(encoding="utf-8").splitlines())

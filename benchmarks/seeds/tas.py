@@ -18,9 +18,7 @@ images, 200 epochs.
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from setting import Contender, Setting, best, cost, gain, line, print_accuracies, read_options, search, train_all
@@ -71,11 +69,11 @@ def main() -> None:
     setting = read_options(__doc__)
     by_hand = {f"ResNet, {channels} channels": resnet(setting, channels) for channels in CHANNELS[setting.scale]}
     contenders, picks = dict(by_hand), {}
-    with tempfile.TemporaryDirectory() as folder:
-        run, space = search(setting, "tas", Path(folder) / "cells", space=CELLS[setting.scale])
+    with setting.folder() as folder:
+        run, space = search(setting, "tas", folder / "cells", space=CELLS[setting.scale])
         names: dict[object, str] = {}
         for name, one in by_hand.items():
-            found = best(run, space, within={"model_size": cost(one.architecture, "model_size")})
+            found = best(setting, run, space, within={"model_size": cost(one.architecture, "model_size")})
             if found is None:
                 print(f"no network of the front is as small as {name}")
                 continue

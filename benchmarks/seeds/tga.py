@@ -29,7 +29,7 @@ def resnet(setting: Setting, *, weight: str, method: str = "tga") -> Architectur
     space = ResidualSpace(
         *setting.images_given,
         depth=8 if setting.scale == "quick" else 20,
-        channels=16 if setting.scale == "full" else 8,
+        channels=8 if setting.scale == "quick" else 16,
         weight_precisions=(weight,),
         stem_precisions=(weight,),
         classifier_precisions=(weight,),

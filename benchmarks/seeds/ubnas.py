@@ -19,11 +19,8 @@ channels, all images, 200 epochs.
 from __future__ import annotations
 
 import sys
-import tempfile
-import time
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,6 +34,7 @@ from setting import (
     print_accuracies,
     read_options,
     search,
+    seconds_of,
     train_all,
 )
 
@@ -81,13 +79,12 @@ def main() -> None:
     by_hand = resnet(setting, setting.images_given)
     most = cost(by_hand.architecture, "binary_ops")
     seconds, found = {}, {}
-    with tempfile.TemporaryDirectory() as folder:
+    with setting.folder() as folder:
         for name, is_early in (("searched", True), ("searched, full training", False)):
-            start = time.process_time()
-            path, changes = Path(folder) / name, {"early_stop": is_early}
+            path, changes = folder / name, {"early_stop": is_early}
             run, space = search(setting, "ubnas", path, space=CELLS[setting.scale], supernet=changes)
-            seconds[name] = time.process_time() - start
-            found[name] = best(run, space, within={"binary_ops": most})
+            seconds[name] = seconds_of(run)
+            found[name] = best(setting, run, space, within={"binary_ops": most})
             if is_early:
                 steps, warnings = run.folder.meta("supernet_steps"), run.folder.meta("warnings")
                 modules = modules_of_front(run.front()["genome"].tolist(), space)

@@ -13,6 +13,7 @@ import pytest
 import evonas
 from evonas.batch_plan import read_plan
 from evonas.batches import PLAN, Batch, resume_batch, run_batch
+from evonas.config import load_config
 from evonas.engine import search
 from evonas.errors import RunFileError, RunFolderError
 from evonas.lock import alone_with
@@ -145,6 +146,25 @@ def test_run_files_can_be_what_runs_differ_in(tmp_path: Path) -> None:
         "short": (20, 10),
         "long": (90, 10),
     }
+
+
+def test_presets_can_be_what_runs_differ_in_and_lie_under_everything_else(tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text("[search]\nstall = 7\n[quantizers]\nternary_weight = 'twn'\n", encoding="utf-8")
+    path = tmp_path / "plan.toml"
+    path.write_text(
+        'run_file = "run.toml"\n[run.space]\nnodes = 2\n[grid]\npreset = ["tas", "ubnas"]\n', encoding="utf-8"
+    )
+    found = read_plan(path)[1]
+    assert list(found) == ["tas", "ubnas"]
+    assert [run.space.weight_precisions for run in found.values()] == [("ternary",), ("binary",)]
+    for run in found.values():
+        assert (run.space.nodes, run.search.stall, run.quantizers.ternary_weight) == (2, 7, "twn")
+    assert found["tas"].quantizers.ternary_act == load_config(None, preset="tas").quantizers.ternary_act
+    other = read_plan({"preset": "nce", "grid": {"space.kind": ["residual", "cells"]}})[1]
+    assert other["residual"].space.widths == load_config(None, preset="nce").space.widths
+    assert other["cells"].search.expansion_share == 0.5  # of a space of another kind nothing is left
+    with pytest.raises(RunFileError, match="nec.*did you mean.*nce|nce"):
+        read_plan({"grid": {"preset": ["nec"]}})
 
 
 def test_names_of_runs_differ_even_where_their_values_read_alike() -> None:
