@@ -163,7 +163,7 @@ def test_presets_can_be_what_runs_differ_in_and_lie_under_everything_else(tmp_pa
     other = read_plan({"preset": "nce", "grid": {"space.kind": ["residual", "cells"]}})[1]
     assert other["residual"].space.widths == load_config(None, preset="nce").space.widths
     assert other["cells"].search.expansion_share == 0.5  # of a space of another kind nothing is left
-    with pytest.raises(RunFileError, match="nec.*did you mean.*nce|nce"):
+    with pytest.raises(RunFileError, match="did you mean 'nce'"):
         read_plan({"grid": {"preset": ["nec"]}})
 
 
