@@ -103,8 +103,8 @@ class ComputeConfig(Section):
     scheduler: str = Field("", description='address of the Dask scheduler, such as "tcp://10.0.0.1:8786"')
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto",
-        description="of evonas train; on a GPU, in bf16, results differ, and are not the same twice; auto: a GPU if "
-        "there is one",
+        description="that trains supernets, and networks in evonas train; on a GPU in bf16 with channels last, where "
+        "results differ, and are not the same twice; auto: a GPU if there is one",
     )
 
     @model_validator(mode="after")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import torch
+
 from evonas.config import RunConfig
 from evonas.nets.network import Network
 from evonas.operators import random_genomes
@@ -36,12 +38,15 @@ def early_stop(
     genomes = random_genomes(space, numpy_rng(config.seed, "probe networks"), n=settings.probes)
     networks = [space.decode(genome) for genome in genomes]
     bench = workbench(config, data, supernet)
+    device = next(supernet.parameters()).device
+    calibration, images, labels = (one.to(device) for one in (bench.calibration, bench.images, bench.labels))
 
     def probe() -> list[float]:
-        scores = (
-            score_subnet(supernet, network, calibration=bench.calibration, images=bench.images, labels=bench.labels)
-            for network in networks
-        )
+        with torch.autocast(device.type, enabled=False):  # whatever format it is trained in
+            scores = [
+                score_subnet(supernet, network, calibration=calibration, images=images, labels=labels)
+                for network in networks
+            ]
         return [score.loss for score in scores]
 
     return EarlyStop(

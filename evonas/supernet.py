@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
+from evonas.config import RunConfig
 from evonas.early_stop import early_stop
 from evonas.errors import EvaluationError, RunFolderError
 from evonas.expansion import Expansion
@@ -16,9 +18,11 @@ from evonas.spaces import NetworkSpace
 from evonas.stage import unlocked
 from evonas.strategies import STRATEGIES
 from evonas.together import together
+from evonas.training.hardware import Hardware, device_of, with_device
 from evonas.training.train import run_batches
 from evonas.workbench import SUPERNET, Checkpoint, build_supernet, load_weights, save_weights
 from reports.run_folder import RunFolder
+from surrogates.one_shot.group import leads
 from surrogates.one_shot.training import CheckpointError, train
 
 
@@ -116,29 +120,33 @@ def train_supernet(supernet: Network, run: RunFolder, setup: Setup, observer: Ob
     """
     config, data, space = setup.config, setup.data, setup.network_space
     assert data is not None
+    hardware = Hardware(_device(run, config))
+    supernet.to(hardware.device)
     settings = config.supernet
     suffix = f" of stage {stage}" if stage else ""
     unfinished = _unfinished(run.path / _file(stage))
     steps = settings.expansion_steps if stage else settings.steps
+    batches = run_batches(
+        data.train,
+        config,
+        batch_size=settings.batch_size,
+        generator=torch_generator(config.seed, f"supernet batches{suffix}"),
+    )
     observer.phase("training the supernet", total=steps)
     try:
-        return train(
-            supernet,
-            STRATEGIES[settings.strategy](space, numpy_rng(config.seed, f"supernet paths{suffix}"), settings.paths),
-            batches=run_batches(
-                data.train,
-                config,
-                batch_size=settings.batch_size,
-                generator=torch_generator(config.seed, f"supernet batches{suffix}"),
-            ),
-            steps=steps,
-            learning_rate=settings.learning_rate,
-            weight_decay=settings.weight_decay,
-            is_two_pass=settings.is_two_pass,
-            early_stop=None if stage else early_stop(run, config, data=data, space=space, supernet=supernet),
-            checkpoint=unfinished,
-            on_step=lambda step, loss: observer.advance(step, note=f"loss {loss:.2f}"),
-        )
+        with hardware.autocast():
+            done = train(
+                supernet,
+                STRATEGIES[settings.strategy](space, numpy_rng(config.seed, f"supernet paths{suffix}"), settings.paths),
+                batches=hardware.moved(batches),
+                steps=steps,
+                learning_rate=settings.learning_rate,
+                weight_decay=settings.weight_decay,
+                is_two_pass=settings.is_two_pass,
+                early_stop=None if stage else early_stop(run, config, data=data, space=space, supernet=supernet),
+                checkpoint=unfinished,
+                on_step=lambda step, loss: observer.advance(step, note=f"loss {loss:.2f}"),
+            )
     except CheckpointError as error:
         raise RunFolderError(
             f"the checkpoint that training wrote to {unfinished}",
@@ -149,3 +157,14 @@ def train_supernet(supernet: Network, run: RunFolder, setup: Setup, observer: Ob
         raise EvaluationError(
             "a supernet that trains", found=str(error), remedy="lower learning_rate under [supernet] and start anew"
         ) from error
+    supernet.to("cpu")  # whatever it was trained on, its networks are scored on the CPU
+    return done
+
+
+def _device(run: RunFolder, config: RunConfig) -> Literal["cpu", "cuda"]:
+    """What the run's supernets are trained on: what was decided when the first of them began."""
+    known = run.meta("supernet_device")
+    device = device_of(config if known is None else with_device(config, known))
+    if known is None and leads():
+        run.set_meta("supernet_device", device)
+    return device

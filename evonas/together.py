@@ -69,11 +69,14 @@ def met() -> AbstractContextManager[str]:
 def _joined(folder: str) -> Iterator[str]:
     """Meet the others: what the first process says the folder is."""
     global _is_over  # noqa: PLW0603  # helpers come once
+    import torch
     import torch.distributed as dist
 
     from evonas.parallel import one_thread
 
     _is_over = True
+    if torch.cuda.is_available():  # gloo sums what lies on GPUs, too
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
     dist.init_process_group("gloo", timeout=PATIENCE)
     try:
         said = [folder]

@@ -1,4 +1,4 @@
-"""On what a full training runs: device, number format of a GPU, torch.compile where it pays."""
+"""On what supernets and networks are trained: device, number format of a GPU, torch.compile where it pays."""
 
 from __future__ import annotations
 
@@ -72,6 +72,24 @@ class Hardware:
                 yield images, labels
 
 
+def device_of(config: RunConfig) -> Literal["cpu", "cuda"]:
+    """The device that a run file chooses, or this machine for it.
+
+    Raises:
+        RunFileError: A GPU is asked for, and there is none.
+    """
+    wanted, has_gpu = config.compute.device, torch.cuda.is_available()
+    if wanted == "auto":
+        return "cuda" if has_gpu else "cpu"
+    if wanted == "cuda" and not has_gpu:
+        raise RunFileError(
+            'a GPU that torch can use, for device = "cuda" under [compute]',
+            found=f"none; torch {torch.__version__}",
+            remedy='set device = "auto" or "cpu", or install a build of torch with CUDA',
+        )
+    return wanted
+
+
 def decided(config: RunConfig, architecture: Architecture, *, steps: int) -> RunConfig:
     """The run file with ``compile`` and ``device`` decided for a training of so many updates.
 
@@ -81,23 +99,17 @@ def decided(config: RunConfig, architecture: Architecture, *, steps: int) -> Run
     Raises:
         RunFileError: A GPU is asked for, and there is none.
     """
-    recipe, has_gpu = config.training, torch.cuda.is_available()
-    device = ("cuda" if has_gpu else "cpu") if config.compute.device == "auto" else config.compute.device
-    if device == "cuda" and not has_gpu:
-        raise RunFileError(
-            'a GPU that torch can use, for device = "cuda" under [compute]',
-            found=f"none; torch {torch.__version__}",
-            remedy='set device = "auto" or "cpu", or install a build of torch with CUDA',
-        )
+    recipe, device = config.training, device_of(config)
     is_compiled = recipe.compile
     if is_compiled == "auto":
         is_compiled = has_compiler() and pays(architecture, recipe, steps=steps)
-    return config.model_copy(
-        update={
-            "training": recipe.model_copy(update={"compile": is_compiled}),
-            "compute": config.compute.model_copy(update={"device": device}),
-        }
-    )
+    settled = recipe.model_copy(update={"compile": is_compiled})
+    return with_device(config, device).model_copy(update={"training": settled})
+
+
+def with_device(config: RunConfig, device: str) -> RunConfig:
+    """The run file with another device."""
+    return config.model_copy(update={"compute": config.compute.model_copy(update={"device": device})})
 
 
 def pays(architecture: Architecture, recipe: TrainingConfig, *, steps: int) -> bool:

@@ -45,7 +45,8 @@ def average_gradients(parameters: Sequence[nn.Parameter], loss: float) -> float:
     if not is_grouped():
         return loss
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    flat = torch.cat([torch.tensor([loss]), *(gradient.flatten() for gradient in gradients)])
+    device = gradients[0].device if gradients else None
+    flat = torch.cat([torch.tensor([loss], device=device), *(gradient.flatten() for gradient in gradients)])
     dist.all_reduce(flat)
     flat /= dist.get_world_size()
     start = 1
