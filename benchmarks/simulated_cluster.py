@@ -22,25 +22,26 @@ class Clock:
     Attributes:
         now: Simulated seconds.
         busy: Of all workers together.
-        driver: Processor seconds of everything but evaluations.
+        driver, wall: Processor seconds of everything but evaluations; and what the wall's clock says of them.
         finished: When each result came, in order.
     """
 
     def __init__(self) -> None:
-        self.now = self.busy = self.driver = 0.0
+        self.now = self.busy = self.driver = self.wall = 0.0
         self.finished: list[float] = []
-        self._seen = time.process_time()
+        self.skip()
 
     def think(self) -> None:
         """Let the driver's time pass that went by since this was last asked."""
         seen = time.process_time()
         self.now += seen - self._seen
         self.driver += seen - self._seen
-        self._seen = seen
+        self.wall += time.perf_counter() - self._seen_on_wall
+        self.skip()
 
     def skip(self) -> None:
         """Leave out what went by since :meth:`think` was last asked."""
-        self._seen = time.process_time()
+        self._seen, self._seen_on_wall = time.process_time(), time.perf_counter()
 
 
 class Simulated(Backend):

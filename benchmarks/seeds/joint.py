@@ -34,10 +34,11 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
         "cells": {"nodes": 1, "channels": 8, "stem_channels": 4, "cells": ["normal", "reduction"]},
         "residual": {"depth": 8, "channels": 4},
     },
+    "digits": {"cells": {"nodes": 2}, "residual": {"depth": 8, "channels": 8}},
     "small": {"cells": {"nodes": 2}, "residual": {"depth": 8, "channels": 8}},
     "full": {"cells": {}, "residual": {}},
 }
-TRAINED = {"quick": 2, "small": 8, "full": 24}
+TRAINED = {"quick": 2, "digits": 8, "small": 8, "full": 24}
 
 
 def candidates(setting: Setting, preset: str, seed: int, folder: Path) -> dict[str, Contender]:

@@ -68,13 +68,14 @@ WIDTHS = (0.5, 1.0, 1.5)
 BITS = ("2-bit", "3-bit", "4-bit")
 MORE_POINTS, LESS = 1.2, 0.27
 COSTS = ("bitops", "model_size", "energy")
-BUDGET = {"quick": 24, "small": 400, "full": 2000}
-N_INHERITED = {"quick": 4, "small": 30, "full": 100}
+BUDGET = {"quick": 24, "digits": 400, "small": 400, "full": 2000}
+N_INHERITED = {"quick": 4, "digits": 30, "small": 30, "full": 100}
 
 
 def size(setting: Setting) -> dict[str, Any]:
     """Of the residual network."""
-    return {"depth": 20, "channels": 16} if setting.scale == "full" else {"depth": 14, "channels": 8}
+    sizes = {"quick": (14, 8), "digits": (14, 4), "small": (14, 8), "full": (20, 16)}
+    return dict(zip(("depth", "channels"), sizes[setting.scale], strict=True))
 
 
 def uniform(setting: Setting, bits: str, width: float) -> Contender:

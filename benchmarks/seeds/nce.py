@@ -36,7 +36,7 @@ BOUNDED = ("flops", "parameters")
 
 def size(setting: Setting) -> dict[str, Any]:
     """Of the residual network."""
-    sizes = {"quick": (8, 4), "small": (14, 8), "full": (20, 16)}
+    sizes = {"quick": (8, 4), "digits": (14, 4), "small": (14, 8), "full": (20, 16)}
     return dict(zip(("depth", "channels"), sizes[setting.scale], strict=True))
 
 

@@ -40,6 +40,7 @@ from report import write_report  # it lies one folder up, beside the other bench
 
 SCALES: dict[str, dict[str, Any]] = {
     "quick": {"data": {"limit": 400}, "training": {"epochs": 1}},  # the digits that come along
+    "digits": {"data": {"source": "digits"}, "training": {"epochs": 40}},
     "small": {"data": {"limit": 5000, "heldout_share": 0.2, "pool": 2}, "training": {"epochs": 6}},
     "full": {
         "data": {"heldout_share": 0.1, "shift": 4, "flip": True},
@@ -57,11 +58,16 @@ SEARCHES: dict[str, dict[str, Any]] = {  # how much a search may cost
         "estimate": {"correction_networks": 16, "steps": 100, "tuning_networks": 24, "scoring_images": 1000},
         "search": {"budget": 240, "predictors": ["ridge"], "has_baseline": False},
     },
+    "digits": {
+        "supernet": {"steps": 1500, "expansion_steps": 300},
+        "estimate": {"correction_networks": 24, "steps": 100, "tuning_networks": 24},
+        "search": {"budget": 300, "predictors": ["ridge"], "has_baseline": False},
+    },
     "full": {"supernet": {"steps": 40_000}, "search": {"budget": 1500, "has_baseline": False}},
 }
 
 
-FINALISTS = {"quick": 2, "small": 3, "full": 3}  # of a front that are trained before one is taken
+FINALISTS = {"quick": 2, "digits": 3, "small": 3, "full": 3}  # of a front that are trained before one is taken
 SEED_OF_FINALS = 1000  # no training that is reported has it
 
 
@@ -83,7 +89,7 @@ class Setting:
     """What the command line asked for.
 
     Attributes:
-        scale: ``quick``, ``small`` or ``full``.
+        scale: ``quick``, ``digits``, ``small`` or ``full``.
         raw: Keys of the run file, for data and training.
         seeds: Trainings of each network.
         workers: Processes.
@@ -142,9 +148,14 @@ class Setting:
 def read_options(document: str | None) -> Setting:
     """Parse the options that all of these benchmarks have."""
     parser = argparse.ArgumentParser(description=document, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", help="folder or file of images, such as Fashion-MNIST's IDX files; not with --quick")
+    parser.add_argument("--data", help="folder or file of images, such as Fashion-MNIST's IDX files")
     parser.add_argument("--quick", action="store_true", help="digits, one epoch, two seeds: does it run?")
-    parser.add_argument("--scale", choices=("small", "full"), default="small", help="small: two cores; full: a GPU")
+    parser.add_argument(
+        "--scale",
+        choices=("digits", "small", "full"),
+        default="small",
+        help="digits: the images that come along, minutes; small: two cores; full: a GPU",
+    )
     parser.add_argument("--pool", type=int, help="side of the squares of pixels that are averaged")
     parser.add_argument("--limit", type=int, help="training images")
     parser.add_argument("--epochs", type=int)
@@ -153,8 +164,8 @@ def read_options(document: str | None) -> Setting:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--runs", type=Path, help="folder that keeps searches, so that a second call goes on with them")
     options = parser.parse_args()
-    if not options.quick and options.data is None:
-        parser.error("say where the images are with --data, or try --quick")
+    if (options.quick or options.scale == "digits") == (options.data is not None):
+        parser.error("say where the images are with --data; or --quick or --scale digits, which bring their own")
     scale = "quick" if options.quick else options.scale
     given: dict[str, dict[str, Any]] = {
         "data": {"source": options.data, "pool": options.pool, "limit": options.limit},

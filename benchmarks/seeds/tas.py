@@ -37,6 +37,7 @@ GENOTYPE = {
 }
 CELLS: dict[str, dict[str, Any]] = {
     "quick": {"nodes": 1, "channels": 4, "stem_channels": 4, "cells": ["normal", "reduction"]},
+    "digits": {"nodes": 3},
     "small": {"nodes": 3},
     "full": {
         "channels": 16,
@@ -44,7 +45,7 @@ CELLS: dict[str, dict[str, Any]] = {
         "cells": ["normal", "normal", "reduction", "normal", "normal", "reduction", "normal", "normal"],
     },
 }
-CHANNELS = {"quick": (2, 4), "small": (8, 12, 16), "full": (8, 16, 24, 32)}
+CHANNELS = {"quick": (2, 4), "digits": (3, 4, 6, 8), "small": (8, 12, 16), "full": (8, 16, 24, 32)}
 
 
 def resnet(setting: Setting, channels: int) -> Contender:

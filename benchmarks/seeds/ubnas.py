@@ -24,6 +24,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from setting import (
     Contender,
     Setting,
@@ -41,11 +42,14 @@ from setting import (
 from evonas.architecture import Architecture
 from evonas.genome import from_text
 from evonas.spaces import CellSpace, ResidualSpace
+from objectives import OBJECTIVES
+from objectives.scaling import Scaling, bounds_of
 
 N_RANDOM = 3
 LEAST_OPS = 0.7  # of the bound, so that random cells are not small ones
 CELLS: dict[str, dict[str, Any]] = {
     "quick": {"nodes": 1, "channels": 8, "stem_channels": 4, "cells": ["normal", "reduction"]},
+    "digits": {"nodes": 2, "stem_channels": 16},
     "small": {"nodes": 2, "stem_channels": 16},
     "full": {
         "channels": 32,
@@ -53,7 +57,7 @@ CELLS: dict[str, dict[str, Any]] = {
         "cells": ["normal", "reduction", "normal", "reduction", "normal"],
     },
 }
-RESNETS = {"quick": (8, 4), "small": (14, 16), "full": (20, 32)}
+RESNETS = {"quick": (8, 4), "digits": (14, 16), "small": (14, 16), "full": (20, 32)}
 
 
 def resnet(setting: Setting, images: tuple[tuple[int, int, int], int]) -> Contender:
@@ -78,12 +82,13 @@ def main() -> None:
     setting = read_options(__doc__)
     by_hand = resnet(setting, setting.images_given)
     most = cost(by_hand.architecture, "binary_ops")
-    seconds, found = {}, {}
+    seconds, found, fronts = {}, {}, {}
     with setting.folder() as folder:
         for name, is_early in (("searched", True), ("searched, full training", False)):
             path, changes = folder / name, {"early_stop": is_early}
             run, space = search(setting, "ubnas", path, space=CELLS[setting.scale], supernet=changes)
             seconds[name] = seconds_of(run)
+            fronts[name] = run.front()
             found[name] = best(setting, run, space, within={"binary_ops": most})
             if is_early:
                 steps, warnings = run.folder.meta("supernet_steps"), run.folder.meta("warnings")
@@ -120,9 +125,21 @@ def main() -> None:
         results.append(line("early stop minus full training", difference, "points", se=error))
     saved = seconds["searched, full training"] / seconds["searched"]
     results.append(line("seconds of a search without early stop over those with it", saved, "x", steps=steps))
+    volumes = hypervolumes(fronts, errors=1 - 1 / setting.images_given[1])
+    lost = 1 - volumes["searched"] / volumes["searched, full training"]
+    results.append(line("hypervolume of the front lost by early stop, as estimated", lost, "share", volumes=volumes))
     print(f"supernet updates with early stop: {steps}; collapse guard: {warnings or 'nothing to say'}")
     results += transfer(setting, space, contenders)
     setting.report(__doc__, results, modules=modules, seconds_of_searches=seconds, rows=rows.to_dict("records"))
+
+
+def hypervolumes(fronts: dict[str, pd.DataFrame], *, errors: float) -> dict[str, float]:
+    """Of (error, bytes, OPs) of several fronts in one box for all; errors are the searches' estimates."""
+    told = ("error", "model_size", "binary_ops")
+    together = pd.concat(fronts.values())
+    bounds = bounds_of({name: together[name].tolist() for name in told[1:]})
+    scaling = Scaling(tuple(OBJECTIVES[name] for name in told), {"error": (0.0, errors), **bounds})
+    return {name: scaling.hypervolume(front[list(told)].to_numpy(dtype=float)) for name, front in fronts.items()}
 
 
 def transfer(setting: Setting, space: CellSpace, contenders: dict[str, Contender]) -> list[dict[str, Any]]:
