@@ -24,17 +24,15 @@ import functools
 import os
 import random
 import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, suppress
-from importlib import import_module
+from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -42,20 +40,18 @@ from typing import Any
 import numpy as np
 import tomli_w
 from convolving import convolve, convolve_all
+from dask_cluster import Process, cluster, start_scheduler, start_worker
 from report import write_report
 from simulated_cluster import Clock, Simulated
 
-import evonas
 from evonas.backends import BACKENDS, Workers
 from evonas.config import parse_config
-from evonas.dask_backend import close_links
 from evonas.engine import search
 from evonas.parallel import in_order
 from evonas.spaces import Problem
 from reports.run_folder import RunFolder
 
 Result = dict[str, Any]
-Process = subprocess.Popen[bytes]
 GENES = {f"gene{number}": tuple("01234567") for number in range(20)}
 SHORT, LONG = 40, 160  # convolutions: a network of digits is scored in 20 to 40 ms, one of Fashion-MNIST in 160
 OBJECTIVES = ["error", "cost"]
@@ -107,55 +103,6 @@ def run(folder: Path, space: Problem, *, compute: dict[str, Any], **settings: An
 
 
 # Throughput
-
-
-@contextmanager
-def cluster(n: int, *, port: int | None = None) -> Iterator[tuple[str, list[Process]]]:
-    """A real Dask scheduler and worker processes on loopback: its address, and the processes, the scheduler first."""
-    port = port or free_port()
-    address = f"tcp://127.0.0.1:{port}"
-    processes = [start_scheduler(port)]
-    try:
-        processes += [start_worker(address) for _ in range(n)]
-        wait_for(address, n)
-        yield address, processes
-    finally:
-        close_links()
-        for process in processes:
-            process.kill()
-            process.wait()
-
-
-def start_scheduler(port: int) -> Process:
-    """On loopback."""
-    return _dask("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard", "--no-show")
-
-
-def start_worker(address: str) -> Process:
-    """A process with one thread and without a nanny, so that killing it kills it."""
-    return _dask("worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--death-timeout", "60")
-
-
-def _dask(*arguments: str) -> Process:
-    here = str(Path(__file__).parent)
-    paths = os.pathsep.join([str(Path(evonas.__file__).parents[1]), here])
-    environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "dask", *arguments]
-    return subprocess.Popen(command, env=environment, cwd=tempfile.gettempdir(), stderr=subprocess.DEVNULL)
-
-
-def free_port() -> int:
-    """One that nobody listens at."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def wait_for(address: str, n: int) -> None:
-    """Until so many workers are there."""
-    connect: Any = import_module("distributed").Client  # an extra, of whose types mypy knows something or nothing
-    with connect(address, timeout=60, set_as_default=False) as client:
-        client.wait_for_workers(n, timeout=120)
 
 
 def throughput(*, quick: bool) -> list[Result]:
