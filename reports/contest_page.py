@@ -38,7 +38,7 @@ NOTE = (
     "Hypervolume of the networks found, within a box that spans the bounds of all runs; 1 is the whole box. Lines are "
     "means over seeds, bands a standard deviation to either side; of attainment, bands reach from the best run to the "
     "worst, and lines are what half of the runs attain. p: two-sided Wilcoxon signed rank over the seeds that two "
-    "searches share, adjusted by Holm for all pairs."
+    "searches share, adjusted by Holm for all pairs. Fronts to explore, several runs on one page: evonas report RUN RUN."
 )
 
 
@@ -155,7 +155,7 @@ def duel_texts(duels: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "pair": [f"{row.first} − {row.second}" for row in duels.itertuples()],
-            "difference": [f"{value:+.4f}" for value in duels["difference"]],
+            "difference": [_known(f"{value:+.4f}", value) for value in duels["difference"]],
             "wins": [f"{row.wins} of {row.pairs}" for row in duels.itertuples()],
             "p": [_known(f"{value:.3g}", value) for value in duels["p"]],
             "p, Holm": [_known(f"{value:.3g}", value) for value in duels["p_holm"]],
