@@ -38,7 +38,7 @@ NOTE = (
     "Hypervolume of the networks found, within a box that spans the bounds of all runs; 1 is the whole box. Lines are "
     "means over seeds, bands a standard deviation to either side; of attainment, bands reach from the best run to the "
     "worst, and lines are what half of the runs attain. p: two-sided Wilcoxon signed rank over the seeds that two "
-    "searches share, adjusted by Holm for all pairs. Several runs' fronts on one page, to explore: evonas report RUN RUN."
+    "searches share, adjusted by Holm for all pairs. Fronts of several runs, to explore: evonas report RUN RUN."
 )
 
 
