@@ -31,7 +31,6 @@ from unittest.mock import patch
 import numpy as np
 import pandas as pd
 from setting import (
-    SEARCHES,
     Contender,
     Setting,
     best,
@@ -69,6 +68,7 @@ BITS = ("2-bit", "3-bit", "4-bit")
 MORE_POINTS, LESS = 1.2, 0.27
 COSTS = ("bitops", "model_size", "energy")
 BUDGET = {"quick": 24, "digits": 400, "small": 400, "full": 2000}
+STEPS = {"quick": 5, "digits": 1200, "small": 1200, "full": 20_000}
 N_INHERITED = {"quick": 4, "digits": 30, "small": 30, "full": 100}
 
 
@@ -119,7 +119,7 @@ def main() -> None:
             }
             for role, one in found.items():
                 if one is None:
-                    print(f"no network of the front is cheap enough to be held against {base} ({role})")
+                    print(f"no network found is cheap enough to be held against {base} ({role})")
                     continue
                 kind = "proxy" if role == "proxy" else "mixed"
                 name = known.setdefault(one, f"{kind} {1 + sum(other.startswith(kind) for other in known.values())}")
@@ -204,7 +204,7 @@ def quantized(setting: Setting, run: Run, space: NetworkSpace, bits: str, *, mos
 
 def inherited(setting: Setting) -> tuple[float, float]:
     """Mean held-out loss that random networks inherit without scaling minus with it; and its standard error."""
-    settings = {**SEARCHES[setting.scale]["supernet"], "strategy": "shared_convolution_soft"}
+    settings = {"steps": STEPS[setting.scale], "expansion_steps": 200, "strategy": "shared_convolution_soft"}
     space = {**preset_values("lpnas")["space"], **size(setting)}
     raw = {**setting.raw, "space": space, "supernet": settings}
     jobs = [

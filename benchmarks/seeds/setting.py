@@ -47,27 +47,28 @@ SCALES: dict[str, dict[str, Any]] = {
         "training": {"epochs": 200, "batch_size": 128, "learning_rate": 2e-3},
     },
 }
-SEARCHES: dict[str, dict[str, Any]] = {  # how much a search may cost
+# How much a search may cost. Not tuned: the few tuned networks would be the front, too thin to pick within many bounds.
+SEARCHES: dict[str, dict[str, Any]] = {
     "quick": {
         "supernet": {"steps": 5, "batch_size": 8, "expansion_steps": 2},
         "estimate": {"correction_networks": 0, "tuning_steps": 0, "calibration_images": 32, "scoring_images": 40},
         "search": {"budget": 24, "population": 8, "predictors": [], "has_baseline": False},
     },
     "small": {
-        "supernet": {"steps": 1200, "expansion_steps": 200},
-        "estimate": {"correction_networks": 16, "steps": 100, "tuning_networks": 24, "scoring_images": 1000},
-        "search": {"budget": 240, "predictors": ["ridge"], "has_baseline": False},
+        "supernet": {"steps": 2000, "expansion_steps": 300},
+        "estimate": {"tuning_networks": 0, "scoring_images": 1000},
+        "search": {"budget": 400, "predictors": ["ridge"], "has_baseline": False},
     },
     "digits": {
-        "supernet": {"steps": 1500, "expansion_steps": 300},
-        "estimate": {"correction_networks": 24, "steps": 100, "tuning_networks": 24},
-        "search": {"budget": 300, "predictors": ["ridge"], "has_baseline": False},
+        "supernet": {"steps": 2000, "expansion_steps": 300},
+        "estimate": {"tuning_networks": 0},
+        "search": {"budget": 400, "predictors": ["ridge"], "has_baseline": False},
     },
     "full": {"supernet": {"steps": 40_000}, "search": {"budget": 1500, "has_baseline": False}},
 }
 
 
-FINALISTS = {"quick": 2, "digits": 3, "small": 3, "full": 3}  # of a front that are trained before one is taken
+FINALISTS = {"quick": 2, "digits": 5, "small": 5, "full": 3}  # that are trained before one is taken
 SEED_OF_FINALS = 1000  # no training that is reported has it
 
 
@@ -230,15 +231,16 @@ def seconds_of(run: Run) -> float:
 def best(
     setting: Setting, run: Run, space: NetworkSpace, *, within: Mapping[str, float] | None = None
 ) -> Architecture | None:
-    """The best network of a front within bounds; None if there is none.
+    """The best network of a search within bounds; None if there is none.
 
-    Of the ``FINALISTS`` with the smallest estimated errors the one that, trained once by the recipe without the
-    held-out images, has the smallest loss on them: what a user does who has seconds for three trainings more.
+    Of the ``FINALISTS`` evaluated networks with the smallest estimated errors the one that, trained once by the recipe
+    without the held-out images, has the smallest loss on them: what a user does who has seconds for a few trainings.
     """
-    front = run.front()
+    table = run.evaluations()
+    table = table[(table["origin"] == "search") & table["error"].notna()]
     for name, bound in (within or {}).items():
-        front = front[front[name] <= bound]
-    genomes = front.sort_values("error")["genome"].iloc[: FINALISTS[setting.scale]]
+        table = table[table[name] <= bound]
+    genomes = table.sort_values("error")["genome"].iloc[: FINALISTS[setting.scale]]
     finalists = [space.decode(from_text(str(genome), space.genes)) for genome in genomes]
     if len(finalists) < 2:
         return finalists[0] if finalists else None

@@ -76,7 +76,7 @@ def main() -> None:
         for name, one in by_hand.items():
             found = best(setting, run, space, within={"model_size": cost(one.architecture, "model_size")})
             if found is None:
-                print(f"no network of the front is as small as {name}")
+                print(f"no network found is as small as {name}")
                 continue
             picks[name] = names.setdefault(found, f"searched {len(names) + 1}")
             contenders[picks[name]] = Contender(found)

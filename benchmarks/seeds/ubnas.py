@@ -95,7 +95,7 @@ def main() -> None:
                 modules = modules_of_front(run.front()["genome"].tolist(), space)
     assert isinstance(space, CellSpace)
     if found["searched"] is None:
-        sys.exit("no network of the front has as few operations as the ResNet; search longer")
+        sys.exit("no network found has as few operations as the ResNet; search longer")
     contenders = {name: Contender(one) for name, one in found.items() if one is not None}
     chosen = contenders["searched"].architecture
     contenders["searched, plain STE"] = Contender(replace(chosen, scheme=replace(chosen.scheme, binary_act="sign")))
