@@ -20,6 +20,7 @@ from evonas.presets import preset_values
 MOST_RUNS = 10_000
 FILE, PRESET = "run_file", "preset"
 """Axes of a grid whose values are whole run files, so that searches may differ in all they have."""
+OF_NAMES = (FILE, PRESET, "data.source", "space.kind")
 WANTED, FORM = "a plan of a batch", "docs/scaling.md"
 
 
@@ -32,10 +33,11 @@ class Plan(Section):
         run_file: Of all runs, beside the plan; all defaults without one.
         run: Keys of all runs, laid over the run file's.
         grid: Lists by key, such as ``"search.budget" = [100, 200]``: every combination is a run.
-        compute: Who makes the runs, each in one process: as in a run file, and ``workers`` runs side by side.
+        compute: Who makes the runs, each in one process: as in a run file, and ``workers`` runs side by side. Its
+            ``device`` is that of runs which say nothing else.
     """
 
-    name: str = Field("batch", pattern=r"^[\w.-]+$")
+    name: str = Field("batch", pattern=r"^[\w-][\w.-]*$")
     preset: str = ""
     run_file: str = ""
     run: dict[str, Any] = Field(default_factory=dict)
@@ -82,14 +84,18 @@ def _problem(detail: Any) -> tuple[str, str]:
 def _axes(grid: Mapping[str, Any], named: str) -> dict[str, list[Any]]:
     """Keys with dots, and their values; a table within the grid is a part of the key."""
     flat = _flat(grid)
-    wrong = [key for key, values in flat.items() if not isinstance(values, list) or not values]
-    twice = [key for key, values in flat.items() if key not in wrong and _has_twice(values)]
-    if wrong or twice:
+    problems = []
+    for key, values in flat.items():
+        if not isinstance(values, list) or not values:
+            problems.append(f"{key} = {values!r}")
+        elif any(value in values[:index] for index, value in enumerate(values)):
+            problems.append(f"a value twice: {key}")
+        elif key in OF_NAMES and not all(isinstance(value, str) for value in values):
+            problems.append(f"{key} = {values!r}, which are no names")
+    if problems:
         raise RunFileError(
             f"lists of values that differ under [grid] ({named})",
-            found="; ".join(
-                [*(f"{key} = {flat[key]!r}" for key in wrong), *(f"a value twice: {key}" for key in twice)]
-            ),
+            found="; ".join(problems),
             remedy='write each as a list, such as seed = [0, 1, 2] or "search.objectives" = [["error", "bitops"]]',
         )
     n_runs = 1
@@ -107,11 +113,13 @@ def _flat(grid: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     return flat
 
 
-def _has_twice(values: list[Any]) -> bool:
-    return any(value in values[:index] for index, value in enumerate(values))
-
-
 def _runs(plan: Plan, axes: dict[str, list[Any]], beside: Path, named: str) -> dict[str, RunConfig]:
+    if whole := [key for key in (FILE, PRESET) if key in plan.run]:
+        raise RunFileError(
+            f"keys of a run file under [run] ({named})",
+            found=", ".join(whole),
+            remedy=f"write {' and '.join(whole)} above it, or as a list under [grid]",
+        )
     runs: dict[str, RunConfig] = {}
     problems: dict[tuple[str, str], None] = {}
     files = [beside / file for file in axes.get(FILE, [plan.run_file]) if file]
@@ -120,13 +128,18 @@ def _runs(plan: Plan, axes: dict[str, list[Any]], beside: Path, named: str) -> d
     for values in itertools.product(*axes.values()):
         chosen = dict(zip(axes, values, strict=True))
         file, preset = chosen.get(FILE, plan.run_file), chosen.get(PRESET, plan.preset)
-        raw: dict[str, Any] = {}
-        for key, value in {**_flat(plan.run), **chosen}.items():
+        raw = laid_over(presets.get(preset, {}), bases.get(str(beside / file), {}) if file else {})
+        raw = copy.deepcopy(laid_over(raw, plan.run))
+        if kind := chosen.get("space.kind"):
+            raw = laid_over(raw, {"space": {"kind": kind}})
+        for key, value in chosen.items():
             if key not in (FILE, PRESET):
-                _set(raw, key.split("."), copy.deepcopy(value))
-        raw = laid_over(laid_over(presets.get(preset, {}), bases.get(str(beside / file), {}) if file else {}), raw)
+                _set(raw, key, copy.deepcopy(value))
         search = _label(chosen) or plan.name
-        raw |= {"name": search, "compute": {"workers": 1}}
+        raw["name"] = search
+        if isinstance(compute := raw.setdefault("compute", {}), dict):
+            alone = {"workers": 1, "backend": "loky", "scheduler": ""}  # the plan says who makes the runs
+            raw["compute"] = {"device": plan.compute.device, **compute, **alone}
         try:
             config = parse_config(raw, source=named)
         except RunFileError as error:
@@ -142,11 +155,17 @@ def _runs(plan: Plan, axes: dict[str, list[Any]], beside: Path, named: str) -> d
     return runs
 
 
-def _set(raw: dict[str, Any], keys: list[str], value: Any) -> None:
-    *sections, last = keys
+def _set(raw: dict[str, Any], key: str, value: Any) -> None:
+    *sections, last = key.split(".")
     for section in sections:
-        below = raw.get(section)
-        raw = raw.setdefault(section, {}) if isinstance(below, dict) or below is None else {}
+        below = raw.setdefault(section, {})
+        if not isinstance(below, dict):
+            raise RunFileError(
+                f"keys of a run file under [grid], such as {section}",
+                found=f"{key}, where {section} is no section",
+                remedy=f"write {section} = [...], or take {key} out",
+            )
+        raw = below
     raw[last] = value
 
 
@@ -167,7 +186,8 @@ def _text(key: str, value: Any) -> str:
         text = "+".join(f"{name}{bound}" for name, bound in value.items()) or f"no_{last}"
     else:
         text = f"{last}{value}"
-    return re.sub(r"[^\w.]+", "_", text.replace("+", "_"))[:60] or last
+    # never "..", which a folder's name must not be
+    return re.sub(r"[^\w.]+", "_", text.replace("+", "_"))[:60].lstrip(".") or last
 
 
 def _free(name: str, taken: Mapping[str, Any]) -> str:

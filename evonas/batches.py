@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from evonas.errors import EvaluationError, EvonasError, RunFolderError
 from evonas.lock import alone_with
 from evonas.parallel import in_order
 from evonas.progress import Observer, Silent
-from reports.contest_page import write_comparison
+from reports.contest import contests
+from reports.contest_page import Comparison, compare, write_comparison
 from reports.run_folder import ARCHIVE, RunFolder
 
 PLAN = "batch.toml"
@@ -44,6 +46,11 @@ class Batch:
         names = read_toml(self.path / PLAN, wanted="a batch", form="docs/scaling.md")["runs"]
         folders = [self.path / name for name in names if name not in self.failures]
         return [run for folder in folders if (run := _opened(folder)) is not None and run.meta("stop_reason")]
+
+    @cached_property
+    def comparisons(self) -> list[Comparison]:
+        """What is said about its runs, a comparison for every set of them that can be compared."""
+        return [compare(contest) for contest in contests(self.runs)]
 
 
 def run_batch(
@@ -96,7 +103,7 @@ def is_batch(folder: Path) -> bool:
 def _run(
     folder: Path, name: str, configs: Mapping[str, RunConfig], *, workers: Workers, observer: Observer | None
 ) -> Batch:
-    observer = observer or Silent()
+    observer, folder = observer or Silent(), folder.resolve()  # workers may stand elsewhere
     with alone_with(folder / PLAN):
         observer.phase("runs of the batch", total=len(configs))
         parent = os.getpid() if workers.backend == "loky" else 0
@@ -114,7 +121,7 @@ def _run(
                 found=f"{len(failures)} that failed; {first}: {failures[first]}",
                 remedy="mend the plan and start anew in another folder",
             )
-        write_comparison(batch.runs, folder, title=name)
+        write_comparison(batch.comparisons, folder, title=name)
     return batch
 
 
@@ -155,10 +162,10 @@ def _run_one(folder: Path, config: RunConfig, parent: int) -> str:
         raise RunFolderError(
             f"a worker that sees {folder.parent}", found="no batch there", remedy="share the folder with all machines"
         )
-    found = _opened(folder)
-    if found is not None and found.meta("stop_reason") and (folder / "report.html").is_file():
-        return ""
     try:
+        found = _opened(folder)
+        if found is not None and found.meta("stop_reason") and (folder / "report.html").is_file():
+            return ""
         if found is not None:
             resume(found, workers=1, observer=_Orphan(parent))
         else:
@@ -166,6 +173,8 @@ def _run_one(folder: Path, config: RunConfig, parent: int) -> str:
             search(config, folder, observer=_Orphan(parent))
     except EvonasError as error:
         return f"wanted {error.wanted}; found {error.found}"
+    except Exception as error:  # memory that ran out, a mistake in a user's own code: the other runs go on
+        return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
     return ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Hashable
 from concurrent.futures import CancelledError, Future
 from typing import Any
@@ -117,11 +118,22 @@ class Link:
 
     def sent(self, attachment: Attachment) -> Any:
         """A handle on something that workers keep; sent anew where a scheduler has forgotten it."""
+        self._wait_for_a_worker()
         handle = self._sent.get(attachment.key)
         if handle is None or handle.status != "finished":
             (handle,) = self.client.scatter([attachment.make()], hash=False)
             self._sent = {attachment.key: handle}  # of a supernet that has grown, only the latest is of use
         return handle
+
+    def _wait_for_a_worker(self) -> None:
+        """Wait until somebody is there to send something to: on a cluster with a queue, workers may take hours."""
+        if self.n_threads():
+            return
+        warnings.warn(f"no worker at {self.address} yet; waiting for the first one", stacklevel=2)
+        while not self.n_threads():
+            time.sleep(LOOK / 10)
+            if not self.is_up:
+                self.mend()
 
     def mend(self) -> None:
         """Wait until a scheduler that is started again answers."""

@@ -22,10 +22,11 @@ from evonas.genome import Genome
 from evonas.measures import OUT_OF_MEMORY, OUT_OF_TIME, Measures, Outcome
 from evonas.nets.network import Network
 from evonas.parallel import Crew, TimeIsUpError, in_order, time_limit
+from evonas.provenance import file_hash
 from evonas.seeding import torch_generator
 from evonas.spaces import NetworkSpace
 from evonas.training.train import run_batches, train_alone
-from evonas.workbench import Checkpoint, Parcel, Workbench, open_workbench, pack
+from evonas.workbench import RUN_FILE, Checkpoint, Parcel, Workbench, open_workbench, pack
 from objectives.latency import measure_latency
 from surrogates.correction import Correction
 from surrogates.one_shot.paths import Paths
@@ -121,7 +122,7 @@ class NetworkEstimator(Estimator):
     ) -> None:
         self.seconds_a_network, self.retries = seconds_a_network, retries
         self.scorer, self.space, self.measures = scorer, space, measures
-        self.folder, self.checkpoint, self.workers = folder, checkpoint, workers
+        self.folder, self.checkpoint, self.workers = folder.resolve(), checkpoint, workers
 
     def evaluate(self, genomes: Sequence[Genome]) -> Iterator[Outcome]:
         """See :class:`evonas.evaluation.Estimator`; what cannot be counted is not scored at all."""
@@ -160,7 +161,8 @@ class NetworkEstimator(Estimator):
 
     @property
     def _parcel(self) -> Attachment:
-        return Attachment((self.folder, self.checkpoint), partial(pack, self.folder, self.checkpoint))
+        key = file_hash(self.folder / RUN_FILE), self.checkpoint
+        return Attachment(key, partial(pack, self.folder, self.checkpoint))
 
 
 class Corrected(Estimator):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from multiprocessing.resource_tracker import ensure_running
 from typing import Any
@@ -93,14 +93,18 @@ class Loky(Backend):
 
 
 class Threads(Backend):
-    """Threads of this process: for evaluations that wait for something else, such as a device or a service."""
+    """Threads of this process: for evaluations that wait for something else, such as a device or a service.
+
+    They stay for the next use, and what each of them has loaded with them.
+    """
 
     def __init__(self, n: int) -> None:
         self.n = n
-        self._executor = ThreadPoolExecutor(self.n)
+        self._executor = _threads.get(n) or _threads.setdefault(n, ThreadPoolExecutor(n))
+        self._running: set[Future[Any]] = set()
 
     def __exit__(self, *error: object) -> None:
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        wait([future for future in list(self._running) if not future.cancel()])
 
     @property
     def capacity(self) -> int:
@@ -109,7 +113,13 @@ class Threads(Backend):
 
     def submit(self, function: Callable[..., Any], job: tuple[Any, ...]) -> Future[Any]:
         """See :class:`Backend`."""
-        return self._executor.submit(function, *job)
+        future: Future[Any] = self._executor.submit(function, *job)
+        self._running.add(future)
+        future.add_done_callback(self._running.discard)
+        return future
+
+
+_threads: dict[int, ThreadPoolExecutor] = {}
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Literal
 
 from evonas.config import RunConfig
 from evonas.early_stop import early_stop
-from evonas.errors import EvaluationError, RunFolderError
+from evonas.errors import EvaluationError, RunFileError, RunFolderError
 from evonas.expansion import Expansion
 from evonas.nets.network import Network
 from evonas.progress import Observer
@@ -18,7 +18,7 @@ from evonas.spaces import NetworkSpace
 from evonas.stage import unlocked
 from evonas.strategies import STRATEGIES
 from evonas.together import together
-from evonas.training.hardware import Hardware, device_of, with_device
+from evonas.training.hardware import Hardware, device_of, has_gpu
 from evonas.training.train import run_batches
 from evonas.workbench import SUPERNET, Checkpoint, build_supernet, load_weights, save_weights
 from reports.run_folder import RunFolder
@@ -164,7 +164,13 @@ def train_supernet(supernet: Network, run: RunFolder, setup: Setup, observer: Ob
 def _device(run: RunFolder, config: RunConfig) -> Literal["cpu", "cuda"]:
     """What the run's supernets are trained on: what was decided when the first of them began."""
     known = run.meta("supernet_device")
-    device = device_of(config if known is None else with_device(config, known))
+    if known == "cuda" and not has_gpu():
+        raise RunFileError(
+            f"a GPU, on which the supernet of {run.path} was begun",
+            found="none that torch can use",
+            remedy="resume the run where there is one, or start a new run",
+        )
+    device: Literal["cpu", "cuda"] = known or device_of(config)
     if known is None and leads():
         run.set_meta("supernet_device", device)
     return device

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from evonas.run import Run
     from evonas.shown import Shown
     from evonas.spaces import Space
-    from reports.run_folder import RunFolder
+    from reports.contest_page import Comparison
 
 
 def print_selfcheck(table: pd.DataFrame) -> None:
@@ -42,13 +42,11 @@ def print_selfcheck(table: pd.DataFrame) -> None:
     show_table(printed)
 
 
-def print_comparisons(runs: Sequence[RunFolder]) -> None:
+def print_comparisons(comparisons: Sequence[Comparison]) -> None:
     """Who leads, and the pairwise tests, of every set of runs that can be compared."""
-    from reports.contest import contests
-    from reports.contest_page import compare, duel_texts, winner_texts
+    from reports.contest_page import duel_texts, winner_texts
 
-    for contest in contests(runs):
-        found = compare(contest)
+    for found in comparisons:
         _print_texts(winner_texts(found.winners), title=f"hypervolume: {found.title}")
         if len(found.duels):
             _print_texts(duel_texts(found.duels), title="differences of means, paired by seed")

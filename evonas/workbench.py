@@ -30,6 +30,9 @@ def build_supernet(config: RunConfig, space: NetworkSpace) -> Network:
     return Network(space.covering(), generator=generator, rewrite=as_trained(config, space))
 
 
+RUN_FILE = "run.toml"
+
+
 class Checkpoint(NamedTuple):
     """Which weights of a supernet are meant."""
 
@@ -70,11 +73,13 @@ class Parcel:
     """What a worker needs that does not see the run's folder; it is sent once to each of them.
 
     Attributes:
+        run: SHA-256 of the run's ``run.toml``, which tells it from another run in a folder of the same name.
         config: The run file.
         data: Its images, whole.
         weights: Content of the supernet's file; empty where there is none.
     """
 
+    run: str
     config: RunConfig
     data: Data
     weights: bytes
@@ -82,9 +87,10 @@ class Parcel:
 
 def pack(folder: Path, checkpoint: Checkpoint | None) -> Parcel:
     """Put a run's workbench into a parcel; arguments as in :func:`open_workbench`."""
-    config = load_config(folder / "run.toml")
+    run_file = folder / RUN_FILE
+    config = load_config(run_file)
     weights = b"" if checkpoint is None else (folder / checkpoint.file).read_bytes()
-    return Parcel(config, build_data(config), weights)
+    return Parcel(file_hash(run_file), config, build_data(config), weights)
 
 
 _kept = threading.local()  # by thread, for a supernet runs one network at a time
@@ -99,26 +105,28 @@ def open_workbench(
         folder: The run folder.
         checkpoint: Its supernet's weights; None for none.
         space: That of the run, with what was unlocked when the supernet was trained.
-        parcel: Used where the folder is not to be seen.
+        parcel: Used where the folder is not to be seen, or holds another run.
 
     Raises:
         RunFolderError: The supernet's file is not the one that was meant; or there is neither folder nor parcel.
     """
-    run_file = folder / "run.toml"
-    is_seen = run_file.is_file()
-    if not is_seen and parcel is None:
+    run_file = folder / RUN_FILE
+    run = file_hash(run_file) if run_file.is_file() else ""
+    if parcel is None and not run:
         raise RunFolderError(
             f"a worker that sees {folder}", found="no run there", remedy="share the folder with all machines"
         )
-    key = (folder.resolve(), run_file.stat().st_mtime_ns if is_seen else 0, checkpoint)  # folders may be used again
+    if parcel is not None and parcel.run == run:
+        parcel = None  # what lies here is newer or the same; a folder of that name may also hold another run
+    key = (run if parcel is None else parcel.run, checkpoint)
     last = getattr(_kept, "last", None)
     if last is None or last[0] != key:
-        config = load_config(run_file) if is_seen or parcel is None else parcel.config
-        data = build_data(config) if is_seen or parcel is None else parcel.data
+        config = load_config(run_file) if parcel is None else parcel.config
+        data = build_data(config) if parcel is None else parcel.data
         supernet = None
         if checkpoint is not None:
             supernet = build_supernet(config, space)
-            source = folder / checkpoint.file if is_seen or parcel is None else parcel.weights
+            source = folder / checkpoint.file if parcel is None else parcel.weights
             load_weights(supernet, source, expected=checkpoint.sha256)
         last = _kept.last = key, workbench(config, data, supernet)
     kept: Workbench = last[1]

@@ -96,6 +96,25 @@ def runs_table(runs: Sequence[RunFolder]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def runs_texts(runs: Sequence[RunFolder]) -> pd.DataFrame:
+    """:func:`runs_table` as people read it: values in their measure's units, what is missing as a dash."""
+    table = runs_table(runs).astype(object)
+    for name in table.columns:
+        table[name] = [_text(run, str(name), value) for run, value in zip(runs, table[name], strict=True)]
+    return table
+
+
+def _text(run: RunFolder, name: str, value: Any) -> str:
+    if value is None or pd.isna(value):
+        return "–"
+    measure = run.measures.get("error" if name == "test error" else name.removeprefix("least "))
+    if measure is not None:
+        return measure.display(float(value))
+    if name == "hypervolume":
+        return f"{value:.4f}"
+    return f"{value:,.0f}" if name in ("networks", "front", "seconds") else str(value)
+
+
 def setting_differences(runs: Sequence[RunFolder]) -> pd.DataFrame:
     """The settings that are not the same in all runs.
 

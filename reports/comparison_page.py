@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-import pandas as pd
-
-from reports.comparison import common_convergence, run_labels, runs_table, setting_differences
+from reports.comparison import common_convergence, run_labels, runs_texts, setting_differences
 from reports.front import front_table
 from reports.html import fill, html_table
 from reports.page_data import columns_of
@@ -29,7 +27,7 @@ def comparison_page(runs: Sequence[RunFolder]) -> str:
             found="; ".join(", ".join(run.measures) for run in runs),
             remedy="compare runs of one kind",
         )
-    labels, table = run_labels(runs), runs_table(runs)
+    labels, table = run_labels(runs), runs_texts(runs)
     error = "error" if "error" in shared else shared[0]
     costs = [name for name in runs[0].objectives if name in shared and name != error] or shared
     try:
@@ -44,7 +42,7 @@ def comparison_page(runs: Sequence[RunFolder]) -> str:
     data = {
         "runs": [
             {"label": label, "path": str(run.path), "texts": texts, "front": _front(run, shared)}
-            for run, label, texts in zip(runs, labels, _texts(runs, table), strict=True)
+            for run, label, texts in zip(runs, labels, table.iloc[:, 1:].to_numpy().tolist(), strict=True)
         ],
         "columns": [str(name) for name in table.columns[1:]],
         "measures": [runs[0].measures[name].facts for name in shared],
@@ -68,21 +66,3 @@ def _front(run: RunFolder, names: Sequence[str]) -> dict[str, Any]:
     front = front_table(run)
     texts = {name: [run.measures[name].display(value) for value in front[name]] for name in names}
     return {"id": front["id"].tolist(), "values": columns_of(front[list(names)]), "texts": texts}
-
-
-def _texts(runs: Sequence[RunFolder], table: pd.DataFrame) -> list[list[str]]:
-    """The cells of the table of runs, without labels, as people read them."""
-    names = [str(name) for name in table.columns[1:]]
-    rows = zip(runs, table.to_dict("records"), strict=True)
-    return [[_text(run, name, row[name]) for name in names] for run, row in rows]
-
-
-def _text(run: RunFolder, name: str, value: Any) -> str:
-    if value is None or pd.isna(value):
-        return "–"
-    measure = run.measures.get("error" if name == "test error" else name.removeprefix("least "))
-    if measure is not None:
-        return measure.display(float(value))
-    if name == "hypervolume":
-        return f"{value:.4f}"
-    return f"{value:,.0f}" if name in ("networks", "front", "seconds") else str(value)

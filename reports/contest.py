@@ -175,7 +175,7 @@ def verdict(winners: pd.DataFrame, duels: pd.DataFrame) -> str:
     best = winners.iloc[0]
     text = f"{best['search']} leads with a mean hypervolume of {best['mean']:.4f} ({_runs(best['runs'])})."
     if len(winners) < 2:
-        return text.replace(" leads with", ": ")
+        return text.replace(" leads with", ":", 1)
     rivals = duels[(duels["first"] == best["search"]) | (duels["second"] == best["search"])]
     n_beaten, most = int(best["beats"]), rivals["p_holm"].max()
     if n_beaten == len(rivals):

@@ -10,12 +10,11 @@ from pathlib import Path
 import pandas as pd
 
 from reports.bands import bands_svg
-from reports.comparison import runs_table
+from reports.comparison import runs_texts
 from reports.contest import (
     Contest,
     attained_table,
     bands_table,
-    contests,
     duels_table,
     ends_table,
     verdict,
@@ -48,12 +47,14 @@ class Comparison:
 
     Attributes:
         title: What was searched for, and on what.
+        runs: Theirs.
         volumes, bands, ends, duels, winners: Tables.
         attained: A table a cost.
         verdict: A sentence or two.
     """
 
     title: str
+    runs: tuple[RunFolder, ...]
     volumes: pd.DataFrame
     bands: pd.DataFrame
     ends: pd.DataFrame
@@ -74,29 +75,29 @@ def compare(contest: Contest) -> Comparison:
     costs = [name for name in runs[0].objectives if name != error]
     attained = {cost: attained_table(runs, cost=cost, error=error) for cost in costs}
     text = verdict(winners, duels)
-    return Comparison(contest.title, volumes, bands_table(volumes), ends, duels, winners, attained, text)
+    return Comparison(contest.title, tuple(runs), volumes, bands_table(volumes), ends, duels, winners, attained, text)
 
 
-def write_comparison(runs: Sequence[RunFolder], folder: Path, *, title: str) -> Path:
-    """Write ``compare.html``, and the tables of every contest as CSV into ``comparison``.
+def write_comparison(found: Sequence[Comparison], folder: Path, *, title: str) -> Path:
+    """Write ``compare.html``, and the tables of every contest as CSV into ``comparison``, in the place of older ones.
 
     Args:
-        runs: With evaluations.
+        found: One a contest.
         folder: Where to; made if it is not there.
         title: Of the page.
 
     Returns:
         Path of the page.
     """
-    sections = []
-    (folder / "comparison").mkdir(parents=True, exist_ok=True)
-    for number, contest in enumerate(contests(runs)):
-        found = compare(contest)
-        tables = {name: getattr(found, name) for name in ("volumes", "bands", "ends", "duels", "winners")}
-        tables |= {f"attained-{cost}": table for cost, table in found.attained.items()}
+    beside = folder / "comparison"
+    beside.mkdir(parents=True, exist_ok=True)
+    for old in beside.glob("[0-9]*-*.csv"):
+        old.unlink()
+    for number, one in enumerate(found):
+        tables = {name: getattr(one, name) for name in ("volumes", "bands", "ends", "duels", "winners")}
+        tables |= {f"attained-{cost}": table for cost, table in one.attained.items()}
         for name, table in tables.items():
-            table.to_csv(folder / "comparison" / f"{number}-{name}.csv", index=False)
-        sections.append(_section(found, contest.runs))
+            table.to_csv(beside / f"{number}-{name}.csv", index=False)
     page = folder / PAGE
     page.write_text(
         f"""<!doctype html>
@@ -104,7 +105,7 @@ def write_comparison(runs: Sequence[RunFolder], folder: Path, *, title: str) -> 
 <title>{escape(title)}: comparison</title><style>{STYLE}</style>
 <h1>{escape(title)}</h1>
 <p class="note">{escape(NOTE)}</p>
-{"".join(sections)}
+{"".join(map(_section, found))}
 </html>
 """,
         encoding="utf-8",
@@ -112,7 +113,7 @@ def write_comparison(runs: Sequence[RunFolder], folder: Path, *, title: str) -> 
     return page
 
 
-def _section(found: Comparison, runs: Sequence[RunFolder]) -> str:
+def _section(found: Comparison) -> str:
     searched = found.bands.rename(columns={"evaluations": "x", "mean": "middle"})
     names = searched["search"].where(searched["origin"] == "search", searched["search"] + ", random search")
     curves = bands_svg(searched.assign(name=names), x_title="distinct networks evaluated", y_title="hypervolume")
@@ -121,8 +122,8 @@ def _section(found: Comparison, runs: Sequence[RunFolder]) -> str:
 {html_table(winner_texts(found.winners))}
 {curves}
 {html_table(duel_texts(found.duels)) if len(found.duels) else ""}
-{"".join(_attainment(cost, table, runs[0]) for cost, table in found.attained.items())}
-<details><summary>{len(runs)} runs</summary>{html_table(runs_table(runs).round(4))}</details>
+{"".join(_attainment(cost, table, found.runs[0]) for cost, table in found.attained.items())}
+<details><summary>{len(found.runs)} runs</summary>{html_table(runs_texts(found.runs))}</details>
 """
 
 

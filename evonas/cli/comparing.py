@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from evonas.cli.shared import Quiet
+from evonas.errors import RunFolderError
 
 
 def compare(
@@ -18,11 +19,13 @@ def compare(
     quiet: Quiet = False,
 ) -> None:
     """Compare searches: hypervolumes on one scale, over seeds, and whether a lead is more than luck."""
-    from evonas.comparing import compared_runs
+    from evonas.comparing import compare_runs
     from evonas.tables import print_comparisons
     from reports.contest_page import write_comparison
 
-    found = compared_runs(runs)
+    if out is not None and out.exists() and not out.is_dir():
+        raise RunFolderError("a folder for the page", found=f"a file, {out}", remedy="choose another one with --out")
+    found = compare_runs(runs)
     if not quiet:
         print_comparisons(found)
     if out is not None:

@@ -173,7 +173,7 @@ def _print_batch(done: Batch, *, quiet: bool) -> None:
     from reports.contest_page import PAGE
 
     if not quiet:
-        print_comparisons(done.runs)
+        print_comparisons(done.comparisons)
         typer.echo(f"page: {done.path / PAGE}")
     for name, reason in done.failures.items():
         typer.echo(f"failed: {name}: {reason}", err=True)

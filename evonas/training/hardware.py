@@ -72,16 +72,21 @@ class Hardware:
                 yield images, labels
 
 
+def has_gpu() -> bool:
+    """Whether torch can use a GPU here."""
+    return torch.cuda.is_available()
+
+
 def device_of(config: RunConfig) -> Literal["cpu", "cuda"]:
     """The device that a run file chooses, or this machine for it.
 
     Raises:
         RunFileError: A GPU is asked for, and there is none.
     """
-    wanted, has_gpu = config.compute.device, torch.cuda.is_available()
+    wanted = config.compute.device
     if wanted == "auto":
-        return "cuda" if has_gpu else "cpu"
-    if wanted == "cuda" and not has_gpu:
+        return "cuda" if has_gpu() else "cpu"
+    if wanted == "cuda" and not has_gpu():
         raise RunFileError(
             'a GPU that torch can use, for device = "cuda" under [compute]',
             found=f"none; torch {torch.__version__}",
@@ -103,13 +108,12 @@ def decided(config: RunConfig, architecture: Architecture, *, steps: int) -> Run
     is_compiled = recipe.compile
     if is_compiled == "auto":
         is_compiled = has_compiler() and pays(architecture, recipe, steps=steps)
-    settled = recipe.model_copy(update={"compile": is_compiled})
-    return with_device(config, device).model_copy(update={"training": settled})
-
-
-def with_device(config: RunConfig, device: str) -> RunConfig:
-    """The run file with another device."""
-    return config.model_copy(update={"compute": config.compute.model_copy(update={"device": device})})
+    return config.model_copy(
+        update={
+            "training": recipe.model_copy(update={"compile": is_compiled}),
+            "compute": config.compute.model_copy(update={"device": device}),
+        }
+    )
 
 
 def pays(architecture: Architecture, recipe: TrainingConfig, *, steps: int) -> bool:

@@ -13,7 +13,7 @@ import pytest
 import evonas
 from evonas.batch_plan import read_plan
 from evonas.batches import PLAN, Batch, resume_batch, run_batch
-from evonas.config import load_config
+from evonas.config import RunConfig, load_config
 from evonas.engine import search
 from evonas.errors import RunFileError, RunFolderError
 from evonas.lock import alone_with
@@ -165,6 +165,57 @@ def test_presets_can_be_what_runs_differ_in_and_lie_under_everything_else(tmp_pa
     assert other["cells"].search.expansion_share == 0.5  # of a space of another kind nothing is left
     with pytest.raises(RunFileError, match="did you mean 'nce'"):
         read_plan({"grid": {"preset": ["nec"]}})
+
+
+def test_runs_keep_their_device_and_nothing_else_of_who_works() -> None:
+    def devices(plan: dict[str, Any]) -> list[str]:
+        return [run.compute.device for run in read_plan(plan)[1].values()]
+
+    assert devices({}) == ["auto"]
+    assert devices({"compute": {"device": "cpu"}}) == ["cpu"]
+    assert devices({"compute": {"device": "cpu"}, "run": {"compute": {"device": "cuda"}}}) == ["cuda"]
+    assert devices({"grid": {"compute.device": ["cpu", "cuda"]}}) == ["cpu", "cuda"]
+    away = {"backend": "dask", "scheduler": "tcp://127.0.0.1:1"}
+    (run,) = read_plan({"run": {"compute": {**away, "workers": 3}}})[1].values()
+    assert (run.compute.workers, run.compute.backend, run.compute.scheduler) == (1, "loky", "")
+    with pytest.raises(RunFileError, match="wokers"):
+        read_plan({"run": {"compute": {"wokers": 3}}})
+
+
+def test_keys_under_run_mean_what_they_mean_in_a_run_file() -> None:
+    plan = {"preset": "nce", "run": {"search": {"constraints": {}}}}
+    assert read_plan(plan)[1]["batch"].search.constraints == {}
+    with pytest.raises(RunFileError, match="preset above it"):
+        read_plan({"run": {"preset": "nce"}})
+    with pytest.raises(RunFileError, match="seed is no section"):
+        read_plan({"run": {"seed": 1}, "grid": {"seed.x": [1, 2]}})
+
+
+@pytest.mark.parametrize("key", ["preset", "run_file", "data.source", "space.kind"])
+def test_names_in_a_grid_must_be_names(key: str) -> None:
+    with pytest.raises(RunFileError, match="which are no names"):
+        read_plan({"grid": {key: [1]}})
+
+
+def test_no_run_is_named_like_the_folder_above() -> None:
+    assert not {".", ".."} & set(read_plan({"grid": {"data.source": ["..", ".", "digits"]}})[1])
+    for name in (".", "..", "../x"):
+        with pytest.raises(RunFileError, match="name = "):
+            read_plan({"name": name})
+
+
+def test_a_run_that_fails_of_anything_keeps_no_other_from_being_made(
+    plan: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(config: RunConfig, *arguments: Any, **options: Any) -> Any:
+        if config.seed == 1:
+            raise MemoryError("too much\nof it")
+        return search(config, *arguments, **options)
+
+    monkeypatch.setattr("evonas.engine.search", failing)
+    made = run_batch({**plan, "grid": {"seed": [0, 1, 2]}}, tmp_path / "batch")
+    assert made.failures == {"bowls-seed1": "MemoryError: too much"}
+    assert [run.path.name for run in made.runs] == ["bowls-seed0", "bowls-seed2"]
 
 
 def test_names_of_runs_differ_even_where_their_values_read_alike() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from evonas.backend import Attachment
 from evonas.backends import Workers
 from evonas.config import RunConfig, parse_config
 from evonas.dask_backend import close_links
@@ -17,7 +19,7 @@ from evonas.parallel import Crew, in_order
 from evonas.run import Run
 from evonas.workbench import Checkpoint, open_workbench, pack
 from tests.evonas.test_engine import assert_same_result, with_
-from tests.evonas.test_parallel import fails, twice
+from tests.evonas.test_parallel import fails, joined, twice
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +66,42 @@ def test_a_worker_that_does_not_see_the_run_works_from_what_it_was_sent(finished
     there = open_workbench(tmp_path / "elsewhere", checkpoint, space, parcel)
     architecture = space.decode(genome)
     assert Inherited().score(here, architecture) == Inherited().score(there, architecture)
+
+
+def test_a_worker_never_takes_one_run_for_another(tiny_config: RunConfig, tmp_path: Path) -> None:
+    """Run folders of one name: on another machine, in another folder that one stands in, or used again."""
+    from evonas.setup import open_setup
+    from evonas.workbench import Parcel
+
+    setup, nowhere = open_setup(tiny_config), tmp_path / "runs" / "first"
+    assert setup.data is not None
+    for seed in (1, 2):
+        parcel = Parcel(f"run {seed}", tiny_config.model_copy(update={"seed": seed}), setup.data, b"")
+        assert open_workbench(nowhere, None, setup.network_space, parcel).config.seed == seed
+    nowhere.mkdir(parents=True)
+    for seed in (3, 4):
+        (nowhere / "run.toml").write_text(f"seed = {seed}\n", encoding="utf-8")
+        assert open_workbench(nowhere, None, setup.network_space).config.seed == seed
+        assert open_workbench(nowhere, None, setup.network_space, parcel).config.seed == 2
+
+
+def test_a_cluster_without_workers_is_waited_for() -> None:
+    distributed = pytest.importorskip("distributed", reason="pip install 'evonas[dask]'")
+    with distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=":0", protocol="tcp") as cluster:
+        joining = threading.Timer(1.0, lambda: cluster.scale(1))
+        joining.start()
+        with pytest.warns(UserWarning, match="waiting for the first"):
+            found = list(
+                in_order(
+                    joined,
+                    [("a",), ("b",)],
+                    workers=Workers(0, "dask", cluster.scheduler_address),
+                    attachment=Attachment("key", lambda: "!"),
+                )
+            )
+        joining.join()
+        close_links()
+    assert found == ["a!", "b!"]
 
 
 def test_a_scheduler_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

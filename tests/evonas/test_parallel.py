@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -37,6 +38,10 @@ def test_what_takes_too_long_is_interrupted_and_the_alarm_is_off_afterwards() ->
     with time_limit(0.0):
         pass
     assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+
+
+def joined(text: str, attachment: str) -> str:
+    return text + attachment
 
 
 def twice(number: int) -> int:
@@ -85,3 +90,14 @@ def noted(number: int, folder: Path) -> int:
     time.sleep(0.5 if number else 0.0)
     (folder / str(number)).touch()
     return number
+
+
+def test_threads_and_what_they_loaded_stay() -> None:
+    names = set()
+    for _ in range(5):
+        names |= set(in_order(thread_name, [()] * 4, workers=Workers(2, "threading")))
+    assert len(names) <= 2
+
+
+def thread_name() -> str:
+    return threading.current_thread().name

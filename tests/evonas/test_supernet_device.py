@@ -11,12 +11,13 @@ import torch
 from safetensors.torch import load_file
 
 from evonas.config import parse_config
-from evonas.engine import search
+from evonas.engine import resume, search
 from evonas.errors import RunFileError
 from evonas.setup import open_setup
 from evonas.strategies import STRATEGIES
 from evonas.training.hardware import Hardware
 from evonas.workbench import SUPERNET, build_supernet
+from reports.run_folder import RunFolder
 from surrogates.one_shot.group import batch_norm
 
 TINY: dict[str, Any] = {
@@ -79,3 +80,21 @@ def test_a_gpu_that_is_not_there_is_refused_before_anything_is_trained(tmp_path:
         pytest.skip("there is a GPU")
     with pytest.raises(RunFileError, match="a GPU that torch can use"):
         search(parse_config({**TINY, "compute": {"device": "cuda"}}, source="tests"), tmp_path / "run")
+
+
+def test_a_supernet_that_a_gpu_began_is_not_gone_on_with_on_a_cpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = parse_config({**TINY, "compute": {"workers": 1, "device": "cpu"}}, source="tests")
+    monkeypatch.setattr("evonas.supernet.train", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        search(config, tmp_path / "run")
+    run = RunFolder(tmp_path / "run")
+    run.set_meta("supernet_device", "cuda")
+    monkeypatch.setattr("evonas.supernet.has_gpu", lambda: False)
+    with pytest.raises(RunFileError, match="start a new run"):
+        resume(run)
+
+
+def interrupted(*_: Any, **__: Any) -> int:
+    raise KeyboardInterrupt

@@ -142,12 +142,19 @@ def test_volumes_share_one_scale_so_the_union_of_two_runs_lies_above_both(runs: 
 
 def test_the_page_states_means_and_tests_and_shows_names_as_text(runs: list[RunFolder], finished: Run) -> None:
     folder = runs[0].path.parent / "compared"
-    page = write_comparison([*runs, finished.folder], folder, title="a <script> & b").read_text(encoding="utf-8")
+    all_of_them = [compare(contest) for contest in contests([*runs, finished.folder])]
+    (folder / "comparison").mkdir(parents=True)
+    (folder / "comparison" / "7-duels.csv").write_text("of an earlier comparison", encoding="utf-8")
+    page = write_comparison(all_of_them, folder, title="a <script> & b").read_text(encoding="utf-8")
+    assert not (folder / "comparison" / "7-duels.csv").exists()
     (found, *_) = [compare(contest) for contest in contests(runs)]
     assert "a &lt;script&gt; &amp; b" in page
     assert "<script>" not in page
     assert escape(found.verdict) in page
     assert f"{found.winners['mean'].iloc[0]:.4f} ±" in page
+    size = finished.folder.measures["model_size"].display(finished.front()["model_size"].min())
+    assert f"<td>{size}</td>" in page  # in its unit
+    assert "<td>nan</td>" not in page
     stored = pd.read_csv(folder / "comparison" / "0-winners.csv")
     pd.testing.assert_frame_equal(stored, found.winners, check_dtype=False)
 
