@@ -261,6 +261,7 @@ def simulation(*, quick: bool) -> list[Result]:
                 rows.append(line(f"{what}: busy", found["busy"], "share", least=goal))
                 rows.append(line(f"{what}: simulated hours", found["hours"], "h"))
                 rows.append(line(f"{what}: hypervolume when the first of both ends", found["volume then"], ""))
+                rows.append(line(f"{what}: hypervolume at its end", found["volume"], ""))
                 goal = 500 if n == 512 and found["mode"] == "asynchronous" and not names else None
                 rows.append(line(f"{what}: results that the driver handles", found["driver"], "1/s", least=goal))
                 rows.append(line(f"{what}: the same by the wall's clock", found["wall"], "1/s"))

@@ -94,7 +94,7 @@ class TrainingConfig(Section):
 
 
 class ComputeConfig(Section):
-    """[compute]: where the work is done. Workers change times, and so a measured latency, never other results."""
+    """[compute]: where the work is done. Workers change times; results in asynchronous mode alone."""
 
     workers: int = Field(0, ge=0, description="processes that evaluate networks, one thread each; 0: one a core")
     backend: Literal["loky", "threading", "dask"] = Field(

@@ -14,7 +14,7 @@ from pathlib import Path
 from evonas.config import RunConfig
 from evonas.errors import RunFileError
 
-PATIENCE = timedelta(hours=24)  # helpers wait while images are read, or until a run without a supernet ends
+PATIENCE = timedelta(hours=24)  # helpers wait while images are read and the run is set up
 _is_over = False
 
 

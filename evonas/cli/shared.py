@@ -22,7 +22,11 @@ RunArgument = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 Workers = Annotated[
     int | None,
-    typer.Option(min=0, help="Processes that evaluate; 0: one a core. Never changes results.", show_default=False),
+    typer.Option(
+        min=0,
+        help="Processes that evaluate; 0: one a core. Changes no results, but in asynchronous mode.",
+        show_default=False,
+    ),
 ]
 
 

@@ -70,7 +70,7 @@ def train(
         early_stop: When to end before ``steps``; see :mod:`surrogates.one_shot.settling`. With it, the learning rate
             stays at its highest between warm-up and decay.
         checkpoint: A file to go on from if it is there, and to write now and then. Batches and paths are drawn again
-            from the start, so that the result is to the bit that of a training that was never stopped.
+            from the start, so that on a CPU the result is to the bit that of a training that was never stopped.
         on_step: Called after each update with the number of updates done and the loss.
 
     Returns:
