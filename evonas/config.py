@@ -196,7 +196,8 @@ class SearchConfig(Section):
         0.5,
         ge=0,
         le=1,
-        description="a layer's next expansion unlocks when more of the front use its largest open width; 1: never",
+        description="a layer's next expansion unlocks when more of the elite, the most accurate quarter of the front, "
+        "use its largest open width; 1: never",
     )
     has_baseline: bool = Field(True, description="whether to evaluate as many random networks, for comparison")
 

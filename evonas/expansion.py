@@ -1,7 +1,7 @@
 """Which widths a search has earned: where the best networks press against the largest open choice, the next unlocks.
 
 The evolutionary form of neural channel expansion, in which a layer may grow once its preference for its largest width
-exceeds a threshold; here the share of non-dominated networks that use it stands for the preference.
+exceeds a threshold; here the share of elite networks that use it stands for the preference.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from evonas.genome import Genome
 from evonas.operators import Genomes
 from evonas.spaces import Space
 
+LEAST = 5  # networks whose shares mean something
+
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
@@ -21,7 +23,7 @@ class Expansion:
 
     Attributes:
         gene: Its name.
-        share: Of the non-dominated networks that use its largest open choice, within 0–1.
+        share: Of the elite networks that use its largest open choice, within 0–1.
         opens: Label of the choice that opens.
         unlocks: How often to unlock: more than once where a wider factor rounds to the same channels.
     """
@@ -32,22 +34,34 @@ class Expansion:
     unlocks: int = 1
 
 
-def genes_to_expand(space: Space, front: Genomes, *, threshold: float) -> tuple[Expansion, ...]:
-    """Genes whose largest open choice more than ``threshold`` of the front uses, in genome order.
+def elite(front: Genomes) -> Genomes:
+    """The networks that may press for wider layers: the small ones of a front need none, and would outvote the others.
+
+    Args:
+        front: Non-dominated genomes, the most accurate first.
+
+    Returns:
+        The first quarter, or ``LEAST`` of them; none of a front that is smaller.
+    """
+    return front[: max(LEAST, len(front) // 4)] if len(front) >= LEAST else front[:0]
+
+
+def genes_to_expand(space: Space, elite: Genomes, *, threshold: float) -> tuple[Expansion, ...]:
+    """Genes whose largest open choice more than ``threshold`` of the elite uses, in genome order.
 
     Args:
         space: As it is open now; genes without locked choices are never named.
-        front: Non-dominated genomes in canonical form, ``(n, n_genes)``; none expand nothing.
+        elite: The best genomes in canonical form, ``(n, n_genes)``; none expand nothing.
         threshold: A share within 0–1; one that is just reached expands nothing.
 
     References:
         Sourced from the abstract of neural channel expansion (Park 2022, arXiv 2212.10878); its threshold is not known.
     """
-    if len(front) == 0 or type(space).unlock is Space.unlock:  # nothing that could be unlocked
+    if len(elite) == 0 or type(space).unlock is Space.unlock:  # nothing that could be unlocked
         return ()
     # in canonical form: of widths that round to the same channels, genomes hold the first
     largest = space.repair(np.array([gene.n_open - 1 for gene in space.genes]))
-    shares = (np.asarray(front) == largest).mean(axis=0)
+    shares = (np.asarray(elite) == largest).mean(axis=0)
     found = []
     for index, (gene, share) in enumerate(zip(space.genes, shares, strict=True)):
         if gene.n_locked and share > threshold and (unlocks := _unlocks(space, index, largest)):

@@ -12,7 +12,7 @@ from evonas.algorithm import Algorithm, Exhaustive, Floats, RandomSearch
 from evonas.costs import Costs, told_rows
 from evonas.errors import EvaluationError
 from evonas.evaluation import Evaluator
-from evonas.expansion import Expansion, genes_to_expand
+from evonas.expansion import Expansion, elite, genes_to_expand
 from evonas.genome import from_text, to_text
 from evonas.inner_search import InnerSearch
 from evonas.learned import Learned
@@ -31,7 +31,6 @@ from reports.run_folder import Row, RunFolder
 
 GENERATIONS_BETWEEN = 3  # populations' worth of networks between expansions, so that the front shows what came of one
 STEADY_OFFSPRING = 8  # bred at a time in asynchronous mode: few, so that they come of what is known by then
-LEAST_FRONT = 5  # networks whose shares mean something
 
 
 class Exploration:
@@ -145,10 +144,7 @@ class Exploration:
             return ()
         if settings.budget - len(self.rows) < settings.population or len(self.algorithm.population()) == 0:
             return ()
-        front = self._front()
-        if len(front) < LEAST_FRONT:
-            return ()
-        return genes_to_expand(self.stage.setup.space, front, threshold=settings.expansion_share)
+        return genes_to_expand(self.stage.setup.space, elite(self._front()), threshold=settings.expansion_share)
 
     def _grow(self, expansions: tuple[Expansion, ...], generation: int) -> None:
         """Unlock widths; what is compared with new networks is scored anew."""
@@ -178,12 +174,13 @@ class Exploration:
         self.algorithm.reassess(points, violations, is_ok)
 
     def _front(self) -> Genomes:
-        """The non-dominated networks within the bounds, by the values they have now."""
+        """The non-dominated networks within the bounds, by the values they have now; the most accurate first."""
         rows = feasible([row for row in self.rows if row.stage == self.stage.number], self.measures)
         names = self.measures.objectives
         points = np.array([[row.values[name] for name in names] for row in rows]).reshape(-1, len(names))
         genes = self.stage.setup.space.genes
-        genomes = [from_text(row.genome, genes) for row in itertools.compress(rows, is_nondominated(points))]
+        best = sorted(itertools.compress(rows, is_nondominated(points)), key=lambda row: row.values[names[0]])
+        genomes = [from_text(row.genome, genes) for row in best]
         return np.array(genomes, dtype=np.int64).reshape(-1, len(genes))
 
     def _evaluator(self) -> Evaluator:

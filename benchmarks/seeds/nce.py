@@ -46,7 +46,7 @@ def main() -> None:
     contenders, spaces = {}, {}
     with setting.folder() as folder:
         for bits in ("2-bit", "8-bit"):
-            for name, share in (("pruned", 1.0), ("expanded", 0.5)):
+            for name, share in (("pruned", 1.0), ("expanded", 0.3)):
                 settings = {**size(setting), "weight_precisions": [bits], "act_precisions": [bits]}
                 path = folder / f"{bits} {name}"
                 changes = {"expansion_share": share, "population": 8 if setting.scale == "quick" else 20}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evonas.expansion import Expansion, genes_to_expand
+from evonas.expansion import LEAST, Expansion, elite, genes_to_expand
 from evonas.spaces import CellSpace, ResidualSpace
 from tests.conftest import STAGED_SPACES
 
@@ -102,3 +102,16 @@ def test_a_width_that_rounds_to_the_same_channels_is_passed_over() -> None:
     same = ResidualSpace((1, 8, 8), 10, depth=8, channels=1, widths=(0.5, 1.0), expansions=(1.25,))
     widest = same.repair(np.array([gene.n_open - 1 for gene in same.genes]))
     assert "stage0/width" not in {one.gene for one in genes_to_expand(same, widest[None], threshold=0.5)}
+
+
+@pytest.mark.parametrize(("n", "expected"), [(0, 0), (4, 0), (5, 5), (19, 5), (20, 5), (24, 6), (101, 25)])
+def test_the_elite_is_the_first_quarter_of_a_front_that_is_large_enough(n: int, expected: int) -> None:
+    front = np.arange(3 * n).reshape(n, 3)
+    assert np.array_equal(elite(front), front[:expected])
+
+
+def test_small_networks_do_not_outvote_the_accurate_ones() -> None:
+    """A front of which only the accurate fifth uses the largest width."""
+    front = np.concatenate([front_of(LEAST, LEAST), front_of(0, 4 * LEAST)])
+    assert genes_to_expand(SPACE, front, threshold=0.3) == ()
+    assert [one.gene for one in genes_to_expand(SPACE, elite(front), threshold=0.3)] == [GENE]
