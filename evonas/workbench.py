@@ -117,7 +117,7 @@ def open_workbench(
             f"a worker that sees {folder}", found="no run there", remedy="share the folder with all machines"
         )
     if parcel is not None and parcel.run == run:
-        parcel = None  # what lies here is newer or the same; a folder of that name may also hold another run
+        parcel = None  # the run itself is here; a folder of its name could also hold another one
     key = (run if parcel is None else parcel.run, checkpoint)
     last = getattr(_kept, "last", None)
     if last is None or last[0] != key:
