@@ -22,11 +22,10 @@ from evonas.genome import Genome
 from evonas.measures import OUT_OF_MEMORY, OUT_OF_TIME, Measures, Outcome
 from evonas.nets.network import Network
 from evonas.parallel import Crew, TimeIsUpError, in_order, time_limit
-from evonas.provenance import file_hash
 from evonas.seeding import torch_generator
 from evonas.spaces import NetworkSpace
 from evonas.training.train import run_batches, train_alone
-from evonas.workbench import RUN_FILE, Checkpoint, Parcel, Workbench, open_workbench, pack
+from evonas.workbench import Checkpoint, Parcel, Workbench, open_workbench, pack, run_identity
 from objectives.latency import measure_latency
 from surrogates.correction import Correction
 from surrogates.one_shot.paths import Paths
@@ -161,7 +160,7 @@ class NetworkEstimator(Estimator):
 
     @property
     def _parcel(self) -> Attachment:
-        key = file_hash(self.folder / RUN_FILE), self.checkpoint
+        key = run_identity(self.folder), self.checkpoint
         return Attachment(key, partial(pack, self.folder, self.checkpoint))
 
 

@@ -73,7 +73,7 @@ class Parcel:
     """What a worker needs that does not see the run's folder; it is sent once to each of them.
 
     Attributes:
-        run: SHA-256 of the run's ``run.toml``, which tells it from another run in a folder of the same name.
+        run: Which run it is of, see :func:`run_identity`.
         config: The run file.
         data: Its images, whole.
         weights: Content of the supernet's file; empty where there is none.
@@ -85,12 +85,19 @@ class Parcel:
     weights: bytes
 
 
+def run_identity(folder: Path) -> str:
+    """What tells a run from others, in folders of its name, before and after it; empty if there is none."""
+    run_file = folder / RUN_FILE
+    if not run_file.is_file():
+        return ""
+    return f"{file_hash(run_file)} {folder.resolve()} {run_file.stat().st_mtime_ns}"
+
+
 def pack(folder: Path, checkpoint: Checkpoint | None) -> Parcel:
     """Put a run's workbench into a parcel; arguments as in :func:`open_workbench`."""
-    run_file = folder / RUN_FILE
-    config = load_config(run_file)
+    config = load_config(folder / RUN_FILE)
     weights = b"" if checkpoint is None else (folder / checkpoint.file).read_bytes()
-    return Parcel(file_hash(run_file), config, build_data(config), weights)
+    return Parcel(run_identity(folder), config, build_data(config), weights)
 
 
 _kept = threading.local()  # by thread, for a supernet runs one network at a time
@@ -110,8 +117,7 @@ def open_workbench(
     Raises:
         RunFolderError: The supernet's file is not the one that was meant; or there is neither folder nor parcel.
     """
-    run_file = folder / RUN_FILE
-    run = file_hash(run_file) if run_file.is_file() else ""
+    run = run_identity(folder)
     if parcel is None and not run:
         raise RunFolderError(
             f"a worker that sees {folder}", found="no run there", remedy="share the folder with all machines"
@@ -121,7 +127,7 @@ def open_workbench(
     key = (run if parcel is None else parcel.run, checkpoint)
     last = getattr(_kept, "last", None)
     if last is None or last[0] != key:
-        config = load_config(run_file) if parcel is None else parcel.config
+        config = load_config(folder / RUN_FILE) if parcel is None else parcel.config
         data = build_data(config) if parcel is None else parcel.data
         supernet = None
         if checkpoint is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +19,8 @@ from evonas.run import Run
 from evonas.workbench import Checkpoint, open_workbench, pack
 from tests.evonas.test_engine import assert_same_result, with_
 from tests.evonas.test_parallel import fails, joined, twice
+
+ATTACHED = Attachment("key", lambda: "!")
 
 
 @pytest.fixture(scope="module")
@@ -85,23 +86,17 @@ def test_a_worker_never_takes_one_run_for_another(tiny_config: RunConfig, tmp_pa
         assert open_workbench(nowhere, None, setup.network_space, parcel).config.seed == 2
 
 
-def test_a_cluster_without_workers_is_waited_for() -> None:
-    distributed = pytest.importorskip("distributed", reason="pip install 'evonas[dask]'")
-    with distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=":0", protocol="tcp") as cluster:
-        joining = threading.Timer(1.0, lambda: cluster.scale(1))
-        joining.start()
+def test_a_cluster_without_workers_is_waited_for(scheduler: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from evonas.dask_backend import Link
+
+    seen, told = [0, 0, 0], Link.n_threads
+    monkeypatch.setattr(Link, "n_threads", lambda link: seen.pop() if seen else told(link))
+    workers = Workers(0, "dask", scheduler)
+    with Crew(joined, workers, attachment=ATTACHED) as crew:
         with pytest.warns(UserWarning, match="waiting for the first"):
-            found = list(
-                in_order(
-                    joined,
-                    [("a",), ("b",)],
-                    workers=Workers(0, "dask", cluster.scheduler_address),
-                    attachment=Attachment("key", lambda: "!"),
-                )
-            )
-        joining.join()
-        close_links()
-    assert found == ["a!", "b!"]
+            crew.submit("a")
+        assert crew.next_done() == (0, "a!")
+    assert not seen
 
 
 def test_a_scheduler_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
