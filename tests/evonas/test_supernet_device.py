@@ -75,9 +75,10 @@ def test_in_a_gpu_s_number_format_a_run_ends_with_float32_on_the_cpu(
     assert len(run.evaluations()) == 8
 
 
-def test_a_gpu_that_is_not_there_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
-    if torch.cuda.is_available():
-        pytest.skip("there is a GPU")
+def test_a_gpu_that_is_not_there_is_refused_before_anything_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(RunFileError, match="a GPU that torch can use"):
         search(parse_config({**TINY, "compute": {"device": "cuda"}}, source="tests"), tmp_path / "run")
 
