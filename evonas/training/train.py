@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain, repeat
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import torch
 from torch import Tensor
@@ -128,16 +129,22 @@ def train_alone(
     return network
 
 
+class Given(TypedDict, total=False):
+    """What a training may be given besides; see :func:`train_alone`."""
+
+    start: Network | None
+    teacher: Network | None
+    checkpoint: Path | None
+    log: Path | None
+
+
 def train_in_full(
     architecture: Architecture,
     images: Split,
     config: RunConfig,
     *,
     seed: int,
-    start: Network | None = None,
-    teacher: Network | None = None,
-    checkpoint: Path | None = None,
-    log: Path | None = None,
+    **given: Unpack[Given],
 ) -> Network:
     """Train one network on what the run file says, and tell what goes wrong as a user's error; see :func:`train_alone`.
 
@@ -148,24 +155,14 @@ def train_in_full(
     config = decided(config, architecture, steps=n_updates(config, len(images)))
     hardware = Hardware.of(config)
     try:
-        return train_alone(
-            architecture,
-            images,
-            config,
-            seed=seed,
-            start=start,
-            teacher=teacher,
-            hardware=hardware,
-            checkpoint=checkpoint,
-            log=log,
-        )
+        return train_alone(architecture, images, config, seed=seed, hardware=hardware, **given)
     except FloatingPointError as error:
         raise EvaluationError(
             "a network that trains", found=str(error), remedy="lower learning_rate under [training] in run.toml"
         ) from error
     except CheckpointError as error:
         raise RunFolderError(
-            f"the checkpoint that training wrote to {checkpoint}",
+            f"the checkpoint that training wrote to {given.get('checkpoint')}",
             found=str(error),
             remedy="delete that file; training then starts over",
         ) from error
@@ -185,10 +182,7 @@ def train_and_test(
     config: RunConfig,
     *,
     seed: int,
-    start: Network | None = None,
-    teacher: Network | None = None,
-    checkpoint: Path | None = None,
-    log: Path | None = None,
+    **given: Unpack[Given],
 ) -> tuple[Network, Score]:
     """Train one network on the training and held-out images together, and touch the test set once, at the end.
 
@@ -197,7 +191,7 @@ def train_and_test(
         data: The images.
         config: The recipe.
         seed: Of weights, batches and augmentation.
-        start, teacher, checkpoint, log: See :func:`train_alone`.
+        given: See :class:`Given`.
 
     Raises:
         EvaluationError: Its loss is no longer finite, or it cannot be compiled.
@@ -207,9 +201,7 @@ def train_and_test(
         The network after the last epoch, and its test score.
     """
     images = data.train.joined(data.heldout)
-    network = train_in_full(
-        architecture, images, config, seed=seed, start=start, teacher=teacher, checkpoint=checkpoint, log=log
-    )
+    network = train_in_full(architecture, images, config, seed=seed, **given)
     return network, _tested(network, data.test)
 
 
