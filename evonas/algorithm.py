@@ -54,9 +54,15 @@ class Algorithm(ABC):
         """Draw from another space from now on: one with the same genes and choices, others of them open."""
         del space
 
-    def reassess(self, points: Floats, violations: Floats, is_ok: NDArray[np.bool_]) -> None:
-        """Replace the values of the population, in its order, as they go stale when a supernet grows."""
-        del points, violations, is_ok
+    def reassess(self, genomes: Genomes, points: Floats, violations: Floats) -> None:
+        """Replace all values by new ones: those told before are stale, as they are when a supernet grows.
+
+        Args:
+            genomes: Whatever has a value now, the population among it, save for what failed; arrays as in :meth:`tell`.
+            points: Objective values.
+            violations: How far each bound is exceeded.
+        """
+        del genomes, points, violations
 
     @property
     def facts(self) -> list[dict[str, object]]:

@@ -8,13 +8,13 @@ import numpy as np
 
 from evonas.costs import Costs
 from evonas.errors import RunFolderError
-from evonas.expansion import Expansion
 from evonas.exploration import Exploration, check_alive
 from evonas.genome import Genome, from_text, to_text
 from evonas.measures import Outcome
 from evonas.operators import Genomes, random_genomes
 from evonas.parallel import Crew
 from evonas.seeding import numpy_rng
+from evonas.stage import Change
 from evonas.stopping import StopReason
 from reports.run_folder import Row
 
@@ -48,18 +48,18 @@ class Asynchronous(Exploration):
                     self.run.set_meta("time_spent_after", len(self.rows))
                     return StopReason.TIME_SPENT
                 return end
-            self._grow(end, self._asks)
+            self._enter(end, self._asks)
 
-    def _searched(self) -> StopReason | tuple[Expansion, ...]:
-        """Search until the end, or until the space grows, which nothing may be out for."""
+    def _searched(self) -> StopReason | Change:
+        """Search until the end, or until a stage ends, which nothing may be out for."""
         stage = self.stage.number
         stored = [row for row in self.run.rows() if row.origin == "search" and row.stage == stage]
-        known = {row.genome for row in self.rows if row.stage == stage}  # scored anew as the space grew
+        known = {row.genome for row in self.rows if row.stage == stage}  # scored anew as the stage began
         replay = deque(row for row in stored if row.genome not in known)
         answered = {row.genome for row in replay}
         estimator = self.evaluator.estimator
         out: dict[str, int] = {}  # genomes by text, and the question that they answer
-        end: StopReason | tuple[Expansion, ...] | None = None
+        end: StopReason | Change | None = None
         with estimator.crew() as crew:
             sent: dict[int, Genome] = {}
             while True:
@@ -100,7 +100,7 @@ class Asynchronous(Exploration):
                 self.run.set_meta(IN_FLIGHT, self._in_flight)
         return [n for after, n in self._in_flight if after <= known][-1]
 
-    def _ask(self) -> StopReason | tuple[Expansion, ...] | None:
+    def _ask(self) -> StopReason | Change | None:
         """Have a genome in the queue; or why there is none."""
         while not self._queue:
             self._hear()
@@ -108,8 +108,8 @@ class Asynchronous(Exploration):
             reason = self.stopping.after(self._asks - 1, **counts, volume=self.found.volume)
             if reason is not None:
                 return reason
-            if expansions := self._earned():
-                return expansions
+            if change := self._due():
+                return change
             needs_more = self._asks and self._n_alive < self.algorithm.least_told
             asked = self._random() if needs_more else self.algorithm.ask()
             if len(asked) == 0:

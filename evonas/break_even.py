@@ -64,7 +64,7 @@ def choose_method(setup: Setup) -> tuple[str, str]:
         times,
         networks=networks,
         steps=config.supernet.steps,
-        correction_networks=config.estimate.correction_networks,
+        correction_networks=config.estimate.most_trained_briefly,
         workers=n_workers(config.compute.workers),
     )
 

@@ -9,15 +9,15 @@ import numpy as np
 
 from evonas.backends import Workers
 from evonas.costs import COSTS
-from evonas.estimators import Brief, Corrected, Inherited, NetworkEstimator, Scorer
+from evonas.estimators import Brief, Corrected, Inherited, NetworkEstimator, Remembered, Scorer
 from evonas.evaluation import Estimator, Evaluator
-from evonas.expansion import Expansion
+from evonas.genome import from_text, to_text
 from evonas.operators import Genomes
 from evonas.progress import Observer
 from evonas.seeding import numpy_rng
 from evonas.setup import Setup
 from evonas.spread import spread_genomes
-from evonas.stage import Stage, Stages, unlocked
+from evonas.stage import Change, Stage, Stages, unlocked
 from evonas.supernet import grown_supernet, trained_supernet
 from evonas.workbench import Checkpoint
 from reports.run_folder import Row, RunFolder
@@ -35,6 +35,9 @@ class EstimatedStages(Stages):
 
     def __init__(self, run: RunFolder, setup: Setup, observer: Observer) -> None:
         self.run, self.setup, self.observer = run, setup, observer
+        settings = setup.config.estimate
+        if settings.method == "one-shot" and settings.correction_rounds:
+            self.examples_a_round = settings.correction_networks // 2
 
     def first(self) -> Stage:
         """See :class:`Stages`; the supernet, if the run works with one, is trained now unless that was done.
@@ -46,15 +49,17 @@ class EstimatedStages(Stages):
         has_supernet = self.setup.config.estimate.method == "one-shot"
         return Stage(0, self.setup, trained_supernet(self.run, self.setup, self.observer) if has_supernet else None)
 
-    def after(self, stage: Stage, expansions: Sequence[Expansion]) -> Stage:
+    def after(self, stage: Stage, change: Change) -> Stage:
         """See :class:`Stages`; the supernet grows and is trained on, unless that was done."""
-        setup = replace(stage.setup, space=unlocked(stage.setup.space, expansions))
+        setup = replace(stage.setup, space=unlocked(stage.setup.space, change.expansions))
         if stage.checkpoint is None:
             return replace(stage, setup=setup)
-        number = stage.number + 1
+        number, examples = stage.number + 1, stage.examples + change.examples
+        if not change.expansions:
+            return replace(stage, number=number, examples=examples)
         before, smaller = stage.setup, stage.checkpoint
         checkpoint = grown_supernet(self.run, setup, self.observer, stage=number, before=before, smaller=smaller)
-        return Stage(number, setup, checkpoint)
+        return Stage(number, setup, checkpoint, since=number, examples=examples)
 
     def estimator(self, stage: Stage) -> Estimator:
         """See :class:`Stages`; brief trainings, or inherited weights, corrected."""
@@ -71,19 +76,27 @@ class EstimatedStages(Stages):
 
 
 def _inherited(scorer: Inherited, run: RunFolder, stage: Stage, observer: Observer, *, origin: str) -> Estimator:
-    estimator = _estimator(scorer, run, stage.setup, checkpoint=stage.checkpoint)
+    origins = (origin, "tuned") if scorer.tuning_steps else (origin, "search", "random")
+    estimator: Estimator = _estimator(scorer, run, stage.setup, checkpoint=stage.checkpoint)
+    if stage.number > stage.since:
+        rows = (row for row in run.rows() if row.origin in origins and row.stage >= stage.since)
+        estimator = Remembered(estimator, rows)
     if not stage.setup.config.estimate.correction_networks:
         return estimator
-    correction = _correction(estimator, run, stage, observer, origin=origin)
-    return estimator if correction is None else Corrected(estimator, correction)
+    correction, trained = _correction(estimator, run, stage, observer, origin=origin)
+    return estimator if correction is None else Corrected(estimator, correction, trained)
 
 
 def _correction(
     estimator: Estimator, run: RunFolder, stage: Stage, observer: Observer, *, origin: str
-) -> Correction | None:
+) -> tuple[Correction | None, dict[str, float]]:
     """Score and briefly train a few networks, and learn from them what the score does not tell; None if too few live.
 
-    Their values are kept in the archive, so that a resumed run fits the very same correction.
+    To begin with they are spread over the space, where a search does not stay; what it comes to joins them in rounds.
+    Values are kept in the archive, so that a resumed run fits the very same correction.
+
+    Returns:
+        The correction, and losses after the brief trainings by genome in text form.
     """
     setup = stage.setup
     settings = setup.config.estimate
@@ -93,6 +106,9 @@ def _correction(
         n=settings.correction_networks,
         bounds=setup.measures.bounds,
     )
+    known = set(map(to_text, genomes))
+    further = [from_text(text, setup.space.genes) for text in stage.examples if text not in known]
+    genomes = np.array([*genomes, *further])
     brief = _estimator(Brief(settings.steps), run, setup, checkpoint=None)
     trained = _evaluated(brief, run, genomes, origin="brief", observer=observer)
     scored = _evaluated(estimator, run, genomes, origin=origin, observer=observer, stage=stage.number)
@@ -110,8 +126,10 @@ def _correction(
     )
     run.set_meta(f"correction of {origin}", correction and correction.facts)
     if correction is None:
-        run.warn(f"errors ({origin}) are not corrected: {len(pairs)} brief trainings do not bear the losses out")
-    return correction
+        run.warn(
+            f"{len(pairs)} brief trainings do not bear the losses out: errors ({origin}) were not corrected by them"
+        )
+    return correction, {truth.genome: truth.values["loss"] for truth in trained if truth.is_ok}
 
 
 def _evaluated(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from evonas.architecture import Architecture
 from evonas.backend import Attachment
 from evonas.backends import Workers
 from evonas.evaluation import Estimator, lost, retried
-from evonas.genome import Genome
+from evonas.genome import Genome, to_text
 from evonas.measures import OUT_OF_MEMORY, OUT_OF_TIME, Measures, Outcome
 from evonas.nets.network import Network
 from evonas.parallel import Crew, TimeIsUpError, in_order, time_limit
@@ -27,6 +27,7 @@ from evonas.spaces import NetworkSpace
 from evonas.training.train import run_batches, train_alone
 from evonas.workbench import Checkpoint, Parcel, Workbench, open_workbench, pack, run_identity
 from objectives.latency import measure_latency
+from reports.run_folder import Row
 from surrogates.correction import Correction
 from surrogates.one_shot.paths import Paths
 from surrogates.one_shot.score import Score, score_network, score_subnet
@@ -164,15 +165,30 @@ class NetworkEstimator(Estimator):
         return Attachment(key, partial(pack, self.folder, self.checkpoint))
 
 
-class Corrected(Estimator):
-    """Corrects the errors of another estimator; what that one measured is kept as ``raw_error``."""
+class Remembered(Estimator):
+    """Answers from earlier scores where there are any; the same weights would give the same ones.
 
-    def __init__(self, estimator: Estimator, correction: Correction) -> None:
-        self.estimator, self.correction = estimator, correction
+    Args:
+        estimator: Scores all others.
+        rows: Evaluations by its weights; corrections are taken off them.
+    """
+
+    def __init__(self, estimator: Estimator, rows: Iterable[Row]) -> None:
+        self.estimator = estimator
+        self._known: dict[str, Outcome] = {}
+        for row in rows:
+            values = {name: value for name, value in row.values.items() if name not in ("raw_error", "spread")}
+            raw = {"error": row.values["raw_error"]} if "raw_error" in row.values else {}
+            self._known[row.genome] = Outcome({**values, **raw}, row.reason, 0.0)
 
     def evaluate(self, genomes: Sequence[Genome]) -> Iterator[Outcome]:
         """See :class:`evonas.evaluation.Estimator`."""
-        yield from map(self._corrected, self.estimator.evaluate(genomes))
+        keys = list(map(to_text, genomes))
+        fresh = self.estimator.evaluate(
+            [genome for genome, key in zip(genomes, keys, strict=True) if key not in self._known]
+        )
+        for key in keys:
+            yield self._known[key] if key in self._known else next(fresh)
 
     def crew(self) -> Crew[Outcome]:
         """See :class:`evonas.evaluation.Estimator`."""
@@ -184,14 +200,46 @@ class Corrected(Estimator):
 
     def finished(self, genome: Genome, outcome: Outcome) -> Outcome:
         """See :class:`evonas.evaluation.Estimator`."""
-        return self._corrected(self.estimator.finished(genome, outcome))
+        return self.estimator.finished(genome, outcome)
 
-    def _corrected(self, outcome: Outcome) -> Outcome:
+
+class Corrected(Estimator):
+    """Corrects the errors of another estimator; what that one measured is kept as ``raw_error``.
+
+    Args:
+        estimator: That one.
+        correction: What its losses mean.
+        trained: Losses of networks that were trained briefly, by genome in text form; theirs need no correction.
+    """
+
+    def __init__(self, estimator: Estimator, correction: Correction, trained: Mapping[str, float]) -> None:
+        self.estimator, self.correction, self.trained = estimator, correction, trained
+
+    def evaluate(self, genomes: Sequence[Genome]) -> Iterator[Outcome]:
+        """See :class:`evonas.evaluation.Estimator`."""
+        yield from map(self._corrected, genomes, self.estimator.evaluate(genomes))
+
+    def crew(self) -> Crew[Outcome]:
+        """See :class:`evonas.evaluation.Estimator`."""
+        return self.estimator.crew()
+
+    def job(self, genome: Genome) -> tuple[Any, ...]:
+        """See :class:`evonas.evaluation.Estimator`."""
+        return self.estimator.job(genome)
+
+    def finished(self, genome: Genome, outcome: Outcome) -> Outcome:
+        """See :class:`evonas.evaluation.Estimator`."""
+        return self._corrected(genome, self.estimator.finished(genome, outcome))
+
+    def _corrected(self, genome: Genome, outcome: Outcome) -> Outcome:
         if outcome.reason:
             return outcome
-        found = outcome.values
-        costs = np.array([[found[name] for name in self.correction.costs]])
-        error, spread = self.correction.predict(np.array([found["loss"]]), costs)
+        found, correction = outcome.values, self.correction
+        if (loss := self.trained.get(to_text(genome))) is not None:
+            error, spread = correction.errors_of(np.array([loss])), np.array([correction.error_noise])
+        else:
+            costs = np.array([[found[name] for name in correction.costs]])
+            error, spread = correction.predict(np.array([found["loss"]]), costs)
         corrected = {"error": float(error[0]), "raw_error": found["error"], "spread": float(spread[0])}
         return outcome._replace(values={**found, **corrected})
 

@@ -112,7 +112,7 @@ class Evaluator:
         estimator: Gives the values.
         folder: The run.
         origins: Names under which it stores; evaluations of one answer for another.
-        stage: How often the supernet has grown; evaluations of other stages do not answer for this one.
+        stage: Evaluations of other stages do not answer for this one.
     """
 
     def __init__(self, estimator: Estimator, folder: RunFolder, *, origins: Sequence[str], stage: int = 0) -> None:

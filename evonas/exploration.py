@@ -23,7 +23,8 @@ from evonas.pymoo_bridge import MANY_OBJECTIVES, Nsga
 from evonas.seeding import numpy_rng
 from evonas.setup import Setup
 from evonas.spaces import Space, TableSpace
-from evonas.stage import Stages
+from evonas.spread import best_of_sizes
+from evonas.stage import Change, Stages
 from evonas.stopping import Found, Stopping, StopReason, feasible
 from objectives.pareto import is_nondominated
 from objectives.scaling import Scaling, bounds_of
@@ -54,7 +55,7 @@ class Exploration:
         self.algorithm = make_algorithm(setup, self.costs)
         self.rows: list[Row] = []
         self.found = Found(self.measures, self.scaling)
-        self._expanded_at = 0
+        self._expanded_at, self._rounds = 0, 0
         self._ended_after = run.meta("time_spent_after")  # evaluations, where time ended it before it was resumed
 
     def search(self) -> StopReason:
@@ -75,8 +76,8 @@ class Exploration:
             reason = self.stopping.after(generation, **counts, volume=self.found.volume)
             if reason is not None:
                 return reason
-            if expansions := self._earned():
-                self._grow(expansions, generation)
+            if change := self._due():
+                self._enter(change, generation)
         raise AssertionError("generations never end by themselves")
 
     def search_at_random(self, n: int) -> None:
@@ -135,6 +136,21 @@ class Exploration:
     def _told(self, rows: Sequence[Row]) -> tuple[Floats, Floats]:
         return told_rows(rows, measures=self.measures, scaling=self.scaling)
 
+    def _due(self) -> Change | None:
+        """What shall be otherwise from now on."""
+        change = Change(self._earned(), self._examples())
+        return change if change.expansions or change.examples else None
+
+    def _examples(self) -> tuple[str, ...]:
+        """Networks of the front that the correction of the estimate lacks, at equal parts of the budget."""
+        rounds = self.stage.setup.config.estimate.correction_rounds
+        due_at = self.settings.budget * (self._rounds + 1) / (rounds + 1)
+        if not self.stages.examples_a_round or self._rounds == rounds or len(self.rows) < due_at:
+            return ()
+        rows = [row for row in self._front_rows() if row.genome not in self.stage.examples]
+        sizes = np.array([row.values["model_size"] for row in rows])
+        return tuple(rows[index].genome for index in best_of_sizes(sizes, self.stages.examples_a_round))
+
     def _earned(self) -> tuple[Expansion, ...]:
         """Widths that the front has earned by now."""
         settings = self.settings
@@ -146,42 +162,46 @@ class Exploration:
             return ()
         return genes_to_expand(self.stage.setup.space, elite(self._front()), threshold=settings.expansion_share)
 
-    def _grow(self, expansions: tuple[Expansion, ...], generation: int) -> None:
-        """Unlock widths; what is compared with new networks is scored anew."""
-        front = self._front()
-        self._expanded_at = len(self.rows)
-        self.stage = self.stages.after(self.stage, expansions)
-        _log(self.run, expansions, generation=generation, stage=self.stage.number)
+    def _enter(self, change: Change, generation: int) -> None:
+        """Unlock widths, let the correction learn; what is compared with new networks is scored anew."""
+        before, known = self.stage.number, self._known()
+        front = known if not change.expansions else self._front()
+        self._expanded_at = len(self.rows) if change.expansions else self._expanded_at
+        self._rounds += bool(change.examples)
+        self.stage = self.stages.after(self.stage, change)
+        _log(self.run, change, generation=generation, stage=self.stage.number)
         self.costs.space = self.stage.setup.space
         self.algorithm.change_space(self.stage.setup.space)
-        if self.stage.number != self.evaluator.stage:  # another supernet
+        if self.stage.number != before:
             self.evaluator = self._evaluator()
+            # scores by the same supernet are only corrected anew, which takes no time
             again = np.unique(np.concatenate([self.algorithm.population(), front]), axis=0)
             anew = {row.genome: row for row in self.evaluator.evaluate(again, origin="search", generation=generation)}
-            survivors = [anew[to_text(genome)] for genome in self.algorithm.population()]
-            check_alive(survivors, "survivors")
-            self._reassess(survivors)
+            check_alive([anew[to_text(genome)] for genome in self.algorithm.population()], "survivors")
+            alive = [row for row in anew.values() if row.is_ok]
+            self.algorithm.reassess(self._genomes(alive), *self._told(alive))
             self.rows = [anew.get(row.genome, row) for row in self.rows]
             self.found = Found(self.measures, self.scaling)
             self.found.add([row for row in self.rows if row.stage == self.stage.number])
         self._announce()
 
-    def _reassess(self, survivors: Sequence[Row]) -> None:
-        is_ok = np.array([row.is_ok for row in survivors], dtype=bool)
-        points = np.full((len(survivors), len(self.measures.objectives)), np.nan)
-        violations = np.full((len(survivors), len(self.measures.bounds)), np.nan)
-        points[is_ok], violations[is_ok] = self._told([row for row in survivors if row.is_ok])
-        self.algorithm.reassess(points, violations, is_ok)
+    def _known(self) -> Genomes:
+        """What was scored in this stage."""
+        return self._genomes([row for row in self.rows if row.is_ok and row.stage == self.stage.number])
 
     def _front(self) -> Genomes:
+        return self._genomes(self._front_rows())
+
+    def _front_rows(self) -> list[Row]:
         """The non-dominated networks within the bounds, by the values they have now; the most accurate first."""
         rows = feasible([row for row in self.rows if row.stage == self.stage.number], self.measures)
         names = self.measures.objectives
         points = np.array([[row.values[name] for name in names] for row in rows]).reshape(-1, len(names))
+        return sorted(itertools.compress(rows, is_nondominated(points)), key=lambda row: row.values[names[0]])
+
+    def _genomes(self, rows: Sequence[Row]) -> Genomes:
         genes = self.stage.setup.space.genes
-        best = sorted(itertools.compress(rows, is_nondominated(points)), key=lambda row: row.values[names[0]])
-        genomes = [from_text(row.genome, genes) for row in best]
-        return np.array(genomes, dtype=np.int64).reshape(-1, len(genes))
+        return np.array([from_text(row.genome, genes) for row in rows], dtype=np.int64).reshape(-1, len(genes))
 
     def _evaluator(self) -> Evaluator:
         estimator = self.stages.estimator(self.stage)
@@ -274,8 +294,11 @@ def check_alive(rows: Sequence[Row], what: str) -> None:
         )
 
 
-def _log(run: RunFolder, expansions: tuple[Expansion, ...], *, generation: int, stage: int) -> None:
-    """Enter expansions into the run's facts; a resumed run enters none twice."""
-    entries = [{"generation": generation, "stage": stage, **asdict(expansion)} for expansion in expansions]
-    known = run.meta("expansions") or []
-    run.set_meta("expansions", known + [entry for entry in entries if entry not in known])
+def _log(run: RunFolder, change: Change, *, generation: int, stage: int) -> None:
+    """Enter a change into the run's facts; a resumed run enters none twice."""
+    expansions = [{"generation": generation, "stage": stage, **asdict(expansion)} for expansion in change.expansions]
+    lessons = [{"generation": generation, "stage": stage, "networks": len(change.examples)}] if change.examples else []
+    for name, entries in (("expansions", expansions), ("correction rounds", lessons)):
+        known = run.meta(name) or []
+        if new := [entry for entry in entries if entry not in known]:
+            run.set_meta(name, known + new)

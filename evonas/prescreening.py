@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 import numpy as np
-from numpy.typing import NDArray
 
 from evonas.acquisition import choose
 from evonas.algorithm import Algorithm, Floats
@@ -101,12 +100,11 @@ class Prescreened(Algorithm):
         self.learned.costs.space = space
         self.outer.change_space(space)
 
-    def reassess(self, points: Floats, violations: Floats, is_ok: NDArray[np.bool_]) -> None:
+    def reassess(self, genomes: Genomes, points: Floats, violations: Floats) -> None:
         """See :class:`Algorithm`; what was learned from other values is forgotten."""
-        genomes = self.population()[is_ok]
-        self.outer.reassess(points, violations, is_ok)
+        self.outer.reassess(genomes, points, violations)
         self.learned.forget()
-        self.learned.add(genomes, points[is_ok], violations[is_ok])
+        self.learned.add(genomes, points, violations)
 
     @property
     def facts(self) -> list[dict[str, object]]:

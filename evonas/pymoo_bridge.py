@@ -128,29 +128,23 @@ class Nsga(Algorithm):
         """Take offspring from another space from now on: one with the same genes and choices, others of them open."""
         self._repair.space = self._mutation.space = self._crossover.space = space
 
-    def reassess(self, points: NDArray[np.float64], violations: NDArray[np.float64], is_ok: NDArray[np.bool_]) -> None:
-        """Replace the values of the population, and with them rank and crowding; what failed is dropped.
+    def reassess(self, genomes: Genomes, points: NDArray[np.float64], violations: NDArray[np.float64]) -> None:
+        """See :class:`evonas.algorithm.Algorithm`; the population is selected anew from them.
 
-        Values go stale when what they come from changes, as a supernet does that has grown. To be called between a
-        :meth:`tell` and the next :meth:`ask`.
-
-        Args:
-            points: Objective values, ``(n, n_objectives)``, in the order of :meth:`population`.
-            violations: How far each bound is exceeded, ``(n, n_constraints)``; 0 or less is feasible.
-            is_ok: ``(n,)``; at least one is true.
+        To be called between a :meth:`tell` and the next :meth:`ask`.
 
         Raises:
-            ValueError: Nothing is left of the population.
+            ValueError: There are none.
         """
-        if not is_ok.any():
+        if len(genomes) == 0:
             raise ValueError("no network of the population can be evaluated any more")
         # as new: pymoo's individuals keep the rank and the violation that they were first given
-        fresh = Population.new(X=self.population()[is_ok], F=points[is_ok], G=violations[is_ok])
+        fresh = Population.new(X=genomes, F=points, G=violations)
         for individual in fresh:
             individual.evaluated.update(("F", "G"))
-        algorithm = self._algorithm
+        algorithm, n = self._algorithm, min(len(fresh), self._algorithm.pop_size)
         algorithm.pop = algorithm.survival.do(
-            algorithm.problem, fresh, n_survive=len(fresh), algorithm=algorithm, random_state=algorithm.random_state
+            algorithm.problem, fresh, n_survive=n, algorithm=algorithm, random_state=algorithm.random_state
         )
 
 

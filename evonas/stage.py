@@ -1,4 +1,4 @@
-"""Parts of a search between two expansions, and what gives networks their values in each."""
+"""Parts of a search between which the space grows or the estimate learns, and what values networks in each."""
 
 from __future__ import annotations
 
@@ -18,30 +18,53 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A part of a search between two expansions: the space as far as it is unlocked, and what scores its networks.
+class Change:
+    """What ends a stage and begins the next.
 
     Attributes:
-        number: Expansions before.
+        expansions: Widths that the search has earned.
+        examples: Genomes of the front, in text form, that the correction of the estimate shall learn from, too.
+    """
+
+    expansions: tuple[Expansion, ...] = ()
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a search: the space as far as it is unlocked, and what scores its networks.
+
+    Attributes:
+        number: Changes before that gave networks other values.
         setup: The run's, with the space of this stage.
         checkpoint: Weights of the supernet; None where there is none.
+        since: The first stage of this supernet, whose scores hold for this one, too.
+        examples: Genomes that the correction learns from besides those that it begins with.
     """
 
     number: int
     setup: Setup
     checkpoint: Checkpoint | None = None
+    since: int = 0
+    examples: tuple[str, ...] = ()
 
 
 class Stages(ABC):
-    """Makes the stages of a run, and the estimators of each; what was made before an interruption is found again."""
+    """Makes the stages of a run, and the estimators of each; what was made before an interruption is found again.
+
+    Attributes:
+        examples_a_round: Networks of the front that a correction of the estimate wants whenever it learns on; 0: none.
+    """
+
+    examples_a_round = 0
 
     @abstractmethod
     def first(self) -> Stage:
         """A run as it starts."""
 
     @abstractmethod
-    def after(self, stage: Stage, expansions: Sequence[Expansion]) -> Stage:
-        """Unlock what a search has earned."""
+    def after(self, stage: Stage, change: Change) -> Stage:
+        """Unlock what a search has earned, and take examples in."""
 
     @abstractmethod
     def estimator(self, stage: Stage) -> Estimator:
@@ -62,9 +85,9 @@ class LookedUpStages(Stages):
         """See :class:`Stages`."""
         return Stage(0, self.setup)
 
-    def after(self, stage: Stage, expansions: Sequence[Expansion]) -> Stage:
+    def after(self, stage: Stage, change: Change) -> Stage:
         """See :class:`Stages`."""
-        return replace(stage, setup=replace(stage.setup, space=unlocked(stage.setup.space, expansions)))
+        return replace(stage, setup=replace(stage.setup, space=unlocked(stage.setup.space, change.expansions)))
 
     def estimator(self, stage: Stage) -> Estimator:
         """See :class:`Stages`."""

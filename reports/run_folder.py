@@ -65,7 +65,7 @@ class Row:
             ``spread``, the standard deviation of the error's logarithm. Empty if the evaluation failed.
         reason: Why it failed; empty if it did not.
         seconds: Spent on the evaluation.
-        stage: How often the supernet had grown before.
+        stage: Which part of the search valued it: another supernet or another correction begins the next.
     """
 
     origin: str
@@ -285,7 +285,7 @@ class RunFolder:
     def feasible(self, *, origin: str, columns: Sequence[str] | None = None, until: int | None = None) -> pd.DataFrame:
         """The evaluations of one origin that succeeded and keep within the run's constraints, in order.
 
-        Of those that the last supernet scored: a supernet that grew scores all networks on another scale.
+        Of those of the last stage: another supernet or another correction values all networks on another scale.
 
         Args:
             origin: See :class:`Row`.

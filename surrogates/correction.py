@@ -65,8 +65,12 @@ class Correction:
         x = (_features(losses, costs, has_costs=self.has_costs) - self.center) / self.scale
         mean = x @ self.coefficients + self.intercept
         variance = np.einsum("ni,ij,nj->n", x, self.covariance, x) + self.noise**2 * (1 + 1 / self.n)
-        errors = np.exp(self.error_intercept + self.error_slope * mean)
-        return np.clip(errors, 0.0, 1.0), np.sqrt(self.error_slope**2 * variance + self.error_noise**2)
+        return self.errors_of(np.exp(mean)), np.sqrt(self.error_slope**2 * variance + self.error_noise**2)
+
+    def errors_of(self, true_losses: Floats) -> Floats:
+        """Errors, 0–1, that losses after training mean, ``(n,)``; they rank as those do."""
+        errors = np.exp(self.error_intercept + self.error_slope * np.log(true_losses))
+        return np.asarray(np.clip(errors, 0.0, 1.0))
 
     @property
     def facts(self) -> dict[str, float | bool | int]:

@@ -83,7 +83,13 @@ TINY = {
         "expansions": [0.5, 1.0],
     },
     "supernet": {"steps": 20},
-    "estimate": {"steps": 5, "correction_networks": 8, "tuning_steps": 0, "calibration_images": 64},
+    "estimate": {
+        "steps": 5,
+        "correction_networks": 8,
+        "correction_rounds": 0,  # a module of tests of their own: every network has one row here
+        "tuning_steps": 0,
+        "calibration_images": 64,
+    },
     "search": {"budget": 40, "population": 8, "predictors": ["ridge"], "proposals": 6},
     "training": {"epochs": 2},
     "compute": {"workers": 1},

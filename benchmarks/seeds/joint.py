@@ -9,7 +9,7 @@ trainings.
     python benchmarks/seeds/joint.py --data DIR [--scale full] [--quick] [--json FILE] [--seeds N] [--workers N]
 
 Scale small: cells of two nodes, residual networks of depth 8 with 8 channels; 5,000 images averaged to half their side,
-6 epochs, searches of 240 networks, 8 networks of each front.
+6 epochs, searches of 400 networks, 8 networks of each front.
 """
 
 from __future__ import annotations

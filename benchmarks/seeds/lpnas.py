@@ -33,7 +33,7 @@ import pandas as pd
 from setting import (
     Contender,
     Setting,
-    best,
+    best_within,
     cost,
     gain,
     kept,
@@ -109,13 +109,16 @@ def main() -> None:
             search={**budget(setting), "objectives": ["error", "macs"], "constraints": {}},
         )
         known = {architecture: name for name, architecture in uniforms.items()}
-        for bits in BITS:
+        bases = {bits: uniforms[named(bits, 1.0)] for bits in BITS}
+        equal = [{"bitops": cost(base, "bitops")} for base in bases.values()]
+        less = [{key: (1 - LESS) * cost(base, key) for key in ("model_size", "energy")} for base in bases.values()]
+        bests = best_within(setting, run, space, [*equal, *less])
+        for index, bits in enumerate(BITS):
             base = named(bits, 1.0)
-            within = {key: (1 - LESS) * cost(uniforms[base], key) for key in ("model_size", "energy")}
             found = {
-                "equal": best(setting, run, space, within={"bitops": cost(uniforms[base], "bitops")}),
-                "less": best(setting, run, space, within=within),
-                "proxy": quantized(setting, proxy, float_space, bits, most=cost(uniforms[base], "bitops")),
+                "equal": bests[index],
+                "less": bests[len(BITS) + index],
+                "proxy": quantized(proxy, float_space, bits, most=cost(uniforms[base], "bitops")),
             }
             for role, one in found.items():
                 if one is None:
@@ -188,7 +191,7 @@ def budget(setting: Setting) -> dict[str, Any]:
     return {"budget": BUDGET[setting.scale]}
 
 
-def quantized(setting: Setting, run: Run, space: NetworkSpace, bits: str, *, most: float) -> Architecture | None:
+def quantized(run: Run, space: NetworkSpace, bits: str, *, most: float) -> Architecture | None:
     """Of a front of float networks, the one of smallest error that has at most so many BitOPs in a precision."""
     front = run.front().sort_values("error")
     for genome in front["genome"]:

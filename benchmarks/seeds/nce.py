@@ -54,7 +54,7 @@ def main() -> None:
                 assert isinstance(space, ResidualSpace)
                 spaces[bits], found = space, best(setting, run, space)
                 contenders[f"{bits} uniform"] = Contender(space.base())
-                contenders[f"{bits} {name}"] = Contender(found or space.base())
+                contenders[f"{bits} {name}"] = Contender(found)
                 unlocked = [f"{one['gene']} {one['opens']}" for one in run.folder.meta("expansions") or []]
                 print(f"{bits} {name}: unlocked {', '.join(unlocked) or 'nothing'}", flush=True)
     rows = train_all(setting, contenders)

@@ -228,24 +228,32 @@ def seconds_of(run: Run) -> float:
     return float((run.path / "processor_seconds.txt").read_text(encoding="utf-8"))
 
 
-def best(
-    setting: Setting, run: Run, space: NetworkSpace, *, within: Mapping[str, float] | None = None
-) -> Architecture | None:
-    """The best network of a search within bounds; None if there is none.
+def best(setting: Setting, run: Run, space: NetworkSpace) -> Architecture:
+    """The best network of a search."""
+    (found,) = best_within(setting, run, space, [{}])
+    assert found is not None
+    return found
 
-    Of the ``FINALISTS`` evaluated networks with the smallest estimated errors the one that, trained once by the recipe
-    without the held-out images, has the smallest loss on them: what a user does who has seconds for a few trainings.
+
+def best_within(
+    setting: Setting, run: Run, space: NetworkSpace, bounds: Sequence[Mapping[str, float]]
+) -> list[Architecture | None]:
+    """The best networks of a search within one set of bounds after another; None where there is none.
+
+    Finalists are the ``FINALISTS`` evaluated networks with the smallest estimated errors within each. They are trained
+    once by the recipe, without the held-out images. Of all that keep within bounds, the one with the smallest loss on
+    those images is the best: what a user does who has seconds for a few trainings.
     """
     table = run.evaluations()
-    table = table[(table["origin"] == "search") & table["error"].notna()]
-    for name, bound in (within or {}).items():
-        table = table[table[name] <= bound]
-    genomes = table.sort_values("error")["genome"].iloc[: FINALISTS[setting.scale]]
-    finalists = [space.decode(from_text(str(genome), space.genes)) for genome in genomes]
-    if len(finalists) < 2:
-        return finalists[0] if finalists else None
-    losses = kept(setting, heldout, [(one, dict(setting.raw), SEED_OF_FINALS) for one in finalists])
-    return finalists[min(range(len(finalists)), key=lambda index: losses[index]["loss"])]
+    table = table[(table["origin"] == "search") & table["error"].notna() & (table["stage"] == table["stage"].max())]
+    table = table.sort_values("error")
+    feasible = [table.index[(table[list(within)] <= pd.Series(within, dtype=float)).all(axis=1)] for within in bounds]
+    chosen = list(dict.fromkeys(index for found in feasible for index in found[: FINALISTS[setting.scale]]))
+    finalists = {index: space.decode(from_text(str(table["genome"][index]), space.genes)) for index in chosen}
+    jobs = [(one, dict(setting.raw), SEED_OF_FINALS) for one in finalists.values()]
+    losses = dict(zip(finalists, (result["loss"] for result in kept(setting, heldout, jobs)), strict=True))
+    fitting = [[index for index in finalists if index in set(found)] for found in feasible]
+    return [finalists[min(some, key=losses.__getitem__)] if some else None for some in fitting]
 
 
 def heldout(architecture: Architecture, raw: Mapping[str, Any], seed: int) -> dict[str, float]:

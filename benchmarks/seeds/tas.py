@@ -12,7 +12,7 @@ Beside it, on the largest network taken: the inter-cell residual off, and TWN, T
     python benchmarks/seeds/tas.py --data DIR [--scale full] [--quick] [--json FILE] [--seeds N] [--workers N]
 
 Scale small: three cells of three nodes and 8 channels, ResNets of depth 8 with 8 to 16 channels; 5,000 images averaged
-to half their side, 6 epochs, a search of 240 networks. Full: eight cells of four nodes and 16 channels, ResNet-20s, all
+to half their side, 6 epochs, a search of 400 networks. Full: eight cells of four nodes and 16 channels, ResNet-20s, all
 images, 200 epochs.
 """
 
@@ -21,7 +21,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from setting import Contender, Setting, best, cost, gain, line, print_accuracies, read_options, search, train_all
+from setting import Contender, Setting, best_within, cost, gain, line, print_accuracies, read_options, search, train_all
 
 from evonas.quant.scheme import Scheme
 from evonas.spaces import CellSpace, ResidualSpace
@@ -71,10 +71,11 @@ def main() -> None:
     by_hand = {f"ResNet, {channels} channels": resnet(setting, channels) for channels in CHANNELS[setting.scale]}
     contenders, picks = dict(by_hand), {}
     with setting.folder() as folder:
-        run, space = search(setting, "tas", folder / "cells", space=CELLS[setting.scale])
+        bounds = [{"model_size": cost(one.architecture, "model_size")} for one in by_hand.values()]
+        most = {"constraints": max(bounds, key=lambda bound: bound["model_size"])}
+        run, space = search(setting, "tas", folder / "cells", space=CELLS[setting.scale], search=most)
         names: dict[object, str] = {}
-        for name, one in by_hand.items():
-            found = best(setting, run, space, within={"model_size": cost(one.architecture, "model_size")})
+        for name, found in zip(by_hand, best_within(setting, run, space, bounds), strict=True):
             if found is None:
                 print(f"no network found is as small as {name}")
                 continue

@@ -74,7 +74,8 @@ def test_widths_unlock_and_networks_of_the_new_width_are_evaluated(expanded: Run
         before = table[(table["origin"] == "search") & (table["stage"] < entry["stage"])]
         assert (chosen[before.index] < opened).all()
     widest = max(entry["stage"] for entry in log)
-    assert (table.loc[table["origin"].isin(["search", "random"]), "stage"].max()) == widest
+    last = max(entry["stage"] for entry in [*log, *expanded.meta("correction rounds")])
+    assert (table.loc[table["origin"].isin(["search", "random"]), "stage"].max()) == last
     assert (expanded.path / f"supernet.{widest}.safetensors").is_file()
     assert not list(expanded.path.glob("*.unfinished.*"))
 
@@ -116,7 +117,8 @@ def test_an_interrupted_expanding_search_ends_the_same(
 
 def test_a_share_of_one_never_expands(config: RunConfig, tmp_path: Path) -> None:
     settings = config.search.model_copy(update={"expansion_share": 1.0, "has_baseline": False})
-    run = search(config.model_copy(update={"search": settings}), tmp_path / "run")
+    estimate = config.estimate.model_copy(update={"correction_rounds": 0})
+    run = search(config.model_copy(update={"search": settings, "estimate": estimate}), tmp_path / "run")
     assert run.meta("expansions") is None
     assert (run.evaluations()["stage"] == 0).all()
 

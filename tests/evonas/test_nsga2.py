@@ -128,7 +128,7 @@ def test_reassessed_survivors_are_ranked_by_their_new_values_alone(bound: float)
     points = rng.permutation(toy(before)) * [1.0, -1.0] + rng.random((12, 2))
     violations = bound * rng.choice([-1.0, 2.0], (12, 1))
     is_ok = np.arange(12) % 4 > 0
-    algorithm.reassess(np.where(is_ok[:, None], points, np.nan), violations, is_ok)
+    algorithm.reassess(before[is_ok], points[is_ok], violations[is_ok])
 
     fresh = Nsga(
         SPACE,
@@ -160,7 +160,7 @@ def test_selection_and_survival_use_the_new_values() -> None:
     worst = algorithm.population()[-1]
     points = np.full((12, 2), 1000.0) + np.arange(12)[:, None]
     points[-1] = 0.0
-    algorithm.reassess(points, np.full((12, 1), -1.0), np.ones(12, dtype=bool))
+    algorithm.reassess(algorithm.population(), points, np.full((12, 1), -1.0))
     nsga = algorithm._algorithm
     pairs = nsga.mating.selection._do(
         nsga.problem, nsga.pop, 120, 2, algorithm=nsga, random_state=np.random.default_rng(0)
@@ -183,7 +183,7 @@ def test_a_search_that_grows_is_the_same_again_for_the_same_answers() -> None:
             if step == 3:
                 algorithm.change_space(RESIDUAL.unlock(GROWN))
                 points = toy(genomes) + shift * np.arange(len(genomes))[:, None]
-                algorithm.reassess(points, np.empty((len(genomes), 0)), np.ones(len(genomes), dtype=bool))
+                algorithm.reassess(genomes, points, np.empty((len(genomes), 0)))
             found.append(algorithm.population())
         return found
 
@@ -199,7 +199,7 @@ def test_the_population_is_empty_before_the_first_answer_and_never_again() -> No
     algorithm = nsga2()
     explore(algorithm, 2)
     with pytest.raises(ValueError, match="no network of the population"):
-        algorithm.reassess(np.full((12, 2), np.nan), np.full((12, 1), np.nan), np.zeros(12, dtype=bool))
+        algorithm.reassess(algorithm.population()[:0], np.empty((0, 2)), np.empty((0, 1)))
     assert len(algorithm.population()) == 12
 
 
