@@ -40,7 +40,11 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
 }
 # There are six searches a seed, so each of them costs less than elsewhere.
 LESS: dict[str, dict[str, dict[str, Any]]] = {
-    "digits": {"supernet": {"steps": 1000}, "estimate": {"correction_networks": 16}, "search": {"budget": 240}},
+    "digits": {
+        "supernet": {"steps": 1000},
+        "estimate": {"correction_networks": 16, "steps": 150},
+        "search": {"budget": 240},
+    },
     "small": {"supernet": {"steps": 1000}, "estimate": {"correction_networks": 16}, "search": {"budget": 240}},
 }
 TRAINED = {"quick": 2, "digits": 8, "small": 8, "full": 24}
