@@ -147,7 +147,7 @@ class Exploration:
         due_at = self.settings.budget * (self._rounds + 1) / (rounds + 1)
         if not self.stages.examples_a_round or self._rounds == rounds or len(self.rows) < due_at:
             return ()
-        rows = [row for row in self._front_rows() if row.genome not in self.stage.examples]
+        rows = [row for row in self._front() if row.genome not in self.stage.examples]
         sizes = np.array([row.values["model_size"] for row in rows])
         return tuple(rows[index].genome for index in best_of_sizes(sizes, self.stages.examples_a_round))
 
@@ -160,12 +160,13 @@ class Exploration:
             return ()
         if settings.budget - len(self.rows) < settings.population or len(self.algorithm.population()) == 0:
             return ()
-        return genes_to_expand(self.stage.setup.space, elite(self._front()), threshold=settings.expansion_share)
+        return genes_to_expand(
+            self.stage.setup.space, elite(self._genomes(self._front())), threshold=settings.expansion_share
+        )
 
     def _enter(self, change: Change, generation: int) -> None:
         """Unlock widths, let the correction learn; what is compared with new networks is scored anew."""
-        before, known = self.stage.number, self._known()
-        front = known if not change.expansions else self._front()
+        before, again = self.stage.number, self._to_value_again(change)
         self._expanded_at = len(self.rows) if change.expansions else self._expanded_at
         self._rounds += bool(change.examples)
         self.stage = self.stages.after(self.stage, change)
@@ -174,10 +175,8 @@ class Exploration:
         self.algorithm.change_space(self.stage.setup.space)
         if self.stage.number != before:
             self.evaluator = self._evaluator()
-            # scores by the same supernet are only corrected anew, which takes no time
-            again = np.unique(np.concatenate([self.algorithm.population(), front]), axis=0)
             anew = {row.genome: row for row in self.evaluator.evaluate(again, origin="search", generation=generation)}
-            check_alive([anew[to_text(genome)] for genome in self.algorithm.population()], "survivors")
+            check_alive(list(anew.values()), "survivors")
             alive = [row for row in anew.values() if row.is_ok]
             self.algorithm.reassess(self._genomes(alive), *self._told(alive))
             self.rows = [anew.get(row.genome, row) for row in self.rows]
@@ -185,14 +184,15 @@ class Exploration:
             self.found.add([row for row in self.rows if row.stage == self.stage.number])
         self._announce()
 
-    def _known(self) -> Genomes:
-        """What was scored in this stage."""
-        return self._genomes([row for row in self.rows if row.is_ok and row.stage == self.stage.number])
+    def _to_value_again(self, change: Change) -> Genomes:
+        """All that has a value, for another correction takes no time; of what a supernet must score, what matters."""
+        rows = [row for row in self.rows if row.is_ok and row.stage == self.stage.number]
+        if change.expansions:
+            matter = {row.genome for row in self._front()} | set(map(to_text, self.algorithm.population()))
+            rows = [row for row in rows if row.genome in matter]
+        return self._genomes(rows)
 
-    def _front(self) -> Genomes:
-        return self._genomes(self._front_rows())
-
-    def _front_rows(self) -> list[Row]:
+    def _front(self) -> list[Row]:
         """The non-dominated networks within the bounds, by the values they have now; the most accurate first."""
         rows = feasible([row for row in self.rows if row.stage == self.stage.number], self.measures)
         names = self.measures.objectives
