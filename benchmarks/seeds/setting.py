@@ -61,7 +61,8 @@ SEARCHES: dict[str, dict[str, Any]] = {
     },
     "digits": {
         "supernet": {"steps": 2000, "expansion_steps": 300},
-        "estimate": {"tuning_steps": 0, "steps": 600},  # a training has 880: what learns fast is not the best
+        # a training has 880 updates, and brief ones are nearly as long: what learns fast is not the best
+        "estimate": {"tuning_steps": 0, "correction_networks": 20, "steps": 600},
         "search": {"budget": 400, "predictors": ["ridge"], "has_baseline": False},
     },
     "full": {"supernet": {"steps": 40_000}, "search": {"budget": 1500, "has_baseline": False}},
