@@ -61,14 +61,14 @@ SEARCHES: dict[str, dict[str, Any]] = {
     },
     "digits": {
         "supernet": {"steps": 2000, "expansion_steps": 300},
-        # a training has 880 updates, and brief ones are nearly as long: what learns fast is not the best
-        "estimate": {"tuning_steps": 0, "correction_networks": 20, "steps": 600},
+        "estimate": {"tuning_steps": 0, "correction_networks": 20},
         "search": {"budget": 400, "predictors": ["ridge"], "has_baseline": False},
     },
     "full": {"supernet": {"steps": 40_000}, "search": {"budget": 1500, "has_baseline": False}},
 }
 
 
+BRIEF_UPDATES = 15  # an epoch, on digits: two thirds of a whole training, for what learns fast is not the best
 FINALISTS = {"quick": 2, "digits": 5, "small": 5, "full": 3}  # that are trained before one is taken
 SEED_OF_FINALS = 1000  # no training that is reported has it
 
@@ -212,6 +212,8 @@ def search(
     overrides["seed"] = seed
     for section, values in SEARCHES[setting.scale].items():
         overrides[section] = {**values, **changes.get(section, {})}
+    if setting.scale == "digits":
+        overrides["estimate"].setdefault("steps", BRIEF_UPDATES * setting.raw["training"]["epochs"])
     settled = hashlib.sha256(json.dumps([preset, overrides], sort_keys=True, default=str).encode()).hexdigest()[:8]
     path, start = folder.with_name(f"{folder.name}-{settled}"), time.process_time()
     run = evonas.resume(path) if path.exists() else evonas.search(preset=preset, out=path, overrides=overrides)

@@ -37,7 +37,7 @@ GENOTYPE = {
 }
 CELLS: dict[str, dict[str, Any]] = {
     "quick": {"nodes": 1, "channels": 4, "stem_channels": 4, "cells": ["normal", "reduction"]},
-    "digits": {"nodes": 3},
+    "digits": {"nodes": 2},
     "small": {"nodes": 3},
     "full": {
         "channels": 16,
