@@ -79,8 +79,8 @@ def main() -> None:
         found = volumes[arm] = [scaling.hypervolume(part[list(TOLD)].to_numpy(dtype=float)) for part in parts]
         ranks = [kendalltau(part["estimate"], part["error"]).statistic for part in parts]
         off = [float((part["error"] - part["estimate"]).mean()) for part in parts]
-        told = f"tau {np.mean(ranks):.2f}, error - estimate {np.mean(off):.3f}"
-        print(f"{arm}: hypervolume {np.mean(found):.4f}, {told}")
+        ranking = f"tau {np.mean(ranks):.2f}, error - estimate {np.mean(off):.3f}"
+        print(f"{arm}: hypervolume {np.mean(found):.4f}, {ranking}")
     difference = np.array(volumes["in rounds"]) - np.array(volumes["at first"])
     se = float(difference.std(ddof=1) / len(difference) ** 0.5)
     result = line("in rounds minus at first", difference.mean(), "hypervolume", se=se)

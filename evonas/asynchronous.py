@@ -64,7 +64,8 @@ class Asynchronous(Exploration):
             sent: dict[int, Genome] = {}
             while True:
                 while end is None and len(out) < self._target(crew, is_replay=bool(replay)):
-                    if len(self._handed) >= (self._ended_after or self.settings.budget):
+                    is_spent = len(self._handed) >= (self._ended_after or self.settings.budget)
+                    if is_spent and not self._was_entered:
                         end = StopReason.BUDGET_SPENT
                     elif (end := self._ask()) is None:
                         genome = self._queue[0]

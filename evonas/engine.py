@@ -151,7 +151,7 @@ def _run(run: RunFolder, setup: Setup, observer: Observer) -> RunFolder:
                 if search.has_baseline and search.algorithm != "random":
                     exploration.search_at_random(len(exploration.rows))
                 _score_front_again(run, stages, exploration.stage, observer)
-            run.warn(*_collapse(run, exploration.stage.setup))
+            run.warn(*stages.warnings(), *_collapse(run, exploration.stage.setup))
             run.set_meta("stop_reason", reason.value)
             describe_front(run, exploration.stage.setup.space)
         finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -23,6 +23,8 @@ from evonas.workbench import Checkpoint
 from reports.run_folder import Row, RunFolder
 from surrogates.correction import Correction, fit_correction
 
+INHERITED = ("inherited", "inherited, tuned")  # origins of what corrections are fitted to
+
 
 class EstimatedStages(Stages):
     """Those of networks: errors come from a supernet, which grows with the space, or from brief trainings.
@@ -36,7 +38,8 @@ class EstimatedStages(Stages):
     def __init__(self, run: RunFolder, setup: Setup, observer: Observer) -> None:
         self.run, self.setup, self.observer = run, setup, observer
         settings = setup.config.estimate
-        if settings.method == "one-shot" and settings.correction_rounds:
+        objectives = {*setup.measures.objectives, *setup.measures.bounds}
+        if settings.method == "one-shot" and settings.correction_rounds and "error" in objectives:
             self.examples_a_round = settings.correction_networks // 2
 
     def first(self) -> Stage:
@@ -61,18 +64,31 @@ class EstimatedStages(Stages):
         checkpoint = grown_supernet(self.run, setup, self.observer, stage=number, before=before, smaller=smaller)
         return Stage(number, setup, checkpoint, since=number, examples=examples)
 
+    def trained(self, stage: Stage) -> Collection[str]:
+        """See :class:`Stages`."""
+        return list(map(to_text, _examples(stage)))
+
+    def warnings(self) -> list[str]:
+        """See :class:`Stages`."""
+        numbers = {origin: self.run.meta(f"trainings without a correction of {origin}") for origin in INHERITED}
+        return [
+            f"errors ({origin}) were not corrected by {n} brief trainings, which do not bear losses out"
+            for origin, n in numbers.items()
+            if n
+        ]
+
     def estimator(self, stage: Stage) -> Estimator:
         """See :class:`Stages`; brief trainings, or inherited weights, corrected."""
         if stage.checkpoint is None:
             return _estimator(Brief(stage.setup.config.estimate.steps), self.run, stage.setup, checkpoint=None)
-        return _inherited(Inherited(), self.run, stage, self.observer, origin="inherited")
+        return _inherited(Inherited(), self.run, stage, self.observer, origin=INHERITED[0])
 
     def tuned_estimator(self, stage: Stage) -> Estimator | None:
         """See :class:`Stages`; after a few updates of each; None if the settings ask for none."""
         settings = stage.setup.config.estimate
         if not settings.tuning_steps or stage.checkpoint is None:
             return None
-        return _inherited(Inherited(settings.tuning_steps), self.run, stage, self.observer, origin="inherited, tuned")
+        return _inherited(Inherited(settings.tuning_steps), self.run, stage, self.observer, origin=INHERITED[1])
 
 
 def _inherited(scorer: Inherited, run: RunFolder, stage: Stage, observer: Observer, *, origin: str) -> Estimator:
@@ -98,18 +114,8 @@ def _correction(
     Returns:
         The correction, and losses after the brief trainings by genome in text form.
     """
-    setup = stage.setup
-    settings = setup.config.estimate
-    genomes = spread_genomes(
-        setup.network_space,
-        numpy_rng(setup.config.seed, "correction networks"),
-        n=settings.correction_networks,
-        bounds=setup.measures.bounds,
-    )
-    known = set(map(to_text, genomes))
-    further = [from_text(text, setup.space.genes) for text in stage.examples if text not in known]
-    genomes = np.array([*genomes, *further])
-    brief = _estimator(Brief(settings.steps), run, setup, checkpoint=None)
+    setup, genomes = stage.setup, _examples(stage)
+    brief = _estimator(Brief(setup.config.estimate.steps), run, setup, checkpoint=None)
     trained = _evaluated(brief, run, genomes, origin="brief", observer=observer)
     scored = _evaluated(estimator, run, genomes, origin=origin, observer=observer, stage=stage.number)
     pairs = [
@@ -125,11 +131,21 @@ def _correction(
         true_errors=np.array([truth["error"] for _, truth in pairs]),
     )
     run.set_meta(f"correction of {origin}", correction and correction.facts)
-    if correction is None:
-        run.warn(
-            f"{len(pairs)} brief trainings do not bear the losses out: errors ({origin}) were not corrected by them"
-        )
+    run.set_meta(f"trainings without a correction of {origin}", 0 if correction else len(pairs))
     return correction, {truth.genome: truth.values["loss"] for truth in trained if truth.is_ok}
+
+
+def _examples(stage: Stage) -> Genomes:
+    """What the correction of a stage learns from: networks spread over the space, and what the search came to."""
+    setup = stage.setup
+    spread = spread_genomes(
+        setup.network_space,
+        numpy_rng(setup.config.seed, "correction networks"),
+        n=setup.config.estimate.correction_networks,
+        bounds=setup.measures.bounds,
+    )
+    further = [from_text(text, setup.space.genes) for text in stage.examples]
+    return np.array([*spread, *further])
 
 
 def _evaluated(

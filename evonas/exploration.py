@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -69,7 +69,7 @@ class Exploration:
             self.rows += answers
             self.found.add(answers)
             self._keep_facts()
-            if is_cut_short or len(self.rows) == self._ended_after:
+            if is_cut_short or (len(self.rows) == self._ended_after and not self._was_entered):
                 self.run.set_meta("time_spent_after", len(self.rows))
                 return StopReason.TIME_SPENT
             counts = {"n": len(self.rows), "n_new": len(answers), "stage": self.stage.number}
@@ -136,8 +136,16 @@ class Exploration:
     def _told(self, rows: Sequence[Row]) -> tuple[Floats, Floats]:
         return told_rows(rows, measures=self.measures, scaling=self.scaling)
 
+    @property
+    def _was_entered(self) -> bool:
+        """Whether the next stage began before this run was resumed."""
+        logs = (self.run.meta(name) or [] for name in ("expansions", "correction rounds"))
+        return any(entry["stage"] > self.stage.number for entry in itertools.chain(*logs))
+
     def _due(self) -> Change | None:
-        """What shall be otherwise from now on."""
+        """What shall be otherwise from now on; nothing new when time is up."""
+        if not self._may_go_on() and not self._was_entered:
+            return None
         change = Change(self._earned(), self._examples())
         return change if change.expansions or change.examples else None
 
@@ -147,7 +155,8 @@ class Exploration:
         due_at = self.settings.budget * (self._rounds + 1) / (rounds + 1)
         if not self.stages.examples_a_round or self._rounds == rounds or len(self.rows) < due_at:
             return ()
-        rows = [row for row in self._front() if row.genome not in self.stage.examples]
+        known = self.stages.trained(self.stage)
+        rows = [row for row in self._front() if row.genome not in known]
         sizes = np.array([row.values["model_size"] for row in rows])
         return tuple(rows[index].genome for index in best_of_sizes(sizes, self.stages.examples_a_round))
 
@@ -166,7 +175,7 @@ class Exploration:
 
     def _enter(self, change: Change, generation: int) -> None:
         """Unlock widths, let the correction learn; what is compared with new networks is scored anew."""
-        before, again = self.stage.number, self._to_value_again(change)
+        before, again = self.stage.number, self._to_value_again(change)  # while the stage is what it was
         self._expanded_at = len(self.rows) if change.expansions else self._expanded_at
         self._rounds += bool(change.examples)
         self.stage = self.stages.after(self.stage, change)
@@ -175,7 +184,7 @@ class Exploration:
         self.algorithm.change_space(self.stage.setup.space)
         if self.stage.number != before:
             self.evaluator = self._evaluator()
-            anew = {row.genome: row for row in self.evaluator.evaluate(again, origin="search", generation=generation)}
+            anew = {row.genome: row for row in self._valued_again(again)}
             check_alive(list(anew.values()), "survivors")
             alive = [row for row in anew.values() if row.is_ok]
             self.algorithm.reassess(self._genomes(alive), *self._told(alive))
@@ -184,20 +193,28 @@ class Exploration:
             self.found.add([row for row in self.rows if row.stage == self.stage.number])
         self._announce()
 
-    def _to_value_again(self, change: Change) -> Genomes:
+    def _to_value_again(self, change: Change) -> list[Row]:
         """All that has a value, for another correction takes no time; of what a supernet must score, what matters."""
         rows = [row for row in self.rows if row.is_ok and row.stage == self.stage.number]
         if change.expansions:
             matter = {row.genome for row in self._front()} | set(map(to_text, self.algorithm.population()))
             rows = [row for row in rows if row.genome in matter]
-        return self._genomes(rows)
+        return rows
+
+    def _valued_again(self, rows: Sequence[Row]) -> Iterator[Row]:
+        """The same networks with the values of this stage; each keeps the generation that found it."""
+        self.observer.phase("valuing networks anew", total=len(rows))
+        for generation, found in itertools.groupby(rows, key=lambda row: row.generation):
+            genomes = self._genomes(list(found))
+            yield from self.evaluator.evaluate(genomes, origin="search", generation=generation)
 
     def _front(self) -> list[Row]:
         """The non-dominated networks within the bounds, by the values they have now; the most accurate first."""
         rows = feasible([row for row in self.rows if row.stage == self.stage.number], self.measures)
         names = self.measures.objectives
+        first = "error" if "error" in self.measures.table else names[0]
         points = np.array([[row.values[name] for name in names] for row in rows]).reshape(-1, len(names))
-        return sorted(itertools.compress(rows, is_nondominated(points)), key=lambda row: row.values[names[0]])
+        return sorted(itertools.compress(rows, is_nondominated(points)), key=lambda row: row.values[first])
 
     def _genomes(self, rows: Sequence[Row]) -> Genomes:
         genes = self.stage.setup.space.genes

@@ -8,7 +8,15 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 
 class Observer(Protocol):
@@ -46,6 +54,7 @@ class LiveDisplay:
             console=console,
         )
         self._task = self._progress.add_task("", visible=False, note="")
+        self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -57,8 +66,11 @@ class LiveDisplay:
         self._progress.stop()
 
     def phase(self, title: str, *, total: int) -> None:
-        """Start a bar."""
-        self._task = self._progress.add_task(title, total=total, note="")
+        """Start a bar, or go on with that of the title: phases of a search alternate."""
+        if title not in self._tasks:
+            self._tasks[title] = self._progress.add_task(title, total=total, note="")
+        self._task = self._tasks[title]
+        self._progress.update(self._task, total=total)
 
     def advance(self, done: int, *, note: str = "") -> None:
         """Move the bar."""

@@ -143,6 +143,8 @@ class Nsga(Algorithm):
         for individual in fresh:
             individual.evaluated.update(("F", "G"))
         algorithm, n = self._algorithm, min(len(fresh), self._algorithm.pop_size)
+        if isinstance(algorithm, NSGA3):  # which else keeps the best of the old values as its ideal point
+            algorithm.survival.norm = type(algorithm.survival.norm)(points.shape[1])
         algorithm.pop = algorithm.survival.do(
             algorithm.problem, fresh, n_survive=n, algorithm=algorithm, random_state=algorithm.random_state
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -69,6 +69,14 @@ class Stages(ABC):
     @abstractmethod
     def estimator(self, stage: Stage) -> Estimator:
         """What gives networks their values."""
+
+    def warnings(self) -> list[str]:
+        """What the run shall say of its estimates in the end."""
+        return []
+
+    def trained(self, stage: Stage) -> Collection[str]:
+        """Genomes, in text form, that the correction of a stage learns from."""
+        return stage.examples
 
     @abstractmethod
     def tuned_estimator(self, stage: Stage) -> Estimator | None:

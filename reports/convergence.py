@@ -28,28 +28,22 @@ def convergence_table(run: RunFolder, *, n_points: int = 60, scaling: Scaling | 
 
 
 def _of_origin(run: RunFolder, origin: str, *, n_points: int, scaling: Scaling) -> list[tuple[str, int, float]]:
-    table = run.evaluations(origin=origin, columns=["id", "stage", "genome"])
+    """Networks in the order in which they were first evaluated, by the values of the last stage, which do compare.
+
+    What is dominated once stays so: from one point to the next, only the front and what is new are compared.
+    """
+    table = run.evaluations(origin=origin, columns=["genome"])
     if table.empty:
         return []
-    distinct = (~table["genome"].duplicated()).cumsum().to_numpy()  # a supernet that grew scores some again
-    counts = np.unique(np.linspace(1, distinct[-1], n_points).round().astype(int))
-    ends = table.assign(last_stage=table["stage"].cummax()).iloc[np.searchsorted(distinct, counts, side="right") - 1]
-    volumes: list[float] = []
-    for _, of_stage in ends.groupby("last_stage"):
-        volumes += _volumes(run, origin, ends=of_stage["id"].tolist(), scaling=scaling)
-    return [(origin, int(count), volume) for count, volume in zip(counts, volumes, strict=True)]
-
-
-def _volumes(run: RunFolder, origin: str, *, ends: list[int], scaling: Scaling) -> list[float]:
-    """Hypervolume up to each of these ids, which rise and have one last stage.
-
-    What is dominated once stays so: from one id to the next, only the front and what is new are compared.
-    """
-    table = run.feasible(origin=origin, columns=["id", *run.objectives], until=ends[-1])
-    points = table[list(run.objectives)].to_numpy(dtype=float)
-    volumes, front = [], points[:0]
-    for new in np.split(points, np.searchsorted(table["id"], ends, side="right"))[:-1]:
+    place = {genome: number for number, genome in enumerate(dict.fromkeys(table["genome"]), start=1)}
+    counts = np.unique(np.linspace(1, len(place), n_points).round().astype(int))
+    feasible = run.feasible(origin=origin, columns=["genome", *run.objectives])
+    feasible = feasible.assign(place=feasible["genome"].map(place)).sort_values("place")
+    points = feasible[list(run.objectives)].to_numpy(dtype=float)
+    rows, front = [], points[:0]
+    ends = np.searchsorted(feasible["place"], counts, side="right")
+    for count, new in zip(counts, np.split(points, ends)[:-1], strict=True):
         front = np.concatenate([front, new])
         front = front[is_nondominated(front)]
-        volumes.append(scaling.hypervolume(front))
-    return volumes
+        rows.append((origin, int(count), scaling.hypervolume(front)))
+    return rows

@@ -39,8 +39,7 @@ def _write_figures(run: RunFolder, front: pd.DataFrame) -> None:
     error = run.measures["error" if "error" in run.measures else run.objectives[0]]
     costs = [run.measures[name] for name in run.objectives if name != error.name] or [run.measures[run.objectives[0]]]
     drawn = dict.fromkeys([error.name, *(cost.name for cost in costs)])
-    searched = run.evaluations(origin="search", columns=["reason", *drawn])
-    cloud = searched[searched["reason"] == ""]
+    cloud = run.valued(origin="search", columns=list(drawn))
     save(draw_convergence(convergence_table(run)), run.path / "figures" / "hypervolume.png")
     if len(front):
         baseline, knee = front_table(run, origin="random"), knee_id(run, front)

@@ -55,8 +55,7 @@ def page_data(run: RunFolder) -> dict[str, Any]:
 def _points(run: RunFolder, origin: str) -> dict[str, Any]:
     """What was evaluated successfully, and how many there are in all."""
     names = list(run.measures)
-    table = run.evaluations(origin=origin, columns=["id", "generation", "stage", "reason", *names])
-    table = table[(table["reason"] == "") & (table["stage"] == table["stage"].max())]
+    table = run.valued(origin=origin, columns=["id", "generation", *names])
     drawn = table
     if len(table) > MOST_POINTS:
         drawn = table.iloc[np.linspace(0, len(table) - 1, MOST_POINTS).round().astype(int)]

@@ -60,16 +60,16 @@ def asked(runs: Sequence[RunFolder], *, x: str | None = None, y: str | None = No
 
 
 def front_points(question: Asked) -> pd.DataFrame:
-    """Every evaluated network, random search's front and the front: ``kind``, ``id``, and a column a measure drawn."""
+    """Every network that has a value now, random search's front and the front: ``kind``, ``id``, a column a measure."""
     run = question.run
     names = list(dict.fromkeys([question.y, question.x, *run.objectives]))
-    searched = run.evaluations(origin="search", columns=["id", "reason", *names])
+    searched = run.valued(origin="search", columns=["id", *names])
     front = front_table(run)[["id", *names]].assign(kind="Pareto front")
     if front.empty:
         raise QueryError("a front to draw", found="no feasible evaluation", remedy="go on with the run")
     knee = front[front["id"] == knee_id(run, front_table(run))].assign(kind="knee")
     random = front_table(run, origin="random")[["id", *names]].assign(kind="front of random search")
-    cloud = searched.loc[searched["reason"] == "", ["id", *names]].assign(kind="evaluated")
+    cloud = searched.assign(kind="evaluated")
     return pd.concat([part for part in (cloud, random, front, knee) if len(part)])[["kind", "id", *names]]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import sys
 import threading
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -282,7 +281,13 @@ class RunFolder:
             for record in records
         ]
 
-    def feasible(self, *, origin: str, columns: Sequence[str] | None = None, until: int | None = None) -> pd.DataFrame:
+    def valued(self, *, origin: str, columns: Sequence[str]) -> pd.DataFrame:
+        """The evaluations of one origin that succeeded in its last stage, in order: a network has one of them."""
+        table = self.evaluations(origin=origin, columns=list(dict.fromkeys([*columns, "reason", "stage"])))
+        found: pd.DataFrame = table[(table["reason"] == "") & (table["stage"] == table["stage"].max())][list(columns)]
+        return found
+
+    def feasible(self, *, origin: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """The evaluations of one origin that succeeded and keep within the run's constraints, in order.
 
         Of those of the last stage: another supernet or another correction values all networks on another scale.
@@ -290,15 +295,12 @@ class RunFolder:
         Args:
             origin: See :class:`Row`.
             columns: Only these; by default all of :meth:`evaluations`.
-            until: An id; what was stored after it does not count, as if the run had ended there.
         """
-        end = sys.maxsize if until is None else until
-        # Sorted, so that the index on origin and stage leads to the last stage without a look at every row; the plus
-        # keeps SQLite from walking through the ids instead.
-        last = "SELECT stage FROM evaluations WHERE origin = ? AND +id <= ? ORDER BY stage DESC LIMIT 1"
+        # Sorted, so that the index on origin and stage leads to the last stage without a look at every row.
+        last = "SELECT stage FROM evaluations WHERE origin = ? ORDER BY stage DESC LIMIT 1"
         bounds = "".join(f' AND "{name}" <= ?' for name in self.constraints)
-        where = f"WHERE origin = ? AND id <= ? AND reason = '' AND stage = ({last}){bounds}"
-        return self._read(columns, where, [origin, end, origin, end, *self.constraints.values()])
+        where = f"WHERE origin = ? AND reason = '' AND stage = ({last}){bounds}"
+        return self._read(columns, where, [origin, origin, *self.constraints.values()])
 
     def _read(self, columns: Sequence[str] | None, where: str, cells: Sequence[Any]) -> pd.DataFrame:
         chosen = "*" if columns is None else ", ".join(f'"{name}"' for name in columns)

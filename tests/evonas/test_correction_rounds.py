@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,13 @@ import pytest
 from evonas.config import RunConfig, parse_config
 from evonas.costs import COSTS
 from evonas.engine import resume, search
+from evonas.exploration import Exploration
 from evonas.run import Run
+from evonas.stopping import Stopping, StopReason
+from reports.convergence import convergence_table
+from reports.page import run_page
+from reports.page_data import page_data
+from reports.plots import asked, front_points
 from reports.run_folder import RunFolder
 from surrogates.correction import fit_correction
 from tests.evonas.test_engine import StopAfter
@@ -70,6 +77,56 @@ def test_what_is_known_is_not_scored_again(learned: RunFolder) -> None:
     assert (last.loc[early.index, "seconds"] == 0).all()
     assert (last.loc[early.index, "loss"] == early["loss"]).all()
     assert table["genome"].nunique() == BUDGET
+
+
+def test_each_network_keeps_the_generation_that_found_it(learned: RunFolder) -> None:
+    generations = searched(learned).groupby("genome")["generation"]
+    assert (generations.nunique() == 1).all()
+    assert generations.first().min() == 0
+
+
+def test_reports_take_each_network_once_and_curves_never_fall(learned: RunFolder) -> None:
+    page = page_data(learned)
+    assert len(page["points"]["search"]["id"]) == BUDGET
+    cloud = front_points(asked([learned])).query("kind == 'evaluated'")
+    assert len(cloud) == BUDGET
+    volumes = convergence_table(learned)["hypervolume"]
+    assert volumes.is_monotonic_increasing
+    assert "front trained briefly" in run_page(learned)
+
+
+def test_the_most_accurate_join_whatever_the_order_of_objectives(config: RunConfig, tmp_path: Path) -> None:
+    chosen = config.search.model_copy(update={"objectives": ("model_size", "bitops", "error"), "budget": 13})
+    estimate = config.estimate.model_copy(update={"tuning_steps": 0})
+    run = search(config.model_copy(update={"search": chosen, "estimate": estimate}), tmp_path / "run")
+    n = run.meta("correction rounds")[0]["networks"]
+    joined = run.evaluations(origin="brief")["genome"].iloc[AT_FIRST : AT_FIRST + n]
+    known = searched(run).query("stage == 0").set_index("genome")
+    assert known["error"].loc[joined].min() == known["error"].min()
+
+
+def test_time_that_ends_after_a_round_ends_there_again(
+    config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The round is gone through once more by a run that is resumed, and none is begun when time is up."""
+    chosen = config.search.model_copy(update={"seconds": 3600.0})
+    entered, is_up = Exploration._enter, []
+
+    def enter(exploration: Exploration, *given: Any) -> None:
+        entered(exploration, *given)
+        is_up.append(True)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Exploration, "_enter", enter)
+        patch.setattr(Stopping, "is_time_up", property(lambda stopping: bool(is_up)))
+        run = search(config.model_copy(update={"search": chosen}), tmp_path / "run")
+    assert run.meta("stop_reason") == StopReason.TIME_SPENT.value
+    assert [entry["stage"] for entry in run.meta("correction rounds")] == [1]
+    before, front = run.evaluations()[COLUMNS], (run.path / "front.csv").read_bytes()
+    monkeypatch.setattr(Stopping, "is_time_up", property(lambda stopping: True))
+    again = resume(RunFolder(run.path))
+    pd.testing.assert_frame_equal(again.evaluations()[COLUMNS], before)
+    assert (again.path / "front.csv").read_bytes() == front
 
 
 def test_errors_come_from_the_last_correction(learned: RunFolder) -> None:

@@ -153,6 +153,19 @@ def test_reassessed_survivors_are_ranked_by_their_new_values_alone(bound: float)
     assert np.array_equal(rank[violation <= 0] == 0, is_best)
 
 
+def test_nsga3_forgets_the_best_of_the_old_values() -> None:
+    """Directions lie between the best values that are known: those of before must not count any more."""
+
+    def told_twice(first: float) -> np.ndarray:
+        algorithm = nsga2(is_third=True)
+        genomes = algorithm.ask()
+        algorithm.tell(genomes, toy(genomes) + first, np.full((len(genomes), 1), -1.0))
+        algorithm.reassess(genomes, toy(genomes), np.full((len(genomes), 1), -1.0))
+        return np.asarray(algorithm._algorithm.survival.norm.ideal_point)
+
+    assert np.array_equal(told_twice(-100.0), told_twice(0.0))
+
+
 def test_selection_and_survival_use_the_new_values() -> None:
     """The worst becomes the best: it wins tournaments, and it alone of the population outlives good offspring."""
     algorithm = nsga2()
