@@ -1,7 +1,7 @@
 """Does a correction that learns on from the front find better networks than one that learns as much beforehand?
 
 Two searches on digits from one seed, each with 64 brief trainings: all of networks spread over the space before it
-begins (``at first``), or 32 of those and twice 16 of the front (``in rounds``, the default). Each front is cut by model
+begins (``at first``), or 32 of those and twice 16 of the front (``in rounds``). Each front is cut by model
 size into eight groups, and the network of the smallest estimated error of each is trained from scratch. Told are the
 hypervolume of (test error, bytes, BitOPs) of what was trained, in one box for both, and how the estimates ranked what
 they chose.

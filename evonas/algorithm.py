@@ -58,7 +58,7 @@ class Algorithm(ABC):
         """Replace all values by new ones: those told before are stale, as they are when a supernet grows.
 
         Args:
-            genomes: Whatever has a value now, the population among it, save for what failed; arrays as in :meth:`tell`.
+            genomes: Whatever has a value now; arrays as in :meth:`tell`.
             points: Objective values.
             violations: How far each bound is exceeded.
         """

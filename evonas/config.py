@@ -134,9 +134,9 @@ class EstimateConfig(Section):
         32, ge=0, description="networks trained briefly to correct what inherited weights tell; 0: no correction"
     )
     correction_rounds: int = Field(
-        2,
+        0,
         ge=0,
-        description="times that half as many networks of the front join them, at equal parts of the budget; 0: none",
+        description="times that half as many networks of the front join them, at equal parts of the budget",
     )
     tuning_steps: int = Field(
         50, ge=0, description="updates of each network of the front before it is scored once more; 0: none"

@@ -68,7 +68,7 @@ class Learned:
         return len(self.genomes)
 
     def forget(self) -> None:
-        """Forget all evaluations, as when a supernet has grown and scores on another scale."""
+        """Forget all evaluations, as when another supernet or correction values on another scale."""
         self.genomes, self._told, self._choices, self._predicted = self.genomes[:0], self._told[:0], {}, {}
 
     def add(self, genomes: Genomes, points: Floats, violations: Floats) -> None:

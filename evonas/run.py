@@ -57,7 +57,11 @@ class Run:
         return select(self.folder, where=where, sort=sort)
 
     def evaluations(self) -> pd.DataFrame:
-        """Every evaluation, random search's too (see the column ``origin``)."""
+        """Every evaluation, random search's too (see the column ``origin``).
+
+        A network that was valued anew, by a supernet that grew or another correction, has a row a ``stage``; the last
+        stage is what counts.
+        """
         return self.folder.evaluations()
 
     def pick(self, which: str) -> pd.DataFrame:

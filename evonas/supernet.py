@@ -55,7 +55,7 @@ def grown_supernet(
         run: Where the supernets lie.
         setup: With the space as it is unlocked now.
         observer: Hears of the training.
-        stage: How often the supernet will have grown.
+        stage: Number of the stage that the grown one begins.
         before: With the space as it was.
         smaller: The supernet as it was.
     """

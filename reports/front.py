@@ -52,7 +52,7 @@ def knee_id(run: RunFolder, front: pd.DataFrame, *, weights: Mapping[str, float]
 def front_history(run: RunFolder) -> pd.DataFrame:
     """Which networks were on the search's front in which generations; what is dominated once stays so.
 
-    Values are those that the search went by: before a front was tuned, and of the last supernet if it grew.
+    Values are those that the search went by: before a front was tuned, and of the last stage.
 
     Returns:
         Columns ``id``, ``genome``, ``since`` (the generation that found it) and ``until`` (the generation that found

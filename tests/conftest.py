@@ -86,7 +86,6 @@ TINY = {
     "estimate": {
         "steps": 5,
         "correction_networks": 8,
-        "correction_rounds": 0,  # a module of tests of their own: every network has one row here
         "tuning_steps": 0,
         "calibration_images": 64,
     },

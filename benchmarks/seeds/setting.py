@@ -56,15 +56,19 @@ SEARCHES: dict[str, dict[str, Any]] = {
     },
     "small": {
         "supernet": {"steps": 2000, "expansion_steps": 300},
-        "estimate": {"tuning_steps": 0, "scoring_images": 1000},
+        "estimate": {"tuning_steps": 0, "correction_rounds": 2, "scoring_images": 1000},
         "search": {"budget": 400, "predictors": ["ridge"], "has_baseline": False},
     },
     "digits": {
         "supernet": {"steps": 2000, "expansion_steps": 300},
-        "estimate": {"tuning_steps": 0, "correction_networks": 20},
+        "estimate": {"tuning_steps": 0, "correction_networks": 20, "correction_rounds": 2},
         "search": {"budget": 400, "predictors": ["ridge"], "has_baseline": False},
     },
-    "full": {"supernet": {"steps": 40_000}, "search": {"budget": 1500, "has_baseline": False}},
+    "full": {
+        "supernet": {"steps": 40_000},
+        "estimate": {"correction_rounds": 2},
+        "search": {"budget": 1500, "has_baseline": False},
+    },
 }
 
 

@@ -33,6 +33,7 @@ SMALL = {
     "estimate": {
         "steps": 3,
         "correction_networks": 8,
+        "correction_rounds": 2,
         "tuning_steps": 0,
         "calibration_images": 32,
         "scoring_images": 60,
