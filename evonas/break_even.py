@@ -10,6 +10,7 @@ from statistics import median
 import numpy as np
 
 from evonas.architecture import Architecture
+from evonas.config import EstimateConfig
 from evonas.errors import EvaluationError
 from evonas.estimators import Brief, Inherited, Scorer
 from evonas.local_backends import n_workers
@@ -64,9 +65,14 @@ def choose_method(setup: Setup) -> tuple[str, str]:
         times,
         networks=networks,
         steps=config.supernet.steps,
-        correction_networks=config.estimate.most_trained_briefly,
+        correction_networks=most_trained_briefly(config.estimate),
         workers=n_workers(config.compute.workers),
     )
+
+
+def most_trained_briefly(settings: EstimateConfig) -> int:
+    """Networks that corrections learn from, at most."""
+    return settings.correction_networks + settings.correction_rounds * (settings.correction_networks // 2)
 
 
 def compare(times: Times, *, networks: int, steps: int, correction_networks: int, workers: int) -> tuple[str, str]:

@@ -134,9 +134,7 @@ class EstimateConfig(Section):
         32, ge=0, description="networks trained briefly to correct what inherited weights tell; 0: no correction"
     )
     correction_rounds: int = Field(
-        0,
-        ge=0,
-        description="times that half as many networks of the front join them, at equal parts of the budget",
+        0, ge=0, description="times that half as many networks of the front join them, at equal parts of the budget"
     )
     tuning_steps: int = Field(
         50, ge=0, description="updates of each network of the front before it is scored once more; 0: none"
@@ -152,11 +150,6 @@ class EstimateConfig(Section):
     retries: int = Field(
         1, ge=0, description="further tries of a network that ran out of time or memory, or lost its worker"
     )
-
-    @property
-    def most_trained_briefly(self) -> int:
-        """Networks that corrections learn from, at most."""
-        return self.correction_networks + self.correction_rounds * (self.correction_networks // 2)
 
     @field_validator("correction_networks")
     @classmethod
