@@ -51,8 +51,8 @@ def test_later_probes_do_not_move_the_settle_point(
     probes: list[Probe], more: list[Probe], tau: float, patience: int
 ) -> None:
     settled = settled_at(probes, tau=tau, patience=patience)
-    assume(settled is not None)
-    assert settled_at([*probes, *more], tau=tau, patience=patience) == settled
+    later = settled_at([*probes, *more], tau=tau, patience=patience)
+    assert settled is None or later == settled
 
 
 @given(STEPS, SHARE)
