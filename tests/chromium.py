@@ -175,8 +175,14 @@ class Chromium:
 
 @contextmanager
 def chromium(profile: Path) -> Iterator[Chromium]:
-    """A browser for the length of a block."""
-    browser = Chromium(profile)
+    """A browser for the length of a block; one that hangs as it starts, which happens, is started once more."""
+    browser = Chromium(profile / "first")
+    try:
+        browser.send("Browser.getVersion", {})
+    except AssertionError:
+        browser.process.kill()
+        browser.close()
+        browser = Chromium(profile / "second")
     try:
         yield browser
     finally:
