@@ -21,11 +21,9 @@ import pandas as pd
 from scipy.stats import kendalltau
 
 sys.path.append(str(Path(__file__).parent / "seeds"))
-from setting import SCALES, Contender, Setting, cost, line, search, train_all
+from setting import SCALES, Contender, Setting, best_of_each_size, cost, line, search, train_all
 
-from evonas.genome import from_text
 from evonas.presets import preset_names
-from evonas.spread import best_of_sizes
 from objectives import OBJECTIVES
 from objectives.scaling import Scaling, bounds_of
 
@@ -43,16 +41,11 @@ def chosen(setting: Setting, preset: str, arm: str, seed: int, folder: Path) -> 
     changes: dict[str, Any] = {"search": {"objectives": TOLD, "constraints": {}}}
     if setting.scale == "digits":
         changes["supernet"] = {"steps": 1000}
-        changes["estimate"] = {**ARMS[arm], "steps": 150}
         changes["search"] |= {"budget": 300}
+    changes["estimate"] = {**ARMS[arm], "steps": 150 if setting.scale == "digits" else 1}
     run, space = search(setting, preset, folder, space=SIZES.get(preset, {}), seed=seed, **changes)
-    front = run.front().sort_values("error")
-    best = best_of_sizes(front["model_size"].to_numpy(dtype=float), TRAINED)
-    found = {}
-    for place, index in enumerate(best):
-        genome = from_text(str(front["genome"].iloc[index]), space.genes)
-        found[f"{arm} {place}"] = float(front["error"].iloc[index]), Contender(space.decode(genome))
-    return found
+    best = best_of_each_size(run, space, TRAINED)
+    return {f"{arm} {place}": (error, Contender(one)) for place, (error, one) in enumerate(best)}
 
 
 def main() -> None:
@@ -96,6 +89,8 @@ def read_arguments() -> tuple[Setting, str]:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--runs", type=Path, help="folder that keeps searches, so that a second call goes on with them")
     options = parser.parse_args()
+    if options.seeds < 2:
+        parser.error("at least two seeds, for a standard error")
     scale = "quick" if options.quick else "digits"
     raw = {section: dict(values) for section, values in SCALES[scale].items()}
     return Setting(scale, raw, options.seeds, 1, options.json, options.runs), options.preset

@@ -19,12 +19,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from setting import Contender, Setting, cost, line, read_options, search, train_all
+from setting import Contender, Setting, best_of_each_size, cost, line, read_options, search, train_all
 
 from evonas.config import load_config
-from evonas.genome import from_text
 from evonas.presets import preset_names
-from evonas.spread import best_of_sizes
 from objectives import OBJECTIVES
 from objectives.scaling import Scaling, bounds_of
 
@@ -56,10 +54,8 @@ def candidates(setting: Setting, preset: str, seed: int, folder: Path) -> dict[s
     changes = {section: dict(values) for section, values in LESS.get(setting.scale, {}).items()}
     changes["search"] = {**changes.get("search", {}), "objectives": TOLD, "constraints": {}}
     run, networks = search(setting, preset, folder, space=space, seed=seed, **changes)
-    front = run.front().sort_values("error")
-    chosen = best_of_sizes(front["model_size"].to_numpy(dtype=float), TRAINED[setting.scale])
-    genomes = [from_text(text, networks.genes) for text in front["genome"].iloc[chosen]]
-    return {f"{preset} {index}": Contender(networks.decode(genome)) for index, genome in enumerate(genomes)}
+    chosen = best_of_each_size(run, networks, TRAINED[setting.scale])
+    return {f"{preset} {index}": Contender(one) for index, (_, one) in enumerate(chosen)}
 
 
 def main() -> None:

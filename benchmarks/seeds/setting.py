@@ -30,6 +30,7 @@ from evonas.quant.tga import Tga
 from evonas.run import Run
 from evonas.setup import build_data, open_setup
 from evonas.spaces import NetworkSpace
+from evonas.spread import best_of_sizes
 from evonas.training.data import Data
 from evonas.training.train import train_alone, train_and_test
 from objectives import OBJECTIVES
@@ -233,6 +234,14 @@ def search(
 def seconds_of(run: Run) -> float:
     """Processor seconds that a search took, of this process."""
     return float((run.path / "processor_seconds.txt").read_text(encoding="utf-8"))
+
+
+def best_of_each_size(run: Run, space: NetworkSpace, n: int) -> list[tuple[float, Architecture]]:
+    """Of ``n`` groups of a front by model size, the network of smallest estimated error in each; with that error."""
+    front = run.front().sort_values("error")
+    chosen = front.iloc[best_of_sizes(front["model_size"].to_numpy(dtype=float), n)]
+    genomes = [from_text(str(genome), space.genes) for genome in chosen["genome"]]
+    return list(zip(chosen["error"].astype(float), map(space.decode, genomes), strict=True))
 
 
 def best(setting: Setting, run: Run, space: NetworkSpace) -> Architecture:

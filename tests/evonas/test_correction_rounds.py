@@ -129,6 +129,22 @@ def test_time_that_ends_after_a_round_ends_there_again(
     assert (again.path / "front.csv").read_bytes() == front
 
 
+def test_no_round_begins_when_time_is_up(config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = config.search.model_copy(update={"seconds": 3600.0})
+    keep, is_up = Exploration._keep_facts, []
+
+    def keep_facts(exploration: Exploration) -> None:
+        keep(exploration)
+        if len(exploration.rows) >= BUDGET / 3:  # which earns a round
+            is_up.append(True)
+
+    monkeypatch.setattr(Exploration, "_keep_facts", keep_facts)
+    monkeypatch.setattr(Stopping, "is_time_up", property(lambda stopping: bool(is_up)))
+    run = search(config.model_copy(update={"search": chosen}), tmp_path / "run")
+    assert run.meta("stop_reason") == StopReason.TIME_SPENT.value
+    assert run.meta("correction rounds") is None
+
+
 def test_errors_come_from_the_last_correction(learned: RunFolder) -> None:
     table = learned.evaluations()
     known = table[(table["origin"] == "inherited") & (table["stage"] == 2)]
