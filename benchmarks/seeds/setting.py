@@ -73,6 +73,7 @@ SEARCHES: dict[str, dict[str, Any]] = {
 }
 
 
+WHOLE = "search by so many whole trainings instead of estimates: what is there to be found at all?"
 BRIEF_UPDATES = 15  # an epoch, on digits: two thirds of a whole training, for what learns fast is not the best
 FINALISTS = {"quick": 2, "digits": 5, "small": 5, "full": 3}  # that are trained before one is taken
 SEED_OF_FINALS = 1000  # no training that is reported has it
@@ -102,6 +103,7 @@ class Setting:
         workers: Processes.
         json_file: Where results go.
         runs: Where searches are kept, to go on with them; None for a folder that is removed.
+        whole: Networks that a search trains wholly, in place of estimates; 0 for estimates.
     """
 
     scale: str
@@ -110,6 +112,7 @@ class Setting:
     workers: int
     json_file: Path | None
     runs: Path | None
+    whole: int = 0
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
@@ -170,6 +173,7 @@ def read_options(document: str | None) -> Setting:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--runs", type=Path, help="folder that keeps searches, so that a second call goes on with them")
+    parser.add_argument("--whole", type=int, default=0, help=WHOLE)
     options = parser.parse_args()
     if (options.quick or options.scale == "digits") == (options.data is not None):
         parser.error("say where the images are with --data; or --quick or --scale digits, which bring their own")
@@ -182,7 +186,7 @@ def read_options(document: str | None) -> Setting:
     for section, values in SCALES[scale].items():
         raw[section] = values | {key: value for key, value in given[section].items() if value is not None}
     seeds, workers = 2 if options.quick else options.seeds, n_workers(options.workers)
-    return Setting(scale, raw, seeds, workers, options.json, options.runs)
+    return Setting(scale, raw, seeds, workers, options.json, options.runs, options.whole)
 
 
 @lru_cache(maxsize=2)
@@ -217,7 +221,9 @@ def search(
     overrides["seed"] = seed
     for section, values in SEARCHES[setting.scale].items():
         overrides[section] = {**values, **changes.get(section, {})}
-    if setting.scale == "digits":
+    if setting.whole:
+        overrides |= wholly(setting, overrides["search"])
+    elif setting.scale == "digits":
         overrides["estimate"].setdefault("steps", BRIEF_UPDATES * setting.raw["training"]["epochs"])
     settled = hashlib.sha256(json.dumps([preset, overrides], sort_keys=True, default=str).encode()).hexdigest()[:8]
     path, start = folder.with_name(f"{folder.name}-{settled}"), time.process_time()
@@ -229,6 +235,14 @@ def search(
     told = f"front of {len(run.front())} in {seconds_of(run):.0f} s"
     print(f"  search, {preset} in {path.name}: {told}", file=sys.stderr, flush=True)
     return run, open_setup(load_config(run.path / "run.toml")).network_space
+
+
+def wholly(setting: Setting, usual: Mapping[str, Any]) -> dict[str, Any]:
+    """Sections of a search whose few networks are trained by the whole recipe, chosen by what a predictor expects."""
+    recipe = setting.config.training
+    steps = recipe.epochs * max(1, len(setting.data.train) // recipe.batch_size)
+    few = {"budget": setting.whole, "population": max(4, setting.whole // 6), "predictors": "auto"}
+    return {"estimate": {"method": "short-training", "steps": steps}, "search": {**usual, **few}}
 
 
 def seconds_of(run: Run) -> float:
