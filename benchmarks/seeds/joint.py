@@ -4,7 +4,7 @@ Every preset searches with the same number of evaluations for error, model size 
 with its own supernet; bounds are lifted. Each front is cut by model size into as many groups, and the network of the
 smallest estimated error of each is trained from scratch, by one recipe. Hypervolume of (test error, bytes, BitOPs) of
 what was trained, in one box for all: from the cheapest to the dearest network trained, costs by logarithm, error from 0
-to chance. A seed is a whole search and its trainings.
+to chance. A seed is a whole search and its trainings; those that FILE holds are not measured again.
 
     python benchmarks/seeds/joint.py --data DIR [--scale full] [--quick] [--json FILE] [--seeds N] [--workers N]
 
@@ -14,6 +14,7 @@ Scale small: cells of two nodes, residual networks of depth 8 with 8 channels; 5
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +59,20 @@ def candidates(setting: Setting, preset: str, seed: int, folder: Path) -> dict[s
     return {f"{preset} {index}": Contender(one) for index, (_, one) in enumerate(chosen)}
 
 
+def known_rows(setting: Setting) -> list[dict[str, Any]]:
+    """What an earlier call measured with fewer seeds and the same settings: a seed takes half an hour."""
+    if setting.json_file is None or not setting.json_file.is_file():
+        return []
+    before = json.loads(setting.json_file.read_text(encoding="utf-8"))
+    is_same = (before["scale"], before["settings"]) == (setting.scale, dict(setting.raw))
+    return [row for row in before["rows"] if row["seed"] < setting.seeds] if is_same else []
+
+
 def main() -> None:
     """Search, train, compare, write the JSON."""
     setting = read_options(__doc__)
-    rows = []
-    for seed in range(setting.seeds):
+    rows = known_rows(setting)
+    for seed in sorted(set(range(setting.seeds)) - {row["seed"] for row in rows}):
         contenders: dict[str, Contender] = {}
         with setting.folder() as folder:
             for preset in preset_names():

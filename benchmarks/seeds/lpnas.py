@@ -10,8 +10,8 @@ the networks taken has that is at least as accurate as the uniform one. Beside t
   BitOPs at its precision trained in that precision;
 - scaling: what the supernet's networks inherit when precisions learn by their shares alone, against scaled ones.
 
-Shared convolution's speed and memory: benchmarks/shared_convolution.py; the variance plot of scaling:
-benchmarks/mixture_scaling.py.
+With --whole the last two are left out: they are about estimates. Shared convolution's speed and memory:
+benchmarks/shared_convolution.py; the variance plot of scaling: benchmarks/mixture_scaling.py.
 
     python benchmarks/seeds/lpnas.py --data DIR [--scale full] [--quick] [--json FILE] [--seeds N] [--workers N]
 
@@ -25,6 +25,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -101,13 +102,7 @@ def main() -> None:
     picks: dict[str, dict[str, str]] = {}
     with setting.folder() as folder:
         run, space = search(setting, "lpnas", folder / "mixed", space=size(setting), search=budget(setting))
-        proxy, float_space = search(
-            setting,
-            "lpnas",
-            folder / "proxy",
-            space={**size(setting), "weight_precisions": ["float"], "act_precisions": ["float"]},
-            search={**budget(setting), "objectives": ["error", "macs"], "constraints": {}},
-        )
+        proxy = None if setting.whole else by_proxy(setting, folder / "proxy")
         known = {architecture: name for name, architecture in uniforms.items()}
         bases = {bits: uniforms[named(bits, 1.0)] for bits in BITS}
         equal = [{"bitops": cost(base, "bitops")} for base in bases.values()]
@@ -118,8 +113,9 @@ def main() -> None:
             found = {
                 "equal": bests[index],
                 "less": bests[len(BITS) + index],
-                "proxy": quantized(proxy, float_space, bits, most=cost(uniforms[base], "bitops")),
             }
+            if proxy:
+                found["proxy"] = quantized(*proxy, bits, most=cost(uniforms[base], "bitops"))
             for role, one in found.items():
                 if one is None:
                     print(f"no network found is cheap enough to be held against {base} ({role})")
@@ -128,7 +124,7 @@ def main() -> None:
                 name = known.setdefault(one, f"{kind} {1 + sum(other.startswith(kind) for other in known.values())}")
                 contenders[name] = Contender(one)
                 picks.setdefault(base, {})[role] = name
-        scaling = inherited(setting)
+        scaling = None if setting.whole else inherited(setting)
     rows = train_all(setting, contenders)
     counted = {name: {key: cost(one.architecture, key) for key in COSTS} for name, one in contenders.items()}
     print_accuracies(
@@ -140,7 +136,8 @@ def main() -> None:
     results = []
     for base, mine in picks.items():
         results += against(rows, counted, base, mine, uniforms)
-    results.append(line("held-out loss inherited without scaling minus with it", scaling[0], "nats", se=scaling[1]))
+    if scaling:
+        results.append(line("held-out loss inherited without scaling minus with it", scaling[0], "nats", se=scaling[1]))
     setting.report(__doc__, results, costs=counted, picks=picks, rows=rows.to_dict("records"))
 
 
@@ -187,8 +184,22 @@ def named(bits: str, width: float) -> str:
 
 
 def budget(setting: Setting) -> dict[str, Any]:
-    """Of both searches."""
+    """Of both searches; a few whole trainings are not spread over what is dearer than any uniform network."""
+    if setting.whole:
+        dearest = cost(uniform(setting, BITS[-1], 1.0).architecture, "bitops")
+        return {"objectives": ["error", "bitops", "energy"], "constraints": {"bitops": dearest}}
     return {"budget": BUDGET[setting.scale]}
+
+
+def by_proxy(setting: Setting, folder: Path) -> tuple[Run, NetworkSpace]:
+    """The search in full precision."""
+    return search(
+        setting,
+        "lpnas",
+        folder,
+        space={**size(setting), "weight_precisions": ["float"], "act_precisions": ["float"]},
+        search={**budget(setting), "objectives": ["error", "macs"], "constraints": {}},
+    )
 
 
 def quantized(run: Run, space: NetworkSpace, bits: str, *, most: float) -> Architecture | None:
