@@ -57,7 +57,7 @@ SEARCHES: dict[str, dict[str, Any]] = {
     },
     "small": {
         "supernet": {"steps": 2000, "expansion_steps": 300},
-        "estimate": {"tuning_steps": 0, "correction_rounds": 2, "scoring_images": 1000},
+        "estimate": {"tuning_steps": 0, "correction_networks": 20, "correction_rounds": 2, "scoring_images": 1000},
         "search": {"budget": 400, "predictors": ["ridge"], "has_baseline": False},
     },
     "digits": {
@@ -74,7 +74,8 @@ SEARCHES: dict[str, dict[str, Any]] = {
 
 
 WHOLE = "search by so many whole trainings instead of estimates: what is there to be found at all?"
-BRIEF_UPDATES = 15  # an epoch, on digits: two thirds of a whole training, for what learns fast is not the best
+# An epoch: two thirds of a whole training, for what learns fast is not the best.
+BRIEF_UPDATES = {"digits": 15, "small": 50}
 FINALISTS = {"quick": 2, "digits": 5, "small": 5, "full": 3}  # that are trained before one is taken
 SEED_OF_FINALS = 1000  # no training that is reported has it
 
@@ -223,8 +224,8 @@ def search(
         overrides[section] = {**values, **changes.get(section, {})}
     if setting.whole:
         overrides |= wholly(setting, overrides["search"])
-    elif setting.scale == "digits":
-        overrides["estimate"].setdefault("steps", BRIEF_UPDATES * setting.raw["training"]["epochs"])
+    elif setting.scale in BRIEF_UPDATES:
+        overrides["estimate"].setdefault("steps", BRIEF_UPDATES[setting.scale] * setting.raw["training"]["epochs"])
     settled = hashlib.sha256(json.dumps([preset, overrides], sort_keys=True, default=str).encode()).hexdigest()[:8]
     path, start = folder.with_name(f"{folder.name}-{settled}"), time.process_time()
     run = evonas.resume(path) if path.exists() else evonas.search(preset=preset, out=path, overrides=overrides)
