@@ -1,8 +1,8 @@
 """Claim: cells, precisions and widths in one genome dominate more than each method that varies one of them alone.
 
 Every preset searches with the same number of evaluations for error, model size and BitOPs, each in its own space and
-with its own supernet; bounds are lifted. Each front is cut by model size into as many groups, and the network of the
-smallest estimated error of each is trained from scratch, by one recipe. Hypervolume of (test error, bytes, BitOPs) of
+with its own supernet; bounds are lifted. As many networks of each front, those that together dominate most of it by
+estimate, one after another, are trained from scratch, by one recipe. Hypervolume of (test error, bytes, BitOPs) of
 what was trained, in one box for all: from the cheapest to the dearest network trained, costs by logarithm, error from 0
 to chance. A seed is a whole search and its trainings; those that FILE holds are not measured again.
 
@@ -20,9 +20,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from setting import Contender, Setting, best_of_each_size, cost, line, read_options, search, train_all
+from setting import Contender, Setting, cost, line, read_options, search, train_all
 
 from evonas.config import load_config
+from evonas.genome import from_text
 from evonas.presets import preset_names
 from objectives import OBJECTIVES
 from objectives.scaling import Scaling, bounds_of
@@ -50,13 +51,32 @@ TRAINED = {"quick": 2, "digits": 8, "small": 8, "full": 24}
 
 
 def candidates(setting: Setting, preset: str, seed: int, folder: Path) -> dict[str, Contender]:
-    """Of as many groups of the front by model size, the network of smallest estimated error in each."""
+    """Of the front, the networks that one after another add most to the volume that they dominate, by estimate."""
     space = SIZES[setting.scale][load_config(None, preset=preset).space.kind]
     changes = {section: dict(values) for section, values in LESS.get(setting.scale, {}).items()}
     changes["search"] = {**changes.get("search", {}), "objectives": TOLD, "constraints": {}}
     run, networks = search(setting, preset, folder, space=space, seed=seed, **changes)
-    chosen = best_of_each_size(run, networks, TRAINED[setting.scale])
-    return {f"{preset} {index}": Contender(one) for index, (_, one) in enumerate(chosen)}
+    front = run.front()
+    chosen = front["genome"].iloc[greedy(setting, front, TRAINED[setting.scale])]
+    decoded = [networks.decode(from_text(str(genome), networks.genes)) for genome in chosen]
+    return {f"{preset} {index}": Contender(one) for index, one in enumerate(decoded)}
+
+
+def greedy(setting: Setting, front: pd.DataFrame, n: int) -> list[int]:
+    """Rows that one after another add most to the dominated volume."""
+    points, scaling = front[list(TOLD)].to_numpy(dtype=float), box(setting, front)
+    chosen: list[int] = []
+    while len(chosen) < min(n, len(points)):
+        left = [row for row in range(len(points)) if row not in chosen]
+        chosen.append(max(left, key=lambda row: scaling.hypervolume(points[[*chosen, row]])))
+    return chosen
+
+
+def box(setting: Setting, table: pd.DataFrame) -> Scaling:
+    """From the cheapest to the dearest network, costs by logarithm, error from 0 to chance."""
+    bounds = bounds_of({key: table[key].tolist() for key in TOLD[1:]})
+    chance = 1 - 1 / setting.images_given[1]
+    return Scaling(tuple(OBJECTIVES[key] for key in TOLD), {"error": (0.0, chance), **bounds})
 
 
 def known_rows(setting: Setting) -> list[dict[str, Any]]:
@@ -82,9 +102,7 @@ def main() -> None:
             costs = {key: cost(contenders[name].architecture, key) for key in TOLD[1:]}
             rows.append({"preset": name.split()[0], "seed": seed, "error": 1 - accuracy / 100, **costs})
     table = pd.DataFrame(rows)
-    bounds = bounds_of({key: table[key].tolist() for key in TOLD[1:]})
-    chance = 1 - 1 / setting.images_given[1]
-    scaling = Scaling(tuple(OBJECTIVES[key] for key in TOLD), {"error": (0.0, chance), **bounds})
+    scaling = box(setting, table)
     volumes = {
         preset: [
             scaling.hypervolume(part[list(TOLD)].to_numpy(dtype=float))
