@@ -84,7 +84,8 @@ def known_rows(setting: Setting) -> list[dict[str, Any]]:
     if setting.json_file is None or not setting.json_file.is_file():
         return []
     before = json.loads(setting.json_file.read_text(encoding="utf-8"))
-    is_same = (before["scale"], before["settings"]) == (setting.scale, dict(setting.raw))
+    wanted = {"scale": setting.scale, "settings": dict(setting.raw), "whole": setting.whole}
+    is_same = all(before[key] == value for key, value in wanted.items())
     return [row for row in before["rows"] if row["seed"] < setting.seeds] if is_same else []
 
 

@@ -8,7 +8,7 @@ weights of that layer alone are rounded to 2 bits (Spearman's rho over width gen
 
     python benchmarks/seeds/nce.py --data DIR [--scale full] [--quick] [--json FILE] [--seeds N] [--workers N]
 
-Scale small: depth 14 and 8 channels; 5,000 images averaged to half their side, 6 epochs, searches of 240 networks.
+Scale small: depth 14 and 8 channels; 5,000 images averaged to half their side, 6 epochs, searches of 400 networks.
 Full: depth 20 and 16 channels, all images, 200 epochs.
 """
 

@@ -152,7 +152,7 @@ class Setting:
                 f" (target {row['target']}: {'holds' if row['holds'] else 'DOES NOT HOLD'})" if "target" in row else ""
             )
             print(f"{row['name']}: {row['value']:.4g} {row['unit']}{judged}", flush=True)
-        more = {"scale": self.scale, "settings": dict(self.raw), "seeds": self.seeds, **more}
+        more = {"scale": self.scale, "settings": dict(self.raw), "seeds": self.seeds, "whole": self.whole, **more}
         write_report(self.json_file, document, results=results, quick=self.scale == "quick", **more)
 
 
