@@ -21,7 +21,9 @@ import pandas as pd
 from scipy.stats import kendalltau
 
 sys.path.append(str(Path(__file__).parent / "seeds"))
-from setting import SCALES, Contender, Setting, best_of_each_size, cost, line, search, train_all
+from searches import best_of_each_size, search
+from setting import SCALES, Setting, line
+from trainings import Contender, cost, train_all
 
 from evonas.presets import preset_names
 from objectives import OBJECTIVES

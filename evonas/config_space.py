@@ -130,6 +130,9 @@ class OwnSpaceConfig(Section):
 
 
 class _StagedConfig(_NetworkSpaceConfig):
+    precision_scope: Literal["layer", "stage", "network"] = Field(
+        "layer", description="what has precisions of its own; of a stage, layers at one place in its blocks share them"
+    )
     widths: Factors = Field(
         (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0), description="factors on a layer's channels, ascending"
     )

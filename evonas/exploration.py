@@ -249,7 +249,13 @@ def make_algorithm(setup: Setup, costs: Costs) -> Algorithm:
     if name == "exhaustive":
         return Exhaustive(space)
     n_objectives = len(setup.measures.objectives)
-    rng = numpy_rng(config.seed, "first population")
+    first = first_population(
+        space,
+        numpy_rng(config.seed, "first population"),
+        n_corners=settings.budget // 4,
+        n_random=population,
+        is_within=lambda genomes: ~(costs.told(genomes)[1] > 0).any(axis=1),  # NaN is not above 0
+    )
     mutation_rate = settings.mutation_rate or 1 / max(1, sum(gene.n_open > 1 for gene in space.genes))
     outer = Nsga(
         space,
@@ -261,7 +267,7 @@ def make_algorithm(setup: Setup, costs: Costs) -> Algorithm:
         mutation_rate=mutation_rate,
         is_third=(name == "nsga3" or (name == "auto" and n_objectives >= MANY_OBJECTIVES))
         and population > n_objectives,
-        first=first_population(space, rng, n_corners=settings.budget // 4, n_random=population),
+        first=first,
         seed=int(numpy_rng(config.seed, "nsga2").integers(2**31)),
     )
     names = chosen_predictors(space)[0] if settings.predictors == "auto" else settings.predictors

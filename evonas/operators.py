@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,14 @@ from evonas.spaces import Space
 Genomes = NDArray[np.int64]
 
 
-def first_population(space: Space, rng: np.random.Generator, *, n_corners: int, n_random: int) -> Genomes:
+def first_population(
+    space: Space,
+    rng: np.random.Generator,
+    *,
+    n_corners: int,
+    n_random: int,
+    is_within: Callable[[Genomes], NDArray[np.bool_]] | None = None,
+) -> Genomes:
     """Uniform-precision networks of every width, and random ones beside them.
 
     Args:
@@ -21,11 +28,16 @@ def first_population(space: Space, rng: np.random.Generator, *, n_corners: int, 
         rng: Draws.
         n_corners: Uniform networks at most; a random choice of them if the space has more.
         n_random: Random networks.
+        is_within: Which genomes keep within bounds; uniform networks that do not are taken only where those that do
+            are fewer than ``n_corners``.
 
     Returns:
         Distinct genomes, ``(n, n_genes)``.
     """
-    corners = _distinct(rng.permutation(space.corners(rng), axis=0)[:n_corners], {})
+    drawn = rng.permutation(space.corners(rng), axis=0)
+    if is_within is not None and len(drawn):
+        drawn = drawn[np.argsort(~is_within(drawn), kind="stable")]
+    corners = _distinct(drawn[:n_corners], {})
     return np.stack(list(_fill(space, rng, corners, n=len(corners) + n_random).values()))
 
 

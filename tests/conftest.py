@@ -55,6 +55,7 @@ STAGED_SPACES: dict[str, StagedSpace] = {
         modules=MODULES,
         weight_precisions=("float", "ternary", "binary"),
         act_precisions=("float", "2-bit"),
+        precision_scope="stage",
         unlocked=("stage1/width", "stage1/width", "stage2/block1/width"),
     ),
     "inverted": InvertedResidualSpace((1, 8, 8), 10, stem_channels=6, stages=((6, 1, 1), (8, 2, 2))),

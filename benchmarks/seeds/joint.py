@@ -4,7 +4,7 @@ Every preset searches with the same number of evaluations for error, model size 
 with its own supernet; bounds are lifted. As many networks of each front, those that together dominate most of it by
 estimate, one after another, are trained from scratch, by one recipe. Hypervolume of (test error, bytes, BitOPs) of
 what was trained, in one box for all: from the cheapest to the dearest network trained, costs by logarithm, error from 0
-to chance. A seed is a whole search and its trainings; those that FILE holds are not measured again.
+to chance. A seed is a whole search and its trainings; a preset's seeds that FILE holds are not measured again.
 
     python benchmarks/seeds/joint.py --data DIR [--scale full] [--quick] [--json FILE] [--seeds N] [--workers N]
 
@@ -20,7 +20,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from setting import Contender, Setting, cost, line, read_options, search, train_all
+from searches import search
+from setting import Setting, line, read_options
+from trainings import Contender, cost, train_all
 
 from evonas.config import load_config
 from evonas.genome import from_text
@@ -93,11 +95,15 @@ def main() -> None:
     """Search, train, compare, write the JSON."""
     setting = read_options(__doc__)
     rows = known_rows(setting)
-    for seed in sorted(set(range(setting.seeds)) - {row["seed"] for row in rows}):
+    known = {(row["preset"], row["seed"]) for row in rows}
+    for seed in range(setting.seeds):
         contenders: dict[str, Contender] = {}
         with setting.folder() as folder:
             for preset in preset_names():
-                contenders |= candidates(setting, preset, seed, folder / preset)
+                if (preset, seed) not in known:
+                    contenders |= candidates(setting, preset, seed, folder / preset)
+        if not contenders:
+            continue
         trained = train_all(setting, contenders, seeds=(seed,))
         for name, accuracy in zip(trained["name"], trained["accuracy"], strict=True):
             costs = {key: cost(contenders[name].architecture, key) for key in TOLD[1:]}

@@ -31,20 +31,10 @@ from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
-from setting import (
-    Contender,
-    Setting,
-    best_within,
-    cost,
-    gain,
-    kept,
-    line,
-    print_accuracies,
-    read_options,
-    search,
-    train_all,
-)
+from searches import best_within, search
+from setting import Setting, kept, line, read_options
 from torch import Tensor, nn
+from trainings import Contender, cost, gain, print_accuracies, train_all
 
 from evonas.architecture import Architecture
 from evonas.config import parse_config
@@ -101,7 +91,8 @@ def main() -> None:
     uniforms = {name: one.architecture for name, one in contenders.items()}
     picks: dict[str, dict[str, str]] = {}
     with setting.folder() as folder:
-        run, space = search(setting, "lpnas", folder / "mixed", space=size(setting), search=budget(setting))
+        tied = {"precision_scope": "network"} if setting.whole else {}  # so few trainings cannot tell layer from layer
+        run, space = search(setting, "lpnas", folder / "mixed", space=size(setting) | tied, search=budget(setting))
         proxy = None if setting.whole else by_proxy(setting, folder / "proxy")
         known = {architecture: name for name, architecture in uniforms.items()}
         bases = {bits: uniforms[named(bits, 1.0)] for bits in BITS}
@@ -187,7 +178,7 @@ def budget(setting: Setting) -> dict[str, Any]:
     """Of both searches; a few whole trainings are not spread over what is dearer than any uniform network."""
     if setting.whole:
         dearest = cost(uniform(setting, BITS[-1], 1.0).architecture, "bitops")
-        return {"objectives": ["error", "bitops", "energy"], "constraints": {"bitops": dearest}}
+        return {"objectives": ["loss", "bitops", "energy"], "constraints": {"bitops": dearest}}
     return {"budget": BUDGET[setting.scale]}
 
 

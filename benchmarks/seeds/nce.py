@@ -18,7 +18,9 @@ from dataclasses import replace
 from typing import Any
 
 from scipy.stats import spearmanr
-from setting import Contender, Setting, best, cost, gain, line, print_accuracies, read_options, search, train_all
+from searches import best, search
+from setting import Setting, line, read_options
+from trainings import Contender, cost, gain, print_accuracies, train_all
 
 from evonas.architecture import Architecture
 from evonas.nets.network import Network

@@ -21,7 +21,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from setting import Contender, Setting, best_within, cost, gain, line, print_accuracies, read_options, search, train_all
+from searches import best_within, search
+from setting import Setting, line, read_options
+from trainings import Contender, cost, gain, print_accuracies, train_all
 
 from evonas.quant.scheme import Scheme
 from evonas.spaces import CellSpace, ResidualSpace

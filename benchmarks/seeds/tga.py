@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from setting import Contender, Setting, gain, line, print_accuracies, read_options, train_all
+from setting import Setting, line, read_options
+from trainings import Contender, gain, print_accuracies, train_all
 
 from evonas.architecture import Architecture
 from evonas.quant.scheme import Scheme

@@ -25,19 +25,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from setting import (
-    Contender,
-    Setting,
-    best_within,
-    cost,
-    gain,
-    line,
-    print_accuracies,
-    read_options,
-    search,
-    seconds_of,
-    train_all,
-)
+from searches import best_within, search, seconds_of
+from setting import Setting, line, read_options
+from trainings import Contender, cost, gain, print_accuracies, train_all
 
 from evonas.architecture import Architecture
 from evonas.genome import from_text

@@ -26,6 +26,8 @@ from evonas.spaces.stage_batch import batch_layers
 from evonas.spaces.stage_graph import SIDE_1, Searched, Slot, build, fixed, read
 from objectives import Layer
 
+PRECISION_SCOPES = ("layer", "stage", "network")
+
 
 @dataclass(frozen=True)
 class StagedSpace(NetworkSpace):
@@ -40,6 +42,8 @@ class StagedSpace(NetworkSpace):
         modules: Structures that all convolutions inside blocks may have; see :func:`module_steps`. They hold ``quant``
             and no ``shortcut``: blocks have their own.
         weight_precisions, act_precisions: Names that a layer inside a block may take.
+        precision_scope: ``layer``, ``stage`` or ``network``: what has precisions of its own. Of a stage, all layers at
+            the same place in its blocks share theirs. The fewer genes, the more do few evaluations tell.
         stem_precisions, classifier_precisions: Names that the weights of the first and last layer may take.
         widths: Factors on a width, ascending; widths are rounded to whole channels, at least 1.
         expansions: Larger factors, ascending, locked at first.
@@ -57,6 +61,7 @@ class StagedSpace(NetworkSpace):
     modules: tuple[str, ...] = ("norm-quant-conv",)
     weight_precisions: tuple[str, ...] = ("binary", "ternary", "2-bit", "4-bit", "8-bit")
     act_precisions: tuple[str, ...] = ("binary", "ternary", "2-bit", "4-bit", "8-bit")
+    precision_scope: str = "layer"
     stem_precisions: tuple[str, ...] = ("ternary", "4-bit", "8-bit")
     classifier_precisions: tuple[str, ...] = ("ternary", "4-bit", "8-bit")
     widths: tuple[float, ...] = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -70,6 +75,12 @@ class StagedSpace(NetworkSpace):
             acts=[*self.act_precisions, EIGHT_BIT.name],
         )
         factors = (0.0, *self.widths, *self.expansions)
+        if self.precision_scope not in PRECISION_SCOPES:
+            raise RunFileError(
+                f"a precision_scope among {', '.join(PRECISION_SCOPES)}",
+                found=repr(self.precision_scope),
+                remedy=nearest(self.precision_scope, PRECISION_SCOPES),
+            )
         if not self.widths or any(low >= high for low, high in pairwise(factors)):
             raise RunFileError(
                 "ascending widths above 0, and expansions above them",
@@ -188,15 +199,17 @@ class StagedSpace(NetworkSpace):
     def _conv(
         self, name: str, source: str, *, channels: tuple[Searched[int], ...], kernel: Searched[int] = SIDE_1
     ) -> Slot:
-        """A convolution with a module and precisions of its own."""
+        """A convolution with a module, and with precisions of its own or those it shares."""
+        stage, _, place = name.split("/")
+        owner = {"layer": name, "stage": f"{stage}/{place}", "network": "blocks"}[self.precision_scope]
         return Slot(
             name,
             "conv",
             (source,),
             channels,
             kernel,
-            weight=self._precisions(f"{name}/weight", self.weight_precisions),
-            act=self._precisions(f"{name}/act", self.act_precisions),
+            weight=self._precisions(f"{owner}/weight", self.weight_precisions),
+            act=self._precisions(f"{owner}/act", self.act_precisions),
             steps=Searched(tuple(map(module_steps, self.modules)), Gene("module", self.modules)),
         )
 

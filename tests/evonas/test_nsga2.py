@@ -256,6 +256,21 @@ def test_the_first_population_holds_uniform_and_random_networks() -> None:
     assert sum(kind > 1 for kind in kinds[100:]) > 25
 
 
+@pytest.mark.parametrize(("least_bits", "n_expected"), [(2, 10), (4, 4)])
+def test_uniform_networks_beyond_bounds_come_only_where_others_are_too_few(least_bits: int, n_expected: int) -> None:
+    """Of 4 widths and 5 precisions of weights and activations, 4 networks have the most of both, 36 at least 2 more."""
+    genes = [gene.name for gene in SPACE.genes]
+    columns = [genes.index("cell0/in0/weight"), genes.index("cell0/in0/act")]
+
+    def is_within(genomes: np.ndarray) -> np.ndarray:
+        within: np.ndarray = (genomes[:, columns] >= least_bits).all(axis=1)
+        return within
+
+    genomes = first_population(SPACE, np.random.default_rng(0), n_corners=10, n_random=0, is_within=is_within)
+    assert len(genomes) == 10
+    assert is_within(genomes).sum() == n_expected
+
+
 def test_random_genomes_are_distinct_and_stop_when_the_space_is_small() -> None:
     one = ("binary",)
     small = CellSpace(

@@ -149,6 +149,34 @@ def test_corners_are_uniform_in_precision_and_width(kind: str) -> None:
     assert len(found) == len(corners) == 5 * 5 * 8
 
 
+@pytest.mark.parametrize("scope", ["stage", "network"])
+@pytest.mark.parametrize("kind", ["residual", "inverted_residual"])
+def test_layers_share_precisions_where_that_is_asked_for(kind: str, scope: str) -> None:
+    """Such a network is one of the space with precisions a layer, too, but not the other way round."""
+    free, tied = (SPACES[kind]((1, 8, 8), 10, precision_scope=one) for one in ("layer", scope))  # type: ignore[call-arg]
+    assert isinstance(free, StagedSpace)
+    assert isinstance(tied, StagedSpace)
+    found: dict[str, set[object]] = {}
+    for number, genome in enumerate(tied.sample(np.random.default_rng(0), 20)):
+        architecture = tied.decode(genome)
+        for op in architecture.ops:
+            if op.kind == "conv" and op.name.count("/") > 1:
+                stage, _, place = op.name.split("/")[:3]
+                shared_by = f"{number} {stage}/{place}" if scope == "stage" else f"{number}"
+                found.setdefault(shared_by, set()).add((op.weight, op.act))
+        assert free.decode(free.encode(architecture)) == architecture
+    assert all(len(pairs) == 1 for pairs in found.values())
+    assert len(set.union(*found.values())) > 10
+    assert 20 * sum(gene.name.endswith("/act") for gene in tied.genes) == len(found)
+    with pytest.raises(GenomeError, match="of this search space"):
+        tied.encode(free.decode(raw_genome(free, 0)))
+
+
+def test_an_unknown_precision_scope_is_refused() -> None:
+    with pytest.raises(RunFileError, match="precision_scope among layer, stage, network"):
+        ResidualSpace((1, 8, 8), 10, precision_scope="block")
+
+
 # Counts
 
 
