@@ -69,6 +69,10 @@ class Costs:
                 self.rejections[f"{name} above {self.measures.bounds[name]:g}"] += int(n)
         return np.asarray(~is_beyond.any(axis=1), dtype=bool)
 
+    def keep_bounds(self, genomes: Genomes) -> NDArray[np.bool_]:
+        """Which genomes exceed no bound that is known beforehand; none is counted as rejected."""
+        return np.asarray(~(self.told(genomes)[1] > 0).any(axis=1), dtype=bool)  # NaN is not above 0
+
     def _one_by_one(self, genomes: Genomes, objective: Objective) -> Floats:
         assert isinstance(self.space, NetworkSpace)
         assert objective.measure is not None

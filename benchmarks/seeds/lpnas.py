@@ -1,16 +1,17 @@
 """Claim: mixed precision beats uniform 2, 3 and 4 bits by >= 1.2 points at equal BitOPs, with >= 27 % less at no loss.
 
-The preset lpnas searches a residual network's weight and activation bits and widths a layer. Taken from its front, for
-each uniform network of 2, 3 and 4 bits at width 1: the best within its BitOPs; and the best within 73 % of both its
-bytes and its modelled energy. Everything is trained from scratch by one recipe. Saved at no loss: what the cheapest of
-the networks taken has that is at least as accurate as the uniform one. Beside them:
+The preset lpnas searches a residual network's weight and activation bits and widths a layer. Taken of what it finds,
+for each uniform network of 2, 3 and 4 bits at width 1: the best within its BitOPs; and the best within 73 % of its
+bytes, of its modelled energy, and of both. Everything is trained from scratch by one recipe. Saved at no loss: what the
+cheapest of the networks taken has that is at least as accurate as the uniform one. Beside them:
 
 - uniform networks of other widths: the best of them within the same BitOPs is a harder baseline than the claim's;
 - a full-precision proxy: widths searched with float weights and activations, and the best within each uniform network's
   BitOPs at its precision trained in that precision;
 - scaling: what the supernet's networks inherit when precisions learn by their shares alone, against scaled ones.
 
-With --whole the last two are left out: they are about estimates. Shared convolution's speed and memory:
+With --whole the last two are left out: they are about estimates; and all layers share one precision of weights and one
+of activations, because so few trainings cannot tell layer from layer. Shared convolution's speed and memory:
 benchmarks/shared_convolution.py; the variance plot of scaling: benchmarks/mixture_scaling.py.
 
     python benchmarks/seeds/lpnas.py --data DIR [--scale full] [--quick] [--json FILE] [--seeds N] [--workers N]
@@ -58,6 +59,7 @@ WIDTHS = (0.5, 1.0, 1.5)
 BITS = ("2-bit", "3-bit", "4-bit")
 MORE_POINTS, LESS = 1.2, 0.27
 COSTS = ("bitops", "model_size", "energy")
+ROLES = {"equal": "BitOPs", "less": "bytes and energy", "less bytes": "bytes", "less energy": "energy"}
 BUDGET = {"quick": 24, "digits": 400, "small": 400, "full": 2000}
 STEPS = {"quick": 5, "digits": 1200, "small": 1200, "full": 20_000}
 N_INHERITED = {"quick": 4, "digits": 30, "small": 30, "full": 100}
@@ -96,15 +98,11 @@ def main() -> None:
         proxy = None if setting.whole else by_proxy(setting, folder / "proxy")
         known = {architecture: name for name, architecture in uniforms.items()}
         bases = {bits: uniforms[named(bits, 1.0)] for bits in BITS}
-        equal = [{"bitops": cost(base, "bitops")} for base in bases.values()]
-        less = [{key: (1 - LESS) * cost(base, key) for key in ("model_size", "energy")} for base in bases.values()]
-        bests = best_within(setting, run, space, [*equal, *less])
-        for index, bits in enumerate(BITS):
+        roles = [(bits, role) for bits in BITS for role in ROLES]
+        taken = best_within(setting, run, space, [within(bases[bits], role) for bits, role in roles])
+        for bits in BITS:
             base = named(bits, 1.0)
-            found = {
-                "equal": bests[index],
-                "less": bests[len(BITS) + index],
-            }
+            found = {role: one for (of, role), one in zip(roles, taken, strict=True) if of == bits}
             if proxy:
                 found["proxy"] = quantized(*proxy, bits, most=cost(uniforms[base], "bitops"))
             for role, one in found.items():
@@ -130,6 +128,14 @@ def main() -> None:
     if scaling:
         results.append(line("held-out loss inherited without scaling minus with it", scaling[0], "nats", se=scaling[1]))
     setting.report(__doc__, results, costs=counted, picks=picks, rows=rows.to_dict("records"))
+
+
+def within(base: Architecture, role: str) -> dict[str, float]:
+    """Bounds that a network has to keep to be held against a uniform one in a role."""
+    if role == "equal":
+        return {"bitops": cost(base, "bitops")}
+    names = {"less": ("model_size", "energy"), "less bytes": ("model_size",), "less energy": ("energy",)}[role]
+    return {name: (1 - LESS) * cost(base, name) for name in names}
 
 
 def against(
@@ -162,10 +168,11 @@ def against(
             results.append(line(f"{key} saved against {base} at no loss", saved, "share", target=target, holds=holds))
         else:
             print(f"no mixed network is as accurate as {base}")
-    if pick := mine.get("less"):
-        difference, error = gain(rows, pick, base)
-        title = f"{pick}, within {1 - LESS:.0%} of bytes and energy, minus {base}"
-        results.append(line(title, difference, "points", target=">= 0", holds=difference >= 0, se=error))
+    for role, what in ROLES.items():
+        if role != "equal" and (pick := mine.get(role)):
+            difference, error = gain(rows, pick, base)
+            title = f"{pick}, within {1 - LESS:.0%} of {what}, minus {base}"
+            results.append(line(title, difference, "points", target=">= 0", holds=difference >= 0, se=error))
     return results
 
 

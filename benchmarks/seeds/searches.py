@@ -56,7 +56,8 @@ SEARCHES: dict[str, dict[str, Any]] = {
 # An epoch: two thirds of a whole training, for what learns fast is not the best.
 BRIEF_UPDATES = {"digits": 15, "small": 50}
 FINALISTS = {"quick": 2, "digits": 5, "small": 5, "full": 3}  # that are trained before one is taken
-SEED_OF_FINALS = 1000  # no training that is reported has it
+SEED_OF_FINALS = 1000  # no training that is reported has it, or one of the next
+FINALS_OF_WHOLE = 3  # trainings of a finalist, where what is known of it is one training as well
 
 
 def search(
@@ -139,8 +140,8 @@ def best_within(
     """The best networks of a search within one set of bounds after another; None where there is none.
 
     Finalists are the ``FINALISTS`` evaluated networks with the smallest estimated errors within each. They are trained
-    once by the recipe, without the held-out images. Of all that keep within bounds, the one with the smallest loss on
-    those images is the best: what a user does who has seconds for a few trainings.
+    by the recipe, without the held-out images. Of all that keep within bounds, the one with the smallest loss on those
+    images is the best: what a user does who has seconds for a few trainings.
     """
     table = run.evaluations()
     table = table[(table["origin"] == "search") & table["error"].notna()]
@@ -152,8 +153,10 @@ def best_within(
     feasible = [table.index[(table[list(within)] <= pd.Series(within, dtype=float)).all(axis=1)] for within in bounds]
     chosen = list(dict.fromkeys(index for found in feasible for index in found[: FINALISTS[setting.scale]]))
     finalists = {index: space.decode(from_text(str(table["genome"][index]), space.genes)) for index in chosen}
-    jobs = [(one, dict(setting.raw), SEED_OF_FINALS) for one in finalists.values()]
-    losses = dict(zip(finalists, (result["loss"] for result in kept(setting, heldout, jobs)), strict=True))
+    seeds = range(SEED_OF_FINALS, SEED_OF_FINALS + (FINALS_OF_WHOLE if setting.whole else 1))
+    jobs = [(one, dict(setting.raw), seed) for one in finalists.values() for seed in seeds]
+    found_losses = np.array([result["loss"] for result in kept(setting, heldout, jobs)])
+    losses = dict(zip(finalists, found_losses.reshape(-1, len(seeds)).mean(axis=1).tolist(), strict=True))
     fitting = [[index for index in finalists if index in set(found)] for found in feasible]
     return [finalists[min(some, key=losses.__getitem__)] if some else None for some in fitting]
 
@@ -161,13 +164,18 @@ def best_within(
 def expected_losses(table: pd.DataFrame, space: NetworkSpace) -> NDArray[np.float64]:
     """Logarithms of the losses of few whole trainings, without what a Gaussian process takes for chance.
 
+    Of ordered genes it sees the order alone: with a column for every choice it finds no noise at all.
+
     Args:
         table: Evaluations, of all stages: a whole training has nothing of a supernet.
         space: Says what their genes are.
     """
     genomes = np.stack([from_text(str(genome), space.genes) for genome in table["genome"]])
-    x = features(space.genes, genomes, costs={name: table[name].to_numpy(dtype=float) for name in COSTS})
-    x = (x - x.mean(axis=0)) / np.where(x.std(axis=0) > 0, x.std(axis=0), 1.0)
+    ordered = np.array([gene.is_ordered for gene in space.genes], dtype=bool)
+    unordered = [gene for gene in space.genes if not gene.is_ordered]
+    costs = {name: table[name].to_numpy(dtype=float) for name in COSTS}
+    x = np.concatenate([genomes[:, ordered], features(unordered, genomes[:, ~ordered], costs=costs)], axis=1)
+    x = (x - x.mean(axis=0)) / np.where(x.std(axis=0) > 1e-9, x.std(axis=0), 1.0)
     return GaussianProcess().fit(x, np.log(table["loss"].to_numpy(dtype=float))).predict(x)[0]
 
 
