@@ -130,8 +130,9 @@ class OwnSpaceConfig(Section):
 
 
 class _StagedConfig(_NetworkSpaceConfig):
-    precision_scope: Literal["layer", "stage", "network"] = Field(
-        "layer", description="what has precisions of its own; of a stage, layers at one place in its blocks share them"
+    precision_scope: Literal["layer", "stage", "place", "network"] = Field(
+        "layer",
+        description="what has precisions of its own; a place is one of each block, in a stage or in all",
     )
     widths: Factors = Field(
         (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0), description="factors on a layer's channels, ascending"

@@ -11,10 +11,12 @@ cheapest of the networks taken has that is at least as accurate as the uniform o
 - scaling: what the supernet's networks inherit when precisions learn by their shares alone, against scaled ones.
 
 With --whole the last two are left out: they are about estimates; and all layers share one precision of weights and one
-of activations, because so few trainings cannot tell layer from layer. Shared convolution's speed and memory:
+of activations, because so few trainings cannot tell layer from layer. With --blocks inverted_residual all networks are
+of 1x1 and depthwise convolutions, and layers at one place in all blocks share. Shared convolution's speed and memory:
 benchmarks/shared_convolution.py; the variance plot of scaling: benchmarks/mixture_scaling.py.
 
     python benchmarks/seeds/lpnas.py --data DIR [--scale full] [--quick] [--json FILE] [--seeds N] [--workers N]
+                                     [--whole N] [--blocks inverted_residual]
 
 Scale small: depth 14 and 8 channels; 5,000 images averaged to half their side, 10 epochs, a search of 400 networks.
 Full: depth 20 and 16 channels, all images, 200 epochs.
@@ -49,7 +51,7 @@ from evonas.quant.mixture import mix_precisions
 from evonas.run import Run
 from evonas.seeding import numpy_rng, torch_generator
 from evonas.setup import open_setup
-from evonas.spaces import NetworkSpace, ResidualSpace
+from evonas.spaces import NetworkSpace
 from evonas.strategies import STRATEGIES
 from evonas.training.train import run_batches
 from evonas.workbench import build_supernet, workbench
@@ -60,40 +62,57 @@ BITS = ("2-bit", "3-bit", "4-bit")
 MORE_POINTS, LESS = 1.2, 0.27
 COSTS = ("bitops", "model_size", "energy")
 ROLES = {"equal": "BitOPs", "less": "bytes and energy", "less bytes": "bytes", "less energy": "energy"}
+# What shares a pair of precisions in a search by whole trainings: so few cannot tell layer from layer.
+TIED = {"residual": "network", "inverted_residual": "place"}
+STAGES = {  # channels, blocks and stride of inverted residual blocks
+    "quick": [[8, 1, 1], [12, 1, 2]],
+    "digits": [[8, 1, 1], [16, 2, 2], [24, 2, 2]],
+    "small": [[8, 1, 1], [16, 2, 2], [24, 2, 2]],
+    "full": [[16, 2, 1], [24, 3, 2], [40, 4, 2], [80, 3, 2]],
+}
 BUDGET = {"quick": 24, "digits": 400, "small": 400, "full": 2000}
 STEPS = {"quick": 5, "digits": 1200, "small": 1200, "full": 20_000}
 N_INHERITED = {"quick": 4, "digits": 30, "small": 30, "full": 100}
 
 
 def size(setting: Setting) -> dict[str, Any]:
-    """Of the residual network."""
-    sizes = {"quick": (14, 8), "digits": (14, 4), "small": (14, 8), "full": (20, 16)}
-    return dict(zip(("depth", "channels"), sizes[setting.scale], strict=True))
+    """Of the network, at width 1; for other blocks than the preset's the whole ``[space]``."""
+    if setting.blocks == "residual":
+        sizes = {"quick": (14, 8), "digits": (14, 4), "small": (14, 8), "full": (20, 16)}
+        return dict(zip(("depth", "channels"), sizes[setting.scale], strict=True))
+    return {
+        **preset_values("lpnas")["space"],
+        "kind": "inverted_residual",
+        "stages": STAGES[setting.scale],
+        "stem_channels": STAGES[setting.scale][0][0],
+        "kernels": [3],
+        "ratios": [3],
+    }
 
 
 def uniform(setting: Setting, bits: str, width: float) -> Contender:
     """A network of one width factor and one precision; first and last layer have 8 bits, as in the search."""
-    space = ResidualSpace(
-        *setting.images_given,
+    space = {
+        **preset_values("lpnas")["space"],
         **size(setting),
-        weight_precisions=(bits,),
-        act_precisions=(bits,),
-        stem_precisions=("8-bit",),
-        classifier_precisions=("8-bit",),
-        widths=(width,),
-        expansions=(),
-    )
-    return Contender(space.base())
+        "weight_precisions": [bits],
+        "act_precisions": [bits],
+        "widths": [width],
+    }
+    network_space = open_setup(parse_config({**setting.raw, "space": space}, source="this benchmark")).network_space
+    base = network_space.base()
+    assert base is not None
+    return Contender(base)
 
 
 def main() -> None:
     """Search, train, compare, write the JSON."""
-    setting = read_options(__doc__)
+    setting = read_options(__doc__, blocks=tuple(TIED))
     contenders = {named(bits, width): uniform(setting, bits, width) for bits, width in product(BITS, WIDTHS)}
     uniforms = {name: one.architecture for name, one in contenders.items()}
     picks: dict[str, dict[str, str]] = {}
     with setting.folder() as folder:
-        tied = {"precision_scope": "network"} if setting.whole else {}  # so few trainings cannot tell layer from layer
+        tied = {"precision_scope": TIED[setting.blocks]} if setting.whole else {}
         run, space = search(setting, "lpnas", folder / "mixed", space=size(setting) | tied, search=budget(setting))
         proxy = None if setting.whole else by_proxy(setting, folder / "proxy")
         known = {architecture: name for name, architecture in uniforms.items()}

@@ -15,6 +15,7 @@ Full: depth 20 and 16 channels, all images, 200 epochs.
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from scipy.stats import spearmanr
@@ -43,48 +44,54 @@ def size(setting: Setting) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Search, train, compare, write the JSON."""
+    """Search, train, compare; what is known is reported after each half."""
     setting = read_options(__doc__)
-    contenders, spaces = {}, {}
+    results: list[dict[str, Any]] = []
+    trained: list[dict[Any, Any]] = []
     with setting.folder() as folder:
         for bits in ("2-bit", "8-bit"):
-            for name, share in (("pruned", 1.0), ("expanded", 0.3)):
-                settings = {**size(setting), "weight_precisions": [bits], "act_precisions": [bits]}
-                path = folder / f"{bits} {name}"
-                changes = {"expansion_share": share, "population": 8 if setting.scale == "quick" else 20}
-                run, space = search(setting, "nce", path, space=settings, search=changes)
-                assert isinstance(space, ResidualSpace)
-                spaces[bits], found = space, best(setting, run, space)
-                contenders[f"{bits} uniform"] = Contender(space.base())
-                contenders[f"{bits} {name}"] = Contender(found)
-                unlocked = [f"{one['gene']} {one['opens']}" for one in run.folder.meta("expansions") or []]
-                print(f"{bits} {name}: unlocked {', '.join(unlocked) or 'nothing'}", flush=True)
-    rows = train_all(setting, contenders)
-    print_accuracies(
-        rows,
-        MFLOPs={name: f"{cost(one.architecture, 'flops') / 1e6:.3f}" for name, one in contenders.items()},
-        parameters={name: f"{cost(one.architecture, 'parameters'):,.0f}" for name, one in contenders.items()},
-        bytes={name: f"{cost(one.architecture, 'model_size'):,.0f}" for name, one in contenders.items()},
-    )
-    results = []
-    for name, contender in contenders.items():
-        base = contenders[f"{name.split()[0]} uniform"].architecture
-        assert all(cost(contender.architecture, bounded) <= cost(base, bounded) for bounded in BOUNDED)
-    for bits in ("2-bit", "8-bit"):
-        for other in ("uniform", "pruned"):
-            difference, error = gain(rows, f"{bits} expanded", f"{bits} {other}")
-            row = line(f"{bits}: expanded minus {other}", difference, "points", se=error)
+            space, half = searched(setting, folder, bits)
+            rows = train_all(setting, half)
+            print_accuracies(
+                rows,
+                MFLOPs={name: f"{cost(one.architecture, 'flops') / 1e6:.3f}" for name, one in half.items()},
+                parameters={name: f"{cost(one.architecture, 'parameters'):,.0f}" for name, one in half.items()},
+                bytes={name: f"{cost(one.architecture, 'model_size'):,.0f}" for name, one in half.items()},
+            )
+            for other in ("uniform", "pruned"):
+                difference, error = gain(rows, f"{bits} expanded", f"{bits} {other}")
+                row = line(f"{bits}: expanded minus {other}", difference, "points", se=error)
+                if bits == "2-bit":
+                    row |= {"target": f"> se {error:.2f}", "holds": difference > error}
+                results.append(row)
             if bits == "2-bit":
-                row |= {"target": f"> se {error:.2f}", "holds": difference > error}
-            results.append(row)
-    grown = growth(spaces["2-bit"], contenders["2-bit expanded"].architecture)
-    sensitive = sensitivity(setting, spaces["8-bit"])
-    for gene, factor in grown.items():
-        print(f"  {gene}: width {factor:g}, loss gained at 2 bits {sensitive[gene]:.4f}")
-    rho, p = spearmanr(list(grown.values()), [sensitive[gene] for gene in grown])
-    results.append(line("rank correlation of growth and sensitivity", rho, "Spearman's rho", p=float(p)))
-    layers = {"growth": grown, "sensitivity": sensitive}
-    setting.report(__doc__, results, **layers, rows=rows.to_dict("records"))
+                grown = growth(space, half["2-bit expanded"].architecture)
+                eight = replace(space, weight_precisions=("8-bit",), act_precisions=("8-bit",))
+                sensitive = sensitivity(setting, eight)
+                for gene, factor in grown.items():
+                    print(f"  {gene}: width {factor:g}, loss gained at 2 bits {sensitive[gene]:.4f}")
+                rho, p = spearmanr(list(grown.values()), [sensitive[gene] for gene in grown])
+                results.append(line("rank correlation of growth and sensitivity", rho, "Spearman's rho", p=float(p)))
+            trained += rows.to_dict("records")
+            setting.report(__doc__, results, growth=grown, sensitivity=sensitive, rows=trained)
+
+
+def searched(setting: Setting, folder: Path, bits: str) -> tuple[ResidualSpace, dict[str, Contender]]:
+    """The base network of a precision, and the best that searches found within its FLOPs and parameters."""
+    contenders = {}
+    for name, share in (("pruned", 1.0), ("expanded", 0.3)):
+        settings = {**size(setting), "weight_precisions": [bits], "act_precisions": [bits]}
+        changes = {"expansion_share": share, "population": 8 if setting.scale == "quick" else 20}
+        run, space = search(setting, "nce", folder / f"{bits} {name}", space=settings, search=changes)
+        base, found = space.base(), best(setting, run, space)
+        assert base is not None
+        assert all(cost(found, bounded) <= cost(base, bounded) for bounded in BOUNDED)
+        contenders[f"{bits} uniform"] = Contender(base)
+        contenders[f"{bits} {name}"] = Contender(found)
+        unlocked = [f"{one['gene']} {one['opens']}" for one in run.folder.meta("expansions") or []]
+        print(f"{bits} {name}: unlocked {', '.join(unlocked) or 'nothing'}", flush=True)
+    assert isinstance(space, ResidualSpace)
+    return space, contenders
 
 
 def growth(space: ResidualSpace, architecture: Architecture) -> dict[str, float]:

@@ -50,6 +50,7 @@ class Setting:
         json_file: Where results go.
         runs: Where searches are kept, to go on with them; None for a folder that is removed.
         whole: Networks that a search trains wholly, in place of estimates; 0 for estimates.
+        blocks: Kind of the search space, where a script has more than one; empty elsewhere.
     """
 
     scale: str
@@ -59,6 +60,7 @@ class Setting:
     json_file: Path | None
     runs: Path | None
     whole: int = 0
+    blocks: str = ""
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
@@ -97,12 +99,19 @@ class Setting:
                 f" (target {row['target']}: {'holds' if row['holds'] else 'DOES NOT HOLD'})" if "target" in row else ""
             )
             print(f"{row['name']}: {row['value']:.4g} {row['unit']}{judged}", flush=True)
-        more = {"scale": self.scale, "settings": dict(self.raw), "seeds": self.seeds, "whole": self.whole, **more}
+        more = {
+            "scale": self.scale,
+            "settings": dict(self.raw),
+            "seeds": self.seeds,
+            "whole": self.whole,
+            "blocks": self.blocks,
+            **more,
+        }
         write_report(self.json_file, document, results=results, quick=self.scale == "quick", **more)
 
 
-def read_options(document: str | None) -> Setting:
-    """Parse the options that all of these benchmarks have."""
+def read_options(document: str | None, *, blocks: Sequence[str] = ()) -> Setting:
+    """Parse the options that all of these benchmarks have, and the kind of blocks where there is a choice."""
     parser = argparse.ArgumentParser(description=document, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", help="folder or file of images, such as Fashion-MNIST's IDX files")
     parser.add_argument("--quick", action="store_true", help="digits, one epoch, two seeds: does it run?")
@@ -120,6 +129,8 @@ def read_options(document: str | None) -> Setting:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--runs", type=Path, help="folder that keeps searches, so that a second call goes on with them")
     parser.add_argument("--whole", type=int, default=0, help=WHOLE)
+    if blocks:
+        parser.add_argument("--blocks", choices=blocks, default=blocks[0])
     options = parser.parse_args()
     if (options.quick or options.scale == "digits") == (options.data is not None):
         parser.error("say where the images are with --data; or --quick or --scale digits, which bring their own")
@@ -132,7 +143,9 @@ def read_options(document: str | None) -> Setting:
     for section, values in SCALES[scale].items():
         raw[section] = values | {key: value for key, value in given[section].items() if value is not None}
     seeds, workers = 2 if options.quick else options.seeds, n_workers(options.workers)
-    return Setting(scale, raw, seeds, workers, options.json, options.runs, options.whole)
+    return Setting(
+        scale, raw, seeds, workers, options.json, options.runs, options.whole, getattr(options, "blocks", "")
+    )
 
 
 @lru_cache(maxsize=2)

@@ -26,7 +26,7 @@ from evonas.spaces.stage_batch import batch_layers
 from evonas.spaces.stage_graph import SIDE_1, Searched, Slot, build, fixed, read
 from objectives import Layer
 
-PRECISION_SCOPES = ("layer", "stage", "network")
+PRECISION_SCOPES = ("layer", "stage", "place", "network")
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,9 @@ class StagedSpace(NetworkSpace):
         modules: Structures that all convolutions inside blocks may have; see :func:`module_steps`. They hold ``quant``
             and no ``shortcut``: blocks have their own.
         weight_precisions, act_precisions: Names that a layer inside a block may take.
-        precision_scope: ``layer``, ``stage`` or ``network``: what has precisions of its own. Of a stage, all layers at
-            the same place in its blocks share theirs. The fewer genes, the more do few evaluations tell.
+        precision_scope: What has precisions of its own: each ``layer``; each place in the blocks of a ``stage``, as
+            all of its depthwise kernels; each ``place`` in all blocks; or all blocks of the ``network`` together. The
+            fewer genes, the more do few evaluations tell.
         stem_precisions, classifier_precisions: Names that the weights of the first and last layer may take.
         widths: Factors on a width, ascending; widths are rounded to whole channels, at least 1.
         expansions: Larger factors, ascending, locked at first.
@@ -201,7 +202,8 @@ class StagedSpace(NetworkSpace):
     ) -> Slot:
         """A convolution with a module, and with precisions of its own or those it shares."""
         stage, _, place = name.split("/")
-        owner = {"layer": name, "stage": f"{stage}/{place}", "network": "blocks"}[self.precision_scope]
+        owners = {"layer": name, "stage": f"{stage}/{place}", "place": f"blocks/{place}", "network": "blocks"}
+        owner = owners[self.precision_scope]
         return Slot(
             name,
             "conv",

@@ -149,7 +149,7 @@ def test_corners_are_uniform_in_precision_and_width(kind: str) -> None:
     assert len(found) == len(corners) == 5 * 5 * 8
 
 
-@pytest.mark.parametrize("scope", ["stage", "network"])
+@pytest.mark.parametrize("scope", ["stage", "place", "network"])
 @pytest.mark.parametrize("kind", ["residual", "inverted_residual"])
 def test_layers_share_precisions_where_that_is_asked_for(kind: str, scope: str) -> None:
     """Such a network is one of the space with precisions a layer, too, but not the other way round."""
@@ -162,8 +162,8 @@ def test_layers_share_precisions_where_that_is_asked_for(kind: str, scope: str) 
         for op in architecture.ops:
             if op.kind == "conv" and op.name.count("/") > 1:
                 stage, _, place = op.name.split("/")[:3]
-                shared_by = f"{number} {stage}/{place}" if scope == "stage" else f"{number}"
-                found.setdefault(shared_by, set()).add((op.weight, op.act))
+                shared_by = {"stage": f"{stage}/{place}", "place": place, "network": ""}[scope]
+                found.setdefault(f"{number} {shared_by}", set()).add((op.weight, op.act))
         assert free.decode(free.encode(architecture)) == architecture
     assert all(len(pairs) == 1 for pairs in found.values())
     assert len(set.union(*found.values())) > 10
@@ -173,7 +173,7 @@ def test_layers_share_precisions_where_that_is_asked_for(kind: str, scope: str) 
 
 
 def test_an_unknown_precision_scope_is_refused() -> None:
-    with pytest.raises(RunFileError, match="precision_scope among layer, stage, network"):
+    with pytest.raises(RunFileError, match="precision_scope among layer, stage, place, network"):
         ResidualSpace((1, 8, 8), 10, precision_scope="block")
 
 
