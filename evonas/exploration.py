@@ -254,7 +254,7 @@ def make_algorithm(setup: Setup, costs: Costs) -> Algorithm:
         numpy_rng(config.seed, "first population"),
         n_corners=settings.budget // 4,
         n_random=population,
-        is_within=costs.keep_bounds,
+        is_within=costs.keep_bounds if setup.measures.bounds else None,
     )
     mutation_rate = settings.mutation_rate or 1 / max(1, sum(gene.n_open > 1 for gene in space.genes))
     outer = Nsga(

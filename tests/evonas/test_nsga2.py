@@ -258,7 +258,7 @@ def test_the_first_population_holds_uniform_and_random_networks() -> None:
 
 @pytest.mark.parametrize(("least_bits", "n_expected"), [(2, 10), (4, 4)])
 def test_uniform_networks_beyond_bounds_come_only_where_others_are_too_few(least_bits: int, n_expected: int) -> None:
-    """Of 4 widths and 5 precisions of weights and activations, 4 networks have the most of both, 36 at least 2 more."""
+    """Of 4 widths, 5 weight and 5 activation precisions: 36 corners lie from the third of each on, 4 at the fifth."""
     genes = [gene.name for gene in SPACE.genes]
     columns = [genes.index("cell0/in0/weight"), genes.index("cell0/in0/act")]
 
