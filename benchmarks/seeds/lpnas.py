@@ -204,7 +204,7 @@ def budget(setting: Setting) -> dict[str, Any]:
     """Of both searches; a few whole trainings are not spread over what is dearer than any uniform network."""
     if setting.whole:
         dearest = cost(uniform(setting, BITS[-1], 1.0).architecture, "bitops")
-        return {"objectives": ["loss", "bitops", "energy"], "constraints": {"bitops": dearest}}
+        return {"objectives": ["error", "bitops", "energy"], "constraints": {"bitops": dearest}}
     return {"budget": BUDGET[setting.scale]}
 
 
