@@ -1,11 +1,10 @@
-"""Claim: a plain mixture of choices starves the rare ones and, without batch norm, deep layers; a scaled one does not.
+"""Claim: a plain mixture of precisions starves the rare ones and, without batch norm, deep layers; a scaled one not.
 
 Eight convolutions of 32 channels, He-initialised, each with a mixture of four precisions for weights and for
-activations and of four widths for channels. Shares are 60, 25, 10 and 5 %; the rare ones are the wide and the many-bit
-choices, as in a search that has begun to prefer small networks. One forward and backward pass of a random linear loss:
-variance of the activations that each width adds, norm of the gradient that its filters get, norm of the gradient of
-each precision's own step over what it is where all shares are equal. With and without scaling, with and without a
-batch norm before each activation quantizer. Mean over seeds.
+activations. Shares are 60, 25, 10 and 5 %; the rare ones are those of many bits, as in a search that has begun to
+prefer small networks. One forward and backward pass of a random linear loss: variance of the activations, norm of the
+kernels' gradient, norm of the gradient of each precision's own step over what it is where all shares are equal. With
+and without scaling, with and without a batch norm before each activation quantizer. Mean over seeds.
 
     python benchmarks/mixture_scaling.py [--quick] [--json FILE] [--figure FILE.png]
 """
@@ -13,9 +12,7 @@ batch norm before each activation quantizer. Mean over seeds.
 from __future__ import annotations
 
 import argparse
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -28,28 +25,26 @@ from torch import Tensor
 
 from evonas.precision import PRECISIONS
 from evonas.quant import QUANTIZERS
-from evonas.quant.mixture import mix_precisions, mix_widths
+from evonas.quant.mixture import mix_precisions
 
 LAYERS, CHANNELS = 8, 32
-WIDTHS = (8, 16, 24, 32)
 BITS = ("2-bit", "3-bit", "4-bit", "8-bit")
 SHARES = (0.60, 0.25, 0.10, 0.05)
 EQUAL = (0.25, 0.25, 0.25, 0.25)
 MEASURES = {
-    "activation variance": "of the channels that a width adds",
-    "kernel gradient norm": "of the filters that a width adds",
+    "activation variance": "of a layer's output",
+    "kernel gradient norm": "of a layer",
     "step gradient norm": "of a precision, over that at equal shares",
 }
-COLUMNS = {  # title: has batch norm, scales precisions, scales widths
-    "plain": (False, False, False),
-    "scaled": (False, True, True),
-    "batch norm, plain": (True, False, False),
-    "batch norm, precisions scaled": (True, True, False),
-    "batch norm, both scaled": (True, True, True),
+COLUMNS = {  # title: has batch norm, is scaled
+    "plain": (False, False),
+    "scaled": (False, True),
+    "batch norm, plain": (True, False),
+    "batch norm, scaled": (True, True),
 }
 
 
-def one_pass(seed: int, *, shares: tuple[float, ...], has_norm: bool, precisions: bool, widths: bool) -> pd.DataFrame:
+def one_pass(seed: int, *, shares: tuple[float, ...], has_norm: bool, is_scaled: bool) -> pd.DataFrame:
     """Value of each measure, a row a layer and choice."""
     generator = torch.Generator().manual_seed(seed)
     p = torch.tensor(shares)
@@ -61,30 +56,25 @@ def one_pass(seed: int, *, shares: tuple[float, ...], has_norm: bool, precisions
         steps.append([QUANTIZERS["lsq_weight"].make(PRECISIONS[bits]) for bits in BITS])
         acts = [QUANTIZERS["lsq"].make(PRECISIONS[bits]) for bits in BITS]
         x = F.batch_norm(x, None, None, training=True) if has_norm else x
-        x = mix_precisions(F.relu(x), acts, p, is_scaled=precisions)
-        weight = mix_precisions(kernels[-1], steps[-1], p, is_scaled=precisions)
-        x = mix_widths(F.conv2d(x, weight, padding=1), WIDTHS, p, is_scaled=widths)
+        x = mix_precisions(F.relu(x), acts, p, is_scaled=is_scaled)
+        weight = mix_precisions(kernels[-1], steps[-1], p, is_scaled=is_scaled)
+        x = F.conv2d(x, weight, padding=1)
         outputs.append(x.detach())
     (x * torch.randn(x.shape, generator=generator) / x.numel() ** 0.5).sum().backward()
     rows = []
     for layer in range(LAYERS):
-        for choice, (low, high) in enumerate(pairwise((0, *WIDTHS))):
-            values = (
-                float(outputs[layer][:, low:high].double().var()),
-                _norm(kernels[layer].grad, slice(low, high)),
-                _norm(next(steps[layer][choice].parameters()).grad, ...),
-            )
+        of_layer = float(outputs[layer].double().var()), _norm(kernels[layer].grad)
+        for choice, step in enumerate(steps[layer]):
+            values = (*of_layer, _norm(next(step.parameters()).grad))
             rows.append({"layer": layer + 1, "choice": choice, **dict(zip(MEASURES, values, strict=True))})
     return pd.DataFrame(rows).set_index(["choice", "layer"])
 
 
-def measure(seeds: range, *, has_norm: bool, precisions: bool, widths: bool) -> pd.DataFrame:
+def measure(seeds: range, *, has_norm: bool, is_scaled: bool) -> pd.DataFrame:
     """Mean over seeds; the steps' gradients over those at equal shares."""
     means = []
     for shares in (SHARES, EQUAL):
-        passes = [
-            one_pass(seed, shares=shares, has_norm=has_norm, precisions=precisions, widths=widths) for seed in seeds
-        ]
+        passes = [one_pass(seed, shares=shares, has_norm=has_norm, is_scaled=is_scaled) for seed in seeds]
         means.append(pd.concat(passes).groupby(["choice", "layer"]).mean())
     means[0]["step gradient norm"] /= means[1]["step gradient norm"]
     return means[0]
@@ -99,8 +89,8 @@ def main() -> None:
     options = parser.parse_args()
     n_seeds = 4 if options.quick else 40
     tables = {}
-    for title, (has_norm, precisions, widths) in COLUMNS.items():
-        tables[title] = measure(range(n_seeds), has_norm=has_norm, precisions=precisions, widths=widths)
+    for title, (has_norm, is_scaled) in COLUMNS.items():
+        tables[title] = measure(range(n_seeds), has_norm=has_norm, is_scaled=is_scaled)
     results = []
     print(f"{n_seeds} seeds; largest over smallest value, between choices (median layer) and from layer 1 to {LAYERS}")
     for name in MEASURES:
@@ -127,8 +117,7 @@ def _draw(tables: dict[str, pd.DataFrame], path: Path) -> None:
     shape = (len(MEASURES), len(tables))
     fig, axes = plt.subplots(*shape, figsize=(13, 7.6), sharex=True, sharey="row", layout="constrained")
     for row, (name, what) in enumerate(MEASURES.items()):
-        names = BITS if "step" in name else [f"up to {width} channels" for width in WIDTHS]
-        labels = [f"{label}, {share:.0%}" for label, share in zip(names, SHARES, strict=True)]
+        labels = [f"{label}, {share:.0%}" for label, share in zip(BITS, SHARES, strict=True)]
         for column, (title, table) in enumerate(tables.items()):
             ax, grid = axes[row, column], table[name].unstack("layer")
             for choice, label in enumerate(labels):
@@ -152,9 +141,9 @@ def _draw(tables: dict[str, pd.DataFrame], path: Path) -> None:
     fig.savefig(path, dpi=100)
 
 
-def _norm(gradient: Tensor | None, part: Any) -> float:
+def _norm(gradient: Tensor | None) -> float:
     assert gradient is not None
-    return float(gradient[part].double().norm())
+    return float(gradient.double().norm())
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ Scores = list[dict[str, float]]
 FOLDS = 3  # thirds of the images that trainings from scratch leave out in turn
 TUNING = 50  # updates of a tuned score
 BRIEF = (50, 150, 300)  # updates of brief trainings
-SEVERAL_PATHS = ("accumulated", "fair", "sandwich")
+SEVERAL_PATHS = ("sandwich",)
 DEFAULT = "single_path"
 POOL = 1000  # random networks, and crossings, that the ranked ones are chosen from
 

@@ -8,13 +8,13 @@ import numpy as np
 
 from evonas.costs import Costs
 from evonas.errors import RunFolderError
+from evonas.expansion import Expansion
 from evonas.exploration import Exploration, check_alive
 from evonas.genome import Genome, from_text, to_text
 from evonas.measures import Outcome
 from evonas.operators import Genomes, random_genomes
 from evonas.parallel import Crew
 from evonas.seeding import numpy_rng
-from evonas.stage import Change
 from evonas.stopping import StopReason
 from reports.run_folder import Row
 
@@ -50,7 +50,7 @@ class Asynchronous(Exploration):
                 return end
             self._enter(end, self._asks)
 
-    def _searched(self) -> StopReason | Change:
+    def _searched(self) -> StopReason | tuple[Expansion, ...]:
         """Search until the end, or until a stage ends, which nothing may be out for."""
         stage = self.stage.number
         stored = [row for row in self.run.rows() if row.origin == "search" and row.stage == stage]
@@ -59,7 +59,7 @@ class Asynchronous(Exploration):
         answered = {row.genome for row in replay}
         estimator = self.evaluator.estimator
         out: dict[str, int] = {}  # genomes by text, and the question that they answer
-        end: StopReason | Change | None = None
+        end: StopReason | tuple[Expansion, ...] | None = None
         with estimator.crew() as crew:
             sent: dict[int, Genome] = {}
             while True:
@@ -101,7 +101,7 @@ class Asynchronous(Exploration):
                 self.run.set_meta(IN_FLIGHT, self._in_flight)
         return [n for after, n in self._in_flight if after <= known][-1]
 
-    def _ask(self) -> StopReason | Change | None:
+    def _ask(self) -> StopReason | tuple[Expansion, ...] | None:
         """Have a genome in the queue; or why there is none."""
         while not self._queue:
             self._hear()
@@ -109,8 +109,8 @@ class Asynchronous(Exploration):
             reason = self.stopping.after(self._asks - 1, **counts, volume=self.found.volume)
             if reason is not None:
                 return reason
-            if change := self._due():
-                return change
+            if expansions := self._earned():
+                return expansions
             needs_more = self._asks and self._n_alive < self.algorithm.least_told
             asked = self._random() if needs_more else self.algorithm.ask()
             if len(asked) == 0:

@@ -10,7 +10,6 @@ from statistics import median
 import numpy as np
 
 from evonas.architecture import Architecture
-from evonas.config import EstimateConfig
 from evonas.errors import EvaluationError
 from evonas.estimators import Brief, Inherited, Scorer
 from evonas.local_backends import n_workers
@@ -65,14 +64,9 @@ def choose_method(setup: Setup) -> tuple[str, str]:
         times,
         networks=networks,
         steps=config.supernet.steps,
-        correction_networks=most_trained_briefly(config.estimate),
+        correction_networks=config.estimate.correction_networks,
         workers=n_workers(config.compute.workers),
     )
-
-
-def most_trained_briefly(settings: EstimateConfig) -> int:
-    """Networks that corrections learn from, at most."""
-    return settings.correction_networks + settings.correction_rounds * (settings.correction_networks // 2)
 
 
 def compare(times: Times, *, networks: int, steps: int, correction_networks: int, workers: int) -> tuple[str, str]:

@@ -80,15 +80,14 @@ class SupernetConfig(Section):
 
     strategy: str = Field(
         "single_path",
-        description="single_path, accumulated, fair, sandwich: paths of an update; shared_convolution, "
-        "shared_convolution_soft: one path, each layer with all its precisions at once",
+        description="single_path: one random network a step; sandwich: the largest, the smallest and random ones; "
+        "shared_convolution, shared_convolution_soft: one network, each layer with all its precisions at once",
     )
-    paths: int = Field(6, ge=2, description="networks an update; single_path always takes one")
-    steps: Count = Field(3500, description="updates; each costs as much as it has paths")
+    paths: int = Field(6, ge=2, description="networks of a step of sandwich; the other strategies take one")
+    steps: Count = Field(3500, description="optimizer steps; each costs as much as it has paths")
     batch_size: int = Field(64, ge=2, description="images an update")
     learning_rate: float = Field(5e-3, gt=0, description="at its highest; warm-up and cosine decay around it")
     weight_decay: float = Field(1e-4, ge=0, description="decoupled, on kernels only")
-    is_two_pass: bool = Field(False, description="whether quantizers take a step of their own before the weights do")
     partial_normal: Count = Field(
         1, description="k: in the supernet, an edge of a normal cell sees 1/k of the channels; 1: all"
     )
@@ -132,9 +131,6 @@ class EstimateConfig(Section):
     steps: Count = Field(150, description="updates of a brief training, by the recipe under [training]")
     correction_networks: int = Field(
         32, ge=0, description="networks trained briefly to correct what inherited weights tell; 0: no correction"
-    )
-    correction_rounds: int = Field(
-        0, ge=0, description="times that half as many networks of the front join them, at equal parts of the budget"
     )
     tuning_steps: int = Field(
         50, ge=0, description="updates of each network of the front before it is scored once more; 0: none"
@@ -180,8 +176,8 @@ class SearchConfig(Section):
     )
     predictors: Literal["auto"] | tuple[str, ...] = Field(
         "auto",
-        description="learned predictors that propose networks, by name: gaussian_process, ridge, forest, mlp; the best "
-        "is used; []: none; auto: the first three, unless an evaluation is known to cost less than a proposal",
+        description="learned predictors that propose networks, by name: gaussian_process, ridge, forest; the best is "
+        "used; []: none; auto: all three, unless an evaluation is known to cost less than a proposal",
     )
     proposals: Count = Field(10, description="networks that a predictor proposes a generation")
     budget: Count = Field(600, description="distinct networks to evaluate")

@@ -29,7 +29,6 @@ class TrainingConfig(Section):
         description="of the learning rate: a short warm-up and a cosine decay, or a rise over 30 % and a decay",
     )
     weight_decay: float = Field(1e-4, ge=0, description="on kernels only; decoupled, but for sgd an L2 penalty")
-    is_two_pass: bool = Field(False, description="whether quantizers take a step of their own before the weights do")
     two_stage: float = Field(
         0.0,
         ge=0,

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from evonas.backends import Workers
 from evonas.costs import COSTS
-from evonas.estimators import Brief, Corrected, Inherited, NetworkEstimator, Remembered, Scorer
+from evonas.estimators import Brief, Corrected, Inherited, NetworkEstimator, Scorer
 from evonas.evaluation import Estimator, Evaluator
-from evonas.genome import from_text, to_text
+from evonas.expansion import Expansion
 from evonas.operators import Genomes
 from evonas.progress import Observer
 from evonas.seeding import numpy_rng
 from evonas.setup import Setup
 from evonas.spread import spread_genomes
-from evonas.stage import Change, Stage, Stages, unlocked
+from evonas.stage import Stage, Stages, unlocked
 from evonas.supernet import grown_supernet, trained_supernet
 from evonas.workbench import Checkpoint
 from reports.run_folder import Row, RunFolder
@@ -37,10 +37,6 @@ class EstimatedStages(Stages):
 
     def __init__(self, run: RunFolder, setup: Setup, observer: Observer) -> None:
         self.run, self.setup, self.observer = run, setup, observer
-        settings = setup.config.estimate
-        objectives = {*setup.measures.objectives, *setup.measures.bounds}
-        if settings.method == "one-shot" and settings.correction_rounds and "error" in objectives:
-            self.examples_a_round = settings.correction_networks // 2
 
     def first(self) -> Stage:
         """See :class:`Stages`; the supernet, if the run works with one, is trained now unless that was done.
@@ -52,21 +48,14 @@ class EstimatedStages(Stages):
         has_supernet = self.setup.config.estimate.method == "one-shot"
         return Stage(0, self.setup, trained_supernet(self.run, self.setup, self.observer) if has_supernet else None)
 
-    def after(self, stage: Stage, change: Change) -> Stage:
+    def after(self, stage: Stage, expansions: Sequence[Expansion]) -> Stage:
         """See :class:`Stages`; the supernet grows and is trained on, unless that was done."""
-        setup = replace(stage.setup, space=unlocked(stage.setup.space, change.expansions))
+        setup = replace(stage.setup, space=unlocked(stage.setup.space, expansions))
         if stage.checkpoint is None:
             return replace(stage, setup=setup)
-        number, examples = stage.number + 1, stage.examples + change.examples
-        if not change.expansions:
-            return replace(stage, number=number, examples=examples)
-        before, smaller = stage.setup, stage.checkpoint
+        number, before, smaller = stage.number + 1, stage.setup, stage.checkpoint
         checkpoint = grown_supernet(self.run, setup, self.observer, stage=number, before=before, smaller=smaller)
-        return Stage(number, setup, checkpoint, since=number, examples=examples)
-
-    def trained(self, stage: Stage) -> Collection[str]:
-        """See :class:`Stages`."""
-        return list(map(to_text, _examples(stage)))
+        return Stage(number, setup, checkpoint)
 
     def warnings(self) -> list[str]:
         """See :class:`Stages`."""
@@ -92,11 +81,7 @@ class EstimatedStages(Stages):
 
 
 def _inherited(scorer: Inherited, run: RunFolder, stage: Stage, observer: Observer, *, origin: str) -> Estimator:
-    origins = (origin, "tuned") if scorer.tuning_steps else (origin, "search", "random")
-    estimator: Estimator = _estimator(scorer, run, stage.setup, checkpoint=stage.checkpoint)
-    if stage.number > stage.since:
-        rows = (row for row in run.rows() if row.origin in origins and row.stage >= stage.since)
-        estimator = Remembered(estimator, rows)
+    estimator = _estimator(scorer, run, stage.setup, checkpoint=stage.checkpoint)
     if not stage.setup.config.estimate.correction_networks:
         return estimator
     correction, trained = _correction(estimator, run, stage, observer, origin=origin)
@@ -108,13 +93,19 @@ def _correction(
 ) -> tuple[Correction | None, dict[str, float]]:
     """Score and briefly train a few networks, and learn from them what the score does not tell; None if too few live.
 
-    To begin with they are spread over the space, where a search does not stay; what it comes to joins them in rounds.
-    Values are kept in the archive, so that a resumed run fits the very same correction.
+    They are spread over the sizes of the space. The archive keeps their values, so that a resumed run fits the same
+    correction.
 
     Returns:
         The correction, and losses after the brief trainings by genome in text form.
     """
-    setup, genomes = stage.setup, _examples(stage)
+    setup = stage.setup
+    genomes = spread_genomes(
+        setup.network_space,
+        numpy_rng(setup.config.seed, "correction networks"),
+        n=setup.config.estimate.correction_networks,
+        bounds=setup.measures.bounds,
+    )
     brief = _estimator(Brief(setup.config.estimate.steps), run, setup, checkpoint=None)
     trained = _evaluated(brief, run, genomes, origin="brief", observer=observer)
     scored = _evaluated(estimator, run, genomes, origin=origin, observer=observer, stage=stage.number)
@@ -133,19 +124,6 @@ def _correction(
     run.set_meta(f"correction of {origin}", correction and correction.facts)
     run.set_meta(f"trainings without a correction of {origin}", 0 if correction else len(pairs))
     return correction, {truth.genome: truth.values["loss"] for truth in trained if truth.is_ok}
-
-
-def _examples(stage: Stage) -> Genomes:
-    """What the correction of a stage learns from: networks spread over the space, and what the search came to."""
-    setup = stage.setup
-    spread = spread_genomes(
-        setup.network_space,
-        numpy_rng(setup.config.seed, "correction networks"),
-        n=setup.config.estimate.correction_networks,
-        bounds=setup.measures.bounds,
-    )
-    further = [from_text(text, setup.space.genes) for text in stage.examples]
-    return np.array([*spread, *further])
 
 
 def _evaluated(

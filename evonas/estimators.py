@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,6 @@ from evonas.spaces import NetworkSpace
 from evonas.training.train import run_batches, train_alone
 from evonas.workbench import Checkpoint, Parcel, Workbench, open_workbench, pack, run_identity
 from objectives.latency import measure_latency
-from reports.run_folder import Row
 from surrogates.correction import Correction
 from surrogates.one_shot.paths import Paths
 from surrogates.one_shot.score import Score, score_network, score_subnet
@@ -163,44 +162,6 @@ class NetworkEstimator(Estimator):
     def _parcel(self) -> Attachment:
         key = run_identity(self.folder), self.checkpoint
         return Attachment(key, partial(pack, self.folder, self.checkpoint))
-
-
-class Remembered(Estimator):
-    """Answers from earlier scores where there are any; the same weights would give the same ones.
-
-    Args:
-        estimator: Scores all others.
-        rows: Evaluations by its weights; corrections are taken off them.
-    """
-
-    def __init__(self, estimator: Estimator, rows: Iterable[Row]) -> None:
-        self.estimator = estimator
-        self._known: dict[str, Outcome] = {}
-        for row in rows:
-            values = {name: value for name, value in row.values.items() if name not in ("raw_error", "spread")}
-            raw = {"error": row.values["raw_error"]} if "raw_error" in row.values else {}
-            self._known[row.genome] = Outcome({**values, **raw}, row.reason, 0.0)
-
-    def evaluate(self, genomes: Sequence[Genome]) -> Iterator[Outcome]:
-        """See :class:`evonas.evaluation.Estimator`."""
-        keys = list(map(to_text, genomes))
-        fresh = self.estimator.evaluate(
-            [genome for genome, key in zip(genomes, keys, strict=True) if key not in self._known]
-        )
-        for key in keys:
-            yield self._known[key] if key in self._known else next(fresh)
-
-    def crew(self) -> Crew[Outcome]:
-        """See :class:`evonas.evaluation.Estimator`."""
-        return self.estimator.crew()
-
-    def job(self, genome: Genome) -> tuple[Any, ...]:
-        """See :class:`evonas.evaluation.Estimator`."""
-        return self.estimator.job(genome)
-
-    def finished(self, genome: Genome, outcome: Outcome) -> Outcome:
-        """See :class:`evonas.evaluation.Estimator`."""
-        return self.estimator.finished(genome, outcome)
 
 
 class Corrected(Estimator):

@@ -17,14 +17,13 @@ from evonas.genome import from_text, to_text
 from evonas.inner_search import InnerSearch
 from evonas.learned import Learned
 from evonas.operators import Genomes, first_population, random_genomes
-from evonas.prescreening import INNER_POPULATION, Prescreened, chosen_predictors
+from evonas.prescreening import INNER_POPULATION, Prescreened
 from evonas.progress import Observer
 from evonas.pymoo_bridge import MANY_OBJECTIVES, Nsga
 from evonas.seeding import numpy_rng
 from evonas.setup import Setup
 from evonas.spaces import Space, TableSpace
-from evonas.spread import best_of_sizes
-from evonas.stage import Change, Stages
+from evonas.stage import Stages
 from evonas.stopping import Found, Stopping, StopReason, feasible
 from objectives.pareto import is_nondominated
 from objectives.scaling import Scaling, bounds_of
@@ -55,7 +54,7 @@ class Exploration:
         self.algorithm = make_algorithm(setup, self.costs)
         self.rows: list[Row] = []
         self.found = Found(self.measures, self.scaling)
-        self._expanded_at, self._rounds = 0, 0
+        self._expanded_at = 0
         self._ended_after = run.meta("time_spent_after")  # evaluations, where time ended it before it was resumed
 
     def search(self) -> StopReason:
@@ -76,8 +75,8 @@ class Exploration:
             reason = self.stopping.after(generation, **counts, volume=self.found.volume)
             if reason is not None:
                 return reason
-            if change := self._due():
-                self._enter(change, generation)
+            if expansions := self._earned():
+                self._enter(expansions, generation)
         raise AssertionError("generations never end by themselves")
 
     def search_at_random(self, n: int) -> None:
@@ -139,30 +138,13 @@ class Exploration:
     @property
     def _was_entered(self) -> bool:
         """Whether the next stage began before this run was resumed."""
-        logs = (self.run.meta(name) or [] for name in ("expansions", "correction rounds"))
-        return any(entry["stage"] > self.stage.number for entry in itertools.chain(*logs))
-
-    def _due(self) -> Change | None:
-        """What shall be otherwise from now on; nothing new when time is up."""
-        if not self._may_go_on() and not self._was_entered:
-            return None
-        change = Change(self._earned(), self._examples())
-        return change if change.expansions or change.examples else None
-
-    def _examples(self) -> tuple[str, ...]:
-        """Networks of the front that the correction of the estimate lacks, at equal parts of the budget."""
-        rounds = self.stage.setup.config.estimate.correction_rounds
-        due_at = self.settings.budget * (self._rounds + 1) / (rounds + 1)
-        if not self.stages.examples_a_round or self._rounds == rounds or len(self.rows) < due_at:
-            return ()
-        known = self.stages.trained(self.stage)
-        rows = [row for row in self._front() if row.genome not in known]
-        sizes = np.array([row.values["model_size"] for row in rows])
-        return tuple(rows[index].genome for index in best_of_sizes(sizes, self.stages.examples_a_round))
+        return any(entry["stage"] > self.stage.number for entry in self.run.meta("expansions") or [])
 
     def _earned(self) -> tuple[Expansion, ...]:
-        """Widths that the front has earned by now."""
+        """Widths that the front has earned by now; nothing new when time is up."""
         settings = self.settings
+        if not self._may_go_on() and not self._was_entered:
+            return ()
         if not any(gene.n_locked for gene in self.stage.setup.space.genes):
             return ()
         if len(self.rows) - self._expanded_at < GENERATIONS_BETWEEN * settings.population:
@@ -173,13 +155,12 @@ class Exploration:
             self.stage.setup.space, elite(self._genomes(self._front())), threshold=settings.expansion_share
         )
 
-    def _enter(self, change: Change, generation: int) -> None:
-        """Unlock widths, let the correction learn; what is compared with new networks is scored anew."""
-        before, again = self.stage.number, self._to_value_again(change)  # while the stage is what it was
-        self._expanded_at = len(self.rows) if change.expansions else self._expanded_at
-        self._rounds += bool(change.examples)
-        self.stage = self.stages.after(self.stage, change)
-        _log(self.run, change, generation=generation, stage=self.stage.number)
+    def _enter(self, expansions: Sequence[Expansion], generation: int) -> None:
+        """Unlock widths; what is compared with new networks is scored anew."""
+        before, again = self.stage.number, self._to_value_again()  # while the stage is what it was
+        self._expanded_at = len(self.rows)
+        self.stage = self.stages.after(self.stage, expansions)
+        _log(self.run, expansions, generation=generation, stage=self.stage.number)
         self.costs.space = self.stage.setup.space
         self.algorithm.change_space(self.stage.setup.space)
         if self.stage.number != before:
@@ -193,13 +174,10 @@ class Exploration:
             self.found.add([row for row in self.rows if row.stage == self.stage.number])
         self._announce()
 
-    def _to_value_again(self, change: Change) -> list[Row]:
-        """All that has a value, for another correction takes no time; of what a supernet must score, what matters."""
-        rows = [row for row in self.rows if row.is_ok and row.stage == self.stage.number]
-        if change.expansions:
-            matter = {row.genome for row in self._front()} | set(map(to_text, self.algorithm.population()))
-            rows = [row for row in rows if row.genome in matter]
-        return rows
+    def _to_value_again(self) -> list[Row]:
+        """What matters from now on: the front, and the algorithm's population."""
+        matter = {row.genome for row in self._front()} | set(map(to_text, self.algorithm.population()))
+        return [row for row in self.rows if row.is_ok and row.stage == self.stage.number and row.genome in matter]
 
     def _valued_again(self, rows: Sequence[Row]) -> Iterator[Row]:
         """The same networks with the values of this stage; each keeps the generation that found it."""
@@ -270,7 +248,8 @@ def make_algorithm(setup: Setup, costs: Costs) -> Algorithm:
         first=first,
         seed=int(numpy_rng(config.seed, "nsga2").integers(2**31)),
     )
-    names = chosen_predictors(space)[0] if settings.predictors == "auto" else settings.predictors
+    assert settings.predictors != "auto"  # the engine chose when the run was made
+    names = settings.predictors
     if not names:
         return outer
 
@@ -317,11 +296,9 @@ def check_alive(rows: Sequence[Row], what: str) -> None:
         )
 
 
-def _log(run: RunFolder, change: Change, *, generation: int, stage: int) -> None:
-    """Enter a change into the run's facts; a resumed run enters none twice."""
-    expansions = [{"generation": generation, "stage": stage, **asdict(expansion)} for expansion in change.expansions]
-    lessons = [{"generation": generation, "stage": stage, "networks": len(change.examples)}] if change.examples else []
-    for name, entries in (("expansions", expansions), ("correction rounds", lessons)):
-        known = run.meta(name) or []
-        if new := [entry for entry in entries if entry not in known]:
-            run.set_meta(name, known + new)
+def _log(run: RunFolder, expansions: Sequence[Expansion], *, generation: int, stage: int) -> None:
+    """Enter expansions into the run's facts; a resumed run enters none twice."""
+    entries = [{"generation": generation, "stage": stage, **asdict(expansion)} for expansion in expansions]
+    known = run.meta("expansions") or []
+    if new := [entry for entry in entries if entry not in known]:
+        run.set_meta("expansions", known + new)

@@ -47,25 +47,6 @@ def random_genomes(space: Space, rng: np.random.Generator, *, n: int, known: Col
     return np.array(found, dtype=np.int64).reshape(len(found), len(space.genes))
 
 
-def fair_genomes(space: Space, rng: np.random.Generator, *, n: int) -> Genomes:
-    """Genomes that together hold every open choice of every gene equally often, up to one, before repair.
-
-    Equal genomes stay: what counts is how often each choice is trained.
-
-    Returns:
-        ``(n, n_genes)``.
-
-    References:
-        Chu 2021, "FairNAS: rethinking evaluation fairness of weight sharing neural architecture search", section 3.
-    """
-    columns = []
-    for gene in space.genes:
-        turns = -(-n // gene.n_open)
-        choices = np.concatenate([rng.permutation(gene.n_open) for _ in range(turns)])[:n]
-        columns.append(rng.permutation(choices))
-    return space.repair_all(np.stack(columns, axis=1))
-
-
 def uniform_crossover(first: Genome, second: Genome, rng: np.random.Generator) -> tuple[Genome, Genome]:
     """Swap each gene between two parents with even chance."""
     swapped = rng.random(len(first)) < 0.5

@@ -10,31 +10,19 @@ from evonas.run import open_run
 from reports.query import QueryError
 
 
-def report(paths: Sequence[Path], *, out: Path | None = None) -> Path:
-    """The page of one run, written into its folder, or of several beside each other.
+def report(path: Path, *, out: Path | None = None) -> Path:
+    """The page of a run, written into its folder; returns where it is.
 
     Args:
-        paths: Run folders.
-        out: The page of several runs; ``comparison.html`` by default. Of a single run, a copy of its page.
-
-    Returns:
-        Where the page is.
+        path: The run folder.
+        out: A copy of the page.
 
     Raises:
-        RunFolderError: One of them holds no run.
-        SelectionError: They have no measure in common.
+        RunFolderError: It holds no run.
         RunFileError: The page cannot be written there.
     """
-    if len(paths) == 1:
-        page = open_run(paths[0]).report()
-        return page if out is None else _write(out, page.read_text(encoding="utf-8"))
-    from reports.comparison_page import comparison_page
-
-    try:
-        text = comparison_page([open_run(path).folder for path in paths])
-    except QueryError as error:
-        raise SelectionError(error.wanted, found=error.found, remedy=error.remedy) from error
-    return _write(out or Path("comparison.html"), text)
+    page = open_run(path).report()
+    return page if out is None else _write(out, page.read_text(encoding="utf-8"))
 
 
 def plot(

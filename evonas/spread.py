@@ -82,14 +82,3 @@ def evenly(sizes: NDArray[np.float64], n: int) -> NDArray[np.int64]:
         chosen.append(int(distance.argmin()))
         free[chosen[-1]] = False
     return np.array(sorted(chosen, key=lambda index: (sizes[index], index)), dtype=np.int64)
-
-
-def best_of_sizes(sizes: NDArray[np.float64], n: int) -> list[int]:
-    """Of networks that come from good to bad, the best of each of ``n`` equal groups by size, from small to large.
-
-    Args:
-        sizes: Positive, ``(m,)``, the best network's first.
-        n: Groups; all indices if ``m`` is smaller.
-    """
-    groups = np.array_split(np.argsort(sizes, kind="stable"), min(n, len(sizes)) or 1)
-    return [int(group.min()) for group in groups if len(group)]

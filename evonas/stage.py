@@ -1,9 +1,9 @@
-"""Parts of a search between which the space grows or the estimate learns, and what values networks in each."""
+"""A search stage: the space as far as it is unlocked, and the estimator used while it lasts."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,53 +18,30 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Change:
-    """What ends a stage and begins the next.
-
-    Attributes:
-        expansions: Widths that the search has earned.
-        examples: Genomes of the front, in text form, that the correction of the estimate shall learn from, too.
-    """
-
-    expansions: tuple[Expansion, ...] = ()
-    examples: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Stage:
     """A part of a search: the space as far as it is unlocked, and what scores its networks.
 
     Attributes:
-        number: Changes before that gave networks other values.
+        number: Supernets before this one.
         setup: The run's, with the space of this stage.
         checkpoint: Weights of the supernet; None where there is none.
-        since: The first stage of this supernet, whose scores hold for this one, too.
-        examples: Genomes that the correction learns from besides those that it begins with.
     """
 
     number: int
     setup: Setup
     checkpoint: Checkpoint | None = None
-    since: int = 0
-    examples: tuple[str, ...] = ()
 
 
 class Stages(ABC):
-    """Makes the stages of a run, and the estimators of each; what was made before an interruption is found again.
-
-    Attributes:
-        examples_a_round: Networks of the front that a correction of the estimate wants whenever it learns on; 0: none.
-    """
-
-    examples_a_round = 0
+    """Makes the stages of a run, and the estimators of each; what was made before an interruption is found again."""
 
     @abstractmethod
     def first(self) -> Stage:
         """A run as it starts."""
 
     @abstractmethod
-    def after(self, stage: Stage, change: Change) -> Stage:
-        """Unlock what a search has earned, and take examples in."""
+    def after(self, stage: Stage, expansions: Sequence[Expansion]) -> Stage:
+        """Unlock the widths that a search has earned."""
 
     @abstractmethod
     def estimator(self, stage: Stage) -> Estimator:
@@ -73,10 +50,6 @@ class Stages(ABC):
     def warnings(self) -> list[str]:
         """What the run shall say of its estimates in the end."""
         return []
-
-    def trained(self, stage: Stage) -> Collection[str]:
-        """Genomes, in text form, that the correction of a stage learns from."""
-        return stage.examples
 
     @abstractmethod
     def tuned_estimator(self, stage: Stage) -> Estimator | None:
@@ -93,9 +66,9 @@ class LookedUpStages(Stages):
         """See :class:`Stages`."""
         return Stage(0, self.setup)
 
-    def after(self, stage: Stage, change: Change) -> Stage:
+    def after(self, stage: Stage, expansions: Sequence[Expansion]) -> Stage:
         """See :class:`Stages`."""
-        return replace(stage, setup=replace(stage.setup, space=unlocked(stage.setup.space, change.expansions)))
+        return replace(stage, setup=replace(stage.setup, space=unlocked(stage.setup.space, expansions)))
 
     def estimator(self, stage: Stage) -> Estimator:
         """See :class:`Stages`."""

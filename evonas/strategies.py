@@ -8,7 +8,6 @@ import numpy as np
 
 from evonas.architecture import Architecture
 from evonas.nets.mixed import Draw, SupernetPath, candidates, draw_hard, draw_soft, mix
-from evonas.operators import fair_genomes
 from evonas.spaces import NetworkSpace
 from objectives.macs import bitops
 from surrogates.one_shot.paths import Paths
@@ -22,16 +21,6 @@ def single_path(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> 
     """One random network an update, whatever ``n_paths`` says."""
     del n_paths
     return Paths(lambda: [space.decode(space.sample(rng, 1)[0])])
-
-
-def accumulated(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> Strategy[SupernetPath]:
-    """Several random networks an update."""
-    return Paths(lambda: [space.decode(genome) for genome in space.sample(rng, n_paths)])
-
-
-def fair(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> Strategy[SupernetPath]:
-    """Several networks an update that hold every choice of every gene about equally often."""
-    return Paths(lambda: [space.decode(genome) for genome in fair_genomes(space, rng, n=n_paths)])
 
 
 def sandwich(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> Strategy[SupernetPath]:
@@ -67,8 +56,6 @@ def _mixed(space: NetworkSpace, rng: np.random.Generator, draw: Draw) -> Strateg
 
 STRATEGIES: dict[str, Builder] = {
     "single_path": single_path,
-    "accumulated": accumulated,
-    "fair": fair,
     "sandwich": sandwich,
     "shared_convolution": shared_convolution,
     "shared_convolution_soft": shared_convolution_soft,

@@ -142,7 +142,6 @@ def train_supernet(supernet: Network, run: RunFolder, setup: Setup, observer: Ob
                 steps=steps,
                 learning_rate=settings.learning_rate,
                 weight_decay=settings.weight_decay,
-                is_two_pass=settings.is_two_pass,
                 early_stop=None if stage else early_stop(run, config, data=data, space=space, supernet=supernet),
                 checkpoint=unfinished,
                 on_step=lambda step, loss: observer.advance(step, note=f"loss {loss:.2f}"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from reports.bands import bands_svg
-from reports.comparison import runs_texts
+from reports.comparison import runs_texts, setting_differences
 from reports.contest import (
     Contest,
     attained_table,
@@ -124,7 +124,13 @@ def _section(found: Comparison) -> str:
 {html_table(duel_texts(found.duels)) if len(found.duels) else ""}
 {"".join(_attainment(cost, table, found.runs[0]) for cost, table in found.attained.items())}
 <details><summary>{len(found.runs)} runs</summary>{html_table(runs_texts(found.runs))}</details>
+<details><summary>Settings that differ</summary>{_settings(found.runs)}</details>
 """
+
+
+def _settings(runs: Sequence[RunFolder]) -> str:
+    differing = setting_differences(runs).astype(object)
+    return html_table(differing.where(differing.notna(), "")) if len(differing) else "<p>None.</p>"
 
 
 def _attainment(cost: str, table: pd.DataFrame, run: RunFolder) -> str:

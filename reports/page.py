@@ -146,7 +146,6 @@ def _facts(run: RunFolder, last: dict[Any, Any]) -> dict[str, str]:
         "estimate": " ".join(filter(None, [how_errors_came(run), run.meta("estimate_reason")])),
         "inherited": _inherited(run),
         **_expansions(run),
-        **_rounds(run),
         **{f"hypervolume, {origin}": f"{volume:.4f}" for origin, volume in last.items()},
         "warnings": "; ".join(run.meta("warnings") or []) or "none",
         "test set": "touched by evonas train only" if len(run.trainings()) else "not touched",
@@ -168,8 +167,3 @@ def _expansions(run: RunFolder) -> dict[str, str]:
     log = run.meta("expansions") or []
     entries = [f"generation {e['generation']}: {e['gene']} to {e['opens']}, used by {e['share']:.0%}" for e in log]
     return {"widths unlocked": "; ".join(entries)} if entries else {}
-
-
-def _rounds(run: RunFolder) -> dict[str, str]:
-    entries = [f"generation {e['generation']}: {e['networks']} networks" for e in run.meta("correction rounds") or []]
-    return {"front trained briefly": "; ".join(entries)} if entries else {}

@@ -25,7 +25,6 @@ from evonas.presets import preset_values
 from evonas.run import Run
 from evonas.setup import open_setup
 from evonas.spaces import NetworkSpace
-from evonas.spread import best_of_sizes
 from evonas.training.train import train_alone
 from surrogates.one_shot.score import score_network
 from surrogates.predictors.gaussian_process import GaussianProcess
@@ -39,17 +38,16 @@ SEARCHES: dict[str, dict[str, Any]] = {
     },
     "small": {
         "supernet": {"steps": 2000, "expansion_steps": 300},
-        "estimate": {"tuning_steps": 0, "correction_networks": 20, "correction_rounds": 2, "scoring_images": 1000},
+        "estimate": {"tuning_steps": 0, "correction_networks": 20, "scoring_images": 1000},
         "search": {"budget": 400, "predictors": ["ridge"], "has_baseline": False},
     },
     "digits": {
         "supernet": {"steps": 2000, "expansion_steps": 300},
-        "estimate": {"tuning_steps": 0, "correction_networks": 20, "correction_rounds": 2},
+        "estimate": {"tuning_steps": 0, "correction_networks": 20},
         "search": {"budget": 400, "predictors": ["ridge"], "has_baseline": False},
     },
     "full": {
         "supernet": {"steps": 40_000},
-        "estimate": {"correction_rounds": 2},
         "search": {"budget": 1500, "has_baseline": False},
     },
 }
@@ -125,9 +123,15 @@ def seconds_of(run: Run) -> float:
 def best_of_each_size(run: Run, space: NetworkSpace, n: int) -> list[tuple[float, Architecture]]:
     """Of ``n`` groups of a front by model size, the network of smallest estimated error in each; with that error."""
     front = run.front().sort_values("error")
-    chosen = front.iloc[best_of_sizes(front["model_size"].to_numpy(dtype=float), n)]
+    chosen = front.iloc[_best_per_size_group(front["model_size"].to_numpy(dtype=float), n)]
     genomes = [from_text(str(genome), space.genes) for genome in chosen["genome"]]
     return list(zip(chosen["error"].astype(float), map(space.decode, genomes), strict=True))
+
+
+def _best_per_size_group(sizes: NDArray[np.float64], n: int) -> list[int]:
+    """Of networks that come from good to bad, the best of each of ``n`` equal groups by size, from small to large."""
+    groups = np.array_split(np.argsort(sizes, kind="stable"), min(n, len(sizes)) or 1)
+    return [int(group.min()) for group in groups if len(group)]
 
 
 def best(setting: Setting, run: Run, space: NetworkSpace) -> Architecture:

@@ -52,7 +52,6 @@ def main() -> None:
     contenders = {"fp32": Contender(resnet(setting, weight="float"))}
     for name, method in METHODS.items():
         contenders[name] = Contender(resnet(setting, weight="ternary", method=method))
-    contenders["tga, two passes"] = Contender(contenders["tga"].architecture, {"is_two_pass": True})
     rows = train_all(setting, contenders)
     seconds, zeros = {}, {}
     for name in contenders:

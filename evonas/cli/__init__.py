@@ -51,7 +51,7 @@ COMMANDS = (
     (deploying.export, "Example: evonas export runs/first --pick knee --format onnx"),
     (deploying.verify, "Example: evonas verify runs/first/exports/17-seed0-0ce2a8e5.onnx"),
     (searching.selfcheck, "Example: evonas selfcheck --seeds 5"),
-    (exploring.report, "Example: evonas report runs/first; evonas report runs/seed-* --out comparison.html"),
+    (exploring.report, "Example: evonas report runs/first; evonas report runs/seed-* --out comparison"),
     (exploring.plot, "Example: evonas plot runs/seed-* attainment --width ieee-column --out attainment.pdf"),
 )
 for command, example in COMMANDS:

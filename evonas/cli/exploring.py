@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from evonas.cli.comparing import compare
 from evonas.cli.shared import RunArgument, check_one_of
 from evonas.errors import RunFileError
 
@@ -88,13 +89,19 @@ def show(
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Run folders; several are compared.", show_default=False)],
     out: Annotated[
-        Path | None, typer.Option(help="The page.", show_default="RUN/report.html, or comparison.html")
+        Path | None,
+        typer.Option(
+            help="A copy of the page; of several runs, a folder.", show_default="RUN/report.html, comparison/"
+        ),
     ] = None,
 ) -> None:
-    """Write a run's front.csv, figures and interactive page anew; or one page that compares several runs."""
+    """Write a run's front.csv, figures and interactive page anew; several runs are compared, as by evonas compare."""
+    if len(runs) > 1:
+        compare(runs, out=out or Path("comparison"))
+        return
     from evonas.reporting import report as write_report
 
-    typer.echo(write_report(runs, out=out))
+    typer.echo(write_report(runs[0], out=out))
 
 
 def plot(

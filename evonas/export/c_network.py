@@ -60,8 +60,6 @@ def _calls(architecture: Architecture, plan: Plan, op: Op) -> Iterator[str]:
             if after > before:
                 yield f"net_zeros({out}, {to.elements});"
             yield f"net_copy({inputs[0]}, {before}, {out}, {after}, {first.segments}, {min(before, after)});"
-        case "splice":
-            yield f"net_splice({inputs[0]}, {inputs[1]}, {out}, {first.channels}, {to.channels}, {area});"
         case "zeros":
             yield f"net_zeros({out}, {to.elements});"
         case _:

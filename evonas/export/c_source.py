@@ -23,7 +23,7 @@ BUT = "\n * They may differ from those of other formats: some layers add up floa
 RUNTIME = Path(__file__).parent / "c_runtime"
 EXACT = 2**24  # whole numbers up to here are float32 numbers
 CORE = ("types", "codes", "sums", "steps", "conv")
-OPTIONAL = ("add", "avg_pool", "copy", "image", "max_pool", "splice", "zeros")  # each a function of that name
+OPTIONAL = ("add", "avg_pool", "copy", "image", "max_pool", "zeros")  # each a function of that name
 HEAD = """\
 /* {unsealed} */
 /*

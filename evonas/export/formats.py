@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from evonas.errors import ExportError, nearest
 from evonas.export.frozen import FrozenNetwork
-from evonas.export.seal import Sealed, read_sealed, seal, unsealed
+from evonas.export.seal import Sealed, seal, unsealed
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -48,18 +48,12 @@ class Format:
     extra: str = ""
 
 
-def open_file(path: Path) -> tuple[Sealed, Runner]:
-    """Check an exported file, and open it in its runtime.
+def opened(sealed: Sealed) -> Runner:
+    """Open a checked file in its runtime.
 
     Raises:
-        ExportError: It is damaged, of another version, or its runtime is not there.
+        ExportError: Its runtime is not there, or cannot run it.
     """
-    sealed = read_sealed(path)
-    return sealed, opened(sealed)
-
-
-def opened(sealed: Sealed) -> Runner:
-    """Open a checked file in its runtime; errors as in :func:`open_file`."""
     form = known_format(sealed.format)
     runner: Runner = _guarded(form.run, sealed, extra=form.extra)
     return runner

@@ -119,8 +119,6 @@ class _Graph:
                 made = self._average(inputs[0], (shape.height, shape.width), op.kernel, op.stride)
             case "align":
                 made = self._align(op, inputs[0])
-            case "splice":
-                made = self._splice(op, *inputs)
             case "zeros":
                 made = self._zeros(op)
             case _:
@@ -268,12 +266,3 @@ class _Graph:
             x = nodes.slice(x, 0, side, axis=axis, step=op.stride)
         nothing = nodes.add("Mul", x, nodes.number(0))
         return nodes.add("Gather", nothing, nodes.constant(np.zeros(op.channels, dtype=np.int64)), axis=1)
-
-    def _splice(self, op: Op, part: str, whole: str) -> str:
-        nodes = self.nodes
-        n_part, channels = self.shapes[op.inputs[0]].channels, self.shapes[op.inputs[1]].channels
-        joined = part
-        if n_part < channels:
-            joined = nodes.add("Concat", part, nodes.slice(whole, n_part, channels, axis=1), axis=1)
-        places = (np.arange(channels) % -(-channels // n_part)).argsort(kind="stable")
-        return nodes.add("Gather", joined, nodes.constant(places.argsort()), axis=1)

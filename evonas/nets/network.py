@@ -150,10 +150,7 @@ class Network(nn.Module):
         return [text for layer in self.layers.values() for text in layer.warnings()]  # type: ignore[operator]
 
     def parameter_groups(self, *, learning_rate: float, weight_decay: float) -> list[dict[str, object]]:
-        """Parameters as an optimizer wants them: weight decay on kernels only, slower steps for quantizers.
-
-        Groups of quantizers' parameters say so under ``is_quantizer``.
-        """
+        """Parameters as an optimizer wants them: weight decay on kernels only, slower steps for quantizers."""
         slow: dict[float, list[nn.Parameter]] = {}
         kernels: list[nn.Parameter] = []
         rest: list[nn.Parameter] = []
@@ -168,7 +165,7 @@ class Network(nn.Module):
             {"params": kernels, "lr": learning_rate, "weight_decay": weight_decay},
             {"params": rest, "lr": learning_rate, "weight_decay": 0.0},
             *(
-                {"params": parameters, "lr": learning_rate * factor, "weight_decay": 0.0, "is_quantizer": True}
+                {"params": parameters, "lr": learning_rate * factor, "weight_decay": 0.0}
                 for factor, parameters in slow.items()
                 if parameters
             ),

@@ -1,4 +1,4 @@
-"""Mixtures of precisions and of widths in one tensor: soft ones with forward-and-backward scaling, and hard ones.
+"""Mixtures of precisions in one tensor: soft ones with forward-and-backward scaling, and hard ones.
 
 A supernet that runs all its choices at once adds what they make before it convolves once: LPNAS's sharing of
 convolution. Unscaled, a rare choice starves. Its share multiplies what it adds and the gradient it gets, and over
@@ -103,33 +103,6 @@ def choose_filters(make: Callable[[int], Tensor], choice: Tensor) -> Tensor:
         chosen = filters if chosen is None else chosen + filters
     assert chosen is not None
     return chosen
-
-
-def mix_widths(x: Tensor, widths: Sequence[int], shares: Tensor, *, is_scaled: bool) -> Tensor:
-    """Mask channels by the shares of the widths that hold them: channel ``c`` times ``M_c = sum of p_i, c < width_i``.
-
-    Scaled: the mask is divided by its root mean square over channels, so that a stack of layers neither vanishes nor
-    grows; and the gradient of each channel by its ``M_c``, so that rare channels learn as fast as others. Not where a
-    batch norm follows: it undoes the mask in both directions itself, and scaling on top of it makes gradients explode.
-
-    Args:
-        x: ``(n, channels, height, width)``.
-        widths: Channels that each choice keeps, the largest all of them.
-        shares: Positive, one a choice, of sum 1.
-        is_scaled: Whether to scale forward and backward.
-
-    Returns:
-        The shape of ``x``.
-    """
-    channel = torch.arange(x.shape[1], device=x.device)
-    mask = sum((p * (channel < width) for p, width in zip(shares, widths, strict=True)), start=torch.zeros(()))
-    assert isinstance(mask, Tensor)
-    mask = mask.view(1, -1, 1, 1)
-    if not is_scaled:
-        return x * mask
-    constant = mask.detach()
-    rms = _rms(constant)
-    return _scale_gradient(x, rms / constant) * (mask / rms)
 
 
 def _rms(x: Tensor) -> Tensor:

@@ -22,8 +22,6 @@ from evonas.spaces.cell_life import Ints, Mask, life, topologies
 from evonas.spaces.modules import module_steps
 from objectives import Layer
 
-KINDS = ("none", "conv", "pool", "skip")
-
 
 def batch_layers(layout: CellLayout, genes: Sequence[Gene], genomes: Ints) -> tuple[Layer, ...]:
     """See :meth:`evonas.spaces.space.NetworkSpace.batch_layers`."""

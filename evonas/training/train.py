@@ -120,7 +120,6 @@ def train_alone(
             weight_decay=recipe.weight_decay,
             make_optimizer=OPTIMIZERS[recipe.optimizer](recipe),
             schedule=schedule,
-            is_two_pass=recipe.is_two_pass,
             checkpoint=checkpoint,
             on_step=on_step,
         )

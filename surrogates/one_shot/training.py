@@ -45,7 +45,6 @@ def train(
     weight_decay: float,
     make_optimizer: MakeOptimizer = adamw,
     schedule: Schedule | InTurn | None = None,
-    is_two_pass: bool = False,
     early_stop: EarlyStop | None = None,
     checkpoint: Path | None = None,
     on_step: Callable[[int, float], None] = lambda step, loss: None,
@@ -65,8 +64,6 @@ def train(
         weight_decay: Decoupled, on kernels only.
         make_optimizer: Makes what takes the steps.
         schedule: Of the learning rate, over ``steps``; not with ``early_stop``, which has one of its own.
-        is_two_pass: Whether every batch is run twice: first the quantizers take a step with an optimizer of their own,
-            then the weights, in the order in which He 2019 trains truncated-Gaussian thresholds. Twice the time.
         early_stop: When to end before ``steps``; see :mod:`surrogates.one_shot.settling`. With it, the learning rate
             stays at its highest between warm-up and decay.
         checkpoint: A file to go on from if it is there, and to write now and then. Batches and paths are drawn again
@@ -81,9 +78,11 @@ def train(
         CheckpointError: The checkpoint is damaged, or of another network.
     """
     groups = supernet.parameter_groups(learning_rate=learning_rate, weight_decay=weight_decay)
-    optimizers = _optimizers(groups, make_optimizer, is_two_pass=is_two_pass)
+    for group in groups:
+        group["initial_lr"] = group["lr"]
+    optimizer = make_optimizer(groups)
     parameters = [parameter for group in groups for parameter in group["params"]]
-    done, probes = _load(checkpoint, supernet, optimizers)
+    done, probes = _load(checkpoint, supernet, optimizer)
     may_end = None if early_stop is None else early_stop.schedule(steps, warmup=WARMUP, probes=probes)
     rates = may_end or schedule or cosine(steps)
     every = max(1, steps // CHECKPOINTS)
@@ -96,16 +95,15 @@ def train(
             continue
         images, labels = share(images, labels)  # noqa: PLW2901
         rate = rates.factor(step - 1)
-        for optimizer in optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = group["initial_lr"] * rate
-            for parameter in parameters:
-                parameter.grad = None
-            loss = average_gradients(parameters, strategy.backward(supernet, paths, images, labels))
-            if not math.isfinite(loss):
-                raise FloatingPointError(f"the training loss became {loss} at step {step}")
-            torch.nn.utils.clip_grad_norm_(parameters, CLIP_NORM)
-            optimizer.step()
+        for group in optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * rate
+        for parameter in parameters:
+            parameter.grad = None
+        loss = average_gradients(parameters, strategy.backward(supernet, paths, images, labels))
+        if not math.isfinite(loss):
+            raise FloatingPointError(f"the training loss became {loss} at step {step}")
+        torch.nn.utils.clip_grad_norm_(parameters, CLIP_NORM)
+        optimizer.step()
         done = step
         if early_stop is not None and may_end is not None and early_stop.is_due(step, may_end):
             probes.append((step, tuple(early_stop.probe())))
@@ -113,41 +111,24 @@ def train(
             may_end = rates = early_stop.schedule(steps, warmup=WARMUP, probes=probes)
             early_stop.on_probe(probes)
         if checkpoint is not None and step % every == 0 and step < steps and leads():
-            _save(checkpoint, supernet, optimizers, step=step, probes=probes)
+            _save(checkpoint, supernet, optimizer, step=step, probes=probes)
         on_step(step, loss)
     return done
 
 
-def _optimizers(groups: list[dict[str, Any]], make: MakeOptimizer, *, is_two_pass: bool) -> list[torch.optim.Optimizer]:
-    """One for everything; or one for the quantizers, then one for the weights."""
-    for group in groups:
-        group["initial_lr"] = group["lr"]
-    if not is_two_pass:
-        return [make(groups)]
-    of_quantizers = [group for group in groups if group.get("is_quantizer")]
-    of_weights = [group for group in groups if not group.get("is_quantizer")]
-    return [make(part) for part in (of_quantizers, of_weights) if part]
-
-
 def _save(
-    path: Path,
-    supernet: Supernet[A],
-    optimizers: list[torch.optim.Optimizer],
-    *,
-    step: int,
-    probes: Sequence[Probe],
+    path: Path, supernet: Supernet[A], optimizer: torch.optim.Optimizer, *, step: int, probes: Sequence[Probe]
 ) -> None:
     tensors = {f"network/{name}": tensor.contiguous() for name, tensor in supernet.state_dict().items()}
-    for number, optimizer in enumerate(optimizers):
-        for index, moments in optimizer.state_dict()["state"].items():
-            kept = {name: moment for name, moment in moments.items() if moment is not None}  # sgd has None for none
-            tensors |= {f"optimizer/{number}/{index}/{name}": moment for name, moment in kept.items()}
+    for index, moments in optimizer.state_dict()["state"].items():
+        kept = {name: moment for name, moment in moments.items() if moment is not None}  # sgd has None for none
+        tensors |= {f"optimizer/{index}/{name}": moment for name, moment in kept.items()}
     partial = path.with_name(path.name + ".partial")  # a checkpoint is either complete or not there
     save_file(tensors, partial, metadata={"step": str(step), "probes": json.dumps(probes)})
     partial.replace(path)
 
 
-def _load(path: Path | None, supernet: Supernet[A], optimizers: list[torch.optim.Optimizer]) -> tuple[int, list[Probe]]:
+def _load(path: Path | None, supernet: Supernet[A], optimizer: torch.optim.Optimizer) -> tuple[int, list[Probe]]:
     """Updates and probes done so far; when the order settled follows from the probes."""
     if path is None or not path.is_file():
         return 0, []
@@ -163,11 +144,10 @@ def _load(path: Path | None, supernet: Supernet[A], optimizers: list[torch.optim
         supernet.load_state_dict(network)
     except RuntimeError as error:
         raise CheckpointError(str(error).splitlines()[0]) from error
-    for number, optimizer in enumerate(optimizers):
-        state = optimizer.state_dict()
-        for name, tensor in tensors.items():
-            match name.split("/"):
-                case ["optimizer", which, index, moment] if which == str(number):
-                    state["state"].setdefault(int(index), {})[moment] = tensor
-        optimizer.load_state_dict(state)
+    state = optimizer.state_dict()
+    for name, tensor in tensors.items():
+        match name.split("/"):
+            case ["optimizer", index, moment]:
+                state["state"].setdefault(int(index), {})[moment] = tensor
+    optimizer.load_state_dict(state)
     return step, probes

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from surrogates.predictors.forest import Forest
 from surrogates.predictors.gaussian_process import GaussianProcess
-from surrogates.predictors.mlp import MultilayerPerceptron
 from surrogates.predictors.predictor import Predictor
 from surrogates.predictors.ridge import Ridge
 
@@ -14,5 +13,4 @@ PREDICTORS: dict[str, Callable[[], Predictor]] = {
     "ridge": Ridge,
     "forest": Forest,
     "gaussian_process": GaussianProcess,
-    "mlp": MultilayerPerceptron,
 }

@@ -38,10 +38,11 @@ def test_such_a_run_on_a_machine_without_its_images_has_a_page_too(here: Here, f
     assert '"drawings":{}' in (old.path / "report.html").read_text()
 
 
-def test_several_runs_on_one_page(here: Here, finished: Run, tmp_path: Path) -> None:
-    out = tmp_path / "new" / "both.html"
-    assert here("report", finished.path, finished.path, "--out", out).stdout.strip() == str(out)
-    assert "2 runs compared" in out.read_text()
+def test_several_runs_are_compared(here: Here, finished: Run, tmp_path: Path) -> None:
+    other = shutil.copytree(finished.path, tmp_path / "other")
+    out = tmp_path / "new" / "both"
+    assert here("report", finished.path, other, "--out", out).stdout.splitlines()[-1] == f"page: {out / 'compare.html'}"
+    assert "Settings that differ" in (out / "compare.html").read_text()
 
 
 def test_a_figure_and_its_data(here: Here, finished: Run, tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evonas.break_even import Times, choose_method, compare, most_trained_briefly
-from evonas.config import EstimateConfig, RunConfig
+from evonas.break_even import Times, choose_method, compare
+from evonas.config import RunConfig
 from evonas.engine import resume, search
 from evonas.run import Run
 from evonas.setup import open_setup
@@ -60,8 +60,3 @@ def test_what_auto_chose_stands_in_the_run_and_stays(
     before = (run.path / "front.csv").read_bytes()
     resume(run.folder)
     assert (run.path / "front.csv").read_bytes() == before
-
-
-def test_rounds_train_half_as_many_networks_each() -> None:
-    assert most_trained_briefly(EstimateConfig(correction_networks=33, correction_rounds=2)) == 33 + 2 * 16
-    assert most_trained_briefly(EstimateConfig(correction_networks=0, correction_rounds=2)) == 0

@@ -25,13 +25,12 @@ from evonas.export.c_thresholds import code_indices, find_thresholds, largest_su
 from evonas.export.exact import ExactNetwork
 from evonas.export.freeze import freeze
 from evonas.export.frozen import FrozenConv, FrozenNetwork, Kernel
-from evonas.nets.network import Network, unchanged
+from evonas.nets.network import Network
 from evonas.precision import precision
 from evonas.quant.scheme import DEFAULT_SCHEME, Scheme
-from evonas.spaces.cell_partial import with_partial_channels
 from evonas.spaces.residual import ResidualSpace
 from objectives.peak_memory import peak_memory
-from tests.conftest import EVERY_SPACE, SMALL_SPACES, random_architectures
+from tests.conftest import EVERY_SPACE, random_architectures
 
 GCC = shutil.which("gcc")
 needs_gcc = pytest.mark.skipif(GCC is None, reason="gcc is not installed")
@@ -53,7 +52,6 @@ ARCHITECTURES = {
 ODD = ("3-bit", "5-bit", "6-bit", "7-bit")  # codes that lie across bytes
 ODD_BITS = ResidualSpace((2, 5, 7), 3, depth=14, channels=3, weight_precisions=ODD, act_precisions=ODD)
 ARCHITECTURES["odd bits"] = random_architectures(ODD_BITS, 0)[0]
-ARCHITECTURES["partial channels"] = random_architectures(SMALL_SPACES["modules"], 1)[0]
 NAMES = list(ARCHITECTURES)
 
 
@@ -61,15 +59,10 @@ def images_of(architecture: Architecture, n: int = 24) -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 256, (n, *architecture.input_shape), dtype=np.uint8)
 
 
-def halved(architecture: Architecture) -> Architecture:
-    return with_partial_channels(SMALL_SPACES["modules"], architecture, normal=2, reduction=2)
-
-
 def frozen_of(name: str) -> FrozenNetwork:
     """With random weights and, so that no sign and no branch is left out, random norms, biases and slopes."""
     architecture, generator = ARCHITECTURES[name], torch.Generator().manual_seed(0)
-    rewrite = halved if name == "partial channels" else unchanged
-    network = Network([architecture], generator=generator, rewrite=rewrite)
+    network = Network([architecture], generator=generator)
     with torch.no_grad():
         for key, parameter in network.named_parameters():
             if any(part in key for part in ("gamma", "beta", "bias", "prelu")):
@@ -127,7 +120,7 @@ def test_logits_are_those_of_the_exact_network(name: str, networks: dict[str, Fr
 
 @needs_gcc
 def test_nothing_is_read_or_written_out_of_bounds(networks: dict[str, FrozenNetwork], tmp_path: Path) -> None:
-    names = ("partial channels", "odd bits", "two planes, residual, odd sides", "inverted, odd sides 0")
+    names = ("odd bits", "two planes, residual, odd sides", "inverted, odd sides 0")
     program = compiled({name: networks[name] for name in names}, tmp_path, flags=SANITIZED)
     for i, name in enumerate(names):
         check_logits(networks[name], program, index=i)
@@ -136,7 +129,7 @@ def test_nothing_is_read_or_written_out_of_bounds(networks: dict[str, FrozenNetw
 def test_the_networks_hold_every_kind_of_work(networks: dict[str, FrozenNetwork]) -> None:
     kinds = {op.kind for frozen in networks.values() for op in frozen.architecture.ops}
     convs = [conv for frozen in networks.values() for conv in frozen.convs.values()]
-    assert kinds == {"conv", "max_pool", "avg_pool", "skip", "add", "concat", "align", "splice", "zeros"}
+    assert kinds == {"conv", "max_pool", "avg_pool", "skip", "add", "concat", "align", "zeros"}
     steps = {step for conv in convs for step in conv.op.steps}
     assert steps >= {"norm", "relu", "pool", "shuffle", "shortcut", "prelu"}
     assert {conv.kernel.per for conv in convs} == {"plane", "filter", "sign"}

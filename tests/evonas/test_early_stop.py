@@ -34,7 +34,7 @@ NEVER = replace(ALWAYS, settled_tau=2.0)
 
 
 def trained(
-    rule: EarlyStop | None, *, stop: int | None = None, checkpoint: Path | None = None, is_two_pass: bool = False
+    rule: EarlyStop | None, *, stop: int | None = None, checkpoint: Path | None = None
 ) -> tuple[Network, int, list[Probe]]:
     """A supernet of ``test_strategies``, how many updates it got, and what its probes showed."""
     network, seen = supernet(), []
@@ -52,7 +52,6 @@ def trained(
         steps=STEPS,
         learning_rate=0.01,
         weight_decay=0.01,
-        is_two_pass=is_two_pass,
         checkpoint=checkpoint,
         early_stop=rule and replace(rule, probe=probe, on_probe=keep),
     )
@@ -81,14 +80,14 @@ def test_probes_leave_the_weights_alone_until_the_order_settles() -> None:
     assert_same_weights(trained(NEVER)[0], trained(rare)[0])
 
 
-@pytest.mark.parametrize(("stop", "is_two_pass"), [(11, False), (19, False), (19, True)])  # settled at 16
-def test_an_early_stop_ends_alike_after_an_interruption(tmp_path: Path, stop: int, is_two_pass: bool) -> None:
+@pytest.mark.parametrize("stop", [11, 19])  # settled at 16
+def test_an_early_stop_ends_alike_after_an_interruption(tmp_path: Path, stop: int) -> None:
     file = tmp_path / "unfinished"
-    whole, updates, probes = trained(ALWAYS, is_two_pass=is_two_pass)
-    trained(ALWAYS, stop=stop, checkpoint=file, is_two_pass=is_two_pass)
+    whole, updates, probes = trained(ALWAYS)
+    trained(ALWAYS, stop=stop, checkpoint=file)
     with safe_open(file, framework="pt") as opened:
         assert int(opened.metadata()["step"]) == stop // 3 * 3
-    again, again_updates, again_probes = trained(ALWAYS, checkpoint=file, is_two_pass=is_two_pass)
+    again, again_updates, again_probes = trained(ALWAYS, checkpoint=file)
     assert again_updates == updates == END
     assert_same_weights(again, whole)
     assert again_probes == (probes if stop < SETTLED else [])  # none are made after the order settled

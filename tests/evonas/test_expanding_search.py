@@ -33,7 +33,6 @@ SMALL = {
     "estimate": {
         "steps": 3,
         "correction_networks": 8,
-        "correction_rounds": 2,
         "tuning_steps": 0,
         "calibration_images": 32,
         "scoring_images": 60,
@@ -75,8 +74,7 @@ def test_widths_unlock_and_networks_of_the_new_width_are_evaluated(expanded: Run
         before = table[(table["origin"] == "search") & (table["stage"] < entry["stage"])]
         assert (chosen[before.index] < opened).all()
     widest = max(entry["stage"] for entry in log)
-    last = max(entry["stage"] for entry in [*log, *expanded.meta("correction rounds")])
-    assert (table.loc[table["origin"].isin(["search", "random"]), "stage"].max()) == last
+    assert (table.loc[table["origin"].isin(["search", "random"]), "stage"].max()) == widest
     assert (expanded.path / f"supernet.{widest}.safetensors").is_file()
     assert not list(expanded.path.glob("*.unfinished.*"))
 
@@ -118,8 +116,7 @@ def test_an_interrupted_expanding_search_ends_the_same(
 
 def test_a_share_of_one_never_expands(config: RunConfig, tmp_path: Path) -> None:
     settings = config.search.model_copy(update={"expansion_share": 1.0, "has_baseline": False})
-    estimate = config.estimate.model_copy(update={"correction_rounds": 0})
-    run = search(config.model_copy(update={"search": settings, "estimate": estimate}), tmp_path / "run")
+    run = search(config.model_copy(update={"search": settings}), tmp_path / "run")
     assert run.meta("expansions") is None
     assert (run.evaluations()["stage"] == 0).all()
 

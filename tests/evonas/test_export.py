@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from evonas.architecture import Architecture, Op
 from evonas.errors import ExportError
 from evonas.export.exact import ExactNetwork, average_image, average_pool, climb, sum_in_pairs
-from evonas.export.formats import FORMATS, open_file, write_file
+from evonas.export.formats import FORMATS, Runner, opened, write_file
 from evonas.export.freeze import freeze
 from evonas.export.frozen import FrozenNetwork
 from evonas.export.packing import pack, unpack
-from evonas.export.seal import VERSION
+from evonas.export.seal import VERSION, Sealed, read_sealed
 from evonas.nets.network import Network
 from evonas.precision import PRECISIONS, precision
 from evonas.quant import QUANTIZERS
@@ -59,6 +59,11 @@ def written(frozen: FrozenNetwork, name: str, folder: Path) -> Path:
     return path
 
 
+def run_of(path: Path) -> tuple[Sealed, Runner]:
+    sealed = read_sealed(path)
+    return sealed, opened(sealed)
+
+
 @given(seed=st.integers(0, 99), n=st.integers(1, 40), levels=st.sampled_from(LEVELS))
 def test_packing_loses_nothing_and_takes_the_bytes_that_are_counted(seed: int, n: int, levels: int) -> None:
     codes = np.random.default_rng(seed).integers(0, levels, n)
@@ -79,7 +84,7 @@ def test_stored_bytes_are_the_model_size_layer_by_layer(name: str) -> None:
 @pytest.mark.parametrize("name", EVERY_SPACE)
 def test_every_format_gives_the_logits_of_the_frozen_network(name: str, form: str, tmp_path: Path) -> None:
     frozen = a_network(EVERY_SPACE[name])
-    sealed, run = open_file(written(frozen, form, tmp_path))
+    sealed, run = run_of(written(frozen, form, tmp_path))
     assert (sealed.format, sealed.facts) == (form, {"network": "7"})
     images = pixels(frozen.architecture, 8)
     expected = ExactNetwork(frozen)(torch.from_numpy(images)).numpy()
@@ -93,7 +98,7 @@ def test_every_format_gives_the_logits_of_the_frozen_network(name: str, form: st
 def test_qonnx_gives_the_same_logits(tmp_path: Path) -> None:
     frozen = a_network(EVERY_SPACE["residual"])
     images = pixels(frozen.architecture, 3)
-    found = open_file(written(frozen, "qonnx", tmp_path))[1](images)
+    found = run_of(written(frozen, "qonnx", tmp_path))[1](images)
     assert (found == ExactNetwork(frozen)(torch.from_numpy(images)).numpy()).all()
 
 
@@ -104,7 +109,7 @@ def test_openvino_runs_binary_layers_in_bits_to_the_same_logits(tmp_path: Path) 
     path = written(frozen, "openvino", tmp_path)
     assert b"BinaryConvolution" in path.read_bytes()
     images = pixels(binary, 5)
-    assert (open_file(path)[1](images) == ExactNetwork(frozen)(torch.from_numpy(images)).numpy()).all()
+    assert (run_of(path)[1](images) == ExactNetwork(frozen)(torch.from_numpy(images)).numpy()).all()
     with pytest.raises(ExportError, match="--format onnx"):
         written(freeze(trained(small(Scheme(), "ternary", "2-bit"))), "openvino", tmp_path)
 
@@ -146,7 +151,7 @@ def test_every_quantizer_freezes_to_what_it_trains_as(
     # sums of floats and of whole numbers may differ by a code where an activation lies on the edge between two
     assert np.quantile(np.abs(exact - expected).max(axis=1), 0.8) < 1e-4
     for form in FAST:
-        assert (open_file(written(frozen, form, tmp_path))[1](images) == exact).all()
+        assert (run_of(written(frozen, form, tmp_path))[1](images) == exact).all()
 
 
 def test_packed_onnx_is_plain_valid_onnx(tmp_path: Path) -> None:
@@ -166,14 +171,14 @@ def test_a_damaged_file_is_refused_with_its_reason(form: str, tmp_path: Path) ->
     for place in (0, len(raw) - 1, *rng.integers(0, len(raw), 60)):
         path.write_bytes(raw[:place] + bytes([raw[place] ^ (1 << rng.integers(8))]) + raw[place + 1 :])
         with pytest.raises(ExportError):
-            open_file(path)
+            run_of(path)
     for length in (0, 10, len(raw) // 2, len(raw) - 1):
         path.write_bytes(raw[:length])
         with pytest.raises(ExportError, match="truncated"):
-            open_file(path)
+            run_of(path)
     path.write_bytes(raw.replace(f"version:{VERSION} ".encode(), f"version:{VERSION + 1} ".encode()))
     with pytest.raises(ExportError, match=f"version {VERSION + 1}"):
-        open_file(path)
+        run_of(path)
 
 
 def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

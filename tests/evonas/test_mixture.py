@@ -10,7 +10,7 @@ from torch import Tensor
 
 from evonas.precision import PRECISIONS
 from evonas.quant import QUANTIZERS, Quantizer
-from evonas.quant.mixture import mix_precisions, mix_widths
+from evonas.quant.mixture import mix_precisions
 
 SHARES = torch.tensor([0.6, 0.3, 0.1])
 
@@ -66,26 +66,10 @@ def test_the_latent_gets_the_mean_over_choices() -> None:
     assert torch.allclose(found, factor * expected, rtol=1e-4, atol=1e-6)
 
 
-def test_unscaled_widths_are_the_mask() -> None:
-    x = normal(2, 6, 3, 3)
-    mask = torch.tensor([1.0, 1.0, 0.4, 0.4, 0.1, 0.1]).view(1, -1, 1, 1)
-    assert torch.allclose(mix_widths(x, (2, 4, 6), SHARES, is_scaled=False), x * mask)
-
-
-def test_scaled_widths_keep_the_power_and_pass_each_channels_gradient_whole() -> None:
-    x, grad = normal(2, 6, 3, 3).requires_grad_(), normal(2, 6, 3, 3, seed=1)
-    mixed = mix_widths(x, (2, 4, 6), SHARES, is_scaled=True)
-    mixed.backward(grad)
-    assert x.grad is not None
-    assert torch.allclose(x.grad, grad)
-    assert rms(mix_widths(torch.ones(1, 6, 1, 1), (2, 4, 6), SHARES, is_scaled=True)) == pytest.approx(1)
-
-
 @pytest.mark.parametrize("is_scaled", [False, True])
 def test_shares_can_learn(is_scaled: bool) -> None:
     shares = SHARES.clone().requires_grad_()
-    loss = mix_widths(normal(2, 6, 3, 3), (2, 4, 6), shares, is_scaled=is_scaled).square().sum()
-    loss = loss + mix_precisions(normal(4, 3, 3, 3), quantizers(), shares, is_scaled=is_scaled).square().sum()
+    loss = mix_precisions(normal(4, 3, 3, 3), quantizers(), shares, is_scaled=is_scaled).square().sum()
     loss.backward()
     assert shares.grad is not None
     assert torch.isfinite(shares.grad).all()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 import torch
@@ -78,43 +76,6 @@ def test_a_step_moves_only_what_its_path_uses() -> None:
             == (ops[layer].weight if part.startswith("weight") else ops[layer].act).name
         )
         assert torch.equal(parameter, before[name]) != is_used, name
-
-
-def test_two_passes_move_quantizers_first_and_weights_second() -> None:
-    space = CellSpace((1, 8, 8), 10)
-    architecture = next(
-        a
-        for a in map(space.decode, space.corners(np.random.default_rng(0)))
-        if any(op.weight.levels == 3 for op in a.ops)
-    )
-    trained = []
-    for is_two_pass in (False, True):
-        network = Network([architecture], generator=torch.Generator().manual_seed(0))
-        calls = 0
-        forward = network.forward
-
-        def counted(images: Tensor, forward: Callable[[Tensor], Tensor] = forward) -> Tensor:
-            nonlocal calls
-            calls += 1
-            return forward(images)
-
-        network.forward = counted  # type: ignore[method-assign]
-        batches = [(images_of(space), torch.arange(32) % 10)] * 4
-        train(
-            network,
-            Paths(lambda: [architecture]),
-            batches=batches,
-            steps=4,
-            learning_rate=0.01,
-            weight_decay=0.0,
-            is_two_pass=is_two_pass,
-        )
-        assert calls == (8 if is_two_pass else 4)
-        trained.append({name: p.detach().clone() for name, p in network.named_parameters()})
-    start = dict(Network([architecture], generator=torch.Generator().manual_seed(0)).named_parameters())
-    for parameters in trained:
-        assert all(not torch.equal(parameters[name], start[name]) for name in parameters if "latent_weight" in name)
-        assert all(not torch.equal(parameters[name], start[name]) for name in parameters if "quantizers" in name)
 
 
 def test_dead_layers_and_vanishing_steps_are_warned_of() -> None:

@@ -89,15 +89,13 @@ def test_ubnas_has_binary_cells_approx_sign_module_genes_partial_channels_and_ea
     assert config.search.stall > 0
 
 
-def test_tga_is_ternary_from_the_first_to_the_last_layer_and_takes_two_passes() -> None:
+def test_tga_is_ternary_from_the_first_to_the_last_layer() -> None:
     config = preset("tga")
     space = open_setup(config).network_space
     for genome in space.sample(np.random.default_rng(0), 5):
         levels = {op.weight.name for op in space.decode(genome).ops if op.kind == "conv"}
         assert levels == {"ternary"}
     assert config.quantizers.ternary_weight == "tga"
-    assert config.supernet.is_two_pass
-    assert config.training.is_two_pass
 
 
 def test_lpnas_has_bits_a_layer_shared_convolution_and_a_bound_on_energy() -> None:

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from evonas.genome import to_text
 from evonas.spaces import NetworkSpace
-from evonas.spread import best_of_sizes, evenly, spread_genomes
+from evonas.spread import evenly, spread_genomes
 from objectives import OBJECTIVES
 
 POOL = 40
@@ -53,14 +53,3 @@ def test_bounds_that_can_be_counted_are_kept(network_space: NetworkSpace) -> Non
 def test_bounds_that_nothing_keeps_leave_networks_to_learn_from(network_space: NetworkSpace) -> None:
     genomes = spread_genomes(network_space, np.random.default_rng(0), n=8, bounds={"model_size": 1.0}, pool=POOL)
     assert len(genomes) == 8
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.floats(1, 1e6), max_size=40), st.integers(1, 10))
-def test_the_best_of_each_group_of_sizes(sizes: list[float], n: int) -> None:
-    """Groups are equally large but for one network, none overlaps the next, and each gives its first."""
-    chosen = best_of_sizes(np.array(sizes), n)
-    assert len(chosen) == len(set(chosen)) == min(n, len(sizes))
-    assert [sizes[index] for index in chosen] == sorted(sizes[index] for index in chosen)
-    if sizes:
-        assert 0 in chosen  # the best of all

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
@@ -15,15 +14,14 @@ from torch import Tensor
 
 from evonas.nets.mixed import MixedPath
 from evonas.nets.network import Network
-from evonas.operators import fair_genomes
 from evonas.quant.scheme import Scheme
-from evonas.spaces import CellSpace, NetworkSpace
+from evonas.spaces import NetworkSpace
 from evonas.strategies import STRATEGIES
 from surrogates.one_shot.paths import Paths
 from surrogates.one_shot.sandwich import Sandwich
 from surrogates.one_shot.schedule import cosine
 from surrogates.one_shot.training import CheckpointError, train
-from tests.conftest import SMALL_SPACES, STAGED_SPACES
+from tests.conftest import SMALL_SPACES
 
 SPACE = replace(SMALL_SPACES["no residual"], scheme=Scheme(ternary_weight="twn"))  # tga clips its gradients
 ONE_PATH = ("single_path", "shared_convolution", "shared_convolution_soft")
@@ -40,9 +38,7 @@ def batches(n: int) -> list[tuple[Tensor, Tensor]]:
     return [(torch.rand(8, *SPACE.input_shape, generator=generator), LABELS[:8]) for _ in range(n)]
 
 
-def trained(
-    name: str, *, steps: int = 12, stop: int | None = None, checkpoint: Path | None = None, is_two_pass: bool = False
-) -> Network:
+def trained(name: str, *, steps: int = 12, stop: int | None = None, checkpoint: Path | None = None) -> Network:
     network = supernet()
     train(
         network,
@@ -51,7 +47,6 @@ def trained(
         steps=steps,
         learning_rate=0.01,
         weight_decay=0.01,
-        is_two_pass=is_two_pass,
         checkpoint=checkpoint,
     )
     return network
@@ -63,14 +58,13 @@ def assert_same(first: Network, second: Network) -> None:
     assert all(torch.equal(mine[name], theirs[name]) for name in mine)
 
 
-@pytest.mark.parametrize("is_two_pass", [False, True])
 @pytest.mark.parametrize("name", STRATEGIES)
-def test_a_training_that_was_stopped_ends_like_one_that_never_was(tmp_path: Path, name: str, is_two_pass: bool) -> None:
+def test_a_training_that_was_stopped_ends_like_one_that_never_was(tmp_path: Path, name: str) -> None:
     file = tmp_path / "unfinished"
-    whole = trained(name, is_two_pass=is_two_pass)
-    trained(name, stop=7, checkpoint=file, is_two_pass=is_two_pass)
+    whole = trained(name)
+    trained(name, stop=7, checkpoint=file)
     assert file.is_file()
-    assert_same(trained(name, checkpoint=file, is_two_pass=is_two_pass), whole)
+    assert_same(trained(name, checkpoint=file), whole)
 
 
 def test_a_training_that_was_stopped_does_not_begin_anew(tmp_path: Path) -> None:
@@ -117,28 +111,6 @@ def test_every_strategy_draws_networks_that_are_alive(name: str, network_space: 
         assert len(paths) == (1 if name in ONE_PATH else 5)
         for path in paths:
             assert (path.architecture if isinstance(path, MixedPath) else path).dead_reason is None
-
-
-def test_fair_paths_hold_every_choice_equally_often() -> None:
-    space = CellSpace((1, 8, 8), 10, cells=("normal",))
-    raw: list[np.ndarray] = []
-
-    class Unrepaired(CellSpace):
-        def repair(self, genome: np.ndarray) -> np.ndarray:
-            raw.append(np.asarray(genome))
-            return super().repair(genome)
-
-    assert len(fair_genomes(Unrepaired((1, 8, 8), 10, cells=("normal",)), np.random.default_rng(0), n=12)) == 12
-    for index, gene in enumerate(space.genes):
-        counts = Counter(int(genome[index]) for genome in raw)
-        assert set(counts) == set(range(len(gene.choices))) or len(gene.choices) > 12
-        assert max(counts.values()) - min(counts.values()) <= 1
-
-
-def test_locked_choices_are_no_part_of_fairness() -> None:
-    space = STAGED_SPACES["residual"]
-    genomes = fair_genomes(space, np.random.default_rng(0), n=30)
-    assert (genomes < [gene.n_open for gene in space.genes]).all()
 
 
 def test_paths_average_the_gradients_of_their_cross_entropies() -> None:

@@ -29,7 +29,7 @@ TINY: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("strategy", ["single_path", "accumulated", "fair", "sandwich"])
+@pytest.mark.parametrize("strategy", ["single_path", "sandwich"])
 @pytest.mark.parametrize(
     "run_file",
     [

@@ -84,7 +84,6 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "learning_rate": ({}, {"learning_rate": 0.02}),
     "schedule": ({}, {"schedule": "one-cycle"}),
     "weight_decay": ({}, {"weight_decay": 0.1}),
-    "is_two_pass": ({}, {"is_two_pass": True}),
     "two_stage": ({}, {"two_stage": 0.5}),
     "label_smoothing": ({}, {"label_smoothing": 0.2}),
     "cutout": ({}, {"cutout": 3}),
@@ -142,7 +141,7 @@ def interrupted_after(n: int) -> Callable[..., Iterator[tuple[Tensor, Tensor]]]:
         {"optimizer": "sgd", "schedule": "one-cycle", "cutout": 3},
         {"optimizer": "sgd", "momentum": 0, "nesterov": False},
         {"two_stage": 0.5},
-        {"is_two_pass": True, "distillation": 0.5},
+        {"distillation": 0.5},
     ],
 )
 def test_an_interrupted_training_ends_as_if_it_had_never_stopped(

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from evonas.run import Run
-from reports.comparison_page import comparison_page
 from reports.front import front_history, front_table
 from reports.page import run_page
 from reports.run_folder import RunFolder
@@ -254,18 +251,3 @@ def test_a_phone_in_the_dark_scrolls_one_way_only(browser: Chromium, run: RunFol
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.complaints == []
-
-
-def test_a_comparison_opens_too(browser: Chromium, run: RunFolder, finished: Run, tmp_path: Path) -> None:
-    path = tmp_path / "comparison.html"
-    path.write_text(comparison_page([run, finished.folder]), encoding="utf-8")
-    page = browser.page()
-    page.open(path)
-    assert page.complaints == []
-    assert page.requests == [path.resolve().as_uri()]
-    assert (
-        json.loads(page.evaluate("JSON.stringify(byId('scatter').data.map((trace) => trace.x.length))"))
-        == [len(front_table(finished.folder))] * 2
-    )
-    page.click("#runs-body input")
-    assert page.evaluate("byId('scatter').data.length") == 1

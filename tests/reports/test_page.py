@@ -16,13 +16,10 @@ from hypothesis import strategies as st
 
 from evonas.run import Run
 from reports import page_data
-from reports.comparison_page import comparison_page
 from reports.front import front_table
 from reports.html import packed_plotly, safe_json
 from reports.network_drawing import drawing
 from reports.page import run_page
-from reports.query import QueryError
-from tests.reports.test_reports import folder_at, row
 
 
 def embedded(page: str) -> dict[str, Any]:
@@ -106,21 +103,3 @@ def test_plotly_is_whole_and_the_page_may_ask_for_nothing(finished: Run) -> None
 
 def test_the_page_is_the_same_every_time(finished: Run) -> None:
     assert run_page(finished.folder) == run_page(finished.folder)
-
-
-def test_a_comparison_holds_every_front_to_the_digit(finished: Run, tmp_path: Path) -> None:
-    other = folder_at(tmp_path / "<i>other</i>", row("search", 0.5, 200))
-    page = comparison_page([finished.folder, other])
-    assert "<i>" not in page
-    first, second = embedded(page)["runs"]
-    front = front_table(finished.folder)
-    assert first["front"]["id"] == front["id"].tolist()
-    assert all(first["front"]["values"][name] == front[name].tolist() for name in first["front"]["values"])
-    assert second["front"]["values"]["error"] == [0.5]
-
-
-def test_runs_with_nothing_in_common_are_not_compared(finished: Run, tmp_path: Path) -> None:
-    other = folder_at(tmp_path, row("search", 0.5, 200))
-    other.measures.clear()
-    with pytest.raises(QueryError, match="in common"):
-        comparison_page([finished.folder, other])

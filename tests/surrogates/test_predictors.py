@@ -67,12 +67,11 @@ def test_what_is_left_out_has_not_been_seen(make: Callable[[], Predictor]) -> No
     assert tau(predictor.left_out, y) < 0.2
 
 
-@pytest.mark.parametrize("name", ["forest", "mlp"])
-def test_what_has_been_seen_is_known_by_heart(name: str) -> None:
+def test_what_has_been_seen_is_known_by_heart() -> None:
     """So a left-out tau near zero on the same noise is no inability to learn."""
     x, y = unrelated(60)
     x = x + 0.3 * np.random.default_rng(1).normal(size=x.shape)
-    assert tau(PREDICTORS[name]().fit(x, y).predict(x)[0], y) > 0.6
+    assert tau(PREDICTORS["forest"]().fit(x, y).predict(x)[0], y) > 0.6
 
 
 def test_the_same_fits_give_the_same_numbers_to_the_bit(make: Callable[[], Predictor]) -> None:
