@@ -20,7 +20,8 @@ INNER_POPULATION = 40  # beside the front that the inner search starts from
 UNCERTAIN_SHARE = 0.1  # of the networks proposed: those of which the least is known
 
 DEFAULT_PREDICTORS = ("gaussian_process", "ridge", "forest")
-SECONDS_A_PROPOSAL = 0.02  # more than EXPERIMENTS.md measures; a constant, so that no result hangs on a clock
+# More than docs/experiments/overhead-and-archive.md measures; a constant, so that no result hangs on a clock.
+SECONDS_A_PROPOSAL = 0.02
 
 Inner = Callable[[Space, Genomes, int], Algorithm]
 """Makes an inner search: space, first generation, seed."""
