@@ -30,9 +30,10 @@ import tomli_w
 from report import write_report
 
 from objectives import OBJECTIVES
-from reports.convergence import convergence_table
-from reports.front import front_table
-from reports.run_folder import ARCHIVE, Row, RunFolder
+from reports.run_folder.folder import RunFolder
+from reports.run_folder.schema import ARCHIVE, Evaluation
+from reports.tables.convergence import convergence_table
+from reports.tables.front import front_table
 
 SEARCH = {"objectives": ["error", "model_size", "bitops"], "constraints": {"peak_memory": 700_000.0}}
 META = {
@@ -45,7 +46,7 @@ TARGETS = {"open: seconds": 2.0, "front: seconds": 5.0, "front: peak memory": 10
 APPENDS = 20_000
 
 
-def made_up(n: int, *, seed: int) -> Iterator[Row]:
+def made_up(n: int, *, seed: int) -> Iterator[Evaluation]:
     """Evaluations as a search would store them."""
     rng = np.random.default_rng(seed)
     size = np.exp(rng.uniform(np.log(1e3), np.log(1e6), n))
@@ -55,11 +56,11 @@ def made_up(n: int, *, seed: int) -> Iterator[Row]:
     for i in range(n):
         text = "-".join(map(str, genomes[i]))
         if i % 100 == 7:
-            yield Row("search", i // 100, text, reason="RuntimeError: too large", seconds=0.01)
+            yield Evaluation("search", i // 100, text, reason="RuntimeError: too large", seconds=0.01)
             continue
         values: dict[str, float] = dict.fromkeys(OBJECTIVES, int(size[i]))
         values |= {"error": float(error[i]), "loss": float(3 * error[i]), "bitops": int(size[i] * intensity[i])}
-        yield Row("search", i // 100, text, values, seconds=0.01)
+        yield Evaluation("search", i // 100, text, values, seconds=0.01)
 
 
 def fill(path: Path, *, n: int) -> dict[str, float]:
@@ -102,7 +103,7 @@ def convergence(path: Path) -> dict[str, float]:
 
 def page(path: Path) -> dict[str, float]:
     """Everything that a run leaves for people."""
-    from reports.page import write_reports  # brings matplotlib, which the other steps' memory need not hold
+    from reports.pages.page import write_reports  # brings matplotlib, which the other steps' memory need not hold
 
     run = RunFolder(path)
     start = time.perf_counter()
@@ -123,7 +124,7 @@ def append(path: Path) -> dict[str, float]:
     return {name: 1e6 * value for name, value in (found | {"connection of its own": float(np.median(alone))}).items()}
 
 
-def _seconds(run: RunFolder, row: Row) -> float:
+def _seconds(run: RunFolder, row: Evaluation) -> float:
     start = time.perf_counter()
     run.append(row)
     return time.perf_counter() - start

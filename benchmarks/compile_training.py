@@ -29,14 +29,14 @@ import torch
 from report import write_report
 from torch import Tensor
 
-from evonas.architecture import Architecture
-from evonas.config_training import TrainingConfig
+from evonas.architecture.graph import Architecture
+from evonas.config.training import TrainingConfig
 from evonas.nets.network import Network
 from evonas.nets.norm import SlicedNorm
 from evonas.spaces import CellSpace, NetworkSpace, ResidualSpace
-from evonas.training.hardware import Hardware, pays
-from surrogates.one_shot.paths import Paths
-from surrogates.one_shot.training import train
+from evonas.training.hardware import Hardware, compile_pays
+from evonas.training.loop import train
+from evonas.training.single_path import Paths
 
 SPACES: dict[str, NetworkSpace] = {
     "cells, 8x8 images": CellSpace((1, 8, 8), 10),
@@ -135,7 +135,7 @@ def measured(name: str, architecture: Architecture, *, rounds: int) -> list[dict
     print(f"  compiling pays from {turn:,.0f} updates")
     worst = 0.0
     for n in LENGTHS:
-        is_compiled = pays(architecture, RECIPE, steps=n)
+        is_compiled = compile_pays(architecture, RECIPE, steps=n)
         whole = taken + n * compiled_step if is_compiled else n * eager_step
         worst = max(worst, whole / (n * eager_step))
         said = "compiled" if is_compiled else "eager"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-import evonas.engine  # noqa: F401  what a process has loaded moves its memory, and a convolution's speed by a quarter
+import evonas.run.engine  # noqa: F401  what a process has loaded moves its memory, and a convolution's speed by a quarter
 
 
 def convolve(number: int, layers: int) -> float:

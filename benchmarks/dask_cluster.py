@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import evonas
-from evonas.dask_backend import close_links
+from evonas.evaluation.workers.dask import close_links
 
 Process = subprocess.Popen[bytes]
 

@@ -20,11 +20,12 @@ from joblib import Parallel, delayed
 from report import write_report
 
 import evonas
-from evonas.config import load_config
-from evonas.estimators import Brief, score_genome
-from evonas.genome import from_text
-from evonas.run import Run
-from evonas.setup import open_setup
+from evonas.config.load import load_config
+from evonas.evaluation.network_estimator import score_genome
+from evonas.evaluation.scorers import ShortTraining
+from evonas.run.context import open_context
+from evonas.spaces.genome import from_text
+from evonas.workflows.run_handle import Run
 
 MOST = 24  # networks of a front that are trained, evenly over its errors
 COMMON = {"search": {"budget": 300, "has_baseline": False}, "estimate": {"tuning_steps": 0}}
@@ -38,8 +39,8 @@ QUICK = {
 def judged(run: Run, genomes: list[str]) -> float:
     """Hypervolume of networks by one brief training of each."""
     config = load_config(run.path / "run.toml")
-    space = open_setup(config).network_space
-    scorer = Brief(config.estimate.steps)
+    space = open_context(config).network_space
+    scorer = ShortTraining(config.estimate.steps)
     jobs = [(scorer, run.path, None, space, from_text(text, space.genes), False) for text in genomes]
     outcomes = Parallel(-1)(delayed(score_genome)(*job) for job in jobs)
     table = run.evaluations().drop_duplicates("genome").set_index("genome").loc[genomes]

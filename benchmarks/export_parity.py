@@ -22,11 +22,11 @@ import pandas as pd
 from report import write_report
 
 import evonas
+from evonas.architecture.precision import PRECISIONS
 from evonas.errors import ExportError
 from evonas.export.formats import FORMATS
-from evonas.precision import PRECISIONS
-from evonas.run import Run, open_run
-from evonas.trained import load_trained
+from evonas.workflows.run_handle import Run, open_run
+from evonas.workflows.trained import load_trained
 
 BARS = {"c": 0.999}  # of predictions that agree; 1 for the others
 MOST = 1e-4  # difference of logits

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from report import write_report
 from torch import Tensor
 
-from evonas.precision import PRECISIONS
-from evonas.quant import QUANTIZERS
-from evonas.quant.mixture import mix_precisions
+from evonas.architecture.methods import QUANTIZERS
+from evonas.architecture.precision import PRECISIONS
+from evonas.nets.quant.mixture import mix_precisions
 
 LAYERS, CHANNELS = 8, 32
 BITS = ("2-bit", "3-bit", "4-bit", "8-bit")

@@ -1,7 +1,7 @@
 """Claim: the page of a run with 10,000 evaluations takes at most 6 MB, and is interactive within 2 seconds.
 
 The run is made up: genomes of the default cell space, costs counted, errors drawn. Its page is written with
-``reports.page.run_page`` and opened in headless Chromium, a fresh tab each time; the median is reported.
+``reports.pages.page.run_page`` and opened in headless Chromium, a fresh tab each time; the median is reported.
 
 ``ready`` is the time from navigation until the scatter is drawn; ``first`` that to a table and a network that can be
 used, before plotly is unpacked; ``choose`` and ``brush`` are the time of one redraw of everything that is linked.
@@ -21,15 +21,16 @@ from typing import Any
 import numpy as np
 from report import write_report
 
-from evonas.config import dump_config, parse_config
-from evonas.genome import to_text
-from evonas.layer_tables import describe_front
-from evonas.setup import open_setup
-from reports.page import run_page
-from reports.run_folder import Row, RunFolder
+from evonas.config.load import dump_config, parse_config
+from evonas.run.context import open_context
+from evonas.run.problems import describe_front
+from evonas.spaces.genome import to_text
+from reports.pages.page import run_page
+from reports.run_folder.folder import RunFolder
+from reports.run_folder.schema import Evaluation
 
 sys.path.append(str(Path(__file__).parents[1]))  # the tests' browser
-from tests.chromium import CHROMIUM, chromium
+from tests.support.chromium import CHROMIUM, chromium
 
 EVALUATIONS, TABS = 10_000, 5
 
@@ -67,7 +68,7 @@ def main() -> None:
 def made_up(path: Path, count: int) -> RunFolder:
     """A run whose networks are real and whose errors are drawn."""
     config = parse_config({"search": {"budget": count}}, source="benchmark")
-    setup = open_setup(config)
+    setup = open_context(config)
     space, measures, rng = setup.network_space, setup.measures, np.random.default_rng(0)
     meta = {
         "bounds": {"error": [0.0, 0.9], "loss": [0.001, 2.3], "model_size": [300, 2e5], "bitops": [1e5, 2e8]},
@@ -89,7 +90,7 @@ def made_up(path: Path, count: int) -> RunFolder:
             counted = dict(measures.counted(space.decode(genome).layers).values)
             error = float(np.clip(900 / counted["model_size"] ** 0.9 + rng.gamma(2, 0.02), 0.005, 0.9))
             values = counted | {"error": error, "loss": 2 * error}
-            run.append(Row("search", number // 40, to_text(genome), values))
+            run.append(Evaluation("search", number // 40, to_text(genome), values))
         describe_front(run, space)
     return run
 

@@ -18,15 +18,16 @@ from typing import Any, NamedTuple
 import pandas as pd
 from report import write_report
 
-from evonas.architecture import CLASSIFIER, INPUT, Architecture, Op
-from evonas.backends import Workers
-from evonas.config import RunConfig, parse_config
-from evonas.local_backends import n_workers
-from evonas.parallel import in_order, one_thread
-from evonas.precision import FLOAT, PRECISIONS, Precision
-from evonas.quant.scheme import Scheme
-from evonas.setup import build_data
-from evonas.training.train import train_and_test
+from evonas.architecture.graph import CLASSIFIER, INPUT, Architecture, Op
+from evonas.architecture.precision import FLOAT, PRECISIONS, Precision
+from evonas.architecture.scheme import Scheme
+from evonas.config.load import RunConfig, parse_config
+from evonas.evaluation.workers.local import n_workers
+from evonas.evaluation.workers.pool import map_in_order
+from evonas.evaluation.workers.workers import Workers
+from evonas.training.datasets.dataset import load_dataset
+from evonas.training.hardware import one_thread
+from evonas.training.network_training import train_and_test
 
 
 class Contender(NamedTuple):
@@ -84,7 +85,7 @@ NETWORKS = {"plain C=8": (plain, 8), "plain C=16": (plain, 16), "residual C=16":
 
 def accuracy(config: RunConfig, network: str, contender: str, seed: int) -> float:
     """Train one network and give its test accuracy in percent."""
-    data = build_data(config)
+    data = load_dataset(config)
     build, channels = NETWORKS[network]
     architecture = build(CONTENDERS[contender], shape=data.input_shape, n_classes=data.n_classes, channels=channels)
     with one_thread():
@@ -108,7 +109,7 @@ def main() -> None:
     for name, raw in settings.items():
         config = parse_config(raw | ({"training": {"epochs": 2}} if options.quick else {}), source="this benchmark")
         jobs = [(config, *job) for job in product(NETWORKS, CONTENDERS, range(2 if options.quick else 5))]
-        found = in_order(accuracy, jobs, workers=Workers(n_workers(options.workers)))
+        found = map_in_order(accuracy, jobs, workers=Workers(n_workers(options.workers)))
         for (_, network, contender, seed), value in zip(jobs, found, strict=True):
             rows.append({"data": name, "network": network, "contender": contender, "seed": seed, "accuracy": value})
         table = pd.DataFrame(rows).query("data == @name")

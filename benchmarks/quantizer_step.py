@@ -23,8 +23,9 @@ import torch.nn.functional as F  # noqa: N812  # the name every torch user knows
 from report import write_report
 from torch import Tensor, nn
 
-from evonas.precision import PRECISIONS, Precision
-from evonas.quant import QUANTIZERS, Quantizer
+from evonas.architecture.methods import QUANTIZERS
+from evonas.architecture.precision import PRECISIONS, Precision
+from evonas.nets.quant.quantizer import Quantizer
 
 CHANNELS = (3, 16, 32, 64, 64)
 CONTENDERS = {

@@ -27,22 +27,23 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from report import write_report
 
-from evonas.architecture import Architecture
-from evonas.config import parse_config
-from evonas.costs import COSTS
-from evonas.estimators import Brief, Inherited, Scorer
-from evonas.genome import from_text, to_text
+from evonas.architecture.graph import Architecture
+from evonas.config.load import parse_config
+from evonas.evaluation.costs import COSTS
+from evonas.evaluation.scorers import InheritedWeights, Scorer, ShortTraining
+from evonas.evaluation.scoring_context import scoring_context
 from evonas.nets.network import Network
-from evonas.parallel import one_thread
+from evonas.run.context import RunContext, open_context
 from evonas.seeding import numpy_rng, torch_generator
-from evonas.setup import Setup, open_setup
-from evonas.spread import spread_genomes
-from evonas.strategies import STRATEGIES
-from evonas.training.train import run_batches, train_and_test
-from evonas.trust import truth
-from evonas.workbench import build_supernet, workbench
+from evonas.spaces.genome import from_text, to_text
+from evonas.spaces.sampling import stratified_by_size
+from evonas.training.hardware import one_thread
+from evonas.training.loop import train
+from evonas.training.network_training import run_batches, train_and_test
+from evonas.training.strategies import STRATEGIES
+from evonas.training.supernet_training import build_supernet
+from evonas.workflows.trust import truth
 from surrogates.correction import fit_correction
-from surrogates.one_shot.training import train
 from surrogates.rank_quality import rank_quality
 
 Floats = NDArray[np.float64]
@@ -98,7 +99,7 @@ def one_truth(task: Task, genome: str, seed: int) -> dict[str, float]:
 
 def one_brief(task: Task, genome: str, steps: int) -> dict[str, float]:
     """One brief training, scored on the held-out images."""
-    return _scored(_setup(task), Brief(steps), [genome])[0]
+    return _scored(_setup(task), ShortTraining(steps), [genome])[0]
 
 
 def one_supernet(task: Task, name: str, seed: int, *, genomes: Sequence[str]) -> dict[str, Any]:
@@ -129,9 +130,9 @@ def one_supernet(task: Task, name: str, seed: int, *, genomes: Sequence[str]) ->
         )
         seconds = time.process_time() - start
     found = {"name": name, "seed": seed, "seconds": seconds}
-    found["raw"] = _scored(setup, Inherited(), genomes, supernet=supernet)
+    found["raw"] = _scored(setup, InheritedWeights(), genomes, supernet=supernet)
     if name == DEFAULT:
-        found["tuned"] = _scored(setup, Inherited(TUNING), genomes, supernet=supernet)
+        found["tuned"] = _scored(setup, InheritedWeights(TUNING), genomes, supernet=supernet)
     return found
 
 
@@ -141,7 +142,7 @@ def ranked(task: Task, *, n: int, seeds: int, cache: Path | None) -> dict[str, A
     if cache is not None and cache.is_file():
         found = json.loads(cache.read_text(encoding="utf-8"))
     space = _setup(task).network_space
-    genomes = spread_genomes(
+    genomes = stratified_by_size(
         space, numpy_rng(0, "ranked networks"), n=n, bounds={"model_size": task.largest}, pool=POOL
     )
     texts = [to_text(genome) for genome in genomes]
@@ -157,20 +158,20 @@ def ranked(task: Task, *, n: int, seeds: int, cache: Path | None) -> dict[str, A
     return found
 
 
-def _setup(task: Task, overrides: dict[str, Any] | None = None) -> Setup:
-    return open_setup(parse_config(task.run_file, overrides, source="benchmark"))
+def _setup(task: Task, overrides: dict[str, Any] | None = None) -> RunContext:
+    return open_context(parse_config(task.run_file, overrides, source="benchmark"))
 
 
-def _architecture(setup: Setup, genome: str) -> Architecture:
+def _architecture(setup: RunContext, genome: str) -> Architecture:
     space = setup.network_space
     return space.decode(from_text(genome, space.genes))
 
 
 def _scored(
-    setup: Setup, scorer: Scorer, genomes: Sequence[str], *, supernet: Network | None = None
+    setup: RunContext, scorer: Scorer, genomes: Sequence[str], *, supernet: Network | None = None
 ) -> list[dict[str, float]]:
     assert setup.data is not None
-    bench, found = workbench(setup.config, setup.data, supernet), []
+    bench, found = scoring_context(setup.config, setup.data, supernet), []
     for genome in genomes:
         with one_thread():
             start = time.process_time()
@@ -183,7 +184,7 @@ def estimates(task: Task, genomes: Sequence[str], *, quick: bool) -> tuple[list[
     """Every way to estimate, as rows with a score a network and seconds; and the costs of the networks."""
     setup = _setup(task)
     settings, space = setup.config.estimate, setup.network_space
-    drawn = spread_genomes(space, numpy_rng(1, "correction"), n=settings.correction_networks, bounds={})
+    drawn = stratified_by_size(space, numpy_rng(1, "correction"), n=settings.correction_networks, bounds={})
     fitted = [text for text in map(to_text, drawn) if text not in genomes]
     everyone = [*genomes, *fitted]
     briefs = (settings.steps,) if quick else BRIEF
@@ -245,7 +246,7 @@ def _row(name: str, seed: int, scores: Sequence[dict[str, float]], *, fixed: flo
     }
 
 
-def _costs(setup: Setup, genomes: Sequence[str]) -> Floats:
+def _costs(setup: RunContext, genomes: Sequence[str]) -> Floats:
     layers = [_architecture(setup, genome).layers for genome in genomes]
     counted = setup.measures.counted
     return np.array([[counted(network).values[name] for name in COSTS] for network in layers], dtype=float)

@@ -44,12 +44,12 @@ from dask_cluster import Process, cluster, start_scheduler, start_worker
 from report import write_report
 from simulated_cluster import Clock, Simulated
 
-from evonas.backends import BACKENDS, Workers
-from evonas.config import parse_config
-from evonas.engine import search
-from evonas.parallel import in_order
+from evonas.config.load import parse_config
+from evonas.evaluation.workers.pool import map_in_order
+from evonas.evaluation.workers.workers import BACKENDS, Workers
+from evonas.run.engine import search
 from evonas.spaces import Problem
-from reports.run_folder import RunFolder
+from reports.run_folder.folder import RunFolder
 
 Result = dict[str, Any]
 GENES = {f"gene{number}": tuple("01234567") for number in range(20)}
@@ -121,7 +121,7 @@ def throughput(*, quick: bool) -> list[Result]:
                         parts = halves.map(convolve_all, (range(n // 2), range(n // 2, n)), (layers, layers))
                         found = [value for part in parts for value in part]
                     else:
-                        found = list(in_order(convolve, [(job, layers) for job in range(n)], workers=workers))
+                        found = list(map_in_order(convolve, [(job, layers) for job in range(n)], workers=workers))
                     elapsed = time.perf_counter() - start
                     assert found[:3] == convolve_all(range(3), layers), "the same numbers for every backend"
                     if number:
@@ -301,7 +301,7 @@ def batch(*, quick: bool) -> list[Result]:
         same = all(
             facts(RunFolder(home / "whole" / name)) == facts(RunFolder(home / "killed" / name)) for name in names
         )
-        pages = [(home / which / "comparison" / "0-duels.csv").read_bytes() for which in ("whole", "killed")]
+        pages = [(home / which / "comparison" / "0-pairwise.csv").read_bytes() for which in ("whole", "killed")]
         page = (home / "killed" / "compare.html").read_text(encoding="utf-8")
     what = f"{len(names)} runs, killed {kills} times and resumed: the same archives, fronts and tests"
     rows = [check(what, same and pages[0] == pages[1])]

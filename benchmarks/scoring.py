@@ -19,12 +19,12 @@ import numpy as np
 import torch
 from report import write_report
 
-from evonas.architecture import Architecture
-from evonas.config import RunConfig
+from evonas.architecture.graph import Architecture
+from evonas.architecture.precision import FLOAT
+from evonas.config.load import RunConfig
 from evonas.nets.network import Network
-from evonas.precision import FLOAT
 from evonas.spaces import CellSpace, NetworkSpace
-from evonas.spaces.residual import ResidualSpace
+from evonas.spaces.staged.residual import ResidualSpace
 
 CALIBRATION = RunConfig().estimate.calibration_images
 KINDS = {"cells": CellSpace, "residual": ResidualSpace}

@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 from report import write_report
 
 import evonas
-from evonas.genome import Gene
 from evonas.plugins import load_object
 from evonas.spaces import TableSpace
+from evonas.spaces.genome import Gene
 from objectives import Objective
 from objectives.pareto import hypervolume
 

@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from report import write_report
 
 import evonas
-from evonas.genome import Gene
-from evonas.prescreening import DEFAULT_PREDICTORS
+from evonas.algorithms.prescreening import DEFAULT_PREDICTORS
 from evonas.spaces import CellSpace, Problem, ResidualSpace, Space, TableSpace
+from evonas.spaces.genome import Gene
 from objectives import OBJECTIVES, Objective
 
 SECONDS = 0.01  # an evaluation
@@ -104,7 +104,7 @@ def one(name: str, *, budget: int, predictors: list[str] | None) -> dict[str, An
     search: dict[str, Any] = {"objectives": list(NAMES), "budget": budget, "has_baseline": False}
     if predictors is not None:
         search["predictors"] = predictors
-    with tempfile.TemporaryDirectory() as folder, patch("evonas.engine.write_reports", lambda run: None):
+    with tempfile.TemporaryDirectory() as folder, patch("evonas.run.engine.write_reports", lambda run: None):
         space = Formula(SPACES[name]())
         start, cpu = time.perf_counter(), time.process_time()
         run = evonas.search(

@@ -23,7 +23,7 @@ import pandas as pd
 from report import write_report
 
 import evonas
-from evonas.run import Run
+from evonas.workflows.run_handle import Run
 from objectives.scaling import Scaling
 
 QUICK = {"supernet": {"steps": 300}, "search": {"budget": 120, "population": 20}}

@@ -33,9 +33,10 @@ import torch.nn.functional as F  # noqa: N812  # the name every torch user knows
 from report import write_report
 from torch import Tensor, nn
 
-from evonas.architecture import Op
+from evonas.architecture.graph import Op
+from evonas.architecture.precision import Precision
 from evonas.nets.layer import QuantLayer
-from evonas.nets.mixed import (
+from evonas.nets.mixed_path import (
     UNMIXED,
     Blend,
     HardBlend,
@@ -48,7 +49,6 @@ from evonas.nets.mixed import (
     mix,
 )
 from evonas.nets.network import Network
-from evonas.precision import Precision
 from evonas.spaces import CellSpace, NetworkSpace, ResidualSpace
 
 SHAPE, CLASSES = (3, 32, 32), 10

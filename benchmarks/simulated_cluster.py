@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from evonas.backend import Backend
+from evonas.evaluation.workers.backend import Backend
 
 
 class Clock:

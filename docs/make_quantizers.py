@@ -10,15 +10,15 @@ from typing import Any
 
 import torch
 
-from evonas.precision import PRECISIONS
-from evonas.quant import QUANTIZERS, Method
+from evonas.architecture.methods import QUANTIZERS, Method
+from evonas.architecture.precision import PRECISIONS
 
 HEAD = """# Quantizers
 
 One line a method first; below, a page each, taken from its class: formula, gradient, reference, and a picture of what
 it does to a number (blue) and of the gradient that it passes on (orange), at its starting parameters. Weights are drawn
 as part of a Gaussian kernel. The run file's [`[quantizers]`](run-file.md) chooses among them; a user's own comes by
-path, `"my_quantizers.py:MINE"`, where `MINE` is an `evonas.quant.Method`.
+path, `"my_quantizers.py:MINE"`, where `MINE` is an `evonas.architecture.methods.Method`.
 
 | name | quantizes | precisions | float32 numbers stored a layer |
 | --- | --- | --- | --- |
@@ -26,7 +26,7 @@ path, `"my_quantizers.py:MINE"`, where `MINE` is an `evonas.quant.Method`.
 MIXTURES = """
 ## Mixtures
 
-`evonas.quant.mixture` adds what several precisions make of one tensor, and masks channels by the shares of several
+`evonas.nets.quant.mixture` adds what several precisions make of one tensor, and masks channels by the shares of several
 widths, so that a layer of a supernet convolves once for all its choices. `is_scaled` switches forward-and-backward
 scaling on. What it changes, measured by `python benchmarks/mixture_scaling.py` (shares of 60, 25, 10 and 5 %):
 

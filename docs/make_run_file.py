@@ -8,8 +8,8 @@ from typing import Any
 import tomli_w
 from pydantic import BaseModel
 
-from evonas.config import RunConfig
-from evonas.config_space import SPACE_CONFIGS, OwnSpaceConfig
+from evonas.config.load import RunConfig
+from evonas.config.space import SPACE_CONFIGS, OwnSpaceConfig
 
 HEAD = """# The run file
 

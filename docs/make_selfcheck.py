@@ -13,17 +13,18 @@ from pathlib import Path
 import numpy as np
 
 import evonas
-from evonas.config import parse_config
-from evonas.estimators import Inherited
-from evonas.parallel import one_thread
+from evonas.config.load import parse_config
+from evonas.evaluation.scorers import InheritedWeights
+from evonas.evaluation.scoring_context import scoring_context
+from evonas.run.context import open_context
 from evonas.seeding import numpy_rng, torch_generator
-from evonas.selfcheck import FREE, OBJECTIVE_NAMES, TABLE, WEIGHTS, WIDTHS
-from evonas.setup import open_setup
-from evonas.strategies import STRATEGIES
-from evonas.training.train import run_batches
-from evonas.workbench import build_supernet, workbench
+from evonas.training.hardware import one_thread
+from evonas.training.loop import train
+from evonas.training.network_training import run_batches
+from evonas.training.strategies import STRATEGIES
+from evonas.training.supernet_training import build_supernet
+from evonas.workflows.selfcheck import FREE, OBJECTIVE_NAMES, TABLE, WEIGHTS, WIDTHS
 from objectives import OBJECTIVES
-from surrogates.one_shot.training import train
 
 SPACE = {
     "kind": "residual",
@@ -40,7 +41,7 @@ SPACE = {
 
 def main() -> None:
     """Train the supernet, score every network, write the file."""
-    setup = open_setup(parse_config({"space": SPACE}, source="make_selfcheck"))
+    setup = open_context(parse_config({"space": SPACE}, source="make_selfcheck"))
     config, space, data = setup.config, setup.network_space, setup.data
     assert data is not None
     supernet = build_supernet(config, space)
@@ -56,13 +57,13 @@ def main() -> None:
             learning_rate=settings.learning_rate,
             weight_decay=settings.weight_decay,
         )
-        bench = workbench(config, data, supernet)
+        bench = scoring_context(config, data, supernet)
         rows = []
         for choices in itertools.product(*(range(len(labels)) for labels in FREE.values())):
             chosen = dict(zip(FREE, choices, strict=True))
             genome = np.array([chosen.get(gene.name, len(gene.choices) // 2) for gene in space.genes])
             architecture = space.decode(genome)
-            loss = Inherited().score(bench, architecture).loss
+            loss = InheritedWeights().score(bench, architecture).loss
             counted = [OBJECTIVES[name].measure(architecture.layers) for name in OBJECTIVE_NAMES[1:]]
             rows.append(("".join(map(str, choices)), f"{loss:.4f}", *counted))
     with (Path(evonas.__file__).parent / TABLE).open("w", encoding="utf-8", newline="") as file:

@@ -4,25 +4,103 @@ Three lines are a whole search:
 
     import evonas
     run = evonas.search()      # scikit-learn's digits; evonas.search("run.toml") for your own images
-    print(run.front())         # a pandas DataFrame, one row a network
+    print(run.front())         # a pandas DataFrame, one row per network
+
+Rooms, each higher one may use lower ones only:
+
+- ``cli``: the command line.
+- ``workflows``: what is done with runs: train, trust, export, batch, compare.
+- ``run``: one search, from the run file to the report.
+- ``algorithms``: ask and tell.
+- ``evaluation``: from a genome to its values.
+- ``training``: supernets, single networks, data sets.
+- ``config``: the run file.
+- ``export``: files for other runtimes.
+- ``spaces``: search spaces.
+- ``nets``: networks that run, quantizers.
+- ``architecture``: what a network is, as plain data.
+
+Beside them ``errors``, ``files``, ``plugins``, ``progress``, ``seeding`` and ``version``, which any of them may use.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from evonas.batches import Batch
-    from evonas.run import Run
-    from evonas.spaces import Space
-    from reports.contest_page import Comparison
+from evonas.version import __version__
 
-__version__ = "0.1.0"
-__all__ = ["batch", "compare", "open_run", "resume", "search"]
+if TYPE_CHECKING:
+    from evonas.architecture.graph import Architecture, Op
+    from evonas.architecture.methods import Method
+    from evonas.errors import EvonasError
+    from evonas.nets.quant.quantizer import Quantizer
+    from evonas.spaces.genome import Gene
+    from evonas.spaces.problem import Problem
+    from evonas.spaces.space import NetworkSpace, Space, TableSpace
+    from evonas.workflows.batch import Batch
+    from evonas.workflows.export_picks import Verification
+    from evonas.workflows.run_handle import Run
+    from evonas.workflows.train_picks import Training
+    from objectives import Layer, Objective
+    from reports.tables.comparison import Comparison
+
+_EXPORTS = {
+    "Architecture": "evonas.architecture.graph",
+    "Batch": "evonas.workflows.batch",
+    "Comparison": "reports.tables.comparison",
+    "EvonasError": "evonas.errors",
+    "Gene": "evonas.spaces.genome",
+    "Layer": "objectives",
+    "Method": "evonas.architecture.methods",
+    "NetworkSpace": "evonas.spaces.space",
+    "Objective": "objectives",
+    "Op": "evonas.architecture.graph",
+    "Problem": "evonas.spaces.problem",
+    "Quantizer": "evonas.nets.quant.quantizer",
+    "Run": "evonas.workflows.run_handle",
+    "Space": "evonas.spaces.space",
+    "TableSpace": "evonas.spaces.space",
+    "Training": "evonas.workflows.train_picks",
+    "Verification": "evonas.workflows.export_picks",
+}
+"""Where each public name lives; it is loaded when it is first asked for, for most bring a library along."""
+
+__all__ = [
+    "Architecture",
+    "Batch",
+    "Comparison",
+    "EvonasError",
+    "Gene",
+    "Layer",
+    "Method",
+    "NetworkSpace",
+    "Objective",
+    "Op",
+    "Problem",
+    "Quantizer",
+    "Run",
+    "Space",
+    "TableSpace",
+    "Training",
+    "Verification",
+    "__version__",
+    "batch",
+    "compare",
+    "open_run",
+    "resume",
+    "search",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPORTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found = getattr(import_module(_EXPORTS[name]), name)
+    return found
 
 
 def _check_siblings() -> None:
@@ -64,21 +142,20 @@ def search(
         EvonasError: Of one of the kinds in :mod:`evonas.errors`: a mistake in the run file, the images, the folder.
     """
     from evonas import progress
-    from evonas.config import load_config
-    from evonas.engine import search as run_search
-    from evonas.run import Run
+    from evonas.config.load import load_config
+    from evonas.run.engine import search as run_search
+    from evonas.workflows.run_handle import Run
 
     given = None if space is None else type(space).__name__
     config = load_config(None if run_file is None else Path(run_file), overrides, preset=preset, given_space=given)
-    folder = Path(out) if out is not None else default_folder(config.name)
     with progress.observer(is_visible=show_progress) as observer:
-        return Run(run_search(config, folder, space=space, observer=observer), space)
+        return Run(run_search(config, None if out is None else Path(out), space=space, observer=observer), space)
 
 
 def resume(
     path: str | Path, *, space: Space | None = None, workers: int | None = None, show_progress: bool = False
 ) -> Run:
-    """Go on with a run that was stopped; the result is as if it had never stopped.
+    """Resume a run that was stopped; the result is as if it had never stopped.
 
     Args:
         path: The folder.
@@ -90,12 +167,13 @@ def resume(
         RunFolderError: It holds no run, or settings, space, images or versions are others than at its start.
     """
     from evonas import progress
-    from evonas.engine import resume as resume_run
-    from evonas.run import open_run as open_folder
+    from evonas.run.engine import resume as resume_run
+    from evonas.workflows.run_handle import open_run as open_folder
 
     run = open_folder(Path(path), space=space)
+    overrides = {} if workers is None else {"compute": {"workers": workers}}
     with progress.observer(is_visible=show_progress) as observer:
-        resume_run(run.folder, workers=workers, space=space, observer=observer)
+        resume_run(run.folder, overrides=overrides, space=space, observer=observer)
     return run
 
 
@@ -110,7 +188,7 @@ def batch(
 
     Args:
         plan: A TOML file, or the same as plain data: ``{"run": {…}, "grid": {"seed": [0, 1, 2]}}``.
-        out: Folder of the batch, ``runs/NAME-TIME`` by default; one that was stopped is gone on with.
+        out: Folder of the batch, ``runs/NAME-TIME`` by default; one that was stopped is resumed.
         workers: Runs side by side, instead of the plan's.
         show_progress: Whether to show a bar on stderr.
 
@@ -118,7 +196,7 @@ def batch(
         EvonasError: The plan or a run file is wrong, the folder holds something else, or every run failed.
     """
     from evonas import progress
-    from evonas.batches import run_batch
+    from evonas.workflows.batch import run_batch
 
     source = Path(plan) if isinstance(plan, (str, Path)) else plan
     with progress.observer(is_visible=show_progress) as observer:
@@ -137,7 +215,7 @@ def compare(paths: Sequence[str | Path]) -> list[Comparison]:
     Raises:
         RunFolderError: A folder holds no run, or there is only one.
     """
-    from evonas.comparing import compare_runs
+    from evonas.workflows.compare import compare_runs
 
     return compare_runs(paths)
 
@@ -152,11 +230,6 @@ def open_run(path: str | Path, *, space: Space | None = None) -> Run:
     Raises:
         RunFolderError: It holds no run, or one of another version.
     """
-    from evonas.run import open_run as open_folder
+    from evonas.workflows.run_handle import open_run as open_folder
 
     return open_folder(Path(path), space=space)
-
-
-def default_folder(name: str) -> Path:
-    """Where a run goes that was not told where: ``runs/NAME-YYYYMMDD-HHMMSS``."""
-    return Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"

@@ -1,12 +1,16 @@
-"""A user's own objects, loaded by file path: ``"my_costs.py:Energy"``. The working folder stays off ``sys.path``."""
+"""Objects by name: a user's own from ``"my_costs.py:Energy"``, evonas' own from ``"module:name"``.
+
+The working folder stays off ``sys.path``.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import sys
+from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cloudpickle import register_pickle_by_value
 
@@ -20,6 +24,12 @@ def is_path(name: str) -> bool:
     return ".py:" in name
 
 
+def resolve(name: str) -> Any:
+    """An object of evonas' own by ``"module:name"``: tables name what is loaded only where it is needed."""
+    module, _, attribute = name.partition(":")
+    return getattr(import_module(module), attribute)
+
+
 def load_object_or_class(name: str, kind: type[T]) -> T | type[T]:
     """Take an object of a kind, or a class that makes such objects; see :func:`load_object`."""
     found = load_object(name, object)
@@ -28,7 +38,7 @@ def load_object_or_class(name: str, kind: type[T]) -> T | type[T]:
     raise RunFileError(
         f"a {kind.__name__}, as a class or an object, at {name}",
         found=type(found).__name__,
-        remedy="mend the path or the name; a relative path starts where evonas was called",
+        remedy="correct the path or the name; a relative path starts where evonas was called",
     )
 
 
@@ -45,7 +55,7 @@ def load_object(name: str, kind: type[T]) -> T:
     file, _, attribute = name.rpartition(":")
     path = Path(file).expanduser().resolve()
     wanted = f"{kind.__name__} named {attribute} in {path}"
-    remedy = "mend the path or the name; a relative path starts where evonas was called"
+    remedy = "correct the path or the name; a relative path starts where evonas was called"
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -63,7 +73,7 @@ def load_object(name: str, kind: type[T]) -> T:
         except Exception as error:
             del sys.modules[module_name]
             raise RunFileError(
-                wanted, found=f"{type(error).__name__} while running it: {error}", remedy="mend that file"
+                wanted, found=f"{type(error).__name__} while running it: {error}", remedy="correct that file"
             ) from error
         register_pickle_by_value(module)  # workers have no such module: what they are sent brings its code along
     found = getattr(sys.modules[module_name], attribute, None)

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from evonas.genome import Gene
 from evonas.spaces import TableSpace
+from evonas.spaces.genome import Gene
 from objectives import Objective
 
 STAGES = ((0, 2), (2, 5), (5, 8))  # layers of a stage; an identity that is not first in its stage may sit anywhere

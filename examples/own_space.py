@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evonas.architecture import CLASSIFIER, Architecture, Op
-from evonas.genome import Gene, check_genome
-from evonas.precision import EIGHT_BIT, precision
-from evonas.quant.scheme import DEFAULT_SCHEME, Scheme
+from evonas.architecture.graph import CLASSIFIER, Architecture, Op
+from evonas.architecture.precision import EIGHT_BIT, precision
+from evonas.architecture.scheme import DEFAULT_SCHEME, Scheme
 from evonas.spaces import NetworkSpace
+from evonas.spaces.genome import Gene, check_genome
 
 WIDTHS = ("8", "16", "32")
 PRECISIONS = ("binary", "ternary", "4-bit")

@@ -44,7 +44,7 @@ class Scaling:
             columns.append((column - low) / (high - low if high > low else 1.0))
         return np.stack(columns, axis=1)
 
-    def spread(self, values: NDArray[np.float64]) -> Points:
+    def log_transform(self, values: NDArray[np.float64]) -> Points:
         """The same points for distances and crowding: errors by logarithm too, and no bounds.
 
         To halve an error is worth as much at 2 % as at 20 %. Objectives that are neither shares nor spread over orders

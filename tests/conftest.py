@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from evonas.architecture import Architecture
-from evonas.config import RunConfig, parse_config
-from evonas.engine import search
-from evonas.run import Run
+from evonas.architecture.graph import Architecture
+from evonas.config.load import RunConfig, parse_config
+from evonas.run.engine import search
 from evonas.spaces import CellSpace, InvertedResidualSpace, NetworkSpace, ResidualSpace
-from evonas.spaces.stages import StagedSpace
+from evonas.spaces.staged.staged_space import StagedSpace
+from evonas.workflows.run_handle import Run
 
 torch.set_num_threads(1)
 

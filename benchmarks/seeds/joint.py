@@ -24,9 +24,9 @@ from searches import search
 from setting import Setting, line, read_options
 from trainings import Contender, cost, train_all
 
-from evonas.config import load_config
-from evonas.genome import from_text
-from evonas.presets import preset_names
+from evonas.config.load import load_config
+from evonas.config.presets import preset_names
+from evonas.spaces.genome import from_text
 from objectives import OBJECTIVES
 from objectives.scaling import Scaling, bounds_of
 

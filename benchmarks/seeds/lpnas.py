@@ -39,23 +39,23 @@ from setting import Setting, kept, line, read_options
 from torch import Tensor, nn
 from trainings import Contender, cost, gain, print_accuracies, train_all
 
-from evonas.architecture import Architecture
-from evonas.config import parse_config
-from evonas.estimators import Inherited
-from evonas.genome import from_text
-from evonas.nets import mixed
-from evonas.parallel import one_thread
-from evonas.precision import PRECISIONS
-from evonas.presets import preset_values
-from evonas.quant.mixture import mix_precisions
-from evonas.run import Run
+from evonas.architecture.graph import Architecture
+from evonas.architecture.precision import PRECISIONS
+from evonas.config.load import parse_config
+from evonas.config.presets import preset_values
+from evonas.evaluation.scorers import InheritedWeights
+from evonas.evaluation.scoring_context import scoring_context
+from evonas.nets.quant.mixture import mix_precisions
+from evonas.run.context import open_context
 from evonas.seeding import numpy_rng, torch_generator
-from evonas.setup import open_setup
 from evonas.spaces import NetworkSpace
-from evonas.strategies import STRATEGIES
-from evonas.training.train import run_batches
-from evonas.workbench import build_supernet, workbench
-from surrogates.one_shot.training import train
+from evonas.spaces.genome import from_text
+from evonas.training.hardware import one_thread
+from evonas.training.loop import train
+from evonas.training.network_training import run_batches
+from evonas.training.strategies import STRATEGIES
+from evonas.training.supernet_training import build_supernet
+from evonas.workflows.run_handle import Run
 
 WIDTHS = (0.5, 1.0, 1.5)
 BITS = ("2-bit", "3-bit", "4-bit")
@@ -99,7 +99,7 @@ def uniform(setting: Setting, bits: str, width: float) -> Contender:
         "act_precisions": [bits],
         "widths": [width],
     }
-    network_space = open_setup(parse_config({**setting.raw, "space": space}, source="this benchmark")).network_space
+    network_space = open_context(parse_config({**setting.raw, "space": space}, source="this benchmark")).network_space
     base = network_space.base()
     assert base is not None
     return Contender(base)
@@ -251,7 +251,7 @@ def inherited(setting: Setting) -> tuple[float, float]:
 
 def inherited_loss(raw: Mapping[str, Any], is_scaled: bool, n: int, seed: int) -> dict[str, float]:
     """Train a supernet with or without scaling; mean held-out loss of the same random networks."""
-    setup = open_setup(parse_config({**raw, "seed": seed}, source="this benchmark"))
+    setup = open_context(parse_config({**raw, "seed": seed}, source="this benchmark"))
     config, space, data = setup.config, setup.network_space, setup.data
     assert data is not None
     unscaled = nullcontext() if is_scaled else without_scaling()
@@ -266,10 +266,11 @@ def inherited_loss(raw: Mapping[str, Any], is_scaled: bool, n: int, seed: int) -
             learning_rate=config.supernet.learning_rate,
             weight_decay=config.supernet.weight_decay,
         )
-    bench = workbench(config, data, supernet)
+    bench = scoring_context(config, data, supernet)
     with one_thread():
         losses = [
-            Inherited().score(bench, space.decode(genome)).loss for genome in space.sample(np.random.default_rng(0), n)
+            InheritedWeights().score(bench, space.decode(genome)).loss
+            for genome in space.sample(np.random.default_rng(0), n)
         ]
     return {"loss": float(np.mean(losses))}
 

@@ -23,16 +23,16 @@ from searches import best, search
 from setting import Setting, line, read_options
 from trainings import Contender, cost, gain, print_accuracies, train_all
 
-from evonas.architecture import Architecture
+from evonas.architecture.graph import Architecture
+from evonas.architecture.precision import PRECISIONS
 from evonas.nets.network import Network
-from evonas.parallel import one_thread
-from evonas.precision import PRECISIONS
 from evonas.seeding import torch_generator
 from evonas.spaces import ResidualSpace
-from evonas.training.train import run_batches
-from surrogates.one_shot.paths import Paths
+from evonas.training.hardware import one_thread
+from evonas.training.loop import train
+from evonas.training.network_training import run_batches
+from evonas.training.single_path import Paths
 from surrogates.one_shot.score import score_network
-from surrogates.one_shot.training import train
 
 BOUNDED = ("flops", "parameters")
 

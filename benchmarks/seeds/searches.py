@@ -16,16 +16,17 @@ from numpy.typing import NDArray
 from setting import Setting, images, kept
 
 import evonas
-from evonas.architecture import Architecture
-from evonas.config import load_config, parse_config
-from evonas.costs import COSTS, features
-from evonas.genome import from_text
-from evonas.parallel import one_thread
-from evonas.presets import preset_values
-from evonas.run import Run
-from evonas.setup import open_setup
+from evonas.algorithms.features import features
+from evonas.architecture.graph import Architecture
+from evonas.config.load import load_config, parse_config
+from evonas.config.presets import preset_values
+from evonas.evaluation.costs import COSTS
+from evonas.run.context import open_context
 from evonas.spaces import NetworkSpace
-from evonas.training.train import train_alone
+from evonas.spaces.genome import from_text
+from evonas.training.hardware import one_thread
+from evonas.training.network_training import train_alone
+from evonas.workflows.run_handle import Run
 from surrogates.one_shot.score import score_network
 from surrogates.predictors.gaussian_process import GaussianProcess
 
@@ -97,7 +98,7 @@ def search(
         clock.write_text(f"{before + time.process_time() - start:.1f}", encoding="utf-8")
     told = f"front of {len(run.front())} in {seconds_of(run):.0f} s"
     print(f"  search, {preset} in {path.name}: {told}", file=sys.stderr, flush=True)
-    return run, open_setup(load_config(run.path / "run.toml")).network_space
+    return run, open_context(load_config(run.path / "run.toml")).network_space
 
 
 def wholly(setting: Setting, usual: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,12 +14,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from evonas.backends import Workers
-from evonas.config import DataConfig, RunConfig, parse_config
-from evonas.local_backends import n_workers
-from evonas.parallel import in_order
-from evonas.setup import build_data
-from evonas.training.data import Data
+from evonas.config.load import RunConfig, parse_config
+from evonas.config.sections import DataConfig
+from evonas.evaluation.workers.local import n_workers
+from evonas.evaluation.workers.pool import map_in_order
+from evonas.evaluation.workers.workers import Workers
+from evonas.training.datasets.dataset import Data, load_dataset
 
 sys.path.append(str(Path(__file__).parents[1]))
 from report import write_report  # it lies one folder up, beside the other benchmarks
@@ -151,7 +151,7 @@ def read_options(document: str | None, *, blocks: Sequence[str] = ()) -> Setting
 @lru_cache(maxsize=2)
 def images(data: DataConfig) -> Data:
     """The images of a run file, read once a process."""
-    return build_data(RunConfig(data=data))
+    return load_dataset(RunConfig(data=data))
 
 
 def kept(
@@ -161,7 +161,7 @@ def kept(
     keys = [hashlib.sha256(repr((function.__name__, job)).encode()).hexdigest() for job in jobs]
     known = _done_before(setting.kept)
     fresh = {key: job for key, job in zip(keys, jobs, strict=True) if key not in known}
-    done = in_order(function, fresh.values(), workers=Workers(setting.workers))
+    done = map_in_order(function, fresh.values(), workers=Workers(setting.workers))
     for key, result in zip(fresh, done, strict=True):
         known[key] = result
         if setting.kept is not None:

@@ -25,7 +25,7 @@ from searches import best_within, search
 from setting import Setting, line, read_options
 from trainings import Contender, cost, gain, print_accuracies, train_all
 
-from evonas.quant.scheme import Scheme
+from evonas.architecture.scheme import Scheme
 from evonas.spaces import CellSpace, ResidualSpace
 
 MORE_POINTS, LESS_MEMORY = 2.64, 2.8

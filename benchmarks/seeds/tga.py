@@ -17,8 +17,8 @@ import pandas as pd
 from setting import Setting, line, read_options
 from trainings import Contender, gain, print_accuracies, train_all
 
-from evonas.architecture import Architecture
-from evonas.quant.scheme import Scheme
+from evonas.architecture.graph import Architecture
+from evonas.architecture.scheme import Scheme
 from evonas.spaces import ResidualSpace
 
 METHODS = {"fixed": "twn_max", "twn": "twn", "ttq": "ttq", "tga": "tga"}

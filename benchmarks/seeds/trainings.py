@@ -10,13 +10,13 @@ from typing import Any
 import pandas as pd
 from setting import Setting, images, kept
 
-from evonas.architecture import Architecture
-from evonas.config import parse_config
+from evonas.architecture.graph import Architecture
+from evonas.config.load import parse_config
 from evonas.nets.layer import QuantLayer
-from evonas.parallel import one_thread
-from evonas.quant import Quantizer
-from evonas.quant.tga import Tga
-from evonas.training.train import train_and_test
+from evonas.nets.quant.quantizer import Quantizer
+from evonas.nets.quant.tga import Tga
+from evonas.training.hardware import one_thread
+from evonas.training.network_training import train_and_test
 from objectives import OBJECTIVES
 
 

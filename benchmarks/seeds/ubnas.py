@@ -29,9 +29,9 @@ from searches import best_within, search, seconds_of
 from setting import Setting, line, read_options
 from trainings import Contender, cost, gain, print_accuracies, train_all
 
-from evonas.architecture import Architecture
-from evonas.genome import from_text
+from evonas.architecture.graph import Architecture
 from evonas.spaces import CellSpace, ResidualSpace
+from evonas.spaces.genome import from_text
 from objectives import OBJECTIVES
 from objectives.scaling import Scaling, bounds_of
 

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from evonas import __version__
-from evonas.cli import comparing, deploying, exploring, searching
+from evonas.cli import deploy, inspect, search
 from evonas.errors import EvonasError
+from evonas.version import __version__
 
 app = typer.Typer(
     name="evonas",
@@ -38,21 +38,21 @@ def _options(
 
 
 COMMANDS = (
-    (searching.search, "Example: evonas search run.toml --out runs/first --budget 400"),
-    (searching.resume, "Example: evonas resume runs/first"),
-    (searching.batch, "Example: evonas batch plan.toml --out runs/plan"),
-    (comparing.compare, "Example: evonas compare runs/first runs/second"),
-    (exploring.front, "Example: evonas front runs/first --where 'model_size < 8KiB and error < 5%' --sort model_size"),
-    (searching.presets, "Example: evonas presets nce > run.toml"),
-    (searching.spaces, "Example: evonas spaces run.toml --genes"),
-    (exploring.show, "Example: evonas show runs/first --pick knee --out net.png"),
-    (deploying.train, "Example: evonas train runs/first --pick 'model_size<4000' --seeds 3"),
-    (deploying.trust, "Example: evonas trust runs/first --nets 20 --seeds 3"),
-    (deploying.export, "Example: evonas export runs/first --pick knee --format onnx"),
-    (deploying.verify, "Example: evonas verify runs/first/exports/17-seed0-0ce2a8e5.onnx"),
-    (searching.selfcheck, "Example: evonas selfcheck --seeds 5"),
-    (exploring.report, "Example: evonas report runs/first; evonas report runs/seed-* --out comparison"),
-    (exploring.plot, "Example: evonas plot runs/seed-* attainment --width ieee-column --out attainment.pdf"),
+    (search.search, "Example: evonas search run.toml --out runs/first --budget 400"),
+    (search.resume, "Example: evonas resume runs/first"),
+    (search.batch, "Example: evonas batch plan.toml --out runs/plan"),
+    (inspect.compare, "Example: evonas compare runs/first runs/second"),
+    (inspect.front, "Example: evonas front runs/first --where 'model_size < 8KiB and error < 5%' --sort model_size"),
+    (search.presets, "Example: evonas presets nce > run.toml"),
+    (search.spaces, "Example: evonas spaces run.toml --genes"),
+    (inspect.show, "Example: evonas show runs/first --pick knee --out net.png"),
+    (deploy.train, "Example: evonas train runs/first --pick 'model_size<4000' --seeds 3"),
+    (deploy.trust, "Example: evonas trust runs/first --nets 20 --seeds 3"),
+    (deploy.export, "Example: evonas export runs/first --pick knee --format onnx"),
+    (deploy.verify, "Example: evonas verify runs/first/exports/17-seed0-0ce2a8e5.onnx"),
+    (search.selfcheck, "Example: evonas selfcheck --seeds 5"),
+    (inspect.report, "Example: evonas report runs/first; evonas report runs/seed-* --out comparison"),
+    (inspect.plot, "Example: evonas plot runs/seed-* attainment --width ieee-column --out attainment.pdf"),
 )
 for command, example in COMMANDS:
     app.command(epilog=example)(command)

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evonas.errors import ExportError, nearest
-from evonas.export.frozen import FrozenNetwork
 from evonas.export.seal import Sealed, seal, unsealed
+from evonas.nets.frozen import FrozenNetwork
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-    from evonas.export.onnx_graph import Dialect
+    from evonas.export.onnx.graph import Dialect
 
 Logits = NDArray[np.float32]
 Runner = Callable[[NDArray[np.uint8]], Logits]
@@ -116,10 +116,10 @@ def _write_torch(frozen: FrozenNetwork) -> bytes:
 def _run_torch(sealed: Sealed) -> Runner:
     import torch
 
-    from evonas.export.exact import ExactNetwork
     from evonas.export.torch_file import read_torch_file
+    from evonas.nets.integer_network import IntegerNetwork
 
-    network = ExactNetwork(read_torch_file(sealed.raw))
+    network = IntegerNetwork(read_torch_file(sealed.raw))
     return lambda pixels: network(torch.from_numpy(pixels)).numpy()
 
 
@@ -133,7 +133,7 @@ def _onnx_writer(name: str, dialect: Callable[[], Dialect]) -> Callable[[FrozenN
     def write(frozen: FrozenNetwork) -> bytes:
         from onnx import helper
 
-        from evonas.export.onnx_graph import onnx_model
+        from evonas.export.onnx.graph import onnx_model
 
         model = onnx_model(frozen, dialect())
         facts = {f"evonas.{key}": value for key, value in frozen.facts.items()}
@@ -145,19 +145,19 @@ def _onnx_writer(name: str, dialect: Callable[[], Dialect]) -> Callable[[FrozenN
 
 
 def _packed() -> Dialect:
-    from evonas.export.onnx_dialects import Packed
+    from evonas.export.onnx.dialects import Packed
 
     return Packed()
 
 
 def _qdq() -> Dialect:
-    from evonas.export.onnx_dialects import Qdq
+    from evonas.export.onnx.dialects import Qdq
 
     return Qdq()
 
 
 def _qonnx() -> Dialect:
-    from evonas.export.onnx_dialects import Qonnx
+    from evonas.export.onnx.dialects import Qonnx
 
     return Qonnx()
 
@@ -207,26 +207,26 @@ def _onnx_bytes(sealed: Sealed) -> dict[str, int]:
 
 
 def _write_openvino(frozen: FrozenNetwork) -> bytes:
-    from evonas.export.openvino_file import openvino_file
+    from evonas.export.onnx.openvino_file import openvino_file
 
     return openvino_file(frozen)
 
 
 def _run_openvino(sealed: Sealed) -> Runner:
-    from evonas.export.openvino_file import compiled
+    from evonas.export.onnx.openvino_file import compiled
 
     network = compiled(sealed.raw)
     return lambda pixels: np.concatenate([network(pixels[i : i + 1])[0] for i in range(len(pixels))])
 
 
 def _write_c(frozen: FrozenNetwork) -> bytes:
-    from evonas.export.c_source import c_source
+    from evonas.export.c.source import c_source
 
     return c_source(frozen).encode("ascii", errors="replace")
 
 
 def _run_c(sealed: Sealed) -> Runner:
-    from evonas.export.c_run import CProgram
+    from evonas.export.c.run import CProgram
 
     with tempfile.TemporaryDirectory() as folder:  # what was checked is what is compiled
         path = Path(folder) / "network.c"

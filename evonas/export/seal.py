@@ -26,7 +26,7 @@ class Sealed(NamedTuple):
     Attributes:
         format: Its name in the table of formats.
         raw: All its bytes.
-        facts: Where the network comes from; see :class:`evonas.export.frozen.FrozenNetwork`.
+        facts: Where the network comes from; see :class:`evonas.nets.frozen.FrozenNetwork`.
     """
 
     format: str

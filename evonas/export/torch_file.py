@@ -10,14 +10,14 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from evonas.architecture import Architecture, Op, Shape
+from evonas.architecture.graph import Architecture, Op, Shape
+from evonas.architecture.precision import precision
+from evonas.architecture.scheme import Scheme
 from evonas.errors import EvonasError, ExportError
-from evonas.export.frozen import FrozenConv, FrozenNetwork, Kernel
-from evonas.export.packing import unpack
 from evonas.export.seal import REMEDY, unsealed
-from evonas.precision import precision
-from evonas.quant.scheme import Scheme
-from evonas.quant.staircase import Staircase
+from evonas.nets.frozen import FrozenConv, FrozenNetwork, Kernel
+from evonas.nets.packing import unpack
+from evonas.nets.quant.activation_rule import ActivationRule
 
 # of an operation's facts, which a file leaves out
 DEFAULTS = {field.name: field.default for field in fields(Op) if field.default is not MISSING} | {
@@ -100,7 +100,7 @@ def _conv(op: Op, facts: dict[str, Any], tensors: Arrays) -> FrozenConv:
         op,
         Shape(**facts["source"]),
         Kernel(values.reshape(shape), **form),
-        act=facts["act"] and Staircase(**facts["act"], numbers=numbers),
+        act=facts["act"] and ActivationRule(**facts["act"], numbers=numbers),
         norms={int(name.removeprefix("norm")): array for name, array in own.items() if name.startswith("norm")},
         bias=own.get("bias"),
         prelu=own.get("prelu"),

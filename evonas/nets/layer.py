@@ -8,13 +8,13 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # the name every torch user knows
 from torch import Tensor, nn
 
-from evonas.architecture import Op, Shape
-from evonas.nets.mixed import UNMIXED, Blend, LayerBlends
+from evonas.architecture.graph import Op, Shape
+from evonas.architecture.methods import Method
+from evonas.architecture.precision import Precision
+from evonas.architecture.scheme import Scheme
+from evonas.nets.mixed_path import UNMIXED, Blend, LayerBlends
 from evonas.nets.norm import SlicedNorm, norm_key
-from evonas.precision import Precision
-from evonas.quant import Method, Quantizer
-from evonas.quant.quantizer import mean_magnitude
-from evonas.quant.scheme import Scheme
+from evonas.nets.quant.quantizer import Quantizer, build_quantizer, mean_magnitude
 
 MOST_ZEROS = 0.8  # above this a ternary or low-bit layer is all but dead
 MOST_ZERO_ACTS = 0.95  # of a standard normal input, half of which a ReLU cuts anyway
@@ -82,7 +82,7 @@ class QuantLayer(nn.Module):
                 case "quant":
                     y = self._quantize_act(y, op.act, blends.act)
                 case "conv":
-                    weight = self._quantize_weight(self._sliced(op, y.shape[1], segments), op.weight, blends.weight)
+                    weight = self._quantize_weight(self.kernel_for(op, y.shape[1], segments), op.weight, blends.weight)
                     y, place = self._convolve(y, weight, op), "after"
                 case "relu":
                     y = F.relu(y)
@@ -94,7 +94,7 @@ class QuantLayer(nn.Module):
                     y = y + (x if op.stride == 1 else F.avg_pool2d(x, op.stride, ceil_mode=True))
                 case "prelu":
                     assert self.prelu is not None
-                    slope, before, after = self._filters(self.prelu, op.channels).T.contiguous().view(3, 1, -1, 1, 1)
+                    slope, before, after = self.filters_of(self.prelu, op.channels).T.contiguous().view(3, 1, -1, 1, 1)
                     y = F.prelu(y + before, slope.flatten()) + after
         return y
 
@@ -108,21 +108,21 @@ class QuantLayer(nn.Module):
             return blend.kernel(latent, _candidates(self.weight_quantizers, blend, in_float=nn.Identity()))
         return latent if weight.is_float else self.weight_quantizers[weight.name](latent)
 
-    def _sliced(self, op: Op, channels: int, segments: int) -> Tensor:
+    def kernel_for(self, op: Op, channels: int, segments: int) -> Tensor:
         """The kernel of ``op`` for an input of so many channels and segments."""
-        weight = self._filters(self.latent_weight, op.channels)
+        weight = self.filters_of(self.latent_weight, op.channels)
         if op.groups > 1:
             return weight[:, :, : channels // op.groups].flatten(1, 2)
         return weight[:, :segments, : channels // segments].flatten(1, 2)
 
     def _convolve(self, x: Tensor, weight: Tensor, op: Op) -> Tensor:
-        bias = None if self.bias is None or not op.has_bias else self._filters(self.bias, op.channels)
+        bias = None if self.bias is None or not op.has_bias else self.filters_of(self.bias, op.channels)
         padding = op.dilation * ((op.kernel - 1) // 2)
         if op.kernel % 2 == 0:  # an even kernel covers an odd side only with a column and row more
             x = F.pad(x, (0, x.shape[3] % op.stride, 0, x.shape[2] % op.stride))
         return F.conv2d(x, weight, bias, op.stride, padding, op.dilation, op.groups)
 
-    def _filters(self, tensor: Tensor, channels: int) -> Tensor:
+    def filters_of(self, tensor: Tensor, channels: int) -> Tensor:
         """What of a parameter belongs to the first ``channels`` output channels, an equal part of each segment."""
         if self.segments == 1:
             return tensor[:channels]
@@ -159,11 +159,11 @@ class QuantLayer(nn.Module):
         """
         with torch.no_grad():
             out, segments, width = self.latent_weight.shape[:3]
-            self.latent_weight.copy_(other._filters(other.latent_weight, out)[:, :segments, :width])
+            self.latent_weight.copy_(other.filters_of(other.latent_weight, out)[:, :segments, :width])
             if self.bias is not None and other.bias is not None:
-                self.bias.copy_(other._filters(other.bias, out))
+                self.bias.copy_(other.filters_of(other.bias, out))
             if self.prelu is not None and other.prelu is not None:
-                self.prelu.copy_(other._filters(other.prelu, out))
+                self.prelu.copy_(other.filters_of(other.prelu, out))
         for place in self.norms:
             self.norms[place].copy_slice(other.norms[place])  # type: ignore[operator]
         for mine, theirs in (
@@ -181,7 +181,7 @@ class QuantLayer(nn.Module):
         """
         with torch.no_grad():
             out, segments, width = other.latent_weight.shape[:3]
-            filters = self._filters(torch.arange(len(self.latent_weight)), out)
+            filters = self.filters_of(torch.arange(len(self.latent_weight)), out)
             self.latent_weight[:, segments:] *= NEW_INPUTS
             self.latent_weight[:, :segments, width:] *= NEW_INPUTS
             self.latent_weight[filters, :segments, :width] = other.latent_weight
@@ -206,4 +206,6 @@ def _candidates(quantizers: nn.ModuleDict, blend: Blend, *, in_float: nn.Module)
 
 def _quantizers(method: Callable[[Precision], Method | None], precisions: Sequence[Precision]) -> nn.ModuleDict:
     chosen = {precision: method(precision) for precision in dict.fromkeys(precisions)}
-    return nn.ModuleDict({precision.name: found.make(precision) for precision, found in chosen.items() if found})
+    return nn.ModuleDict(
+        {precision.name: build_quantizer(found, precision) for precision, found in chosen.items() if found}
+    )

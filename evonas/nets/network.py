@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # the name every torch user knows
 from torch import Tensor, nn
 
-from evonas.architecture import INPUT, Architecture, Op, Shape
+from evonas.architecture.graph import INPUT, Architecture, Op, Shape
 from evonas.errors import GenomeError
 from evonas.nets.layer import QuantLayer
-from evonas.nets.mixed import UNMIXED, LayerBlends, MixedPath, SupernetPath
+from evonas.nets.mixed_path import UNMIXED, LayerBlends, MixedPath, SupernetPath
 
 
 def unchanged(architecture: Architecture) -> Architecture:
@@ -109,7 +109,8 @@ class Network(nn.Module):
         Args:
             images: ``(n, channels, height, width)``; a few hundred are enough.
         """
-        self.eval()
+        if self.training:  # a supernet has many modules to tell
+            self.eval()
         norms = [norm for op in self.active.ops if op.kind == "conv" for norm in self.layers[op.name].norms.values()]  # type: ignore[operator]
         for norm in norms:
             norm.is_calibrating = True

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # the name every torch user knows
 from torch import Tensor, nn
 
-from evonas.nets.mixed import Blend
-from evonas.precision import Precision
-from surrogates.one_shot.group import batch_norm
+from evonas.architecture.precision import Precision
+from evonas.nets.distributed import batch_norm
+from evonas.nets.mixed_path import Blend
 
 EPSILON = 1e-5
 

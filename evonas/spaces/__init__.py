@@ -1,27 +1,30 @@
-"""Search spaces, one a file. ``SPACES`` is the table that the run file's ``[space] kind`` refers to.
+"""Search spaces: what genomes are, and what they mean. No torch.
 
-The spaces of networks load when they are first asked for: a search over a table or a formula needs no torch.
+May import ``architecture`` and the small root files. The run file's ``[space] kind`` names a row of ``SPACES``.
+
+- ``genome``: genes with named choices, the integer vector, its text form.
+- ``space``: what a search space is; ``problem``: one of plain parts, for a user's own function.
+- ``settings``: settings as validated data; ``configured``: spaces that the run file can name.
+- ``sampling``: random genomes, first populations, networks of every size.
+- ``cells``: a normal and a reduction cell, stacked.
+- ``staged``: residual and inverted residual blocks in stages.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from evonas.spaces.cells.cell_space import CellSpace
+from evonas.spaces.configured import ConfiguredSpace
 from evonas.spaces.problem import Problem
 from evonas.spaces.space import NetworkSpace, Space, TableSpace
+from evonas.spaces.staged.inverted_residual import InvertedResidualSpace
+from evonas.spaces.staged.residual import ResidualSpace
 
-if TYPE_CHECKING:
-    from evonas.spaces.cells import CellSpace
-    from evonas.spaces.inverted import InvertedResidualSpace
-    from evonas.spaces.residual import ResidualSpace
-
-    SPACES: dict[str, type[NetworkSpace]]
-
-_KINDS = {
-    "cells": ("evonas.spaces.cells", "CellSpace"),
-    "residual": ("evonas.spaces.residual", "ResidualSpace"),
-    "inverted_residual": ("evonas.spaces.inverted", "InvertedResidualSpace"),
+SPACES: dict[str, type[ConfiguredSpace[Any]]] = {
+    "cells": CellSpace,
+    "residual": ResidualSpace,
+    "inverted_residual": InvertedResidualSpace,
 }
 
 __all__ = [
@@ -34,11 +37,3 @@ __all__ = [
     "Space",
     "TableSpace",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    classes = {kind: getattr(import_module(module), found) for kind, (module, found) in _KINDS.items()}
-    globals().update({found.__name__: found for found in classes.values()}, SPACES=classes)
-    if name not in globals():
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return globals()[name]

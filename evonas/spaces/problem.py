@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from evonas.errors import RunFileError
-from evonas.genome import Gene, Genome
+from evonas.spaces.genome import Gene, Genome
 from evonas.spaces.space import TableSpace
 from objectives import Objective
 

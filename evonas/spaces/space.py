@@ -5,21 +5,25 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from evonas.architecture.graph import Architecture
 from evonas.errors import GenomeError
-from evonas.genome import Gene, Genome, check_genome
+from evonas.spaces.genome import Gene, Genome, Genomes, check_genome
 from objectives import Layer, Objective
-
-if TYPE_CHECKING:
-    from evonas.architecture import Architecture
 
 
 class Space(ABC):
-    """Genes and a canonical form. Subclass :class:`NetworkSpace` or :class:`TableSpace`, not this."""
+    """Genes and a canonical form. Subclass :class:`NetworkSpace` or :class:`TableSpace`, not this.
+
+    Attributes:
+        seconds: What an evaluation costs, or would cost if it were not a table's; None where that is not known. Where
+            it costs next to nothing, a search does without learned predictors.
+    """
+
+    seconds: float | None = None
 
     @property
     @abstractmethod
@@ -31,20 +35,16 @@ class Space(ABC):
         """Give all genomes of one network the same genes: those that have no effect get a fixed choice."""
 
     def repair(self, genome: Genome) -> Genome:
-        """Make any integer vector a valid genome in canonical form: choices in range and open."""
-        return self.canonical(self._in_range(genome))
+        """Make any integer vector a valid genome in canonical form; see :meth:`repair_all`, which subclasses change."""
+        repaired: Genome = self.repair_all(self._in_range(genome)[None])[0]
+        return repaired
 
-    def repair_all(self, genomes: NDArray[np.int64]) -> NDArray[np.int64]:
-        """:meth:`repair` of many genomes, ``(n, n_genes)``; a subclass may be faster than one by one."""
-        return np.array([self.repair(genome) for genome in genomes], dtype=np.int64).reshape(-1, len(self.genes))
+    def repair_all(self, genomes: Genomes) -> Genomes:
+        """Make any integer vectors, ``(n, n_genes)``, valid genomes in canonical form: choices in range and open."""
+        repaired = [self.canonical(genome) for genome in self._in_range(genomes)]
+        return np.array(repaired, dtype=np.int64).reshape(-1, len(self.genes))
 
-    def __init_subclass__(cls, **kwargs: object) -> None:
-        super().__init_subclass__(**kwargs)
-        # who changes how one genome is repaired shall not be passed over by a faster way that is inherited
-        if "repair_all" not in vars(cls) and {"repair", "canonical", "revive"} & set(vars(cls)):
-            cls.repair_all = Space.repair_all  # type: ignore[method-assign]
-
-    def corners(self, rng: np.random.Generator) -> NDArray[np.int64]:
+    def corners(self, rng: np.random.Generator) -> Genomes:
         """Genomes at the edge of the space that a random draw never comes near, ``(n, n_genes)``.
 
         The best networks often lie close to them. Here: every gene at its first choice, at its second, and so on.
@@ -53,7 +53,7 @@ class Space(ABC):
         n_open = np.array([gene.n_open for gene in self.genes])
         return np.stack([self.repair(np.minimum(choice, n_open - 1)) for choice in range(n_open.max())])
 
-    def sample(self, rng: np.random.Generator, n: int) -> NDArray[np.int64]:
+    def sample(self, rng: np.random.Generator, n: int) -> Genomes:
         """Draw ``n`` repaired genomes, every open choice of every gene equally likely before repair."""
         choices = [gene.n_open for gene in self.genes]
         return self.repair_all(rng.integers(choices, size=(n, len(choices))))
@@ -84,7 +84,7 @@ class Space(ABC):
                 space = space.unlock(gene.name)
         return space
 
-    def _in_range(self, genome: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _in_range(self, genome: Genomes) -> Genomes:
         """Choices in range and open, of one genome or many."""
         genome = np.asarray(genome, dtype=np.int64)
         if genome.shape[-1:] != (len(self.genes),):
@@ -147,7 +147,7 @@ class NetworkSpace(Space):
         """The network that bounds may be shares of, such as ``flops = "base"``; None if the space knows none."""
         return None
 
-    def revive(self, genome: Genome) -> Genome:
+    def make_alive(self, genome: Genome) -> Genome:
         """Change as few genes as needed so that the image reaches the output; a living genome stays as it is."""
         return genome
 
@@ -155,11 +155,12 @@ class NetworkSpace(Space):
         """See :meth:`Space.canonical`."""
         return self.encode(self.decode(genome))
 
-    def repair(self, genome: Genome) -> Genome:
-        """See :meth:`Space.repair`; the network is alive."""
-        return self.canonical(self.revive(self._in_range(genome)))
+    def repair_all(self, genomes: Genomes) -> Genomes:
+        """See :meth:`Space.repair_all`; the networks are alive."""
+        repaired = [self.canonical(self.make_alive(genome)) for genome in self._in_range(genomes)]
+        return np.array(repaired, dtype=np.int64).reshape(-1, len(self.genes))
 
-    def batch_layers(self, genomes: NDArray[np.int64]) -> tuple[Layer, ...] | None:
+    def batch_layers(self, genomes: Genomes) -> tuple[Layer, ...] | None:
         """Layers of many networks at once, for fast counting; None if the space has no fast path.
 
         Args:
@@ -181,13 +182,10 @@ class TableSpace(Space):
     Attributes:
         is_free: Whether looking up costs nothing, so that it may be done without need: a table, not a formula.
         is_slow: Whether a look-up takes long enough to be worth sending to workers.
-        seconds: What an evaluation costs, or would cost if it were not a table's; None where that is not known. Where
-            it costs next to nothing, a search does without learned predictors.
     """
 
     is_free: bool = True
     is_slow: bool = False
-    seconds: float | None = None
 
     @property
     @abstractmethod

@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Literal, Self, cast
 
 import torch
 from torch import Tensor
 
-from evonas.architecture import Architecture
-from evonas.config import RunConfig
-from evonas.config_training import TrainingConfig
+from evonas.architecture.graph import Architecture
+from evonas.config.load import RunConfig
+from evonas.config.training import TrainingConfig
 from evonas.errors import RunFileError
 from evonas.nets.network import Network
-from evonas.training.recipe import stages
+from evonas.training.recipe import parts_of
 
 # What torch.compile takes and saves on a core, in seconds, at the careful end of benchmarks/compile_training.py: a
 # slower or busier machine is slower at both.
@@ -40,7 +40,7 @@ class Hardware:
 
     @classmethod
     def of(cls, config: RunConfig) -> Self:
-        """That of a run file in which all is :func:`decided`."""
+        """That of a run file in which all is :func:`resolve_hardware`."""
         assert config.compute.device != "auto"
         return cls(config.compute.device, is_compiled=config.training.compile is True)
 
@@ -95,7 +95,7 @@ def device_of(config: RunConfig) -> Literal["cpu", "cuda"]:
     return wanted
 
 
-def decided(config: RunConfig, architecture: Architecture, *, steps: int) -> RunConfig:
+def resolve_hardware(config: RunConfig, architecture: Architecture, *, steps: int) -> RunConfig:
     """The run file with ``compile`` and ``device`` decided for a training of so many updates.
 
     What is decided depends on neither the load of the machine nor any measurement, so that a training that was
@@ -107,7 +107,7 @@ def decided(config: RunConfig, architecture: Architecture, *, steps: int) -> Run
     recipe, device = config.training, device_of(config)
     is_compiled = recipe.compile
     if is_compiled == "auto":
-        is_compiled = has_compiler() and pays(architecture, recipe, steps=steps)
+        is_compiled = has_compiler() and compile_pays(architecture, recipe, steps=steps)
     return config.model_copy(
         update={
             "training": recipe.model_copy(update={"compile": is_compiled}),
@@ -116,14 +116,14 @@ def decided(config: RunConfig, architecture: Architecture, *, steps: int) -> Run
     )
 
 
-def pays(architecture: Architecture, recipe: TrainingConfig, *, steps: int) -> bool:
+def compile_pays(architecture: Architecture, recipe: TrainingConfig, *, steps: int) -> bool:
     """Whether compiling saves more time than it takes, over so many updates.
 
     Each layer has to be compiled; in each update, a compiled layer saves some calls, and some passes over the numbers
     that it reads.
     """
     read = [architecture.shapes[op.inputs[0]].elements for op in architecture.ops if op.kind == "conv"]
-    graphs = len(stages(architecture, recipe, steps=steps))
+    graphs = len(parts_of(architecture, recipe, steps=steps))
     saved = SAVED_A_LAYER * len(read) + SAVED_A_NUMBER * recipe.batch_size * sum(read)
     return steps * saved >= TAKEN_A_LAYER * len(read) * graphs
 
@@ -131,3 +131,14 @@ def pays(architecture: Architecture, recipe: TrainingConfig, *, steps: int) -> b
 def has_compiler() -> bool:
     """Whether there is a C++ compiler where torch.compile looks for one."""
     return any(shutil.which(name) for name in (os.environ.get("CXX", ""), *COMPILERS) if name)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch on one thread: workers side by side do not fight, and sums come out the same everywhere."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

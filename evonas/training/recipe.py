@@ -1,4 +1,4 @@
-"""What the words of the run file's [training] mean: optimizers, schedules, and the stages of a training."""
+"""What the words of the run file's [training] mean: optimizers, schedules, and the parts of a training."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from functools import partial
 
 import torch
 
-from evonas.architecture import Architecture
-from evonas.config_training import TrainingConfig
-from evonas.precision import FLOAT
-from surrogates.one_shot.schedule import Schedule, cosine, one_cycle
-from surrogates.one_shot.training import MakeOptimizer, adamw
+from evonas.architecture.graph import Architecture
+from evonas.architecture.precision import FLOAT
+from evonas.config.training import TrainingConfig
+from evonas.training.loop import MakeOptimizer, adamw
+from evonas.training.schedule import Schedule, cosine, one_cycle
 
 OPTIMIZERS: dict[str, Callable[[TrainingConfig], MakeOptimizer]] = {
     "adamw": lambda recipe: adamw,
@@ -22,7 +22,7 @@ OPTIMIZERS: dict[str, Callable[[TrainingConfig], MakeOptimizer]] = {
 SCHEDULES: dict[str, Callable[[int], Schedule]] = {"cosine": cosine, "one-cycle": one_cycle}
 
 
-def stages(architecture: Architecture, recipe: TrainingConfig, *, steps: int) -> list[tuple[Architecture, int]]:
+def parts_of(architecture: Architecture, recipe: TrainingConfig, *, steps: int) -> list[tuple[Architecture, int]]:
     """What is trained for how many updates, in turn, all with the same latent weights.
 
     References:

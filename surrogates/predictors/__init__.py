@@ -1,16 +1,8 @@
-"""Learned predictors of values that are dear to measure. ``PREDICTORS`` is the table. Plain arrays in and out."""
+"""Learned predictors of values that are expensive to measure. Plain arrays in and out.
 
-from __future__ import annotations
+``predictor`` is the interface; ``ridge``, ``forest`` and ``gaussian_process`` (with ``kernel``) are the predictors;
+``best_of`` holds the table ``PREDICTORS`` and chooses among them. The names stand here, since they are needed where
+scikit-learn is not.
+"""
 
-from collections.abc import Callable
-
-from surrogates.predictors.forest import Forest
-from surrogates.predictors.gaussian_process import GaussianProcess
-from surrogates.predictors.predictor import Predictor
-from surrogates.predictors.ridge import Ridge
-
-PREDICTORS: dict[str, Callable[[], Predictor]] = {
-    "ridge": Ridge,
-    "forest": Forest,
-    "gaussian_process": GaussianProcess,
-}
+PREDICTOR_NAMES = ("ridge", "forest", "gaussian_process")

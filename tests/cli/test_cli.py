@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 import tomli_w
 
-from evonas import engine
-from evonas.run import Run, open_run
+from evonas.run import engine
+from evonas.workflows.run_handle import Run, open_run
 from tests.cli.conftest import Here
 from tests.conftest import TINY
 

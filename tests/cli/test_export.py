@@ -10,7 +10,7 @@ import pytest
 
 from evonas.export.formats import FORMATS
 from evonas.export.seal import seal
-from evonas.run import Run, open_run
+from evonas.workflows.run_handle import Run, open_run
 from tests.cli.conftest import Here
 
 

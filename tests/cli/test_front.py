@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from evonas.run import Run
+from evonas.workflows.run_handle import Run
 from tests.cli.conftest import Here
 from tests.cli.test_show import check_three_parts
 

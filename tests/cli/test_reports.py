@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from evonas.run import Run
-from reports.run_folder import RunFolder
+from evonas.workflows.run_handle import Run
+from reports.run_folder.folder import RunFolder
 from tests.cli.conftest import Here
 from tests.cli.test_show import check_three_parts
 

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from evonas import spaces
-from evonas.config import parse_config
-from evonas.genome import Gene, to_text
-from evonas.run import Run
-from evonas.setup import open_setup
+from evonas.config.load import parse_config
+from evonas.run.context import open_context
 from evonas.spaces import SPACES, CellSpace
+from evonas.spaces.genome import Gene, to_text
+from evonas.workflows.run_handle import Run
 from objectives import OBJECTIVES
 from tests.cli.conftest import Here, Result
 from tests.conftest import TINY
@@ -36,7 +36,7 @@ def test_spaces_lists_every_space_with_its_size(here: Here) -> None:
 
 def test_spaces_shows_the_one_that_a_run_file_sets(here: Here, run_file: Path) -> None:
     config = parse_config(TINY, source="tests")
-    genes = open_setup(config).space.genes
+    genes = open_context(config).space.genes
     result = here("spaces", run_file, "--genes")
     assert re.search(rf"│ \*cells +│.+│ +{len(genes)} │", result.stdout)
     for gene in genes:

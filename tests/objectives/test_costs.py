@@ -18,7 +18,7 @@ from objectives.model_size import model_size, packed_bytes
 from objectives.parameters import parameters
 from objectives.peak_memory import peak_memory
 from objectives.weight_bits_only import weight_bits_only
-from tests.objectives.random_layers import networks
+from tests.support.random_layers import networks
 
 
 def layer(**numbers: int) -> Layer:

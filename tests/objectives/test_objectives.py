@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import objectives
 from objectives import LATENCY, OBJECTIVES, Layer, Objective
 from objectives.display import DISPLAYS
-from tests.objectives.random_layers import COUNTS, batches, networks
+from tests.support.random_layers import COUNTS, batches, networks
 
 ALL = [*OBJECTIVES.values(), LATENCY]
 ANALYTIC = [objective for objective in ALL if objective.measure]

@@ -82,14 +82,14 @@ BOUNDS = {"error": (0.0, 0.9), "bytes": (100.0, 10_000.0), "depth": (0.0, 8.0), 
 
 def test_spread_keeps_dominance_and_stands_an_error_of_zero() -> None:
     scaling = Scaling((ERROR, BYTES), BOUNDS)
-    points = scaling.spread(np.array([[0.0, 100.0], [0.01, 100.0], [0.02, 50.0], [0.03, 60.0]]))
+    points = scaling.log_transform(np.array([[0.0, 100.0], [0.01, 100.0], [0.02, 50.0], [0.03, 60.0]]))
     assert np.isfinite(points).all()
     assert is_nondominated(points).tolist() == [True, False, True, False]
     assert points[2, 0] - points[1, 0] == pytest.approx(np.log(2))
 
 
 def test_spread_tells_small_values_apart_and_leaves_plain_ones_alone() -> None:
-    points = Scaling((ENERGY, DEPTH), BOUNDS).spread(np.array([[2e-9, -1.0], [1e-9, 0.0], [4e-9, 3.0]]))
+    points = Scaling((ENERGY, DEPTH), BOUNDS).log_transform(np.array([[2e-9, -1.0], [1e-9, 0.0], [4e-9, 3.0]]))
     assert points[0, 0] - points[1, 0] == pytest.approx(np.log(2))
     assert points[2, 0] - points[0, 0] == pytest.approx(np.log(2))
     assert points[:, 1].tolist() == [-1, 0, 3]

@@ -15,15 +15,16 @@ import pandas as pd
 import pytest
 
 from objectives import OBJECTIVES
-from reports.convergence import convergence_table
-from reports.front import front_table
-from reports.run_folder import SCHEMA_VERSION, Row, RunFolder
+from reports.run_folder.folder import RunFolder
+from reports.run_folder.schema import SCHEMA_VERSION, Evaluation
+from reports.tables.convergence import convergence_table
+from reports.tables.front import front_table
 from tests.reports.test_reports import folder_at, row
 
 NAMES = ["error", "model_size", "bitops"]
 
 
-def random_rows(seed: int, *, n: int = 120) -> list[Row]:
+def random_rows(seed: int, *, n: int = 120) -> list[Evaluation]:
     """Few distinct values, so that ties and dominance are common; the last stage may hold failures only, and for some
     seeds stages do not rise with time."""
     rng = random.Random(seed)
@@ -33,7 +34,7 @@ def random_rows(seed: int, *, n: int = 120) -> list[Row]:
         stage = rng.randrange(3) if seed % 5 == 4 and rng.random() < 0.3 else stage
         genome = f"{rng.randrange(n)}"
         if rng.random() < (0.9 if stage == 2 and seed % 3 == 0 else 0.15):
-            rows.append(Row(origin, i, genome, reason="failed", stage=stage))
+            rows.append(Evaluation(origin, i, genome, reason="failed", stage=stage))
         else:
             values = {
                 "error": rng.randrange(1, 9) / 10,
@@ -96,10 +97,10 @@ def test_convergence_is_the_volume_of_every_prefix_by_the_last_values(tmp_path: 
 def test_what_was_appended_outlives_a_killed_process(tmp_path: Path) -> None:
     folder_at(tmp_path / "run")
     code = (
-        "import os, signal, sys; from pathlib import Path; from reports.run_folder import Row, RunFolder\n"
+        "import os, signal, sys; from pathlib import Path; from reports.run_folder.folder import Evaluation, RunFolder\n"
         "run = RunFolder(Path(sys.argv[1]))\n"
         "with run.opened():\n"
-        "    for i in range(30): run.append(Row('search', i, str(i), {'error': 0.5}))\n"
+        "    for i in range(30): run.append(Evaluation('search', i, str(i), {'error': 0.5}))\n"
         "    run.set_meta('stop_reason', 'killed')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)"
     )
@@ -159,7 +160,7 @@ def test_an_append_that_fails_leaves_the_context_usable(tmp_path: Path) -> None:
     run = folder_at(tmp_path)
     with run.opened():
         with pytest.raises(Exception, match="no column"):
-            run.append(Row("search", 0, "1", {"unheard_of": 1.0}))
+            run.append(Evaluation("search", 0, "1", {"unheard_of": 1.0}))
         run.append(row("search", 0.1, 100))
     assert [one.genome for one in run.rows()] == ["100"]
 

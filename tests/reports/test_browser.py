@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from evonas.run import Run
-from reports.front import front_history, front_table
-from reports.page import run_page
-from reports.run_folder import RunFolder
-from tests.chromium import CHROMIUM, Chromium, Page, chromium
+from evonas.workflows.run_handle import Run
+from reports.pages.page import run_page
+from reports.run_folder.folder import RunFolder
+from reports.tables.front import front_history, front_table
+from tests.support.chromium import CHROMIUM, Chromium, Page, chromium
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 NASTY = "<script>window.ran = 1</script>\n\"quotes\" 'n' <img src=x onerror='window.ran = 2'> 🦊 \u2028 &lt;"

@@ -13,14 +13,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from evonas.architecture import Architecture
-from evonas.layer_tables import architecture_table
-from evonas.precision import PRECISIONS, Precision
+from evonas.architecture.graph import Architecture
+from evonas.architecture.layer_table import architecture_table
+from evonas.architecture.precision import PRECISIONS, Precision
 from evonas.spaces import CellSpace
 from objectives import OBJECTIVES, Layer
-from reports.figures import draw_network, save
-from reports.layered_graph import LayeredGraph, layered_graph
-from reports.network import network_table, precision_label
+from reports.figures.figures import draw_network, save
+from reports.figures.layered_graph import LayeredGraph, layered_graph
+from reports.tables.network import network_table, precision_label
 from tests.conftest import SMALL_SPACES
 
 LARGE = CellSpace((3, 32, 32), 10, cells=("normal", "normal", "reduction") * 2 + ("normal", "normal"), nodes=4)

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evonas.run import Run
-from reports import page_data
-from reports.front import front_table
-from reports.html import packed_plotly, safe_json
-from reports.network_drawing import drawing
-from reports.page import run_page
+from evonas.workflows.run_handle import Run
+from reports.figures.network_drawing import drawing
+from reports.pages import page_data
+from reports.pages.html import packed_plotly, safe_json
+from reports.pages.page import run_page
+from reports.tables.front import front_table
 
 
 def embedded(page: str) -> dict[str, Any]:

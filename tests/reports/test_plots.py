@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from evonas.run import Run
-from reports.paper_figures import DRAWINGS, WIDTHS, plot
-from reports.plots import QUESTIONS, asked
-from reports.query import QueryError
-from reports.run_folder import RunFolder
+from evonas.workflows.run_handle import Run
+from reports.figures.paper_figures import DRAWINGS, WIDTHS, plot
+from reports.figures.plots import QUESTIONS, asked
+from reports.run_folder.folder import RunFolder
+from reports.tables.query import QueryError
 
 
 @pytest.fixture(scope="module")

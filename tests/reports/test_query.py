@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.query import QueryError, ordered, where
+from reports.tables.query import QueryError, ordered, where
 
 TABLE = pd.DataFrame(
     {"id": [1, 2, 3, 4], "genome": list("abcd"), "error": [0.02, 0.04, 0.2, 0.5], "model_size": [20480, 8000, 900, 90]}

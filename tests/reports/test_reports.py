@@ -12,20 +12,21 @@ import pytest
 import tomli_w
 
 from objectives import OBJECTIVES
-from reports.convergence import convergence_table
-from reports.front import front_table, knee_id
-from reports.page import write_reports
-from reports.run_folder import NotARunFolderError, Row, RunFolder
+from reports.pages.page import write_reports
+from reports.run_folder.folder import NotARunFolderError, RunFolder
+from reports.run_folder.schema import Evaluation
+from reports.tables.convergence import convergence_table
+from reports.tables.front import front_table, knee_id
 
 BOUNDS = {"error": [0.0, 0.9], "model_size": [100.0, 10_000.0], "bitops": [1e3, 1e6]}
 
 
-def row(origin: str, error: float, size: int, bitops: int = 5000, **changed: object) -> Row:
+def row(origin: str, error: float, size: int, bitops: int = 5000, **changed: object) -> Evaluation:
     values = dict.fromkeys(OBJECTIVES, 1.0) | {"error": error, "model_size": size, "bitops": bitops, "loss": 1.0}
-    return Row(**({"origin": origin, "generation": 0, "genome": f"{size}", "values": values} | changed))  # type: ignore[arg-type]
+    return Evaluation(**({"origin": origin, "generation": 0, "genome": f"{size}", "values": values} | changed))  # type: ignore[arg-type]
 
 
-def folder_at(path: Path, *rows: Row, name: str = "by hand", seed: int = 0, **search: object) -> RunFolder:
+def folder_at(path: Path, *rows: Evaluation, name: str = "by hand", seed: int = 0, **search: object) -> RunFolder:
     settings = {"objectives": ["error", "model_size", "bitops"], "constraints": {}} | search
     run_toml = tomli_w.dumps({"name": name, "seed": seed, "search": settings})
     meta = {
@@ -51,7 +52,7 @@ def folder(tmp_path: Path) -> RunFolder:
         row("search", 0.1, 1000),
         row("search", 0.2, 1100),  # dominated
         row("search", 0.05, 9000),
-        Row("search", 1, "9-9", reason="RuntimeError: too large", seconds=2.0),
+        Evaluation("search", 1, "9-9", reason="RuntimeError: too large", seconds=2.0),
         row("random", 0.01, 150),  # the baseline's, so not on the front
     )
 
@@ -100,7 +101,7 @@ def test_text_from_a_user_is_shown_never_run(tmp_path: Path) -> None:
     nasty = "<script>alert('x')</script>\n\"quotes\" 🦊"
     strange = folder_at(tmp_path / "genome", row("search", 0.1, 500, genome="<b>0</b>"), name=nasty)
     folder = folder_at(tmp_path / "genes", row("search", 0.1, 500, genome="0-1"), name=nasty)
-    folder.append(Row("search", 0, "1-0", reason=nasty))
+    folder.append(Evaluation("search", 0, "1-0", reason=nasty))
     folder.set_meta("genes", [{"name": nasty, "choices": ["<b>0</b>", nasty]}, {"name": "b", "choices": ["0", "1"]}])
     folder.set_meta("warnings", [nasty])
     for page in (write_reports(one).read_text(encoding="utf-8") for one in (strange, folder)):
@@ -112,7 +113,7 @@ def test_text_from_a_user_is_shown_never_run(tmp_path: Path) -> None:
 
 
 def test_a_run_without_a_baseline_or_a_front_still_has_a_page(tmp_path: Path) -> None:
-    folder = folder_at(tmp_path, Row("search", 0, "1", reason="failed"))
+    folder = folder_at(tmp_path, Evaluation("search", 0, "1", reason="failed"))
     assert "1 failed (" in write_reports(folder).read_text()
     assert pd.read_csv(tmp_path / "front.csv").empty
 
@@ -138,6 +139,6 @@ def test_the_archive_can_be_read_while_it_is_written(folder: RunFolder) -> None:
 
 
 def test_reports_load_neither_torch_nor_pymoo() -> None:
-    code = "import sys, reports.page; print(*{'torch', 'pymoo', 'evonas'} & set(sys.modules))"
+    code = "import sys, reports.pages.page; print(*{'torch', 'pymoo', 'evonas'} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == ""

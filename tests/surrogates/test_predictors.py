@@ -11,10 +11,9 @@ from scipy.linalg import cho_solve, cholesky
 from scipy.optimize import check_grad
 from scipy.stats import kendalltau
 
-from surrogates.predictors import PREDICTORS
 from surrogates.predictors import choice as choice_file
 from surrogates.predictors import gaussian_process as gaussian_process_file
-from surrogates.predictors.choice import Choice
+from surrogates.predictors.best_of import PREDICTORS, BestOf
 from surrogates.predictors.gaussian_process import GaussianProcess, spread_evenly
 from surrogates.predictors.kernel import Kernel, diagonal_of_inverse, inverse, negative_log_likelihood
 from surrogates.predictors.predictor import Floats, Predictor, has_grown
@@ -245,7 +244,7 @@ def fixed(monkeypatch: pytest.MonkeyPatch) -> dict[str, Fixed]:
 
 def test_the_choice_takes_the_first_of_the_best_and_refits_only_that(fixed: dict[str, Fixed]) -> None:
     x, y = unrelated(20)
-    choice = Choice(list(fixed)).fit(x, y)
+    choice = BestOf(list(fixed)).fit(x, y)
     assert (choice.name, choice.tau) == ("good", pytest.approx(1))
     assert choice.taus == pytest.approx({"nan": -1, "reversed": -1, "good": 1, "as good": 1})
     assert (choice.left_out == y).all()
@@ -257,30 +256,30 @@ def test_the_choice_takes_the_first_of_the_best_and_refits_only_that(fixed: dict
 
 
 def test_the_choice_follows_the_tau_of_the_moment(fixed: dict[str, Fixed]) -> None:
-    choice = Choice(["good", "reversed"]).fit(*unrelated(20))
+    choice = BestOf(["good", "reversed"]).fit(*unrelated(20))
     assert choice.is_useful
     fixed["good"].order = lambda y: -y
     choice.fit(*unrelated(21))
     assert (choice.name, choice.tau, choice.taus["good"]) == ("good", pytest.approx(-1), pytest.approx(1))
     assert not choice.is_useful
-    assert Choice(["nan"]).fit(*unrelated(20)).tau == -1
+    assert BestOf(["nan"]).fit(*unrelated(20)).tau == -1
 
 
 def test_the_choice_prefers_trees_where_genes_interact_and_a_ridge_where_they_add_up() -> None:
     rng = np.random.default_rng(0)
     x = rng.integers(2, size=(80, 6)).astype(float)
     either = (x[:, 0] != x[:, 1]) * 2.0 + x[:, 2] + 0.1 * rng.normal(size=80)  # no line can tell
-    assert Choice(["ridge", "forest"]).fit(x, either).name == "forest"
-    assert Choice(["forest", "ridge"]).fit(*additive(60)).name == "ridge"
+    assert BestOf(["ridge", "forest"]).fit(x, either).name == "forest"
+    assert BestOf(["forest", "ridge"]).fit(*additive(60)).name == "ridge"
 
 
 def test_the_choice_is_useful_on_what_can_be_learned_and_not_on_noise() -> None:
     names = ["ridge", "gaussian_process"]
-    assert Choice(names).fit(*additive(40)).is_useful
-    assert not Choice(names).is_useful
-    on_noise = [Choice(names).fit(*unrelated(40, seed=seed)).is_useful for seed in range(12)]
+    assert BestOf(names).fit(*additive(40)).is_useful
+    assert not BestOf(names).is_useful
+    on_noise = [BestOf(names).fit(*unrelated(40, seed=seed)).is_useful for seed in range(12)]
     assert sum(on_noise) <= 1
-    assert not Choice(names).fit(one_hot(np.random.default_rng(0), 20), np.ones(20)).is_useful
+    assert not BestOf(names).fit(one_hot(np.random.default_rng(0), 20), np.ones(20)).is_useful
 
 
 def test_is_useful_asks_for_twice_the_deviation_of_chance(fixed: dict[str, Fixed]) -> None:
@@ -291,18 +290,18 @@ def test_is_useful_asks_for_twice_the_deviation_of_chance(fixed: dict[str, Fixed
     y = np.arange(15.0)
     for order in (rng.permutation(15).astype(float) + shift * y for shift in np.linspace(0, 1, 8)):
         fixed["good"].order = lambda _, order=order: order
-        assert Choice(["good"]).fit(np.ones((15, 1)), y).is_useful == (tau(order, y) > bound)
+        assert BestOf(["good"]).fit(np.ones((15, 1)), y).is_useful == (tau(order, y) > bound)
 
 
 @pytest.mark.parametrize("names", [[], ["ridge", "oracle"]])
 def test_a_choice_of_nothing_or_of_strangers_is_refused(names: list[str]) -> None:
     with pytest.raises(ValueError, match="one or more of ridge, forest"):
-        Choice(names)
+        BestOf(names)
 
 
 def test_before_the_first_fit_there_is_nothing_to_predict_with() -> None:
     with pytest.raises(ValueError, match="fit"):
-        Choice(["ridge"]).predict(np.ones((1, 2)))
+        BestOf(["ridge"]).predict(np.ones((1, 2)))
     with pytest.raises(ValueError, match="fit"):
         _ = GaussianProcess().kernel
 

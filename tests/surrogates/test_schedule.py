@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from surrogates.one_shot.schedule import InTurn, cosine, one_cycle
+from evonas.training.schedule import InTurn, cosine, one_cycle
 
 
 def test_one_cycle_rises_over_a_third_and_decays_to_nothing() -> None:

@@ -10,8 +10,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import kendalltau
 
-from surrogates.one_shot.schedule import cosine
-from surrogates.one_shot.settling import EarlyStop, Probe, kendall_tau, settled_at, taus
+from evonas.training.early_stop import EarlyStop
+from evonas.training.schedule import cosine
+from surrogates.one_shot.settling import Probe, kendall_tau, settled_at, taus
 
 LOSSES = st.lists(st.floats(0, 10), min_size=5, max_size=5).map(tuple)
 PROBES = st.lists(LOSSES, max_size=8).map(lambda columns: [(10 * n, losses) for n, losses in enumerate(columns)])

@@ -1,0 +1,163 @@
+"""What a search learns from its evaluations: a predictor for every objective and bound that cannot be counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import kendalltau
+
+from evonas.algorithms.features import features
+from evonas.evaluation.costs import Costs, Floats
+from evonas.spaces.genome import Genomes, to_text
+from objectives.pareto import is_nondominated
+from surrogates.predictors.best_of import BestOf
+
+
+@dataclass
+class ModelQuality:
+    """How well a predictor ranked networks in a generation.
+
+    Attributes:
+        generation: Counted from 0.
+        target: The objective, or ``"bound on NAME"``.
+        evaluations: That it was fitted to.
+        predictor: Its name.
+        tau: Kendall's tau between what was measured and what is predicted for networks left out of the fit.
+        is_used: Whether it was trusted; while a target's is not, no predictor proposes.
+        proposed_tau: Kendall's tau of the networks that it proposed, once they are evaluated. They lie close together,
+            so it is smaller; None where nothing was proposed.
+    """
+
+    generation: int
+    target: str
+    evaluations: int
+    predictor: str
+    tau: float
+    is_used: bool
+    proposed_tau: float | None = None
+
+
+class ObjectiveModels:
+    """Evaluations, and predictors fitted to them.
+
+    Objectives that are predicted are flattened first: where most evaluations are far worse than the best, predictors
+    shall spend themselves on telling the good ones apart. That is monotone, so it changes no dominance.
+
+    Args:
+        costs: Counts what needs no evaluation; its space decides which choices are open.
+        names: Of the predictors to choose among.
+    """
+
+    def __init__(self, costs: Costs, *, names: Sequence[str]) -> None:
+        self.costs, self.names = costs, tuple(names)
+        measures = costs.measures
+        self.n_objectives = len(measures.objectives)
+        self._targets = [*measures.objectives, *(f"bound on {name}" for name in measures.bounds)]
+        is_known = [name in costs.names for name in (*measures.objectives, *measures.bounds)]
+        self._unknown = [index for index, known in enumerate(is_known) if not known]
+        self.genomes: Genomes = np.empty((0, len(costs.space.genes)), dtype=np.int64)
+        self._told: Floats = np.empty((0, len(self._targets)))
+        self._counted: dict[str, Floats] = {name: np.empty(0) for name in costs.names}
+        self._choices: dict[int, BestOf] = {}
+        self._predicted: dict[str, Floats] = {}
+        self.qualities: list[ModelQuality] = []
+
+    def __len__(self) -> int:
+        return len(self.genomes)
+
+    def forget(self) -> None:
+        """Forget all evaluations, as when another supernet or correction values on another scale."""
+        self.genomes, self._told, self._choices, self._predicted = self.genomes[:0], self._told[:0], {}, {}
+        self._counted = {name: column[:0] for name, column in self._counted.items()}
+
+    def add(self, genomes: Genomes, points: Floats, violations: Floats) -> None:
+        """Take evaluations in; those with unknown values are left out."""
+        told, counted = np.concatenate([points, violations], axis=1), self.costs.columns(genomes)
+        is_whole = np.isfinite(np.column_stack([told, *counted.values()])).all(axis=1)
+        self._compare(genomes[is_whole], told[is_whole])
+        self.genomes = np.concatenate([self.genomes, genomes[is_whole]])
+        self._told = np.concatenate([self._told, told[is_whole]])
+        self._counted = {name: np.append(known, counted[name][is_whole]) for name, known in self._counted.items()}
+
+    def fit(self, generation: int) -> bool:
+        """Fit the predictors to all evaluations; whether all of them are of use."""
+        self._best = self._told.min(axis=0)
+        self._median = np.median(self._told, axis=0) - self._best
+        x = features(self.costs.space.genes, self.genomes, costs=self._counted)
+        self._center, self._scale = _cost_scale(x, len(self._counted))
+        flat = self._flattened(self._told)
+        for target in self._unknown:
+            choice = self._choices.setdefault(target, BestOf(self.names))
+            choice.fit((x - self._center) / self._scale, flat[:, target])
+            about = (generation, self._targets[target], len(self))
+            self.qualities.append(ModelQuality(*about, choice.name, float(choice.tau), is_used=choice.is_useful))
+        return bool(self._unknown) and all(self._choices[target].is_useful for target in self._unknown)
+
+    def predict(self, genomes: Genomes, counted: Mapping[str, Floats]) -> tuple[Floats, Floats, Floats]:
+        """Objectives and violations of genomes, counted where that is possible; to be called after :meth:`fit`.
+
+        Args:
+            genomes: ``(n, n_genes)``.
+            counted: Their costs by name, from :meth:`evonas.evaluation.costs.Costs.count`.
+
+        Returns:
+            Flattened objectives, their standard deviations (0 for what is counted), both ``(n, n_objectives)``, and
+            how far each bound is exceeded, ``(n, n_constraints)``.
+        """
+        x = features(self.costs.space.genes, genomes, costs=counted)
+        x = (x - self._center) / self._scale
+        means = np.concatenate(self.costs.objectives_and_violations(counted, len(genomes)), axis=1)
+        spreads = np.zeros_like(means)
+        for target in self._unknown:
+            means[:, target], spreads[:, target] = self._choices[target].predict(x)
+        n = self.n_objectives
+        return means[:, :n], spreads[:, :n], means[:, n:]
+
+    def front(self) -> tuple[Genomes, Floats]:
+        """The best evaluations within the bounds, and their flattened objectives."""
+        is_feasible = ~(self._told[:, self.n_objectives :] > 0).any(axis=1)
+        genomes, points = self.genomes[is_feasible], self._flattened(self._told)[is_feasible, : self.n_objectives]
+        is_best = is_nondominated(points)
+        return genomes[is_best], points[is_best]
+
+    def mark_unused(self) -> None:
+        """Record that this generation used no predictor."""
+        for quality in self.qualities[-len(self._unknown) :]:
+            quality.is_used = False
+
+    def expect(self, genomes: Genomes, means: Floats) -> None:
+        """Remember what was predicted of genomes that shall be evaluated, to compare it."""
+        self._predicted = {to_text(genome): mean for genome, mean in zip(genomes, means, strict=True)}
+
+    def _flattened(self, told: Floats) -> Floats:
+        """Logarithm of how much worse than the best, in units of the median's distance; bounds stay as they are."""
+        flat = told.copy()
+        for target in self._unknown:
+            if target < self.n_objectives and self._median[target] > 0:
+                flat[:, target] = np.log1p((told[:, target] - self._best[target]) / self._median[target])
+        return flat
+
+    def _compare(self, genomes: Genomes, told: Floats) -> None:
+        """How the networks that were proposed rank by what was predicted of them, now that they are evaluated."""
+        keys = [to_text(genome) for genome in genomes]
+        pairs = [(self._predicted[key], found) for key, found in zip(keys, told, strict=True) if key in self._predicted]
+        self._predicted = {}
+        for quality in self.qualities[-len(self._unknown) :] if len(pairs) > 2 else []:
+            column = self._targets.index(quality.target)
+            if column < self.n_objectives:
+                predicted, found = zip(*((old[column], new[column]) for old, new in pairs), strict=True)
+                tau = float(kendalltau(predicted, found).statistic)
+                quality.proposed_tau = None if np.isnan(tau) else tau
+
+
+def _cost_scale(x: Floats, n_costs: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Center and scale of features: choices stay as they are, costs spread like them."""
+    center, scale = np.zeros(x.shape[1]), np.ones(x.shape[1])
+    if n_costs:
+        center[-n_costs:] = x[:, -n_costs:].mean(axis=0)
+        deviation = x[:, -n_costs:].std(axis=0)
+        scale[-n_costs:] = np.where(deviation > 1e-9, deviation, 1.0)
+    return center, scale

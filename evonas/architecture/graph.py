@@ -1,0 +1,193 @@
+"""What a genome decodes to: a graph of operations as plain frozen data, whatever the search space.
+
+Every part of evonas that needs a network reads this graph: the modules in ``nets`` execute it, the cost models count it
+(through :meth:`Architecture.layers`), the supernet keeps one shared kernel for each operation name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from evonas.architecture.layer_counts import act_facts, conv_layer, module_facts, weight_facts
+from evonas.architecture.precision import EIGHT_BIT, FLOAT, Precision
+from evonas.architecture.scheme import DEFAULT_SCHEME, Scheme
+from objectives import Layer
+
+INPUT = "input"
+PREACTIVATED = ("norm", "quant", "conv")
+CLASSIFIER = ("norm", "relu", "pool", "quant", "conv")
+STEPS = ("norm", "standardize", "relu", "pool", "quant", "conv", "shuffle", "shortcut", "prelu")
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """One operation of the graph; its output goes by its name.
+
+    Attributes:
+        name: Unique in the network. In a supernet, operations of the same name share one latent kernel.
+        kind: One of
+
+            - ``conv``: the one with weights, a module of several ``steps``; a classifier is one that pools first;
+            - ``max_pool``, ``avg_pool``, ``skip``, ``add``, ``concat``;
+            - ``align``: cut or zero-pad the channels of each segment;
+            - ``splice``: the first input's p channels, then those of the second from p on, shuffled as by a channel
+              shuffle of ``ceil(channels / p)`` groups, so that the first input's lie evenly among the others;
+            - ``zeros``: zeros in the place of a constant branch, of the image's sides divided by the stride.
+        inputs: Names of the operations it reads, or ``"input"``.
+        channels: Of the output; classes for a classifier.
+        kernel: Side of the square kernel.
+        stride: Of kernel or pool; output side is ``ceil(side / stride)``.
+        dilation: Of the kernel.
+        groups: Of a grouped convolution; divides the channels of input and output.
+        weight: Precision of the kernel.
+        act: Precision of the activations that a convolution reads.
+        steps: Structure of the module that a convolution sits in, in order:
+
+            - ``norm``: batch norm; ``standardize``: the same without learned scale and shift;
+            - ``quant``: activation quantizer; a ReLU where activations are float;
+            - ``conv``: quantized weights, convolution, bias if ``has_bias``;
+            - ``shuffle``: mixes the channels of the groups, by the order of the filters, so at no cost;
+            - ``shortcut``: adds the module's input, average-pooled if the stride is 2; channels must be equal;
+            - ``prelu``: a learned shift, PReLU and shift, a channel each (RPReLU);
+            - ``relu``, and ``pool``, which averages over the whole image.
+        has_bias: Whether the convolution adds a bias a channel.
+        segments: Equal groups of a convolution's output channels; a narrower use cuts each of them, so that a channel
+            keeps its meaning where the output is added to a concatenation.
+    """
+
+    name: str
+    kind: str
+    inputs: tuple[str, ...]
+    channels: int
+    kernel: int = 1
+    stride: int = 1
+    dilation: int = 1
+    groups: int = 1
+    weight: Precision = FLOAT
+    act: Precision = FLOAT
+    steps: tuple[str, ...] = PREACTIVATED
+    has_bias: bool = False
+    segments: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Shape of one sample: ``segments`` equal groups of channels, side by side, as a concatenation makes them."""
+
+    channels: int
+    height: int
+    width: int
+    segments: int = 1
+
+    @property
+    def elements(self) -> int:
+        """Numbers in one sample."""
+        return self.channels * self.height * self.width
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network as data: operations in execution order. The last one gives the logits.
+
+    Attributes:
+        input_shape: ``(channels, height, width)`` of an image.
+        ops: In an order in which every input comes before its reader.
+        scheme: Which method quantizes what.
+    """
+
+    input_shape: tuple[int, int, int]
+    ops: tuple[Op, ...]
+    scheme: Scheme = DEFAULT_SCHEME
+
+    @cached_property
+    def shapes(self) -> dict[str, Shape]:
+        """Output shape of every operation by name, and of the image under ``"input"``."""
+        shapes = {INPUT: Shape(*self.input_shape)}
+        for op in self.ops:
+            shapes[op.name] = _output_shape(op, [shapes[name] for name in op.inputs])
+        return shapes
+
+    @cached_property
+    def dead_reason(self) -> str | None:
+        """Why the logits do not depend on the image, or None for a network that is alive."""
+        alive = {INPUT}
+        for op in self.ops:
+            if op.kind != "zeros" and alive.intersection(op.inputs):
+                alive.add(op.name)
+        if self.ops[-1].name in alive:
+            return None
+        first = next(op.name for op in self.ops if op.name not in alive)
+        return f"no path leads from the image to the output; everything from {first} on is constant"
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The network as the cost models of ``objectives`` see it, the image first."""
+        channels, height, width = self.input_shape
+        image = Layer(INPUT, "input", (), (channels, height, width), output_bits=EIGHT_BIT.bits)
+        layers = [image]
+        views: dict[str, str] = {}
+        for op in self.ops:
+            inputs = tuple(views.get(name, name) for name in op.inputs)
+            if self.is_view(op):
+                views[op.name] = inputs[0]
+            else:
+                layers.append(self._layer(op, inputs))
+        return tuple(layers)
+
+    def is_view(self, op: Op) -> bool:
+        """Whether an operation hands its one input on unchanged, so that it is no tensor of its own."""
+        is_alone = len(op.inputs) == 1 and op.stride == 1 and op.kind in ("skip", "add", "concat", "align")
+        return is_alone and self.shapes[op.inputs[0]].channels == op.channels
+
+    def _layer(self, op: Op, inputs: tuple[str, ...]) -> Layer:
+        shape = self.shapes[op.name]
+        output_shape = (shape.channels, shape.height, shape.width)
+        if op.kind == "zeros":  # needs the image for its size only
+            return Layer(op.name, op.kind, (), output_shape)
+        read = sum(self.shapes[name].elements * (EIGHT_BIT if name == INPUT else FLOAT).bits for name in op.inputs)
+        if op.kind != "conv":
+            return Layer(op.name, op.kind, inputs, output_shape, input_bits=read)
+        source = self.shapes[op.inputs[0]]
+        return conv_layer(
+            op.name,
+            op="linear" if "pool" in op.steps else "conv",
+            inputs=inputs,
+            source_channels=source.channels,
+            source_pixels=source.height * source.width,
+            channels=shape.channels,
+            height=shape.height,
+            width=shape.width,
+            kernel=op.kernel,
+            groups=op.groups,
+            weight=weight_facts(op.weight, self.scheme),
+            act=act_facts(op.act, self.scheme),
+            module=module_facts(op.steps),
+            has_bias=int(op.has_bias),
+            input_bits_each=EIGHT_BIT.bits if op.inputs[0] == INPUT else 32,
+        )
+
+
+def prune(ops: Iterable[Op]) -> tuple[Op, ...]:
+    """Leave out the operations whose output the last one does not need; the order stays."""
+    ops = tuple(ops)
+    needed = {ops[-1].name}
+    for op in reversed(ops):
+        if op.name in needed:
+            needed.update(op.inputs)
+    return tuple(op for op in ops if op.name in needed)
+
+
+def _output_shape(op: Op, inputs: list[Shape]) -> Shape:
+    first = inputs[0]
+    height, width = -(-first.height // op.stride), -(-first.width // op.stride)
+    match op.kind:
+        case "conv":
+            return Shape(op.channels, *((1, 1) if "pool" in op.steps else (height, width)), segments=op.segments)
+        case "concat":
+            return Shape(op.channels, height, width, segments=sum(shape.segments for shape in inputs))
+        case "zeros":
+            return Shape(op.channels, height, width)
+        case _:
+            return Shape(op.channels, height, width, segments=first.segments)

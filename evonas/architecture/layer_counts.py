@@ -1,0 +1,143 @@
+"""How a convolution and its module are counted: whole numbers of one layer, or arrays for many networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evonas.architecture.precision import Precision
+from evonas.architecture.scheme import Scheme
+from objectives import Layer
+
+Number = Any
+"""An int, or an array ``(n,)`` of int64 with one entry a network."""
+
+
+class WeightFacts(NamedTuple):
+    """What counts of a weight precision; see :class:`evonas.architecture.methods.Method`."""
+
+    levels: Number
+    bits: Number
+    planes: Number
+    stored: Number
+    stored_per_filter: Number
+    parameters: Number
+
+
+class ActFacts(NamedTuple):
+    """What counts of an activation precision; see :class:`evonas.architecture.methods.Method`."""
+
+    bits: Number
+    stored: Number
+    flops_per_element: Number
+    parameters: Number
+
+
+class ModuleFacts(NamedTuple):
+    """What counts of a module's steps: batch norms on either side of the convolution, and whether the rest is there."""
+
+    norms_before: Number
+    norms_after: Number
+    folded_before: Number  # norms and standardizations
+    folded_after: Number
+    has_quant: Number
+    has_pool: Number
+    has_prelu: Number
+
+
+Facts = TypeVar("Facts", WeightFacts, ActFacts, ModuleFacts)
+
+
+def weight_facts(precision: Precision, scheme: Scheme) -> WeightFacts:
+    """Look up a weight precision."""
+    method = scheme.weight(precision)
+    if method is None:
+        return WeightFacts(precision.levels, precision.bits, 1, 0, 0, 0)
+    shared, per_filter = (0, method.stored) if method.is_stored_per_filter else (method.stored, 0)
+    return WeightFacts(precision.levels, precision.bits, method.planes, shared, per_filter, method.learned)
+
+
+def act_facts(precision: Precision, scheme: Scheme) -> ActFacts:
+    """Look up an activation precision."""
+    method = scheme.act(precision)
+    if method is None:
+        return ActFacts(precision.bits, 0, 0, 0)
+    return ActFacts(precision.bits, method.stored, method.flops_per_element, method.learned)
+
+
+def module_facts(steps: Sequence[str]) -> ModuleFacts:
+    """Count a module's steps."""
+    conv = steps.index("conv")
+    before, after = list(steps[:conv]), list(steps[conv:])
+    return ModuleFacts(
+        before.count("norm"),
+        after.count("norm"),
+        before.count("norm") + before.count("standardize"),
+        after.count("norm") + after.count("standardize"),
+        int("quant" in steps),
+        int("pool" in steps),
+        int("prelu" in steps),
+    )
+
+
+def take(facts: Sequence[Facts], index: NDArray[np.int64]) -> Facts:
+    """Facts of many networks: entry ``index[i]`` of the table for network ``i``."""
+    kind = type(facts[0])
+    return kind(*(np.array(column, dtype=np.int64)[index] for column in zip(*facts, strict=True)))
+
+
+def conv_layer(
+    name: str,
+    *,
+    op: str = "conv",
+    inputs: tuple[str, ...],
+    source_channels: Number,
+    source_pixels: Number,
+    channels: Number,
+    height: Number,
+    width: Number,
+    kernel: Number,
+    groups: Number,
+    weight: WeightFacts,
+    act: ActFacts,
+    module: ModuleFacts,
+    has_bias: Number = 0,
+    input_bits_each: int = 32,
+) -> Layer:
+    """Count a convolution with its module.
+
+    Args:
+        name, op, inputs: Of the layer.
+        source_channels, source_pixels: Of the input; pixels are height times width.
+        channels, height, width: Of the output.
+        kernel, groups: Of the convolution.
+        weight, act, module: What they count.
+        has_bias: Whether there is a bias, as 0 or 1.
+        input_bits_each: Stored bits of an input element.
+    """
+    quantized = source_channels * (source_pixels * (1 - module.has_pool) + module.has_pool)
+    latents = channels * (source_channels // groups) * kernel * kernel
+    weights = latents * weight.planes
+    others = channels * (has_bias + 3 * module.has_prelu)
+    affine = 2 * (module.norms_before * source_channels + module.norms_after * channels)
+    folded = 2 * (module.folded_before * source_channels + module.folded_after * channels)
+    scales = weight.stored + weight.stored_per_filter * channels
+    return Layer(
+        name,
+        op,
+        inputs,
+        (channels, height, width),
+        input_bits=source_channels * source_pixels * input_bits_each,
+        workspace_bits=quantized * act.bits * module.has_quant,
+        macs=weights * height * width,
+        weights=weights,
+        weight_levels=weight.levels,
+        weight_bits=weight.bits,
+        act_bits=act.bits,
+        float_ops=quantized * act.flops_per_element * module.has_quant,
+        float_values=folded + others + scales + act.stored * module.has_quant,
+        parameters=latents + affine + others + weight.parameters + act.parameters * module.has_quant,
+    )

@@ -1,0 +1,80 @@
+"""The subcommands that make use of what was found: train, trust, export, verify."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evonas.cli.options import PICK_HELP, Quiet, RunArgument, Workers, keys_of
+
+
+def train(
+    run: RunArgument,
+    pick: Annotated[str, typer.Option(help=PICK_HELP)] = "knee",
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings per network.")] = 1,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the run file's.", show_default=False)] = None,
+    inherit: Annotated[bool, typer.Option("--inherit", help="Start from the weights of the run's supernet.")] = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="A key of [training] or [compute], such as training.optimizer=sgd."
+        ),
+    ] = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train picks in full and measure them, once, on the test set; one that was interrupted is resumed."""
+    from evonas.cli import deploy_actions
+
+    given = [*(settings or []), *["training.initial_weights=inherited"] * inherit]
+    overrides = keys_of(given, sections=("training", "compute"))
+    deploy_actions.train(run, pick, seeds=seeds, epochs=epochs, overrides=overrides, workers=workers, quiet=quiet)
+
+
+def trust(
+    run: RunArgument,
+    nets: Annotated[int, typer.Option(min=1, help="Networks to train, of all sizes that the run evaluated.")] = 20,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings per network.")] = 3,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the run file's.", show_default=False)] = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train some networks of a run from scratch, and say how far its estimates can be trusted."""
+    from evonas.cli import deploy_actions
+
+    deploy_actions.trust(run, networks=nets, seeds=seeds, epochs=epochs, workers=workers, quiet=quiet)
+
+
+def export(
+    run: RunArgument,
+    pick: Annotated[str, typer.Option(help=PICK_HELP)] = "knee",
+    format_name: Annotated[
+        str, typer.Option("--format", help="onnx, onnx-qdq, qonnx, torch, c, or openvino.")
+    ] = "onnx",
+    seed: Annotated[int, typer.Option(min=0, help="Of the training whose weights it takes.")] = 0,
+    recipe: Annotated[
+        str, typer.Option(help="Of that training, if several had this seed: as in the name of its weights.")
+    ] = "",
+    out: Annotated[
+        Path | None, typer.Option(help="The file, for one network.", show_default="RUN/exports/ID-seedSEED-RECIPE")
+    ] = None,
+) -> None:
+    """Write trained networks to files that run elsewhere; evonas train comes first."""
+    from evonas.cli import deploy_actions
+
+    deploy_actions.export(run, pick, format_name=format_name, seed=seed, recipe=recipe, out=out)
+
+
+def verify(
+    file: Annotated[Path, typer.Argument(help="A file that evonas export wrote.", show_default=False)],
+    run: Annotated[
+        Path | None, typer.Option(help="The run that it came from.", show_default="the folder that the file lies in")
+    ] = None,
+    images: Annotated[int | None, typer.Option(min=1, help="Test images to run.", show_default="all")] = None,
+) -> None:
+    """Run an exported file in its own runtime beside the network it came from; fail if they differ."""
+    from evonas.cli import deploy_actions
+
+    deploy_actions.verify(file, run=run, images=images)

@@ -1,0 +1,72 @@
+"""What the subcommands do that make use of what was found."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+import typer
+
+from evonas.cli.options import display_of
+from evonas.cli.print_tables import print_trainings, print_trust, print_verification
+from evonas.errors import ExportError
+from evonas.export.seal import read_sealed
+from evonas.workflows.run_handle import open_run
+
+
+def train(
+    run: Path,
+    pick: str,
+    *,
+    seeds: int,
+    epochs: int | None,
+    overrides: Mapping[str, Mapping[str, Any]],
+    workers: int | None,
+    quiet: bool,
+) -> None:
+    """Train picks in full."""
+    opened = open_run(run)
+    chosen = opened.pick(pick)
+    with display_of(quiet=quiet) as display:
+        trainings = opened.train(
+            pick, seeds=range(seeds), epochs=epochs, overrides=overrides, workers=workers, observer=display
+        )
+    if not quiet:
+        print_trainings(chosen, trainings)
+        typer.echo(f"weights under {run / 'nets'}, added to {run / 'report.html'}")
+
+
+def trust(run: Path, *, networks: int, seeds: int, epochs: int | None, workers: int | None, quiet: bool) -> None:
+    """Measure how far estimates can be trusted."""
+    opened = open_run(run)
+    with display_of(quiet=quiet) as display:
+        opened.trust(networks=networks, seeds=seeds, epochs=epochs, workers=workers, observer=display)
+    if not quiet:
+        print_trust(opened)
+        typer.echo(f"added to {run / 'report.html'}")
+
+
+def export(run: Path, pick: str, *, format_name: str, seed: int, recipe: str, out: Path | None) -> None:
+    """Write trained networks to files."""
+    for path in open_run(run).export(pick, format_name=format_name, seed=seed, recipe=recipe, out=out):
+        typer.echo(f"{path}: {path.stat().st_size:,} bytes")
+        whose = f" --run {quote(str(run))}" if out is not None else ""
+        typer.echo(f"next:  evonas verify {quote(str(path))}{whose}")
+
+
+def verify(file: Path, *, run: Path | None, images: int | None) -> None:
+    """Run an exported file beside its network; exit with 1 if they differ."""
+    read_sealed(file)  # before its run is looked for
+    folder = run if run is not None else file.resolve().parent.parent
+    if run is None and not (folder / "run.toml").is_file():
+        raise ExportError(
+            f"the run that {file} came from", found=f"no run in {folder}", remedy="say where it is: --run FOLDER"
+        )
+    verification = open_run(folder).verify(file, images=images)
+    print_verification(verification)
+    if not verification.is_sound:
+        typer.echo("evonas verify: the file is not the network that it came from", err=True)
+        sys.exit(1)

@@ -1,0 +1,69 @@
+"""What the subcommands that look at runs do. Nothing that a run names is loaded, unless a network must be decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from evonas.cli.figures import draw_network_to, plot_to
+from evonas.cli.network_view import of_genome, of_run
+from evonas.cli.print_front import print_front_as
+from evonas.cli.print_tables import print_comparisons, print_json, print_network
+from evonas.errors import RunFileError, RunFolderError
+from evonas.workflows.compare import compare_runs
+from evonas.workflows.run_handle import open_run
+from reports.pages.comparison_page import write_comparison
+from reports.run_folder.files import write_atomically
+
+
+def front(run: Path, form: str, *, where: str | None, sort: str | None, columns: str | None, pick: str | None) -> None:
+    """Print a front."""
+    print_front_as(open_run(run), form, where=where, sort=sort, columns=columns, pick=pick)
+
+
+def show(
+    run: Path | None, *, pick: str | None, genome: str | None, config: Path | None, out: Path | None, form: str
+) -> None:
+    """Print a network; draw it."""
+    view = of_run(run, pick or "knee") if run is not None and genome is None else of_genome(genome or "", run, config)
+    if form == "json":
+        print_json(view)
+    else:
+        print_network(view)
+    if out is not None:
+        draw_network_to(view.table, out)
+        typer.echo(f"picture: {out}", err=form == "json")
+
+
+def report(runs: Sequence[Path], *, out: Path | None) -> None:
+    """Write the page of a run; compare several."""
+    if len(runs) > 1:
+        compare(runs, out=out or Path("comparison"), quiet=False)
+        return
+    page = open_run(runs[0]).report()
+    if out is not None:
+        try:
+            write_atomically(out, page.read_bytes())
+        except OSError as error:
+            raise RunFileError("a place to write the page to", found=str(error), remedy="change --out") from error
+    typer.echo(out or page)
+
+
+def plot(runs: Sequence[Path], kind: str, *, out: Path, x: str | None, y: str | None, pick: str, width: str) -> None:
+    """Draw a figure for a paper."""
+    data = plot_to(runs, kind, out=out, x=x, y=y, pick=pick, width=width)
+    typer.echo(f"{out}\ndata: {data}")
+
+
+def compare(runs: Sequence[Path], *, out: Path | None, quiet: bool) -> None:
+    """Compare runs."""
+    if out is not None and out.exists() and not out.is_dir():
+        raise RunFolderError("a folder for the page", found=f"a file, {out}", remedy="choose another one with --out")
+    found = compare_runs(runs)
+    if not quiet:
+        print_comparisons(found)
+    if out is not None:
+        page = write_comparison(found, out, title=" and ".join(path.name for path in runs))
+        typer.echo(f"page: {page}")

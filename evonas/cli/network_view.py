@@ -1,0 +1,123 @@
+"""One network for people: its layers and what it is worth, from a run's archive or decoded from a genome."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from evonas.architecture.layer_table import architecture_table
+from evonas.config.load import load_config
+from evonas.errors import GenomeError, SelectionError
+from evonas.run.context import open_context
+from evonas.spaces import NetworkSpace
+from evonas.spaces.genome import from_text, to_text
+from evonas.workflows.picks import pick
+from evonas.workflows.run_handle import open_run
+from objectives import OBJECTIVES, Objective
+from reports.run_folder.folder import RunFolder
+
+
+@dataclass(frozen=True)
+class NetworkView:
+    """A network prepared for printing.
+
+    Attributes:
+        genome: In text form, as it was given.
+        canonical: The same network's canonical genome.
+        table: A row a layer; see :func:`reports.tables.network.network_table`.
+        values: What is known of it, by name of the measure.
+        measures: How to read the values.
+        id: The evaluation's; None for a bare genome.
+    """
+
+    genome: str
+    canonical: str
+    table: pd.DataFrame
+    values: Mapping[str, float]
+    measures: Mapping[str, Objective]
+    id: int | None = None
+
+
+def of_run(path: Path, which: str) -> NetworkView:
+    """A network that a run evaluated. Those of its front are stored, so that neither images nor torch are needed.
+
+    Args:
+        path: The run folder.
+        which: A pick of a single network, or the id of any evaluation that succeeded.
+
+    Raises:
+        RunFolderError: There is no run, or a network that is not stored cannot be decoded with its settings.
+        SelectionError: It names no network, or several.
+    """
+    run = open_run(path).folder
+    row = _row(run, which)
+    genome, values = str(row["genome"]), {name: row[name] for name in run.measures}
+    table = run.networks([genome]).get(genome)
+    if table is None:
+        table = _decoded(genome, _space(path, None)).table
+    return NetworkView(genome, genome, table, values, run.measures, int(row["id"]))
+
+
+def of_genome(text: str, run: Path | None, config: Path | None) -> NetworkView:
+    """A network of a search space, whether or not it was ever evaluated.
+
+    Args:
+        text: Choices joined by dashes.
+        run: The run whose space it is of.
+        config: The run file whose space it is of, where there is no run; None for all defaults.
+
+    Raises:
+        GenomeError: It is none of that space, or cannot see its image.
+    """
+    return _decoded(text, _space(run, config))
+
+
+def _row(run: RunFolder, which: str) -> pd.Series:
+    if which.strip().isdecimal():
+        found = run.evaluations_of([int(which)])
+        if found.empty:
+            count = len(run.evaluations(columns=["id"]))
+            raise SelectionError(
+                f"an evaluation's id from 1 to {count}", found=which, remedy=f"take ids from evonas front {run.path}"
+            )
+        if found["reason"].iloc[0]:
+            raise SelectionError(
+                "an evaluation that succeeded", found=f"{which}: {found['reason'].iloc[0]}", remedy="take another one"
+            )
+    else:
+        found = pick(run, which)
+    if len(found) > 1:
+        ids = ", ".join(map(str, found["id"].head(8)))
+        raise SelectionError("one network", found=f"{len(found)} of them", remedy=f"name one: {ids}, …")
+    return found.iloc[0]
+
+
+def _space(run: Path | None, config: Path | None) -> NetworkSpace:
+    if run is not None:
+        return open_run(run).context.network_space
+    return open_context(load_config(config)).network_space
+
+
+def _decoded(text: str, space: NetworkSpace) -> NetworkView:
+    if text.isdecimal() and len(space.genes) > 1:
+        raise GenomeError(
+            f"{len(space.genes)} choices joined by dashes",
+            found=text,
+            remedy="an evaluation of a run is shown by: evonas show RUN --pick ID",
+        )
+    vector = from_text(text, space.genes)
+    architecture = space.decode(vector)
+    if architecture.dead_reason is not None:
+        raise GenomeError(
+            "a network that sees its image",
+            found=architecture.dead_reason,
+            remedy=f"take its nearest living relative: {to_text(space.repair(vector))}",
+        )
+    layers = architecture.layers
+    values = {name: one.measure(layers) for name, one in OBJECTIVES.items() if one.measure is not None}
+    return NetworkView(
+        to_text(vector), to_text(space.canonical(vector)), architecture_table(architecture), values, OBJECTIVES
+    )

@@ -1,0 +1,95 @@
+"""A front as text: a table for a terminal, Markdown, CSV or JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.table import Table
+
+from evonas.cli.print_tables import show_table
+from evonas.workflows.picks import pick as picked
+from evonas.workflows.picks import select
+from reports.tables.front import front_table, knee_id
+from reports.tables.trust import how_errors_came
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from evonas.workflows.run_handle import Run
+    from reports.run_folder.folder import RunFolder
+
+MOST = 24  # rows of a whole front that a terminal gets
+
+
+def print_front(run: Run) -> None:
+    """The front as a table, thinned evenly if it is long; front.csv has all of it."""
+    print_front_as(run, "table")
+
+
+def print_front_as(
+    run: Run,
+    form: str,
+    *,
+    where: str | None = None,
+    sort: str | None = None,
+    columns: str | None = None,
+    pick: str | None = None,
+) -> None:
+    """Print a front, or what is asked for of it.
+
+    Args:
+        run: Whose.
+        form: ``"table"`` or ``"markdown"``, for people; ``"csv"`` or ``"json"``, with all digits.
+        where, sort, columns: See :func:`evonas.workflows.picks.select`.
+        pick: See :meth:`evonas.workflows.run_handle.Run.pick`; of these, ``where`` may leave out more.
+
+    Raises:
+        SelectionError: One of them cannot be read, or names nothing.
+    """
+    folder = run.folder
+    rows = select(folder, where=where, sort=sort)
+    if pick is not None:
+        rows = rows[rows["id"].isin(picked(folder, pick)["id"])]
+    shown = select(folder, columns=columns).columns if columns is not None else rows.columns
+    if form == "csv":
+        typer.echo(rows[shown].to_csv(index=False), nl=False)
+    elif form == "json":
+        typer.echo(json.dumps(rows[shown].to_dict("records"), indent=1, ensure_ascii=False))
+    elif rows.empty:
+        why = "condition" if where is not None and len(front_table(folder)) else "constraints"
+        typer.echo(f"no evaluated network satisfies the {why}")
+    else:
+        searched = dict.fromkeys(["id", *folder.objectives, *folder.constraints])
+        names = list(searched if columns is None else shown)
+        is_whole = where is None and pick is None
+        _print_texts(folder, rows, names, form=form, most=MOST if is_whole and form == "table" else len(rows))
+
+
+def _print_texts(folder: RunFolder, rows: pd.DataFrame, names: list[str], *, form: str, most: int) -> None:
+    knee = knee_id(folder, front_table(folder))
+    shown, title = rows, f"Pareto front: {len(rows)} networks"
+    if len(rows) > most:
+        keep = {round(index * (len(rows) - 1) / (most - 1)) for index in range(most)}
+        shown = rows[[index in keep or id_ == knee for index, id_ in enumerate(rows["id"])]]
+        title += f", {len(shown)} of them here, all in front.csv"
+    titles = [folder.measures[name].title if name in folder.measures else name for name in names]
+    cells = [[_text(folder, record, name, knee=knee) for name in names] for record in shown.to_dict("records")]
+    if form == "markdown":
+        lines = [titles, ["---:" if name != "genome" else "---" for name in names], *cells]
+        typer.echo("\n".join("| " + " | ".join(line) + " |" for line in lines))
+    else:
+        printed = Table(title=title, title_justify="left")
+        for name, text in zip(names, titles, strict=True):
+            printed.add_column(text, justify="left" if name == "genome" else "right")
+        for line in cells:
+            printed.add_row(*line)
+        show_table(printed)
+        typer.echo(f"* knee. {how_errors_came(folder)} Test set not used.")
+
+
+def _text(folder: RunFolder, record: dict[Any, Any], name: str, *, knee: int) -> str:
+    if name == "id":
+        return f"{'*' if record['id'] == knee else ''}{record['id']}"
+    return folder.measures[name].display(record[name]) if name in folder.measures else str(record[name])

@@ -1,0 +1,208 @@
+"""Tables for a terminal: comparisons, trust, trainings, verifications, spaces, genes and networks."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from statistics import mean, stdev
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from objectives import OBJECTIVES
+from objectives.energy import SOURCE
+from reports.pages.comparison_page import pairwise_texts, ranking_texts
+from reports.tables.trust import trust_note, trust_texts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from evonas.cli.network_view import NetworkView
+    from evonas.spaces import Space
+    from evonas.spaces.genome import Gene
+    from evonas.workflows.export_picks import Verification
+    from evonas.workflows.run_handle import Run
+    from reports.tables.comparison import Comparison
+
+
+def print_selfcheck(table: pd.DataFrame) -> None:
+    """Shares of the true hypervolume, mean and standard deviation, one row a method."""
+    seeds = table["seed"].nunique()
+    printed = Table(title=f"share of the true front's hypervolume, {seeds} seeds", title_justify="left")
+    printed.add_column("search")
+    counts = [column for column in table if isinstance(column, int)]
+    for count in counts:
+        printed.add_column(f"{count} networks", justify="right")
+    for name, part in table.groupby("search", sort=False):
+        spreads = [f" ± {100 * part[count].std():.2f}" if seeds > 1 else "" for count in counts]
+        cells = [f"{100 * part[count].mean():.2f}{spread} %" for count, spread in zip(counts, spreads, strict=True)]
+        printed.add_row(str(name), *cells)
+    show_table(printed)
+
+
+def print_comparisons(comparisons: Sequence[Comparison]) -> None:
+    """Who leads, and the pairwise tests, of every set of runs that can be compared."""
+    for found in comparisons:
+        _print_texts(ranking_texts(found.ranking), title=f"hypervolume: {found.title}")
+        if len(found.pairwise):
+            _print_texts(pairwise_texts(found.pairwise), title="differences of means, paired by seed")
+        typer.echo(found.verdict)
+
+
+def _print_texts(texts: pd.DataFrame, *, title: str) -> None:
+    printed = Table(title=title, title_justify="left")
+    for number, name in enumerate(texts.columns):
+        printed.add_column(name, justify="right" if number else "left")
+    for row in texts.to_numpy():
+        printed.add_row(*row)
+    show_table(printed)
+
+
+def print_trust(run: Run) -> None:
+    """How the estimate ranks networks, in a sentence and a table."""
+    table, trust = trust_texts(run.folder), run.folder.facts().trust
+    printed = Table()
+    for index, name in enumerate(table.columns):
+        printed.add_column(name, justify="right" if index else "left", no_wrap=True)
+    for row in table.itertuples(index=False):
+        printed.add_row(*map(str, row))
+    show_table(printed)
+    typer.echo(f"{trust_note(run.folder)}\n\n{trust.sentence if trust else ''}")
+
+
+def print_trainings(chosen: pd.DataFrame, trainings: list[Any]) -> None:
+    """Test accuracy of every chosen network over its seeds, and warnings."""
+    for record in chosen.to_dict("records"):
+        accuracies = [100 * (1 - done.test.error) for done in trainings if done.genome == record["genome"]]
+        spread = f" ± {stdev(accuracies):.2f}" if len(accuracies) > 1 else ""
+        typer.echo(
+            f"network {record['id']}: {record['model_size']:,} bytes, "
+            f"test accuracy {mean(accuracies):.2f}{spread} % ({len(accuracies)} seed{'s' * (len(accuracies) > 1)})"
+        )
+    for remarks in dict.fromkeys(done.remarks for done in trainings if done.remarks):
+        typer.echo(f"trained with: {remarks}")
+    for done in trainings:
+        for warning in done.warnings:
+            typer.echo(f"warning: network {done.evaluation}, seed {done.seed}: {warning}")
+
+
+def print_verification(found: Verification) -> None:
+    """What running an exported file showed."""
+    counted = int(found.layers["model_size"].sum())
+    typer.echo(
+        f"{found.format}, {found.images:,} test images: accuracy {100 * found.accuracy:.2f} %\n"
+        f"against torch, sums of whole numbers: {found.agreement:.4%} of predictions agree, "
+        f"largest difference of logits {found.difference:.2g}\n"
+        f"against the network as trained, sums of floats: {found.trained_agreement:.4%} agree\n"
+        f"one image: {found.milliseconds:.3f} ms here, {found.torch_milliseconds:.3f} ms in torch as trained"
+    )
+    if found.layers["stored"].isna().all():
+        typer.echo(f"file: {found.file_bytes:,} bytes; the model size counts {counted:,} bytes when packed")
+        return
+    stored = int(found.layers["stored"].sum())
+    typer.echo(
+        f"file: {found.file_bytes:,} bytes, of which {stored:,} are weights, scales and norms "
+        f"(model size: {counted:,}), {found.file_bytes - stored:,} the graph around them"
+    )
+    for row in found.layers[found.layers["stored"] != found.layers["model_size"]].itertuples():
+        typer.echo(f"warning: {row.layer} stores {row.stored} bytes; the model size counts {row.model_size}")
+
+
+def print_spaces(
+    spaces: Mapping[str, Space], *, configured: str | None, input_shape: tuple[int, int, int], n_classes: int
+) -> None:
+    """The search spaces for images of one shape; ``configured`` is the one that has a run file's settings."""
+    modules = Counter(type(space).__module__ for space in spaces.values())
+    printed = Table(title=f"search spaces for images of {_shape(input_shape)}, {n_classes} classes")
+    printed.title_justify = "left"
+    if configured:
+        printed.caption = "* as the run file sets it" + "; the others by default" * (len(spaces) > 1)
+    printed.add_column("name")
+    printed.add_column("what it is")
+    printed.add_column("genes", justify="right")
+    printed.add_column("genomes", justify="right", no_wrap=True)
+    for name, space in spaces.items():
+        has_own_file = modules[type(space).__module__] == 1
+        document = (sys.modules[type(space).__module__] if has_own_file else type(space)).__doc__ or ""
+        mark = "*" if name == configured else ""
+        printed.add_row(
+            f"{mark}{name}", document.partition("\n")[0], str(len(space.genes)), f"10^{space.log10_size():.1f}"
+        )
+    show_table(printed)
+
+
+def print_genes(name: str, genes: Sequence[Gene]) -> None:
+    """Every gene of a space with its choices, those that no search takes yet apart."""
+    has_locked = any(gene.n_locked for gene in genes)
+    printed = Table(title=f"genes of {name}", title_justify="left", caption="a genome counts choices from 0")
+    for column in ("gene", "choices", *["locked"] * has_locked):
+        printed.add_column(column, overflow="fold")
+    for gene in genes:
+        parts = gene.choices[: gene.n_open], *[gene.choices[gene.n_open :]] * has_locked
+        printed.add_row(gene.name, *(" | ".join(part) for part in parts))
+    show_table(printed)
+
+
+def print_network(shown: NetworkView) -> None:
+    """A network layer by layer, then what it costs."""
+    table = shown.table
+    title = f"{len(table)} layers" if shown.id is None else f"network {shown.id}: {len(table)} layers"
+    printed = Table(title=title, title_justify="left", show_footer=True, footer_style="bold")
+    printed.box, printed.padding, printed.pad_edge = SIMPLE, (0, 1, 0, 0), False  # narrow: there are many columns
+    printed.add_column("layer", "all", overflow="fold")
+    printed.add_column("operation")
+    for name in ("output", "weight", "act"):
+        printed.add_column(name, no_wrap=True)
+    for name, column in (("weights", "weights"), ("bytes", "bytes"), ("MACs", "macs"), ("BitOPs", "bitops")):
+        printed.add_column(name, _cost(column, int(table[column].sum())), justify="right", no_wrap=True)
+    part = ""
+    for row in table.to_dict("records"):
+        before, part = part, row["layer"].partition("/")[0]
+        if before not in ("", part):
+            printed.add_section()
+        words = (row["layer"], row["operation"], _shape(row["shape"]), row["weight"], row["act"])
+        printed.add_row(*words, *(_cost(name, row[name]) for name in ("weights", "bytes", "macs", "bitops")))
+    show_table(printed)
+    for name, value in shown.values.items():
+        typer.echo(f"{shown.measures[name].title:28}{shown.measures[name].display(value)}")
+    if "energy" in shown.values:
+        typer.echo(f"energy model: {SOURCE}")
+    if shown.canonical != shown.genome:
+        typer.echo(f"note: the genome is not canonical; the same network in canonical form: {shown.canonical}")
+    elif shown.id is not None:
+        typer.echo(f"genome: {shown.genome}")
+
+
+def print_json(shown: NetworkView) -> None:
+    """The same as JSON: genome, canonical genome, a list of layers, a value a measure."""
+    facts = {
+        "genome": shown.genome,
+        "canonical": shown.canonical,
+        "layers": shown.table.to_dict("records"),
+        "objectives": {name: getattr(value, "item", lambda v=value: v)() for name, value in shown.values.items()},
+    }
+    typer.echo(json.dumps(facts, indent=1, ensure_ascii=False))
+
+
+def _cost(name: str, value: int) -> str:
+    if not value:
+        return ""
+    return OBJECTIVES[name].display(value) if name in OBJECTIVES else f"{value:,}"
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return "×".join(map(str, shape))
+
+
+def show_table(table: Table) -> None:
+    """Print a table as wide as the terminal; into a file or pipe as wide as it needs, so that nothing is folded."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=1000)
+        console.width = console.measure(table).maximum
+    console.print(table)

@@ -1,0 +1,30 @@
+"""The run file's ``[compute]``: where the work is done."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from evonas.spaces.settings import Settings
+
+
+class ComputeConfig(Settings):
+    """[compute]: where the work is done. Workers change times; results in asynchronous mode alone."""
+
+    workers: int = Field(0, ge=0, description="processes that evaluate networks, one thread each; 0: one a core")
+    backend: Literal["loky", "threading", "dask"] = Field(
+        "loky", description="loky: processes on this machine; threading; dask: a cluster, see docs/scaling.md"
+    )
+    scheduler: str = Field("", description='address of the Dask scheduler, such as "tcp://10.0.0.1:8786"')
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto",
+        description="that trains supernets, and networks in evonas train; on a GPU in bf16 with channels last, where "
+        "results differ, and are not the same twice; auto: a GPU if there is one",
+    )
+
+    @model_validator(mode="after")
+    def _scheduler_of_a_cluster(self) -> Self:
+        if (self.backend == "dask") != bool(self.scheduler):
+            raise ValueError('backend = "dask" and scheduler go together: the address that dask scheduler prints')
+        return self

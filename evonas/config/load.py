@@ -1,0 +1,208 @@
+"""The run file: every key with its default, read from TOML, laid over a preset, checked all at once."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, Self
+
+import tomli_w
+from pydantic import Field, ValidationError, model_validator
+
+from evonas.config.compute import ComputeConfig
+from evonas.config.presets import preset_values
+from evonas.config.sections import DataConfig, EstimateConfig, QuantizersConfig, SearchConfig, SupernetConfig
+from evonas.config.space import GIVEN_IN_PYTHON, SPACE_SETTINGS, OwnSpaceConfig, SpaceConfig
+from evonas.config.training import TrainingConfig
+from evonas.errors import RunFileError, nearest
+from evonas.plugins import is_path
+from evonas.spaces.cells.settings import CellSettings
+from evonas.spaces.settings import Settings, message
+from objectives import LATENCY, OBJECTIVES
+
+
+class RunConfig(Settings):
+    """A whole run file."""
+
+    name: str = Field(
+        "", pattern=r"^[\w.-]*$", description='of the run, in its folder runs/NAME-TIME; "": that of the data'
+    )
+    seed: int = Field(0, ge=0, description="of everything random but the split")
+    data: DataConfig = DataConfig()
+    space: SpaceConfig = CellSettings()
+    quantizers: QuantizersConfig = QuantizersConfig()
+    supernet: SupernetConfig = SupernetConfig()
+    estimate: EstimateConfig = EstimateConfig()
+    search: SearchConfig = SearchConfig()
+    training: TrainingConfig = TrainingConfig()
+    compute: ComputeConfig = ComputeConfig()
+
+    @model_validator(mode="after")
+    def _limit_can_be_kept(self) -> Self:
+        if self.estimate.seconds_per_network and self.compute.backend != "loky":
+            raise ValueError('estimate.seconds_per_network works with compute.backend = "loky" alone; set it to 0')
+        return self
+
+
+def load_config(
+    path: Path | None,
+    overrides: dict[str, dict[str, Any] | Any] | None = None,
+    *,
+    preset: str | None = None,
+    given_space: str | None = None,
+) -> RunConfig:
+    """Read a run file, lay it over a preset, and overrides over both.
+
+    Args:
+        path: A TOML file; None for all defaults.
+        overrides: Keys as in the file; a section's keys as a nested dict.
+        preset: Name of ready-made values for keys that the file leaves out; see :mod:`evonas.config.presets`.
+        given_space: Class of a search space that is given as an object, instead of the file's.
+
+    Raises:
+        RunFileError: No such file or preset, not TOML, or unknown keys or impossible values: all of them at once.
+    """
+    raw = {} if path is None else read_toml(path, wanted="a run file", form="docs/run-file.md")
+    if preset is not None:
+        raw = laid_over(preset_values(preset), raw)
+    source = str(path or (f"preset {preset}" if preset else "the options"))
+    return parse_config(raw, overrides, source=source, given_space=given_space)
+
+
+def read_toml(path: Path, *, wanted: str, form: str) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Args:
+        path: The file.
+        wanted: What it should be, for messages.
+        form: The document that shows its form, for messages.
+
+    Raises:
+        RunFileError: No such file, or not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunFileError(f"{wanted} that can be read", found=f"{path}: {error}", remedy="check the path") from error
+    except tomllib.TOMLDecodeError as error:
+        raise RunFileError(
+            f"{wanted} in TOML", found=f"{path}: {error}", remedy=f"correct that line; {form} shows the form"
+        ) from error
+
+
+def parse_config(
+    raw: dict[str, Any], overrides: dict[str, Any] | None = None, *, source: str, given_space: str | None = None
+) -> RunConfig:
+    """Check a run file's content; arguments and errors as in :func:`load_config`, ``source`` names it in messages."""
+    merged = laid_over(raw, overrides or {})
+    if given_space is not None:
+        merged["space"] = {"kind": GIVEN_IN_PYTHON + given_space}
+    problems = []
+    try:
+        config = RunConfig.model_validate(merged)
+    except ValidationError as error:
+        problems = [_problem(detail) for detail in error.errors()]
+    problems += _unknown_measures(merged)
+    if problems:
+        raise RunFileError(
+            f"a run file with known keys and possible values ({source})",
+            found="; ".join(found for found, _ in problems),
+            remedy="; ".join(dict.fromkeys(remedy for _, remedy in problems)),
+        )
+    try:
+        return _resolved(config)
+    except (RuntimeError, ValueError) as error:  # an unknown ~user, or a NUL
+        raise RunFileError(f"paths that exist ({source})", found=str(error), remedy="correct the paths") from error
+
+
+def laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Keys of ``above``, and of ``below`` what it leaves out, section by section.
+
+    A ``[space]`` of another kind is taken as a whole.
+    """
+    merged = dict(below)
+    for key, value in above.items():
+        section = below.get(key, {})
+        if not isinstance(value, dict):
+            merged[key] = value
+        elif isinstance(section, dict):
+            before = section.get("kind", "cells")
+            is_other_space = key == "space" and value.get("kind", before) != before
+            merged[key] = value if is_other_space else {**section, **value}
+    return merged
+
+
+def _resolved(config: RunConfig) -> RunConfig:
+    """Fill in the name and make paths absolute, so that a run can be resumed from anywhere."""
+    data, search = config.data, config.search
+    if data.source != "digits" and not data.source.startswith("hf:"):  # these two are names
+        data = data.model_copy(update={"source": str(Path(data.source).expanduser().resolve())})
+    quantizers = {key: _resolved_path(name) for key, name in config.quantizers.model_dump().items()}
+    bounds = {_resolved_path(name): bound for name, bound in search.constraints.items()}
+    objectives = tuple(map(_resolved_path, search.objectives))
+    changed: dict[str, Any] = {
+        "name": config.name or re.sub(r"[^\w.-]", "-", Path(data.source).stem) or "run",
+        "data": data,
+        "quantizers": QuantizersConfig(**quantizers),
+        "search": search.model_copy(update={"objectives": objectives, "constraints": bounds}),
+    }
+    if isinstance(config.space, OwnSpaceConfig):
+        options = {key: _resolved_file(value) for key, value in config.space.options.items()}
+        changed["space"] = config.space.model_copy(
+            update={"kind": _resolved_path(config.space.kind), "options": options}
+        )
+    return config.model_copy(update=changed)
+
+
+def _resolved_file(value: Any) -> Any:
+    """An option that names a file, by its absolute path; anything else as it is."""
+    is_file = isinstance(value, str) and Path(value).expanduser().is_file()
+    return str(Path(value).expanduser().resolve()) if is_file else value
+
+
+def _resolved_path(name: str) -> str:
+    if not is_path(name):
+        return name
+    file, _, attribute = name.rpartition(":")
+    return f"{Path(file).expanduser().resolve()}:{attribute}"
+
+
+def dump_config(config: RunConfig) -> str:
+    """Write a complete run file: every key, the defaults too."""
+    return tomli_w.dumps(config.model_dump(mode="json"))
+
+
+def _unknown_measures(raw: dict[str, Any]) -> list[tuple[str, str]]:
+    """Objectives and constraints that nobody measures, each as what was found and what to do.
+
+    A space of one's own may measure what it likes, which shows only later.
+    """
+    space, search = raw.get("space", {}), raw.get("search", {})
+    if not isinstance(search, dict) or (isinstance(space, dict) and space.get("kind", "cells") not in SPACE_SETTINGS):
+        return []
+    known_names, problems = (*OBJECTIVES, LATENCY.name), []
+    for key in ("objectives", "constraints"):
+        names = search.get(key, ())
+        for name in names if isinstance(names, (list, tuple, dict)) else ():
+            if isinstance(name, str) and not is_path(name) and name not in known_names:
+                where = f"search.{key}"
+                problems.append((f"{where}: {name!r} is unknown", f"{where}: {nearest(name, known_names)}"))
+    return problems
+
+
+def _problem(detail: Any) -> tuple[str, str]:
+    """One pydantic error as what was found and what to do."""
+    path = [str(part) for part in detail["loc"]]
+    given = detail["input"]
+    models: dict[str, Any] = {name: field.annotation for name, field in RunConfig.model_fields.items()}
+    if path[:1] == ["space"] and len(path) > 1:  # behind it stands which kind of space
+        models["space"] = {**SPACE_SETTINGS, "own": OwnSpaceConfig}[path.pop(1)]
+    elif detail["type"] == "space_kind" and isinstance(given, dict):
+        path, given = ["space", "kind"], given.get("kind")
+    where = ".".join(path) or "the run file"
+    if detail["type"] == "extra_forbidden":
+        table = models[path[0]].model_fields if len(path) > 1 else RunConfig.model_fields
+        return f"unknown key {where}", f"{where}: {nearest(path[-1], table)}"
+    shown = f" {given!r}" if path and len(repr(given)) < 60 else ""
+    return f"{where}{' =' if shown else ''}{shown} ({message(detail)})", f"change {where}"

@@ -1,0 +1,186 @@
+"""Sections of the run file: ``[data]``, ``[quantizers]``, ``[supernet]``, ``[estimate]``, ``[search]``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from evonas.architecture.methods import QUANTIZERS
+from evonas.config.bounds import Bound
+from evonas.plugins import is_path
+from evonas.spaces.settings import Count, Names, Settings, known
+from surrogates.predictors import PREDICTOR_NAMES
+
+LEAST_NETWORKS = 8  # that a correction can be fitted to
+Share = Annotated[float, Field(gt=0, lt=1)]
+STRATEGY_NAMES = ("single_path", "sandwich", "shared_convolution", "shared_convolution_soft")
+"""Keys of :data:`evonas.training.strategies.STRATEGIES`, which needs torch."""
+
+
+class DataConfig(Settings):
+    """[data]: which images, and how they are split."""
+
+    source: str = Field(
+        "digits",
+        description='"digits"; an .npz file; a folder of IDX files, of CIFAR\'s binary version, or with '
+        'train/CLASS/*.png or *.jpg; "hf:NAME" or "hf:NAME:CONFIG", fetched from the Hugging Face hub',
+    )
+    test_share: Share = Field(0.2, description="share of the images set aside for the test, if they bring no test set")
+    heldout_share: Share = Field(0.2, description="share of the rest that scores networks during the search")
+    split_seed: int = Field(
+        0, ge=0, description="seed of the split; apart from the run's seed, so that runs share a test set"
+    )
+    limit: int = Field(
+        0, ge=0, description="training and held-out images to use, taken evenly from the classes; 0: all"
+    )
+    pool: Count = Field(1, description="side of the squares of pixels that are averaged into one, to shrink the images")
+    shift: int = Field(1, ge=0, description="augmentation: largest random displacement in pixels")
+    flip: bool = Field(False, description="augmentation: mirror half of the images left to right")
+
+
+class QuantizersConfig(Settings):
+    """[quantizers]: which method serves which kind of precision, by name or as FILE.py:NAME of your own."""
+
+    binary_weight: str = Field("xnor", description="xnor")
+    ternary_weight: str = Field("tga", description="tga, tga_x2, tga_x4, twn, twn_max, ttq, tas, lsq_weight, sawb")
+    multibit_weight: str = Field("lsq_weight", description="lsq_weight, sawb")
+    binary_act: str = Field("approx_sign", description="approx_sign, sign")
+    ternary_act: str = Field("lsq", description="lsq, lsq_signed, pact, ternary, ternary_unsigned, ternary_per_image")
+    multibit_act: str = Field("lsq", description="lsq, lsq_signed, pact")
+
+    @field_validator("*")
+    @classmethod
+    def _known_methods(cls, name: str, info: ValidationInfo) -> str:
+        if is_path(name):
+            return name
+        role = str(info.field_name).rpartition("_")[2]
+        fitting = [other for other, method in QUANTIZERS.items() if method.role == role]
+        return known((name,), fitting)[0]
+
+
+class SupernetConfig(Settings):
+    """[supernet]: how the shared weights are trained."""
+
+    strategy: str = Field(
+        "single_path",
+        description="single_path: one random network a step; sandwich: the largest, the smallest and random ones; "
+        "shared_convolution, shared_convolution_soft: one network, each layer with all its precisions at once",
+    )
+    paths: int = Field(6, ge=2, description="networks of a step of sandwich; the other strategies take one")
+    steps: Count = Field(3500, description="optimizer steps; each costs as much as it has paths")
+    batch_size: int = Field(64, ge=2, description="images an update")
+    learning_rate: float = Field(5e-3, gt=0, description="at its highest; warm-up and cosine decay around it")
+    weight_decay: float = Field(1e-4, ge=0, description="decoupled, on kernels only")
+    partial_normal: Count = Field(
+        1, description="k: in the supernet, an edge of a normal cell sees 1/k of the channels; 1: all"
+    )
+    partial_reduction: Count = Field(1, description="the same k for an edge of a reduction cell")
+    expansion_steps: Count = Field(500, description="updates after widths were unlocked; see search.expansion_share")
+    early_stop: bool = Field(
+        False, description="whether training ends early once the rank order of fixed random networks has settled"
+    )
+    probes: int = Field(
+        24,
+        ge=4,
+        description="those networks; scored every twentieth of the steps, at the cost of some updates",
+    )
+    settled_tau: float = Field(
+        0.7, gt=0, le=1, description="Kendall's tau between two scorings in a row from which their orders agree"
+    )
+    patience: Count = Field(3, description="agreements in a row that make the order settled; then the decay begins")
+
+    @field_validator("strategy")
+    @classmethod
+    def _known_strategy(cls, name: str) -> str:
+        return known((name,), STRATEGY_NAMES)[0]
+
+    @model_validator(mode="after")
+    def _fits_partial_channels(self) -> Self:
+        if self.strategy.startswith("shared_convolution") and max(self.partial_normal, self.partial_reduction) > 1:
+            raise ValueError("shared convolution blends the precisions of whole edges, so partial channels must be 1")
+        return self
+
+
+class EstimateConfig(Settings):
+    """[estimate]: how the error of a network is estimated during the search."""
+
+    method: Literal["one-shot", "short-training", "auto"] = Field(
+        "one-shot", description="weights of a supernet; a short training of each; or whichever takes less time here"
+    )
+    steps: Count = Field(150, description="steps of a short training, by the recipe under [training]")
+    correction_networks: int = Field(
+        32, ge=0, description="networks trained for a short time to correct the estimates; 0: no correction"
+    )
+    tuning_steps: int = Field(
+        50, ge=0, description="updates of each network of the front before it is scored once more; 0: none"
+    )
+    tuning_networks: Count = Field(
+        100, description="networks of the front that are tuned, evenly chosen over model sizes if there are more"
+    )
+    calibration_images: int = Field(
+        200, ge=2, description="training images that reset a subnet's batch norm before scoring"
+    )
+    scoring_images: Count = Field(2000, description="held-out images that score a network, at most")
+    seconds_per_network: float = Field(0.0, ge=0, description="time after which a network has failed; 0: no limit")
+    retries: int = Field(
+        1, ge=0, description="further tries of a network that ran out of time or memory, or lost its worker"
+    )
+
+    @field_validator("correction_networks")
+    @classmethod
+    def _enough(cls, n: int) -> int:
+        if 0 < n < LEAST_NETWORKS:
+            raise ValueError(f"0 for none, or at least {LEAST_NETWORKS}")
+        return n
+
+
+class SearchConfig(Settings):
+    """[search]: what is minimised, and for how long."""
+
+    objectives: Names = Field(
+        ("error", "model_size", "bitops"),
+        description="minimised together; a measure's name, or FILE.py:NAME of your own",
+    )
+    constraints: dict[str, Bound] = Field(
+        default_factory=dict,
+        description='upper bounds, such as { model_size = 8192 }; or, in spaces of blocks in stages, { flops = "base", '
+        'energy = "0.7 base" }: shares of what the network with all width factors 1 and the most bits has',
+    )
+    algorithm: Literal["auto", "nsga2", "nsga3", "random", "exhaustive"] = Field(
+        "auto", description="auto: nsga2, or nsga3 for four objectives and more; exhaustive: every network"
+    )
+    mode: Literal["generational", "asynchronous"] = Field(
+        "generational",
+        description="asynchronous: no worker waits for a generation's last network; for evaluations of uneven length",
+    )
+    predictors: Literal["auto"] | tuple[str, ...] = Field(
+        "auto",
+        description="learned predictors that propose networks, by name: gaussian_process, ridge, forest; the best is "
+        "used; []: none; auto: all three, unless an evaluation is known to cost less than a proposal",
+    )
+    proposals: Count = Field(10, description="networks that a predictor proposes a generation")
+    budget: Count = Field(600, description="distinct networks to evaluate")
+    seconds: float = Field(
+        0.0, ge=0, description="time after which the search evaluates no further network; 0: no limit"
+    )
+    generations: int = Field(0, ge=0, description="generations after which the search ends; 0: no limit")
+    stall: int = Field(
+        0, ge=0, description="ends when the hypervolume grew by less than 0.1 % over so many networks; 0: never"
+    )
+    population: int = Field(40, ge=4, description="survivors and offspring of a generation; never more than the budget")
+    crossover_rate: float = Field(0.9, ge=0, le=1, description="share of offspring with two parents")
+    mutation_rate: float = Field(0.0, ge=0, le=1, description="chance a gene; 0 means one gene in a genome on average")
+    expansion_share: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="a layer's next expansion unlocks when more of the elite, the most accurate quarter of the front, "
+        "use its largest open width; 1: never",
+    )
+    has_baseline: bool = Field(True, description="whether to evaluate as many random networks, for comparison")
+
+    @field_validator("predictors")
+    @classmethod
+    def _known_predictors(cls, names: tuple[str, ...] | str) -> tuple[str, ...] | str:
+        return names if isinstance(names, str) else known(names, PREDICTOR_NAMES)

@@ -1,0 +1,121 @@
+"""The estimator of networks, and the job of scoring one of them in a worker."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from evonas.architecture.graph import Architecture
+from evonas.evaluation.estimator import Estimator, EvaluationPolicy
+from evonas.evaluation.job import OUT_OF_MEMORY, OUT_OF_TIME, Job, Outcome
+from evonas.evaluation.scorers import Scorer
+from evonas.evaluation.scoring_context import Checkpoint, build_payload, open_scoring_context, run_identity
+from evonas.evaluation.workers.backend import Broadcast
+from evonas.evaluation.workers.limits import TimeIsUpError, time_limit
+from evonas.nets.network import Network
+from evonas.spaces import NetworkSpace
+from evonas.spaces.genome import Genome
+from objectives.latency import measure_latency
+
+
+class NetworkEstimator(Estimator):
+    """Scores networks side by side in worker processes.
+
+    Args:
+        scorer: What scores one.
+        space: Decodes genomes.
+        folder: The run.
+        checkpoint: Its supernet's weights; None where the scorer needs none.
+        policy: Who scores, for how long, and how often again.
+        has_latency: Whether to measure how long one image takes, too.
+    """
+
+    def __init__(
+        self,
+        scorer: Scorer,
+        space: NetworkSpace,
+        *,
+        folder: Path,
+        checkpoint: Checkpoint | None,
+        policy: EvaluationPolicy,
+        has_latency: bool = False,
+    ) -> None:
+        self.scorer, self.space, self.policy, self.has_latency = scorer, space, policy, has_latency
+        self.folder, self.checkpoint = folder.resolve(), checkpoint
+        key = run_identity(self.folder), checkpoint
+        self.broadcast = Broadcast(key, partial(build_payload, self.folder, checkpoint))
+
+    def job(self, genome: Genome) -> ScoringJob:
+        """See :class:`Estimator`."""
+        return ScoringJob(
+            self.scorer,
+            self.folder,
+            self.checkpoint,
+            self.space,
+            genome,
+            self.has_latency,
+            self.policy.seconds_per_network,
+        )
+
+
+@dataclass(frozen=True)
+class ScoringJob(Job):
+    """One network to score.
+
+    Attributes:
+        scorer: What scores it.
+        folder: The run folder.
+        checkpoint: Its supernet's weights; None if the scorer needs none.
+        space: That of the run.
+        genome: A repaired genome.
+        has_latency: Whether to measure how long one image takes, too.
+        seconds: After which it has failed; 0: no limit.
+    """
+
+    scorer: Scorer
+    folder: Path
+    checkpoint: Checkpoint | None
+    space: NetworkSpace
+    genome: Genome
+    has_latency: bool = False
+    seconds: float = 0.0
+
+    def run(self, payload: Any = None) -> Outcome:
+        """Error and loss by name, or the reason if it failed; see :class:`Job`."""
+        context = open_scoring_context(self.folder, self.checkpoint, self.space, payload)
+        start = time.perf_counter()
+        architecture = self.space.decode(self.genome)
+        try:
+            with time_limit(self.seconds):
+                score = self.scorer.score(context, architecture)
+                latency = {"latency": _latency(architecture)} if self.has_latency else {}
+        except TimeIsUpError:
+            return Outcome({}, OUT_OF_TIME, time.perf_counter() - start)
+        except (MemoryError, RuntimeError, FloatingPointError) as error:
+            return Outcome({}, _reason(error), time.perf_counter() - start)
+        taken = time.perf_counter() - start
+        if not math.isfinite(score.loss):
+            return Outcome({}, f"the held-out loss is {score.loss}", taken)
+        return Outcome({"error": score.error, "loss": score.loss, **latency}, "", taken)
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).partition("\n")[0] or "no message"
+    # torch says it by a RuntimeError; on a GPU by a subclass of it
+    if isinstance(error, MemoryError) or "alloc" in text.lower() or "out of memory" in text.lower():
+        return f"{OUT_OF_MEMORY}: {text}"
+    return f"{type(error).__name__}: {text}"
+
+
+def _latency(architecture: Architecture) -> float:
+    """Median seconds of one image through a stand-alone network; which weights it has makes no difference."""
+    network = Network([architecture], generator=torch.Generator()).eval()
+    image = torch.rand(1, *architecture.input_shape, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        return measure_latency(lambda: network(image), warmup=3, repeats=15)

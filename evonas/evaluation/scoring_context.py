@@ -1,0 +1,140 @@
+"""What scoring needs in every process: the supernet with its weights, and the images."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from evonas.config.load import RunConfig, load_config
+from evonas.errors import RunFolderError
+from evonas.files import file_hash
+from evonas.nets.network import Network
+from evonas.nets.weights import load_weights
+from evonas.spaces import NetworkSpace
+from evonas.training.datasets.dataset import Dataset, load_dataset
+from evonas.training.supernet_training import build_supernet
+
+RUN_FILE = "run.toml"
+
+
+class Checkpoint(NamedTuple):
+    """Which weights of a supernet are meant."""
+
+    file: str
+    """Name within the run folder."""
+    sha256: str
+    """That the file must have."""
+
+
+@dataclass(frozen=True)
+class ScoringContext:
+    """Everything that scoring a genome needs.
+
+    Attributes:
+        config: The run file.
+        dataset: Its images, whole.
+        supernet: With its weights; None where networks are trained one by one.
+        calibration: Training images that set batch-norm statistics, ``(n, channels, height, width)``.
+        images, labels: Held-out images that score, and their classes.
+    """
+
+    config: RunConfig
+    dataset: Dataset
+    supernet: Network | None
+    calibration: torch.Tensor
+    images: torch.Tensor
+    labels: torch.Tensor
+
+    @property
+    def the_supernet(self) -> Network:
+        """The supernet, which must be there."""
+        assert self.supernet is not None
+        return self.supernet
+
+
+def scoring_context(config: RunConfig, dataset: Dataset, supernet: Network | None) -> ScoringContext:
+    """Lay out the images that the run file asks for."""
+    settings = config.estimate
+    return ScoringContext(
+        config,
+        dataset,
+        supernet,
+        calibration=dataset.train.pixels(settings.calibration_images),
+        images=dataset.heldout.pixels(settings.scoring_images),
+        labels=dataset.heldout.labels[: settings.scoring_images],
+    )
+
+
+@dataclass(frozen=True)
+class WorkerPayload:
+    """What a worker needs that does not see the run's folder; it is sent once to each of them.
+
+    Attributes:
+        run: Which run it is of, see :func:`run_identity`.
+        config: The run file.
+        dataset: Its images, whole.
+        weights: Content of the supernet's file; empty where there is none.
+    """
+
+    run: str
+    config: RunConfig
+    dataset: Dataset
+    weights: bytes
+
+
+def run_identity(folder: Path) -> str:
+    """What tells a run from others, in folders of its name, before and after it; empty if there is none."""
+    run_file = folder / RUN_FILE
+    if not run_file.is_file():
+        return ""
+    return f"{file_hash(run_file)} {folder.resolve()} {run_file.stat().st_mtime_ns}"
+
+
+def build_payload(folder: Path, checkpoint: Checkpoint | None) -> WorkerPayload:
+    """Put together what workers need of a run; arguments as in :func:`open_scoring_context`."""
+    config = load_config(folder / RUN_FILE)
+    weights = b"" if checkpoint is None else (folder / checkpoint.file).read_bytes()
+    return WorkerPayload(run_identity(folder), config, load_dataset(config.data), weights)
+
+
+_kept = threading.local()  # by thread, for a supernet runs one network at a time
+
+
+def open_scoring_context(
+    folder: Path, checkpoint: Checkpoint | None, space: NetworkSpace, payload: WorkerPayload | None = None
+) -> ScoringContext:
+    """Load what a run's networks are scored with; a process keeps the last one, so that it loads a supernet once.
+
+    Args:
+        folder: The run folder.
+        checkpoint: Its supernet's weights; None for none.
+        space: That of the run, with what was unlocked when the supernet was trained.
+        payload: Used where the folder is not to be seen, or holds another run.
+
+    Raises:
+        RunFolderError: The supernet's file is not the one that was meant; or there is neither folder nor payload.
+    """
+    run = run_identity(folder)
+    if payload is None and not run:
+        raise RunFolderError(
+            f"a worker that sees {folder}", found="no run there", remedy="share the folder with all machines"
+        )
+    if payload is not None and payload.run == run:
+        payload = None  # the run itself is here; a folder of its name could also hold another one
+    key = (run if payload is None else payload.run, checkpoint)
+    last = getattr(_kept, "last", None)
+    if last is None or last[0] != key:
+        config = load_config(folder / RUN_FILE) if payload is None else payload.config
+        dataset = load_dataset(config.data) if payload is None else payload.dataset
+        supernet = None
+        if checkpoint is not None:
+            supernet = build_supernet(config, space)
+            source = folder / checkpoint.file if payload is None else payload.weights
+            load_weights(supernet, source, expected=checkpoint.sha256)
+        last = _kept.last = key, scoring_context(config, dataset, supernet)
+    kept: ScoringContext = last[1]
+    return kept

@@ -1,0 +1,5 @@
+"""C files.
+
+- ``source``: a whole file; ``layers``, ``network``, ``thresholds``: its parts; ``memory_plan``: where tensors lie.
+- ``run``: compile and run one; ``runtime``: the C functions.
+"""

@@ -1,0 +1,91 @@
+"""A network's operations as C: the function that runs them one after another, and the table that says what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from evonas.architecture.graph import INPUT, Architecture, Op
+from evonas.export.c.layers import CLayer
+from evonas.export.c.memory_plan import Plan, is_view
+from evonas.nets.frozen import FrozenConv, FrozenNetwork
+
+SOURCES = {
+    "NET_PIXELS": "pixels",
+    "NET_CODES": "codes of the layer before",
+    "NET_TENSOR": "floats",
+    "NET_PREPARED": "floats",
+    "NET_QUANTIZED": "codes",
+}
+
+
+def c_run_function(architecture: Architecture, plan: Plan, *, names: Mapping[str, str]) -> str:
+    """The function ``net_run``: a line or two for each operation.
+
+    Args:
+        architecture: The network.
+        plan: Its memory.
+        names: The identifier of each convolution.
+    """
+    lines = []
+    if INPUT in plan.offsets:
+        lines.append(f"net_image(pixels, {plan.at(INPUT)}, {architecture.shapes[INPUT].elements});")
+    for op in architecture.ops:
+        if op.kind == "conv":
+            lines.append(f"net_convolve(&net_{names[op.name]}, pixels);")
+        elif not is_view(architecture, op):
+            lines += [f"{call}  /* {op.name} */" for call in _calls(architecture, plan, op)]
+    lines.append("for (i = 0; i < NET_CLASSES; i++) {")
+    lines += [f"    logits[i] = net_arena[{plan.at(architecture.ops[-1].name)} + i].f;", "}"]
+    body = "".join(f"    {line}\n" for line in lines)
+    return f"void net_run(const uint8_t *pixels, float *logits)\n{{\n    int32_t i;\n\n{body}}}\n"
+
+
+def _calls(architecture: Architecture, plan: Plan, op: Op) -> Iterator[str]:
+    shapes = architecture.shapes
+    first, to = shapes[op.inputs[0]], shapes[op.name]
+    inputs = [] if op.kind == "zeros" else [plan.at(name) for name in op.inputs]
+    out, area = plan.at(op.name), to.height * to.width
+    match op.kind:
+        case "add" | "skip":
+            yield f"net_add((const int32_t[]){{{', '.join(map(str, inputs))}}}, {len(inputs)}, {out}, {to.elements});"
+        case "concat":
+            for name, place in zip(op.inputs, inputs, strict=True):
+                yield f"net_copy({place}, 0, {out}, 0, 1, {shapes[name].elements});"
+                out += shapes[name].elements
+        case "max_pool" | "avg_pool":
+            sizes = (inputs[0], out, first.channels, first.height, first.width, op.kernel, op.stride)
+            yield f"net_{op.kind}({', '.join(map(str, sizes))});"
+        case "align":
+            before, after = (shape.channels // first.segments * area for shape in (first, to))
+            if after > before:
+                yield f"net_zeros({out}, {to.elements});"
+            yield f"net_copy({inputs[0]}, {before}, {out}, {after}, {first.segments}, {min(before, after)});"
+        case "zeros":
+            yield f"net_zeros({out}, {to.elements});"
+        case _:
+            raise ValueError(f"unknown kind of operation {op.kind!r} in {op.name}")
+
+
+def c_table(frozen: FrozenNetwork, plan: Plan, layers: Mapping[str, CLayer]) -> Iterator[str]:
+    """A line for each operation: its output, and what a convolution reads, computes and writes."""
+    shapes = frozen.architecture.shapes
+    wide = max(len(op.name) for op in frozen.architecture.ops)
+    for op in frozen.architecture.ops:
+        shape = shapes[op.name]
+        size = f"{shape.channels}x{shape.height}x{shape.width}"
+        if op.kind == "conv":
+            text = _described(frozen.convs[op.name], layers[op.name], writes_codes=op.name in plan.readers)
+        else:
+            text = op.kind if op.kind in ("add", "concat", "align", "zeros") else f"{op.kind} {op.kernel}x{op.kernel}"
+        yield f"{op.name:<{wide}}  {size:>11}  {text}"
+
+
+def _described(conv: FrozenConv, layer: CLayer, *, writes_codes: bool) -> str:
+    op = conv.op
+    text = f"{'-'.join(op.steps)} {op.kernel}x{op.kernel}"
+    text += f" of {op.groups} groups" if op.groups > 1 else ""
+    text += f", {op.weight} weights, {layer.n_bytes} bytes; reads {SOURCES[layer.source]}"
+    text += "" if conv.act is None else f" ({op.act})"
+    if layer.has_thresholds:
+        return f"{text}, writes codes by integer thresholds"
+    return f"{text}, writes codes" if writes_codes else text

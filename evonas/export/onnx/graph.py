@@ -1,0 +1,268 @@
+"""A frozen network as an ONNX graph, built node by node; a dialect says how codes are stored and marked."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from onnx import ModelProto, TensorProto, helper
+
+from evonas.architecture.graph import INPUT, Op
+from evonas.export.onnx.nodes import Nodes
+from evonas.nets.frozen import FrozenConv, FrozenNetwork
+from evonas.nets.integer_network import window_counts
+from evonas.nets.quant.activation_rule import ActivationRule
+
+PIXELS, LOGITS = "pixels", "logits"
+
+
+class Dialect(ABC):
+    """How one format stores the codes of weights, and marks those of activations.
+
+    Attributes:
+        opset, ir_version: Of the standard operators, and of the file.
+        domains: Further operator sets, with their versions.
+        pixel_type: Of the graph's input.
+        batch: Images a call; None for any number.
+    """
+
+    opset: ClassVar[int] = 18
+    ir_version: ClassVar[int] = 10
+    domains: ClassVar[dict[str, int]] = {}
+    pixel_type: ClassVar[int] = TensorProto.UINT8
+    batch: ClassVar[int | None] = None
+
+    @abstractmethod
+    def codes(self, conv: FrozenConv, nodes: Nodes) -> str:
+        """Store a layer's codes; name of a float tensor ``(planes, out, in / groups, side, side)`` that holds them."""
+
+    def marked(self, codes: str, act: ActivationRule, nodes: Nodes) -> str:
+        """Tell a reader of the graph that these floats are codes from ``act.low`` to ``act.high``."""
+        del act, nodes
+        return codes
+
+    def apply_rule(self, act: ActivationRule, x: str, numbers: Sequence[str], nodes: Nodes) -> str:
+        """Codes of activations ``x``, as floats; the rules of :class:`ActivationRule` but ``per_image``."""
+        match act.rule:
+            case "sign":
+                is_positive = nodes.add("GreaterOrEqual", x, nodes.number(0))
+                codes = nodes.add("Where", is_positive, nodes.number(1), nodes.number(-1))
+            case "round":
+                steps = nodes.add("Div", x, numbers[0])
+                clipped = nodes.add("Clip", steps, nodes.number(act.low), nodes.number(act.high))
+                codes = nodes.add("Round", clipped)
+            case _ if act.low == 0:
+                above = (nodes.above(x, numbers[0]), nodes.above(x, nodes.add("Add", numbers[0], numbers[1])))
+                codes = nodes.add("Add", *above)
+            case _:
+                below = nodes.above(nodes.add("Neg", numbers[0]), x)
+                codes = nodes.add("Sub", nodes.above(x, numbers[0]), below)
+        return self.marked(codes, act, nodes)
+
+
+def onnx_model(frozen: FrozenNetwork, dialect: Dialect) -> ModelProto:
+    """Write a network down in a dialect of ONNX.
+
+    The graph takes ``pixels`` ``(n, channels, height, width)`` from 0 to 255 and gives ``logits`` ``(n, classes)``. Its
+    initializers are what :attr:`FrozenConv.stored` lists, if the dialect packs weights; all other constants are nodes.
+    """
+    graph = _Graph(frozen, dialect)
+    for op in frozen.architecture.ops:
+        graph.op(op)
+    nodes = graph.nodes
+    nodes.add("Flatten", graph.tensors[frozen.architecture.ops[-1].name], out=LOGITS, axis=1)
+    batch = dialect.batch or "n"
+    classes = frozen.architecture.ops[-1].channels
+    body = helper.make_graph(
+        nodes.made,
+        "evonas",
+        [helper.make_tensor_value_info(PIXELS, dialect.pixel_type, [batch, *frozen.architecture.input_shape])],
+        [helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, [batch, classes])],
+        initializer=nodes.initializers,
+    )
+    opsets = [helper.make_opsetid("", dialect.opset), *(helper.make_opsetid(*one) for one in dialect.domains.items())]
+    return helper.make_model(body, opset_imports=opsets, ir_version=dialect.ir_version, producer_name="evonas")
+
+
+class _Graph:
+    """Nodes of a network's operations; ``tensors`` holds the name of each operation's output."""
+
+    def __init__(self, frozen: FrozenNetwork, dialect: Dialect) -> None:
+        self.frozen, self.dialect, self.nodes = frozen, dialect, Nodes()
+        self.shapes = frozen.architecture.shapes
+        is_float = dialect.pixel_type == TensorProto.FLOAT
+        self.pixels = PIXELS if is_float else self.nodes.add("Cast", PIXELS, to=TensorProto.FLOAT)
+        self.tensors: dict[str, str] = {}
+
+    def op(self, op: Op) -> None:
+        if op.kind == "conv":
+            self.tensors[op.name] = self._conv(self.frozen.convs[op.name])
+            return
+        nodes, inputs = self.nodes, [self._tensor(name) for name in op.inputs] if op.kind != "zeros" else []
+        match op.kind:
+            case "skip" | "add":
+                made = nodes.sum(inputs)
+            case "concat":
+                made = nodes.add("Concat", *inputs, axis=1) if len(inputs) > 1 else inputs[0]
+            case "max_pool":
+                padding, is_tiling = (op.kernel - 1) // 2, op.kernel == op.stride
+                window: dict[str, Any] = {
+                    "kernel_shape": [op.kernel] * 2,
+                    "strides": [op.stride] * 2,
+                    "pads": [padding] * 4,
+                }
+                made = nodes.add("MaxPool", inputs[0], ceil_mode=int(is_tiling), **window)
+            case "avg_pool":
+                shape = self.shapes[op.inputs[0]]
+                made = self._average(inputs[0], (shape.height, shape.width), op.kernel, op.stride)
+            case "align":
+                made = self._align(op, inputs[0])
+            case "zeros":
+                made = self._zeros(op)
+            case _:
+                raise ValueError(f"no ONNX for {op.kind!r}")
+        self.tensors[op.name] = made
+
+    def _tensor(self, name: str) -> str:
+        if name == INPUT and INPUT not in self.tensors:
+            self.tensors[INPUT] = self.nodes.add("Div", self.pixels, self.nodes.number(255))
+        return self.tensors[name]
+
+    def _conv(self, conv: FrozenConv) -> str:
+        op, nodes = conv.op, self.nodes
+        y = x = self.pixels if conv.reads_pixels else self._tensor(op.inputs[0])
+        sides = (conv.source.height, conv.source.width)
+        act_scale = None
+        for place, step in enumerate(op.steps):
+            match step:
+                case "norm" | "standardize":
+                    factor, shift = nodes.rows(f"{op.name}/norm{place}", conv.norms[place])
+                    y = nodes.add("Add", nodes.add("Mul", y, factor), shift)
+                case "quant":
+                    y, act_scale = self._quantize(conv, y)
+                case "conv":
+                    y = self._convolve(conv, y, act_scale)
+                case "relu":
+                    y = nodes.add("Relu", y)
+                case "pool":
+                    flat = nodes.add("Reshape", y, nodes.constant(np.array([0, 0, -1])))
+                    n = sides[0] * sides[1] if "conv" not in op.steps[:place] else self._outputs(op)
+                    mean = nodes.add("Div", nodes.sum_in_pairs(flat, n), nodes.number(n))
+                    y = nodes.add("Unsqueeze", mean, nodes.constant(np.array([3])))
+                case "shuffle":
+                    order = np.arange(op.channels).reshape(op.groups, -1).T.ravel()
+                    y = nodes.add("Gather", y, nodes.constant(order), axis=1)
+                case "shortcut":
+                    y = nodes.add("Add", y, x if op.stride == 1 else self._average(x, sides, op.stride, op.stride))
+                case "prelu":
+                    assert conv.prelu is not None
+                    slope, before, after = nodes.rows(f"{op.name}/prelu", conv.prelu)
+                    y = nodes.add("Add", y, before)
+                    is_kept = nodes.add("GreaterOrEqual", y, nodes.number(0))
+                    y = nodes.add("Add", nodes.add("Where", is_kept, y, nodes.add("Mul", slope, y)), after)
+        return y
+
+    def _outputs(self, op: Op) -> int:
+        """Pixels behind a convolution, before any pool."""
+        source = self.shapes[op.inputs[0]]
+        return -(-source.height // op.stride) * -(-source.width // op.stride)
+
+    def _quantize(self, conv: FrozenConv, x: str) -> tuple[str, str | None]:
+        """Codes, and the name of their scale; None for a scale of one, or where they stay float."""
+        nodes, act = self.nodes, conv.act
+        if act is None:
+            return nodes.add("Relu", x), None
+        if act.rule == "per_image":
+            return self._quantize_images(act, x, conv)
+        numbers = nodes.parts(f"{conv.op.name}/act", act.stored) if act.numbers else []
+        return self.dialect.apply_rule(act, x, numbers, nodes), numbers[-1] if numbers else None
+
+    def _quantize_images(self, act: ActivationRule, x: str, conv: FrozenConv) -> tuple[str, str]:
+        nodes, steps = self.nodes, conv.op.steps
+        is_pooled = "pool" in steps[: steps.index("quant")]
+        n = conv.source.channels if is_pooled else conv.source.elements
+        flat = nodes.constant(np.array([0, 1, -1]))
+        as_one = nodes.constant(np.array([-1, 1, 1, 1]))
+        magnitude = nodes.add("Abs", x)
+        mean = nodes.add("Div", nodes.sum_in_pairs(nodes.add("Reshape", magnitude, flat), n), nodes.number(n))
+        threshold = nodes.add("Reshape", nodes.add("Mul", mean, nodes.number(act.ratio)), as_one)
+        kept = nodes.above(magnitude, threshold)
+        total = nodes.sum_in_pairs(nodes.add("Reshape", nodes.add("Mul", magnitude, kept), flat), n)
+        count = nodes.sum_in_pairs(nodes.add("Reshape", kept, flat), n)
+        scale = nodes.add("Div", total, nodes.add("Max", count, nodes.number(1)))
+        codes = self.dialect.marked(nodes.add("Mul", kept, nodes.add("Sign", x)), act, nodes)
+        return codes, nodes.add("Reshape", scale, as_one)
+
+    def _convolve(self, conv: FrozenConv, x: str, act_scale: str | None) -> str:
+        op, nodes, kernel = conv.op, self.nodes, conv.kernel
+        padding = op.dilation * ((op.kernel - 1) // 2)
+        pads = [padding] * 4
+        if op.kernel % 2 == 0:  # an even kernel covers an odd side only with a column and row more
+            pads = [0, 0, conv.source.height % op.stride, conv.source.width % op.stride]
+        sides = [op.kernel] * 2
+        form: dict[str, Any] = {"kernel_shape": sides, "strides": [op.stride] * 2, "dilations": [op.dilation] * 2}
+        is_whole = kernel.levels > 0 and (conv.reads_pixels or conv.act is not None)
+        results: list[str] = []
+        for weight, scale in self._terms(conv):
+            y = nodes.add("Conv", x, weight, out=f"{op.name}/{len(results)}", pads=pads, group=op.groups, **form)
+            # Rounding changes no whole number, and keeps optimizers from folding the scale into the codes
+            y = nodes.add("Round", y) if is_whole else y
+            if scale is not None:
+                factor = nodes.add("Div", scale, nodes.number(255)) if conv.reads_pixels else scale
+                factor = factor if act_scale is None else nodes.add("Mul", factor, act_scale)
+                y = nodes.add("Mul", y, factor)
+            elif conv.reads_pixels or act_scale is not None:
+                y = nodes.add("Div", y, nodes.number(255)) if conv.reads_pixels else nodes.add("Mul", y, str(act_scale))
+            results.append(y)
+        total = nodes.sum(results)
+        if conv.bias is None:
+            return total
+        return nodes.add("Add", total, nodes.rows(f"{op.name}/bias", conv.bias[None])[0])
+
+    def _terms(self, conv: FrozenConv) -> list[tuple[str, str | None]]:
+        """Tensors of kernels, each with its scale; None for float weights."""
+        kernel, nodes, name = conv.kernel, self.nodes, conv.op.name
+        if kernel.levels == 0:
+            return [(nodes.initializer(f"{name}/weight", kernel.values[0].astype(np.float32)), None)]
+        codes = self.dialect.codes(conv, nodes)
+        planes = [nodes.add("Gather", codes, nodes.constant(np.array(i)), axis=0) for i in range(len(kernel.values))]
+        if kernel.per == "filter":
+            return [(planes[0], nodes.rows(f"{name}/scales", kernel.scales[None])[0])]
+        if kernel.per == "sign":
+            planes = [nodes.add(half, planes[0], nodes.number(0)) for half in ("Max", "Min")]
+        return list(zip(planes, nodes.parts(f"{name}/scales", kernel.scales), strict=True))
+
+    def _average(self, x: str, sides: tuple[int, int], kernel: int, stride: int) -> str:
+        """Mean over windows in the order of :func:`evonas.nets.integer_network.average_pool`."""
+        nodes = self.nodes
+        counts = [window_counts(side, kernel, stride) for side in sides]
+        for axis, side in zip((2, 3), sides, strict=True):
+            n, before = -(-side // stride), (kernel - 1) // 2
+            behind = max(0, (n - 1) * stride + kernel - before - side)
+            if before + behind:
+                pads = np.zeros(8, dtype=np.int64)
+                pads[axis], pads[axis + 4] = before, behind
+                x = nodes.add("Pad", x, nodes.constant(pads))
+            span = (n - 1) * stride + 1
+            x = nodes.sum([nodes.slice(x, shift, shift + span, axis=axis, step=stride) for shift in range(kernel)])
+        return nodes.add("Div", x, nodes.constant(np.outer(counts[0], counts[1]).astype(np.float32)[None, None]))
+
+    def _align(self, op: Op, x: str) -> str:
+        """Segment by segment, take channels, or the channel of zeros that is padded behind them."""
+        source, nodes = self.shapes[op.inputs[0]], self.nodes
+        if source.channels == op.channels:
+            return x
+        had, wanted = source.channels // source.segments, op.channels // source.segments
+        taken = [s * had + i if i < had else source.channels for s in range(source.segments) for i in range(wanted)]
+        padded = nodes.add("Pad", x, nodes.constant(np.array([0, 0, 0, 0, 0, 1, 0, 0]))) if wanted > had else x
+        return nodes.add("Gather", padded, nodes.constant(np.array(taken)), axis=1)
+
+    def _zeros(self, op: Op) -> str:
+        """Zeros of any batch, made of the pixels, so that every tool can infer their shape."""
+        nodes, x = self.nodes, self.pixels
+        for axis, side in ((2, self.shapes[INPUT].height), (3, self.shapes[INPUT].width)):
+            x = nodes.slice(x, 0, side, axis=axis, step=op.stride)
+        nothing = nodes.add("Mul", x, nodes.number(0))
+        return nodes.add("Gather", nothing, nodes.constant(np.zeros(op.channels, dtype=np.int64)), axis=1)

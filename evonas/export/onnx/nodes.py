@@ -1,0 +1,89 @@
+"""Nodes, constants and initializers of an ONNX graph that grows, and the few patterns that graphs are made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+
+class Nodes:
+    """A graph that grows.
+
+    Attributes:
+        made: Nodes, in an order in which every input comes before its reader.
+        initializers: What the file stores as data of the network; other constants are nodes.
+    """
+
+    def __init__(self) -> None:
+        self.made: list[NodeProto] = []
+        self.initializers: list[TensorProto] = []
+        self._constants: dict[tuple[Any, ...], str] = {}
+
+    def add(self, op_type: str, *inputs: str, out: str = "", domain: str = "", **attributes: Any) -> str:
+        """Add a node of one output; returns the output's name, by default a number: names fill much of a small file."""
+        out = out or str(len(self.made))
+        self.made.append(helper.make_node(op_type, list(inputs), [out], domain=domain, **attributes))
+        return out
+
+    def initializer(self, name: str, array: NDArray[Any]) -> str:
+        """Store an array as data of the network."""
+        return self.tensor(numpy_helper.from_array(np.ascontiguousarray(array), name))
+
+    def tensor(self, tensor: TensorProto) -> str:
+        """Store a tensor as data of the network."""
+        self.initializers.append(tensor)
+        return str(tensor.name)
+
+    def constant(self, array: NDArray[Any]) -> str:
+        """A constant that belongs to the graph; equal ones are one."""
+        key = (array.dtype.str, array.shape, array.tobytes())
+        if key not in self._constants:
+            self._constants[key] = self.add("Constant", value=numpy_helper.from_array(array))
+        return self._constants[key]
+
+    def number(self, value: float) -> str:
+        """A float32 constant."""
+        return self.constant(np.array(value, dtype=np.float32))
+
+    def parts(self, name: str, array: NDArray[np.float32]) -> list[str]:
+        """Store an array ``(n,)``; names of its numbers, each a tensor ``(1,)``."""
+        whole = self.initializer(name, array)
+        if len(array) == 1:
+            return [whole]
+        return [self.slice(whole, i, i + 1, axis=0) for i in range(len(array))]
+
+    def rows(self, name: str, array: NDArray[np.float32]) -> list[str]:
+        """Store an array ``(rows, channels)``; names of its rows, each a tensor ``(1, channels, 1, 1)``."""
+        n, channels = array.shape
+        whole = self.initializer(name, array.reshape(n, channels, 1, 1))
+        return [whole] if n == 1 else [self.slice(whole, i, i + 1, axis=0) for i in range(n)]
+
+    def slice(self, x: str, start: int, end: int, *, axis: int, step: int = 1) -> str:
+        """Part of a tensor along one axis."""
+        return self.add("Slice", x, *(self.constant(np.array([i])) for i in (start, end, axis, step)))
+
+    def sum(self, tensors: list[str]) -> str:
+        """Sum from left to right."""
+        total = tensors[0]
+        for tensor in tensors[1:]:
+            total = self.add("Add", total, tensor)
+        return total
+
+    def sum_in_pairs(self, x: str, n: int) -> str:
+        """Sum over the last of three axes, of length ``n``, which stays with length one.
+
+        In the order of :func:`evonas.nets.integer_network.sum_in_pairs`.
+        """
+        while n > 1:
+            even = n - n % 2
+            pairs = self.add("Add", self.slice(x, 0, even, axis=2, step=2), self.slice(x, 1, even, axis=2, step=2))
+            x = self.add("Concat", pairs, self.slice(x, n - 1, n, axis=2), axis=2) if n % 2 else pairs
+            n = even // 2 + n % 2
+        return x
+
+    def above(self, x: str, threshold: str) -> str:
+        """1 where ``x > threshold``, else 0, as floats."""
+        return self.add("Cast", self.add("Greater", x, threshold), to=TensorProto.FLOAT)

@@ -1,0 +1,173 @@
+"""The main path: open what the run file names, train a supernet, search, score the front again, write reports."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evonas.algorithms.prescreening import chosen_predictors
+from evonas.config.load import RunConfig, dump_config
+from evonas.errors import RunFolderError
+from evonas.evaluation.evaluator import Evaluator
+from evonas.plugins import resolve
+from evonas.progress import Observer, Silent
+from evonas.run.context import RunContext, open_context, reopen
+from evonas.run.lock import alone_with, claimed, new_folder
+from evonas.run.loop import generational
+from evonas.run.provenance import check_recipe, started_with
+from evonas.run.stages.search_stage import StageFactory
+from evonas.run.state import SearchState, search_at_random
+from evonas.run.steady_state import steady_state
+from evonas.run.stopping import Stopping
+from evonas.spaces import Space
+from evonas.spaces.genome import from_text
+from evonas.spaces.sampling import evenly_by_log_size
+from reports.pages.page import write_reports
+from reports.run_folder.facts import GeneFacts, Origin
+from reports.run_folder.folder import RunFolder
+from reports.run_folder.schema import RUN_FILE
+from reports.tables.front import front_table
+
+
+def search(
+    config: RunConfig, folder: Path | None = None, *, space: Space | None = None, observer: Observer | None = None
+) -> RunFolder:
+    """Run a whole search in a new folder.
+
+    Args:
+        config: The run file.
+        folder: Folder to create; must not exist, or be empty. By default ``runs/NAME-TIME``.
+        space: A search space as an object; the run file says so (``given_space`` of ``load_config``).
+        observer: Receives progress updates.
+
+    Returns:
+        The run folder, complete with front, figures and page.
+
+    Raises:
+        RunFolderError: The folder holds files already, another process is at work there, or it cannot be made.
+        RunFileError: The search space or an objective cannot be used.
+        DataError: The images cannot be used.
+        EvaluationError: The supernet cannot be trained or scored.
+        KeyboardInterrupt: The user stopped it; everything evaluated is kept, and :func:`resume` goes on.
+    """
+    path = folder or new_folder(config.name)
+    try:
+        with claimed(path):
+            run, context = _create(config, path, space)
+    except BaseException:
+        if folder is None and path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+        raise
+    return _run(run, context, observer or Silent())
+
+
+def resume(
+    run: RunFolder,
+    *,
+    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+    space: Space | None = None,
+    observer: Observer | None = None,
+) -> RunFolder:
+    """Resume a run that was stopped; the result is the same as if it had never stopped.
+
+    The search is deterministic, so it asks its questions again from the start; what the archive holds is answered from
+    there. Supernet training goes on from its last checkpoint.
+
+    Args:
+        run: The folder.
+        overrides: Keys of ``[compute]`` instead of the run file's.
+        space: The search space, if the run was started with an object.
+        observer: Receives progress updates.
+
+    Raises:
+        RunFolderError: Settings, images, supernet or package versions are not those that the run was started with.
+    """
+    context = reopen(run, overrides, space=space)
+    check_recipe(run, context.config)
+    return _run(run, context, observer or Silent())
+
+
+def _create(config: RunConfig, path: Path, space: Space | None) -> tuple[RunFolder, RunContext]:
+    """Open what the run file names, choose what it leaves open, and write it all down."""
+    problem, reasons = open_context(config, space).problem.decided()
+    config, search = problem.config, problem.config.search
+    if search.predictors == "auto":
+        predictors, reasons["predictors_reason"] = chosen_predictors(problem.space)
+        config = config.model_copy(update={"search": search.model_copy(update={"predictors": predictors})})
+        problem = problem.configured(config)
+    measures, genes = problem.measures, problem.space.genes
+    try:
+        run = RunFolder.create(
+            path,
+            run_toml=dump_config(config),
+            measures=measures.table,
+            objectives=measures.objectives,
+            constraints=measures.bounds,
+            **reasons,
+            is_table=problem.is_table,
+            created=time.strftime("%Y-%m-%d %H:%M:%S"),
+            started_with=started_with(config, problem),
+            bounds=problem.hypervolume_box(),
+            log10_space_size=problem.space.log10_size(),
+            genes=[GeneFacts(name=gene.name, choices=list(gene.choices)) for gene in genes],
+        )
+    except OSError as error:
+        raise RunFolderError(
+            f"a folder that can be written to at {path}", found=str(error), remedy="choose another one with --out"
+        ) from error
+    return run, RunContext(problem)
+
+
+def _run(run: RunFolder, context: RunContext, observer: Observer) -> RunFolder:
+    problem = context.problem
+    with alone_with(run.path / RUN_FILE), run.opened():
+        start, before = time.perf_counter(), run.facts().seconds
+
+        def elapsed() -> float:
+            return before + time.perf_counter() - start
+
+        search = problem.config.search
+        stopping = Stopping(search, elapsed=elapsed)
+        try:
+            with problem.limits():
+                stages: StageFactory[Any] = resolve(problem.stage_factory)(run, problem, observer)
+                state = SearchState(run, stages, stopping=stopping, observer=observer)
+                reason = (steady_state if search.mode == "asynchronous" else generational)(state)
+                if search.has_baseline and search.algorithm != "random":
+                    search_at_random(state, len(state.rows))
+                _score_front_again(state)
+            genomes = front_table(run)["genome"].tolist()
+            run.warn(*stages.warnings(), *state.problem.front_warnings(genomes))
+            run.store_networks(state.problem.describe(genomes))
+            run.store(stop_reason=reason.value)
+        finally:
+            run.store(seconds=elapsed())
+        write_reports(run)
+        run.store(has_reports=True)
+    return run
+
+
+def _score_front_again(state: SearchState) -> None:
+    """Train what the search found best for a few steps and score it again, if the settings ask for it."""
+    run, stage, problem = state.run, state.stage, state.problem
+    front = front_table(run, origin=Origin.SEARCH)
+    estimator = state.stages.tuned_estimator(stage) if len(front) else None
+    if estimator is None:
+        return
+    most = problem.config.estimate.tuning_networks
+    chosen = sorted(evenly_by_log_size(front["model_size"].to_numpy(dtype=float), most))
+    evaluator = Evaluator(estimator, run, costs=state.costs, origins=(Origin.TUNED,), stage=stage.number)
+    genomes = np.stack([from_text(text, problem.space.genes) for text in front["genome"].iloc[chosen]])
+    if len(front) > len(chosen):
+        run.warn(
+            f"{len(chosen)} of {len(front)} networks of the front were scored again, evenly chosen over model sizes; "
+            "tuning_networks under [estimate] sets how many"
+        )
+    state.observer.phase("tuning the front", total=len(genomes))
+    for done, _ in enumerate(evaluator.evaluate(genomes, origin=Origin.TUNED), start=1):
+        state.observer.advance(done)
+    run.store(is_tuned=True)

@@ -1,0 +1,106 @@
+"""One process at a time works in a folder, and a new run's folder is one process's alone from the start."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from evonas.errors import RunFolderError
+from reports.run_folder.schema import ARCHIVE
+
+if sys.platform != "win32":
+    import fcntl
+
+PATIENCE = 20.0  # seconds: workers whose batch was killed need a moment to see it
+CLAIM = ".claim"
+BEGINNINGS = (CLAIM, ".partial")  # endings of what a process leaves that was killed before its archive was complete
+
+
+@contextmanager
+def alone_with(file: Path, *, patience: float = PATIENCE) -> Iterator[None]:
+    """Keep a folder to oneself by a lock on a file of it, which stays as it is; the lock ends with this process.
+
+    Args:
+        file: One that every process which works in the folder locks; such as ``run.toml``.
+        patience: Seconds to wait for another process.
+
+    Raises:
+        RunFolderError: Another process is still at work there.
+    """
+    with file.open("r+b") as opened:
+        until = time.monotonic() + patience
+        while not _is_locked(opened.fileno()):
+            if time.monotonic() > until:
+                raise RunFolderError(
+                    f"{file.parent} to work in alone",
+                    found="another process at work there",
+                    remedy="wait until it is done, or end it",
+                )
+            time.sleep(0.05)
+        yield
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Have a new folder for oneself until a run is in it; one that was made here and stays empty is removed.
+
+    Raises:
+        RunFolderError: It holds files already, another process has claimed it, or it cannot be made.
+    """
+    is_new = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / CLAIM).touch()
+    except OSError as error:
+        raise RunFolderError(
+            f"a folder that can be written to at {folder}", found=str(error), remedy="choose another one with --out"
+        ) from error
+    try:
+        with alone_with(folder / CLAIM, patience=0.0):
+            if found := [entry.name for entry in folder.iterdir() if not entry.name.endswith(BEGINNINGS)]:
+                is_new = False
+                resume = f", or resume it: evonas resume {folder}" if ARCHIVE in found else ""
+                raise RunFolderError(
+                    "a new or empty folder for the run",
+                    found=f"files in {folder}",
+                    remedy=f"choose another folder with --out{resume}",
+                )
+            try:
+                yield
+            finally:
+                (folder / CLAIM).unlink(missing_ok=True)
+    finally:
+        if is_new and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def new_folder(name: str) -> Path:
+    """Make the folder of a run that was not told where to go: ``runs/NAME-YYYYMMDD-HHMMSS``, then ``-2`` and so on."""
+    stem = f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    for number in range(1, 1000):
+        folder = Path("runs") / (stem if number == 1 else f"{stem}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise RunFolderError(
+                f"a folder that can be written to at {folder}", found=str(error), remedy="choose another one with --out"
+            ) from error
+        return folder
+    raise RunFolderError(f"a new folder runs/{stem}", found="a thousand of them", remedy="name one with --out")
+
+
+def _is_locked(number: int) -> bool:
+    if sys.platform == "win32":  # there nothing keeps two processes apart
+        return True
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True

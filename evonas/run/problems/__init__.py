@@ -1,0 +1,8 @@
+"""What a run searches, networks or a table.
+
+May import ``evaluation``, ``training`` and what lies below.
+
+- ``problem``: the questions that both answer; ``table_problem``, ``network_problem``: the answers.
+- ``estimate_choice``: whether a supernet or short trainings take less time.
+- ``spaces``: the search space that a run file names.
+"""

@@ -1,0 +1,186 @@
+"""The problem of searching networks for a data set."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from evonas.architecture.layer_table import architecture_table
+from evonas.architecture.scheme import Scheme
+from evonas.config.bounds import resolved
+from evonas.config.load import RunConfig
+from evonas.errors import RunFileError
+from evonas.evaluation.costs import NetworkCosts
+from evonas.evaluation.measures import Measures, run_measures
+from evonas.plugins import load_object
+from evonas.run.problems.estimate_choice import choose_method
+from evonas.run.problems.problem import Box, Problem
+from evonas.run.problems.spaces import make_space
+from evonas.spaces import NetworkSpace, Space
+from evonas.spaces.cells.collapse import collapse_warning
+from evonas.spaces.genome import from_text
+from evonas.training.datasets.dataset import Dataset, dataset_hash, load_dataset
+from evonas.training.hardware import one_thread
+from evonas.training.supernet_training import as_trained
+from objectives import LATENCY, OBJECTIVES, Objective
+from objectives.scaling import Scaling, bounds_of
+
+PROBES = 64  # genomes whose networks tell one space from another
+LEAST_LOSS = 1e-3  # where the scale of losses begins, as a share of that at chance
+
+
+@dataclass(frozen=True)
+class NetworkProblem(Problem):
+    """See :class:`Problem`.
+
+    Attributes:
+        dataset: The images.
+    """
+
+    is_table: ClassVar[bool] = False
+    stage_factory: ClassVar[str] = "evonas.run.stages.supernet_stages:SupernetStages"
+
+    config: RunConfig
+    space: NetworkSpace
+    measures: Measures
+    dataset: Dataset
+
+    @classmethod
+    def open(cls, config: RunConfig, own: Space | type[Space] | None) -> Self:
+        """Load the images of a run file, then its space, which depends on them.
+
+        Args:
+            config: The run file.
+            own: A space of the user's, or a class that makes one; None for that of the run file.
+
+        Raises:
+            RunFileError: The space or an objective cannot be used.
+            DataError: The images cannot be used.
+        """
+        dataset = load_dataset(config.data)
+        space = make_space(
+            config,
+            own,
+            input_shape=dataset.input_shape,
+            n_classes=dataset.n_classes,
+            scheme=Scheme(**config.quantizers.model_dump()),
+        )
+        if not isinstance(space, NetworkSpace):
+            raise RunFileError(
+                "a NetworkSpace or a TableSpace", found=type(space).__name__, remedy="subclass one of the two"
+            )
+        return cls.of(config, space, dataset)
+
+    @classmethod
+    def of(cls, config: RunConfig, space: NetworkSpace, dataset: Dataset) -> Self:
+        """The problem of a run file.
+
+        Raises:
+            RunFileError: The space is for other images, or an objective cannot be used.
+        """
+        as_trained(config.supernet, space)
+        _check_fit(space, dataset)
+        search, table = config.search, dict(OBJECTIVES)
+        if LATENCY.name in {*search.objectives, *search.constraints}:
+            table[LATENCY.name] = LATENCY  # what takes time to measure is measured only where it is asked for
+        measures = run_measures(
+            search, table, load_own=lambda path: load_object(path, Objective), bound_of=partial(resolved, space=space)
+        )
+        return cls(config, space, measures, dataset)
+
+    def costs(self, scaling: Scaling) -> NetworkCosts:
+        """See :class:`Problem`."""
+        return NetworkCosts(self.space, self.measures, scaling=scaling)
+
+    def hypervolume_box(self) -> Box:
+        """See :class:`Problem`: from the cheapest to the most expensive known before, locked widths too, and chance."""
+        measures = self.measures
+        genomes = [self._first_genome(), *self.space.corners(np.random.default_rng(0))]
+        largest = self.space.fully_unlocked().covering()
+        columns: dict[str, list[float]] = {}
+        for name in measures.analytic:
+            measure = measures.table[name].measure
+            assert measure is not None
+            try:
+                found = [float(measure(one.layers)) for one in (*map(self.space.decode, genomes), *largest)]
+            except Exception as error:  # the user's code
+                raise RunFileError(
+                    "objectives that count networks",
+                    found=f"{name}: {type(error).__name__}: {error}",
+                    remedy="correct that objective",
+                ) from error
+            columns[name] = [value for value in found if math.isfinite(value)]
+            if not columns[name]:
+                raise RunFileError(
+                    "objectives that count networks",
+                    found=f"no finite value for {name}",
+                    remedy="correct that objective",
+                )
+        n_classes = self.dataset.n_classes
+        losses = (LEAST_LOSS * math.log(n_classes), math.log(n_classes))
+        return {"error": (0.0, 1 - 1 / n_classes), "loss": losses, "latency": (1e-6, 1.0), **bounds_of(columns)}
+
+    def fingerprint(self) -> str:
+        """See :class:`Problem`."""
+        genomes = self.space.sample(np.random.default_rng(0), PROBES)
+        facts: list[object] = [self.space.genes, *(self.space.decode(genome).layers for genome in genomes)]
+        return hashlib.sha256(repr(facts).encode()).hexdigest()
+
+    def images(self) -> dict[str, Any]:
+        """See :class:`Problem`."""
+        return {"images": dataset_hash(self.dataset)}
+
+    def configured(self, config: RunConfig) -> Self:
+        """See :class:`Problem`."""
+        return replace(self, config=config)
+
+    def unlocked(self, space: Space) -> Self:
+        """See :class:`Problem`."""
+        assert isinstance(space, NetworkSpace)
+        return replace(self, space=space)
+
+    def describe(self, genomes: Sequence[str]) -> dict[str, Any]:
+        """See :class:`Problem`."""
+        genes = self.space.genes
+        return {text: architecture_table(self.space.decode(from_text(text, genes))) for text in genomes}
+
+    def front_warnings(self, genomes: Sequence[str]) -> list[str]:
+        """See :class:`Problem`: whether a supernet led the search to pools and skips."""
+        if not genomes or self.config.estimate.method != "one-shot":
+            return []
+        found = [self.space.decode(from_text(text, self.space.genes)) for text in genomes]
+        usual = [self.space.decode(genome) for genome in self.space.sample(np.random.default_rng(0), 2 * len(found))]
+        warning = collapse_warning(found, usual)
+        return [] if warning is None else [warning]
+
+    def decided(self) -> tuple[Self, dict[str, str]]:
+        """See :class:`Problem`: whether a supernet pays, if the run file leaves it open."""
+        if self.config.estimate.method != "auto":
+            return self, {}
+        method, reason = choose_method(self.config, self.space, self.dataset)
+        estimate = self.config.estimate.model_copy(update={"method": method})
+        config = self.config.model_copy(update={"estimate": estimate})
+        return replace(self, config=config), {"estimate_reason": reason}
+
+    def limits(self) -> AbstractContextManager[None]:
+        """See :class:`Problem`."""
+        return one_thread()
+
+
+def _check_fit(space: NetworkSpace, dataset: Dataset) -> None:
+    """A space that is an object was made without a look at the images."""
+    network = space.decode(space.repair(np.zeros(len(space.genes), dtype=np.int64)))
+    found = network.input_shape, network.shapes[network.ops[-1].name].channels
+    if found != (dataset.input_shape, dataset.n_classes):
+        raise RunFileError(
+            f"a search space for images of {dataset.input_shape} and {dataset.n_classes} classes",
+            found=f"networks for images of {found[0]} and {found[1]} classes",
+            remedy="change the space's input_shape and n_classes, or [data]",
+        )

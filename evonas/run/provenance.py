@@ -1,0 +1,110 @@
+"""What a run was started with, so that it stays itself when it is resumed, trained from, or loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from evonas.config.load import RunConfig
+from evonas.config.space import OwnSpaceConfig
+from evonas.config.training import TrainingConfig
+from evonas.errors import RunFolderError
+from evonas.files import file_hash
+from evonas.plugins import is_path
+from evonas.run.problems.problem import Problem
+from evonas.version import __version__
+from reports.run_folder.folder import RunFolder
+
+PACKAGES = ("torch", "pymoo", "numpy", "scikit-learn")
+Started = dict[str, dict[str, Any]]
+
+
+def started_with(config: RunConfig, problem: Problem) -> Started:
+    """What a run must keep to stay itself: settings, files, space, images, versions. Work, recipe and name may change.
+
+    The content of a user's own files belongs to it, and so does that of files among a space's options.
+    """
+    return {
+        **settings_and_files(config),
+        "space": {"its genes and networks": problem.fingerprint()},
+        "images": problem.images(),
+        "versions": _versions(),
+    }
+
+
+def check_versions(run: RunFolder) -> None:
+    """Make sure that packages are those that the run was started with, so that what is added to it is alike.
+
+    Raises:
+        RunFolderError: A version is another.
+    """
+    check_started(run, {"versions": _versions()})
+
+
+def _versions() -> dict[str, str]:
+    return {"evonas": __version__, **{package: version(package) for package in PACKAGES}}
+
+
+def settings_and_files(config: RunConfig) -> Started:
+    """The part of :func:`started_with` that is known without running any of the user's files."""
+    settings = config.model_dump(mode="json", exclude={"compute", "training", "name"})
+    flat = {
+        f"{section}.{key}": value
+        for section, content in settings.items()
+        for key, value in (content.items() if isinstance(content, dict) else [("", content)])
+    }
+    named = (*config.quantizers.model_dump().values(), *config.search.objectives, *config.search.constraints)
+    files = {name.rpartition(":")[0] for name in (*named, config.space.kind) if is_path(name)}
+    if isinstance(config.space, OwnSpaceConfig):
+        files |= {value for value in config.space.options.values() if isinstance(value, str)}
+    return {"settings": flat, "files": {file: file_hash(Path(file)) for file in sorted(files) if Path(file).is_file()}}
+
+
+def identity(started: Started) -> str:
+    """What tells a run from others: its supernets carry it. Packages may be updated while it is still the same run."""
+    kept = {what: found for what, found in started.items() if what != "versions"}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+def check_started(run: RunFolder, current: Started) -> None:
+    """Make sure that a run is still what it was started as.
+
+    Args:
+        run: The run.
+        current: Parts of :func:`started_with`, as it is opened now.
+
+    Raises:
+        RunFolderError: One of them is another; a mixture of two runs would be neither.
+    """
+    stored = run.facts().started_with
+    for what, now in current.items():
+        before = stored.get(what, {})
+        if changed := [key for key in before if now.get(key) != before[key]]:
+            raise RunFolderError(
+                f"the {what} that the run was started with",
+                found=f"another value for {', '.join(changed)}",
+                remedy="change it back, or start a new run; a mixture of two runs would be neither",
+            )
+
+
+def check_recipe(run: RunFolder, config: RunConfig) -> None:
+    """Make sure that a run which is resumed estimates as it did: short trainings use the recipe under [training].
+
+    How long ``evonas train`` trains may change, and what only it makes use of.
+
+    Raises:
+        RunFolderError: Another part of the recipe changed.
+    """
+    before, now = (
+        json.loads(recipe.short_recipe) for recipe in (TrainingConfig(**run.settings["training"]), config.training)
+    )
+    changed = [key for key in now if key != "epochs" and now[key] != before[key]]
+    if changed:
+        raise RunFolderError(
+            "the recipe under [training] that the run's estimates were made with",
+            found=f"another value for {', '.join(changed)}",
+            remedy="change it back until the run is complete; evonas train may use another one then",
+        )

@@ -1,0 +1,62 @@
+"""A search stage: the space as far as it is unlocked, and the estimator used while it lasts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from evonas.evaluation.estimator import Estimator
+from evonas.run.expansion import Expansion
+from evonas.run.problems.problem import Problem
+from evonas.spaces import Space
+
+P = TypeVar("P", bound=Problem)
+
+
+@dataclass(frozen=True)
+class SearchStage(Generic[P]):
+    """A part of a search.
+
+    Attributes:
+        number: Supernets before this one.
+        problem: The run's, with the space of this stage.
+        supernet: SHA-256 of the supernet's file; None where there is none.
+    """
+
+    number: int
+    problem: P
+    supernet: str | None = None
+
+
+class StageFactory(ABC, Generic[P]):
+    """Makes the stages of a run, and the estimators of each; what was made before an interruption is found again."""
+
+    @abstractmethod
+    def first(self) -> SearchStage[P]:
+        """A run as it starts."""
+
+    @abstractmethod
+    def after(self, stage: SearchStage[P], expansions: Sequence[Expansion]) -> SearchStage[P]:
+        """Unlock the widths that a search has earned."""
+
+    @abstractmethod
+    def estimator(self, stage: SearchStage[P]) -> Estimator:
+        """What gives networks their values."""
+
+    @abstractmethod
+    def tuned_estimator(self, stage: SearchStage[P]) -> Estimator | None:
+        """What scores the candidates of the front once more and better; None if nothing does."""
+
+    def warnings(self) -> list[str]:
+        """What the run shall say of its estimates in the end."""
+        return []
+
+
+def unlocked(space: Space, expansions: Sequence[Expansion]) -> Space:
+    """A space with the choices open that a search has earned."""
+    for expansion in expansions:
+        for _ in range(expansion.unlocks):
+            space = space.unlock(expansion.gene)
+    return space

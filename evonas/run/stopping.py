@@ -1,0 +1,103 @@
+"""When a search ends: every way stands in one list, with the sentence that reports print."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import Enum
+
+import numpy as np
+
+from evonas.config.sections import SearchConfig
+from evonas.evaluation.measures import Measures
+from objectives.pareto import is_nondominated
+from objectives.scaling import Scaling
+from reports.run_folder.schema import Evaluation
+
+LEAST_GAIN = 1e-3  # of the hypervolume: what a search must gain within so many evaluations not to stall
+BARREN_GENERATIONS = 200  # without a network that keeps within the bounds, after which none is expected
+
+
+class StopReason(Enum):
+    """Every way a search can end, with the sentence that reports print."""
+
+    BUDGET_SPENT = "The evaluation budget is spent."
+    TIME_SPENT = "The time is spent."
+    GENERATIONS_DONE = "The generations are done."
+    STALLED = "The hypervolume stopped growing."
+    SPACE_EXHAUSTED = "No network is left that was not evaluated."
+    NOTHING_FEASIBLE = "No further network within the bounds was found."
+
+
+class Stopping:
+    """Looks after the limits that the run file sets.
+
+    Args:
+        settings: The section ``[search]``.
+        elapsed: Seconds that the run has taken so far, those before it was resumed included.
+    """
+
+    def __init__(self, settings: SearchConfig, *, elapsed: Callable[[], float]) -> None:
+        self.settings, self.elapsed = settings, elapsed
+        self._stage = 0
+        self._volumes: list[tuple[int, float]] = []
+        self._barren = 0
+
+    @property
+    def is_time_up(self) -> bool:
+        """Whether no further network shall be evaluated; what is in the archive may still be answered from there."""
+        return bool(self.settings.seconds) and self.elapsed() >= self.settings.seconds
+
+    def after(self, generation: int, *, n: int, n_new: int, stage: int, volume: float) -> StopReason | None:
+        """Whether the search ends after a generation.
+
+        Args:
+            generation: Counted from 0.
+            n: Evaluations so far.
+            n_new: Those of this generation.
+            stage: The current one; hypervolumes of different stages do not compare.
+            volume: The hypervolume of this stage.
+        """
+        settings = self.settings
+        self._barren = 0 if n_new else self._barren + 1
+        if n >= settings.budget:
+            return StopReason.BUDGET_SPENT
+        if settings.generations and generation + 1 >= settings.generations:
+            return StopReason.GENERATIONS_DONE
+        if self._barren >= BARREN_GENERATIONS and settings.algorithm != "exhaustive":
+            return StopReason.NOTHING_FEASIBLE
+        if settings.stall and self._is_stalled(n, volume, stage):
+            return StopReason.STALLED
+        return None
+
+    def _is_stalled(self, n: int, volume: float, stage: int) -> bool:
+        if stage != self._stage:
+            self._stage, self._volumes = stage, []
+        self._volumes.append((n, volume))
+        before = [then for n_then, then in self._volumes if n_then <= n - self.settings.stall]
+        return bool(before) and 0 < volume <= before[-1] * (1 + LEAST_GAIN)
+
+
+class FrontTracker:
+    """The best of what a stage has evaluated, and its hypervolume; takes rows in as they come.
+
+    Args:
+        measures: Objectives and bounds.
+        scaling: Of the hypervolume.
+    """
+
+    def __init__(self, measures: Measures, scaling: Scaling) -> None:
+        self.measures, self.scaling, self.volume = measures, scaling, 0.0
+        self._best = np.empty((0, len(scaling.names)))
+
+    def add(self, rows: Sequence[Evaluation]) -> None:
+        """Take evaluations in."""
+        values = [[row.values[name] for name in self.scaling.names] for row in feasible(rows, self.measures)]
+        points = np.concatenate([self._best, np.array(values, dtype=float).reshape(-1, len(self.scaling.names))])
+        self._best = points[is_nondominated(points)]
+        self.volume = self.scaling.hypervolume(self._best) if len(self._best) else 0.0
+
+
+def feasible(rows: Sequence[Evaluation], measures: Measures) -> list[Evaluation]:
+    """Evaluations that succeeded and keep within the bounds."""
+    bounds = measures.bounds
+    return [row for row in rows if row.is_ok and all(row.values[name] <= bounds[name] for name in bounds)]

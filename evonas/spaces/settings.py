@@ -1,0 +1,104 @@
+"""Settings as validated data: what every section of the run file is, and what all network spaces can be set to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from evonas.architecture.module_steps import inner_steps
+from evonas.architecture.precision import PRECISIONS
+from evonas.errors import RunFileError, nearest
+
+Count = Annotated[int, Field(ge=1)]
+Names = Annotated[tuple[str, ...], Field(min_length=1)]
+Factor = Annotated[float, Field(gt=0, le=8)]
+Factors = Annotated[tuple[Factor, ...], Field(min_length=1)]
+
+LOW_BITS = ("binary", "ternary", "2-bit", "4-bit", "8-bit")
+FIRST_AND_LAST = ("ternary", "4-bit", "8-bit")
+
+
+class Settings(BaseModel):
+    """A section of the run file: unknown keys are refused, and numbers that are not finite."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """Settings from keyword arguments.
+
+        Raises:
+            RunFileError: Unknown keys or impossible values.
+        """
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            found = [f"{'.'.join(map(str, one['loc']))}: {message(one)}" for one in error.errors()]
+            raise RunFileError(
+                f"settings of {cls.__name__}", found="; ".join(found), remedy="change them; docs/run-file.md lists all"
+            ) from error
+
+
+class NetworkSpaceSettings(Settings):
+    """What every search space of networks can be set to."""
+
+    kind: str
+    weight_precisions: Names = Field(LOW_BITS, description="of searched layers")
+    act_precisions: Names = Field(LOW_BITS, description="of the inputs of searched layers")
+    stem_precisions: Names = Field(
+        FIRST_AND_LAST, description="of the weights of the first layer; it reads 8-bit pixels"
+    )
+    classifier_precisions: Names = Field(
+        FIRST_AND_LAST, description="of the weights of the last layer; it reads 8 bits"
+    )
+    modules: Names = Field(
+        ("norm-quant-conv",),
+        description="structures of convolutions: orders of norm, quant, conv, relu, prelu, shortcut, joined by dashes",
+    )
+
+    @field_validator("weight_precisions", "act_precisions", "stem_precisions", "classifier_precisions")
+    @classmethod
+    def _known_precisions(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        found = known(names, PRECISIONS)
+        return tuple(sorted(found, key=list(PRECISIONS).index))  # by bits, so that a mutation can step
+
+    @field_validator("modules")
+    @classmethod
+    def _known_modules(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple("-".join(inner_steps(label)) for label in known(labels, labels))
+
+
+def ascending(factors: tuple[float, ...]) -> tuple[float, ...]:
+    """Check that factors ascend.
+
+    Raises:
+        ValueError: They do not.
+    """
+    if any(narrow >= wide for narrow, wide in pairwise(factors)):
+        raise ValueError("factors must ascend")
+    return factors
+
+
+def known(
+    names: tuple[str, ...], table: Iterable[str] | Mapping[str, Any], *, is_repeatable: bool = False
+) -> tuple[str, ...]:
+    """Check names against a table.
+
+    Raises:
+        ValueError: One is not in it, or stands there twice.
+    """
+    unknown = [name for name in names if name not in table]
+    if unknown:
+        raise ValueError("; ".join(f"{name!r} is unknown, {nearest(name, table)}" for name in unknown))
+    if not is_repeatable and len(set(names)) < len(names):
+        raise ValueError("a name stands there twice")
+    return names
+
+
+def message(detail: Any) -> str:
+    """What a pydantic error says, as the end of a sentence."""
+    text: str = detail["msg"].removeprefix("Value error, ")
+    return text[0].lower() + text[1:]

@@ -1,0 +1,10 @@
+"""Networks of blocks in stages, whose widths, kernels, precisions and modules are searched.
+
+May import ``architecture`` and the files of ``spaces`` that are no space.
+
+- ``settings``: the run file's sections.
+- ``slots``: the graph, every attribute fixed or decided by a gene.
+- ``staged_space``: decode, encode, corners and counts, read off the slots.
+- ``layer_arrays``: layers of many networks at once, for the cost models.
+- ``residual``: ResNet-20 and its kin; ``inverted_residual``: MobileNetV2's blocks.
+"""

@@ -1,0 +1,77 @@
+"""Layers of many networks of one graph at once, as arrays: the fast path of the cost models.
+
+It repeats in numpy what :attr:`evonas.architecture.graph.Architecture.layers` does for one network; a test compares
+the two. All networks have the same layers; only a change of channels that changes nothing is no tensor of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evonas.architecture.graph import INPUT
+from evonas.architecture.layer_counts import act_facts, conv_layer, module_facts, take, weight_facts
+from evonas.architecture.precision import EIGHT_BIT, FLOAT
+from evonas.architecture.scheme import Scheme
+from evonas.spaces.staged.slots import Choice, Slot
+from objectives import Layer
+
+Ints = NDArray[np.int64]
+
+
+def batch_layers(
+    slots: Sequence[Slot], column: Mapping[str, Ints], *, n: int, input_shape: tuple[int, int, int], scheme: Scheme
+) -> tuple[Layer, ...]:
+    """See :meth:`evonas.spaces.space.NetworkSpace.batch_layers`.
+
+    Args:
+        slots: The graph.
+        column: Choices of every gene by its name, ``(n,)`` each.
+        n: How many networks.
+        input_shape: ``(channels, height, width)`` of an image.
+        scheme: Which method quantizes what.
+    """
+
+    def index(attribute: Choice[Any]) -> Ints:
+        return column[attribute.gene.name] if attribute.gene else np.zeros(n, dtype=np.int64)
+
+    def numbers(attribute: Choice[int]) -> Ints:
+        return np.array(attribute.values, dtype=np.int64)[index(attribute)]
+
+    layers = [Layer(INPUT, "input", (), input_shape, output_bits=EIGHT_BIT.bits)]
+    shapes: dict[str, tuple[Any, int, int]] = {INPUT: input_shape}
+    for slot in slots:
+        source, rows, columns = shapes[slot.inputs[0]]
+        has_pool = "pool" in slot.steps.values[0]
+        height, width = (1, 1) if has_pool else (-(-rows // slot.stride), -(-columns // slot.stride))
+        channels = math.prod((numbers(factor) for factor in slot.channels), start=np.ones(n, dtype=np.int64))
+        shape = shapes[slot.name] = (channels, height, width)
+        if slot.kind != "conv":
+            bits = FLOAT.bits * sum(math.prod(shapes[name]) for name in slot.inputs)
+            is_view = (source == channels) & (slot.kind == "align")
+            shape = (channels * ~is_view, height, width)
+            layers.append(Layer(slot.name, slot.kind, slot.inputs, shape, input_bits=bits * ~is_view, is_view=is_view))
+            continue
+        layer = conv_layer(
+            slot.name,
+            op="linear" if has_pool else "conv",
+            inputs=slot.inputs,
+            source_channels=source,
+            source_pixels=rows * columns,
+            channels=channels,
+            height=height,
+            width=width,
+            kernel=numbers(slot.kernel),
+            groups=channels if slot.is_depthwise else 1,
+            weight=take([weight_facts(one, scheme) for one in slot.weight.values], index(slot.weight)),
+            act=take([act_facts(one, scheme) for one in slot.act.values], index(slot.act)),
+            module=take([module_facts(steps) for steps in slot.steps.values], index(slot.steps)),
+            has_bias=int(slot.has_bias),
+            input_bits_each=EIGHT_BIT.bits if slot.inputs[0] == INPUT else FLOAT.bits,
+        )
+        layers.append(layer)
+    return tuple(layers)

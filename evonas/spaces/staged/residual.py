@@ -1,0 +1,51 @@
+"""Residual networks for small images (ResNet-20 and its kin), with a precision and a width a layer.
+
+After He 2016, "Deep residual learning for image recognition", section 4.2: three stages of basic blocks, shortcuts
+without parameters. Two differences: modules are pre-activated by default (He 2016, "Identity mappings"), and a shortcut
+that halves the side averages 2x2 pixels instead of taking every second one (its option A), then adds zero channels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import ClassVar
+
+from evonas.spaces.staged.settings import CONVS, STAGES, ResidualSettings
+from evonas.spaces.staged.slots import Slot, fixed
+from evonas.spaces.staged.staged_space import StagedSpace
+
+
+@dataclass(frozen=True)
+class ResidualSpace(StagedSpace[ResidualSettings]):
+    """Search space of residual networks.
+
+    With weights float or ternary and all factors 1, networks for 3x32x32 pixels and 10 classes have exactly the
+    published numbers of weights: 268,336 (ResNet-20), 461,872 (-32), 655,408 (-44), 848,944 (-56).
+    """
+
+    settings_type: ClassVar[type[ResidualSettings]] = ResidualSettings
+
+    @cached_property
+    def slots(self) -> tuple[Slot, ...]:
+        """See :class:`StagedSpace`. The stem has the width of the first stage."""
+        last = "stem"
+        slots = [self._stem(self._width("stage0/width", self.settings.channels))]
+        for stage in range(STAGES):
+            base = self.settings.channels << stage
+            stream = self._width(f"stage{stage}/width", base)
+            for index in range((self.settings.depth - 2) // (STAGES * CONVS)):
+                block = f"stage{stage}/block{index}"
+                stride = 2 if stage > 0 and index == 0 else 1
+                inner = self._width(f"{block}/width", base)
+                first = self._conv(f"{block}/conv0", last, channels=(inner,), kernel=fixed(3))
+                second = self._conv(f"{block}/conv1", first.name, channels=(stream,), kernel=fixed(3))
+                slots += [replace(first, stride=stride), second]
+                shortcut = last
+                if stride == 2:
+                    before = self._width(f"stage{stage - 1}/width", base // 2)
+                    slots += self._shortcut(block, last, widths=(before, stream), stride=stride)
+                    shortcut = slots[-1].name
+                last = f"{block}/sum"
+                slots.append(Slot(last, "add", (second.name, shortcut), (stream,)))
+        return (*slots, self._classifier(last))

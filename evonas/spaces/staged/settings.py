@@ -1,0 +1,97 @@
+"""The run file's ``[space]`` for networks of blocks in stages: what they share, and one model a kind."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from evonas.architecture.module_steps import module_steps
+from evonas.spaces.settings import Count, Factor, Factors, NetworkSpaceSettings, ascending
+
+STAGES = 3  # of a residual network
+CONVS = 2  # of a basic block
+
+
+class StagedSettings(NetworkSpaceSettings):
+    """What all spaces of blocks in stages can be set to.
+
+    Width genes follow neural channel expansion (Park 2022): a layer starts with factors up to 1, and larger ones are
+    unlocked for layers that want to grow.
+    """
+
+    precision_scope: Literal["layer", "stage", "place", "network"] = Field(
+        "layer",
+        description="what has precisions of its own; a place is one of each block, in a stage or in all",
+    )
+    widths: Factors = Field(
+        (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0), description="factors on a layer's channels, ascending"
+    )
+    locked_widths: tuple[Factor, ...] = Field(
+        (1.25, 1.5, 2.0), description="larger factors, ascending; locked until a layer has earned them"
+    )
+
+    @field_validator("modules")
+    @classmethod
+    def _without_shortcuts(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+        for label in labels:
+            if "shortcut" in module_steps(label):
+                raise ValueError(f"{label!r} holds shortcut, which blocks in stages have themselves")
+        return labels
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        ascending(self.widths + self.locked_widths)
+        return self
+
+
+class ResidualSettings(StagedSettings):
+    """[space] kind = "residual": ResNet-20 and its kin, a precision and a width per layer."""
+
+    kind: Literal["residual"] = Field("residual", description="which search space")
+    depth: int = Field(20, description="layers with weights: 6 n + 2 for n blocks per stage")
+    channels: Count = Field(16, description="width of the first of three stages at factor 1; it doubles each time")
+
+    @field_validator("depth")
+    @classmethod
+    def _whole_blocks(cls, depth: int) -> int:
+        per_block = STAGES * CONVS
+        if depth < per_block + 2 or (depth - 2) % per_block:
+            near = per_block * max(1, round((depth - 2) / per_block)) + 2
+            raise ValueError(f"must be {per_block} n + 2, such as 8, 14, 20, 32, 44, 56; set depth = {near}")
+        return depth
+
+
+class InvertedResidualSettings(StagedSettings):
+    """[space] kind = "inverted_residual": MobileNetV2's blocks; a kernel, a ratio, widths and precisions per block."""
+
+    kind: Literal["inverted_residual"] = Field("inverted_residual", description="which search space")
+    stem_channels: Count = Field(16, description="output channels of the first convolution")
+    stages: tuple[tuple[Count, Count, Literal[1, 2]], ...] = Field(
+        ((16, 1, 1), (24, 2, 2), (40, 2, 2)),
+        min_length=1,
+        description="channels, blocks and stride of each stage",
+    )
+    has_stage_shortcut: bool = Field(
+        True,
+        description="whether a stage's first block has a shortcut too, average-pooled and with channels cut or padded; "
+        "MobileNetV2's has none, but then a supernet of low-bit paths hardly learns",
+    )
+    kernels: tuple[Count, ...] = Field((3, 5), min_length=1, description="odd sides of depthwise kernels, ascending")
+    ratios: tuple[Count, ...] = Field(
+        (1, 3, 6), min_length=1, description="factors from a block's input to its inner channels, ascending"
+    )
+
+    @field_validator("kernels")
+    @classmethod
+    def _odd(cls, sides: tuple[int, ...]) -> tuple[int, ...]:
+        if not all(side % 2 for side in sides):
+            raise ValueError("sides of kernels must be odd")
+        ascending(sides)
+        return sides
+
+    @field_validator("ratios")
+    @classmethod
+    def _ascending_ratios(cls, ratios: tuple[int, ...]) -> tuple[int, ...]:
+        ascending(ratios)
+        return ratios

@@ -1,0 +1,133 @@
+"""A graph of fixed shape whose widths, kernels, precisions and modules are chosen by genes.
+
+The genes of a space with stages, the network of a genome, the genome of a network and the fast counts are all read off
+this one description.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from evonas.architecture.graph import INPUT, PREACTIVATED, Op
+from evonas.architecture.precision import FLOAT, Precision
+from evonas.spaces.genome import Gene
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Generic[Value]):
+    """An attribute that a gene decides.
+
+    Attributes:
+        values: One a choice of the gene; exactly one if there is no gene.
+        gene: None for an attribute that is the same in all networks.
+    """
+
+    values: tuple[Value, ...]
+    gene: Gene | None = None
+
+    def at(self, choice: Mapping[str, int]) -> Value:
+        """The value under a choice of every gene."""
+        return self.values[choice[self.gene.name] if self.gene else 0]
+
+    def enter(self, value: Value, choice: dict[str, int]) -> None:
+        """Enter the first choice that gives ``value``.
+
+        Raises:
+            ValueError: None does.
+        """
+        index = self.values.index(value)
+        if self.gene:
+            choice[self.gene.name] = index
+
+
+def fixed(value: Value) -> Choice[Value]:
+    """An attribute without a gene."""
+    return Choice((value,))
+
+
+SIDE_1, IN_FLOAT = fixed(1), fixed(FLOAT)
+PREACTIVATED_STEPS: Choice[tuple[str, ...]] = fixed(PREACTIVATED)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One operation of the graph, in all the forms it can take; see :class:`evonas.architecture.graph.Op`.
+
+    Attributes:
+        name: What readers call it. The operation's own name adds a searched kernel's side, ``name/k5``, because a
+            supernet shares kernels of one size by name.
+        kind: Of the operation.
+        inputs: Names of slots, or ``"input"``.
+        channels: Factors whose product is the width. All but the last are decided by earlier slots.
+        kernel: Side of the kernel.
+        stride: Of kernel or pool.
+        is_depthwise: Whether each channel is a group of its own.
+        weight: Precision of the kernel.
+        act: Precision of the activations that a convolution reads.
+        steps: Structure of the module.
+        has_bias: Whether the convolution adds a bias a channel.
+    """
+
+    name: str
+    kind: str
+    inputs: tuple[str, ...]
+    channels: tuple[Choice[int], ...]
+    kernel: Choice[int] = SIDE_1
+    stride: int = 1
+    is_depthwise: bool = False
+    weight: Choice[Precision] = IN_FLOAT
+    act: Choice[Precision] = IN_FLOAT
+    steps: Choice[tuple[str, ...]] = PREACTIVATED_STEPS
+    has_bias: bool = False
+
+    @property
+    def searched(self) -> list[tuple[Gene, tuple[Any, ...]]]:
+        """What is decided here or in slots before: genes, and what each choice means."""
+        attributes: tuple[Choice[Any], ...] = (*self.channels, self.kernel, self.weight, self.act, self.steps)
+        return [(attribute.gene, attribute.values) for attribute in attributes if attribute.gene]
+
+
+def build(slots: Sequence[Slot], choice: Mapping[str, int]) -> tuple[Op, ...]:
+    """The operations under a choice of every gene, one a slot."""
+    names, ops = {INPUT: INPUT}, []
+    for slot in slots:
+        kernel = slot.kernel.at(choice)
+        channels = math.prod(factor.at(choice) for factor in slot.channels)
+        names[slot.name] = f"{slot.name}/k{kernel}" if slot.kernel.gene else slot.name
+        op = Op(
+            names[slot.name],
+            slot.kind,
+            tuple(names[name] for name in slot.inputs),
+            channels,
+            kernel=kernel,
+            stride=slot.stride,
+            groups=channels if slot.is_depthwise else 1,
+            weight=slot.weight.at(choice),
+            act=slot.act.at(choice),
+            steps=slot.steps.at(choice),
+            has_bias=slot.has_bias,
+        )
+        ops.append(op)
+    return tuple(ops)
+
+
+def read_choices(slots: Sequence[Slot], ops: Sequence[Op]) -> dict[str, int]:
+    """The first choice of every gene that gives these operations: the reverse of :func:`build`.
+
+    Raises:
+        ValueError: No choice gives them.
+    """
+    choice: dict[str, int] = {}
+    for slot, op in zip(slots, ops, strict=True):
+        *others, last = slot.channels
+        last.enter(op.channels // math.prod(factor.at(choice) for factor in others), choice)
+        slot.kernel.enter(op.kernel, choice)
+        slot.weight.enter(op.weight, choice)
+        slot.act.enter(op.act, choice)
+        slot.steps.enter(op.steps, choice)
+    return choice

@@ -1,0 +1,220 @@
+"""What spaces of blocks in stages share: settings, width genes with locked choices, decode, encode, corners.
+
+The shape of the graph is the same for all networks of such a space. A subclass lists its operations as slots; genes and
+all else follow from them.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
+from typing import Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evonas.architecture.graph import CLASSIFIER, INPUT, Architecture
+from evonas.architecture.module_steps import module_steps
+from evonas.architecture.precision import EIGHT_BIT, precision
+from evonas.architecture.scheme import DEFAULT_SCHEME, Scheme
+from evonas.errors import GenomeError, nearest
+from evonas.spaces.configured import ConfiguredSpace
+from evonas.spaces.genome import Gene, Genome, check_genome
+from evonas.spaces.staged.layer_arrays import batch_layers
+from evonas.spaces.staged.settings import StagedSettings
+from evonas.spaces.staged.slots import SIDE_1, Choice, Slot, build, fixed, read_choices
+from objectives import Layer
+
+S = TypeVar("S", bound=StagedSettings)
+
+
+@dataclass(frozen=True)
+class StagedSpace(ConfiguredSpace[S]):
+    """Search space of blocks in stages. Each stage's residual stream has one width, tied over its blocks.
+
+    Attributes:
+        settings: The run file's ``[space]``.
+        input_shape: ``(channels, height, width)`` of an image.
+        n_classes: Outputs of the classifier.
+        scheme: Which method quantizes what.
+        unlocked: Names of width genes; each occurrence opens one locked width more.
+
+    Raises:
+        RunFileError: A precision without a method.
+        GenomeError: ``unlocked`` names what has nothing locked.
+    """
+
+    settings: S
+    input_shape: tuple[int, int, int]
+    n_classes: int
+    scheme: Scheme = DEFAULT_SCHEME
+    unlocked: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        s = self.settings
+        self.scheme.check(
+            weights=[*s.weight_precisions, *s.stem_precisions, *s.classifier_precisions],
+            acts=[*s.act_precisions, EIGHT_BIT.name],
+        )
+        for name in set(self.unlocked):
+            if self.unlocked.count(name) > self._n_lockable(name):
+                raise self._nothing_locked(name)
+
+    @property
+    @abstractmethod
+    def slots(self) -> tuple[Slot, ...]:
+        """The operations in execution order, the stem first and the classifier last."""
+
+    @cached_property
+    def genes(self) -> tuple[Gene, ...]:
+        """In network order: a block's or stage's width before the precisions of the layers that have it."""
+        return tuple({gene.name: gene for slot in self.slots for gene, _ in slot.searched}.values())
+
+    def decode(self, genome: Genome) -> Architecture:
+        """See :meth:`NetworkSpace.decode`."""
+        chosen = check_genome(genome, self.genes).tolist()
+        choice = {gene.name: index for gene, index in zip(self.genes, chosen, strict=True)}
+        return Architecture(self.input_shape, build(self.slots, choice), self.scheme)
+
+    def encode(self, architecture: Architecture) -> Genome:
+        """See :meth:`NetworkSpace.encode`. Of widths that round to the same channels, the first stands for all."""
+        return self._checked(self._read, architecture)
+
+    def canonical(self, genome: Genome) -> Genome:
+        """See :meth:`Space.canonical`."""
+        return self._canonical(check_genome(genome, self.genes))
+
+    def repair_all(self, genomes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """See :meth:`NetworkSpace.repair_all`; every network here is alive."""
+        return self._canonical(self._in_range(genomes))
+
+    def _canonical(self, genomes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Of widths that round to the same channels, the first stands for all; no network is built."""
+        return self._first_equal[np.arange(len(self.genes)), genomes]
+
+    @cached_property
+    def _first_equal(self) -> NDArray[np.int64]:
+        """For each choice of each gene the first that means the same, ``(n_genes, most choices)``."""
+        first = np.zeros((len(self.genes), max(len(gene.choices) for gene in self.genes)), dtype=np.int64)
+        rows = {gene.name: row for gene, row in zip(self.genes, first, strict=True)}
+        for gene, values in (searched for slot in self.slots for searched in slot.searched):
+            rows[gene.name][: len(values)] = [values.index(value) for value in values]
+        return first
+
+    def _read(self, architecture: Architecture) -> Genome:
+        choice = read_choices(self.slots, architecture.ops)
+        return np.array([choice[gene.name] for gene in self.genes])
+
+    def unlock(self, gene: str) -> Self:
+        """See :meth:`Space.unlock`: the next expansion of a width gene."""
+        if self.unlocked.count(gene) >= self._n_lockable(gene):
+            raise self._nothing_locked(gene)
+        return replace(self, unlocked=(*self.unlocked, gene))
+
+    def covering(self) -> list[Architecture]:
+        """See :meth:`NetworkSpace.covering`: the widest that are open, in every precision, kernel and module."""
+        n_choices: dict[str, int] = {"module": 1, "kernel": 1}
+        for gene in self.genes:
+            n_choices[_role(gene)] = max(n_choices.get(_role(gene), 1), gene.n_open)
+        turns = max(n_choices["weight"], n_choices["act"])
+        architectures = []
+        for turn, module, kernel in product(*map(range, (turns, n_choices["module"], n_choices["kernel"]))):
+            index = {"width": -1, "ratio": -1, "weight": turn, "act": turn, "module": module, "kernel": kernel}
+            genome = [index[_role(gene)] % gene.n_open for gene in self.genes]
+            architectures.append(self.decode(np.array(genome)))
+        return architectures
+
+    def base(self) -> Architecture:
+        """See :meth:`NetworkSpace.base`: width factors of 1 or nearest to it, the most bits, the largest ratios."""
+        factors = self.settings.widths + self.settings.locked_widths
+        plain = min(range(len(factors)), key=lambda index: abs(factors[index] - 1))
+        index = {"width": plain, "module": 0, "kernel": 0}
+        return self.decode(np.array([index.get(_role(gene), len(gene.choices) - 1) for gene in self.genes]))
+
+    def corners(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """See :meth:`NetworkSpace.corners`: one precision pair and one width that is open everywhere."""
+        n_widths = min(gene.n_open for gene in self.genes if _role(gene) == "width")
+        genomes = []
+        for uniform in product(
+            *map(range, (len(self.settings.weight_precisions), len(self.settings.act_precisions), n_widths))
+        ):
+            index = dict(zip(("weight", "act", "width"), uniform, strict=True))
+            genome = rng.integers([gene.n_open for gene in self.genes])
+            for position, gene in enumerate(self.genes):
+                if gene.name not in ("stem/weight", "classifier/weight"):
+                    genome[position] = index.get(_role(gene), genome[position])
+            genomes.append(genome)
+        return self.repair_all(np.stack(genomes))
+
+    def batch_layers(self, genomes: NDArray[np.int64]) -> tuple[Layer, ...]:
+        """See :meth:`NetworkSpace.batch_layers`."""
+        column = {gene.name: np.asarray(genomes)[:, index] for index, gene in enumerate(self.genes)}
+        return batch_layers(self.slots, column, n=len(genomes), input_shape=self.input_shape, scheme=self.scheme)
+
+    # What subclasses make slots of
+
+    def _stem(self, width: Choice[int]) -> Slot:
+        weight = self._precisions("stem/weight", self.settings.stem_precisions)
+        act = fixed(EIGHT_BIT)  # pixels
+        return Slot("stem", "conv", (INPUT,), (width,), fixed(3), weight=weight, act=act, steps=fixed(("conv",)))
+
+    def _conv(self, name: str, source: str, *, channels: tuple[Choice[int], ...], kernel: Choice[int] = SIDE_1) -> Slot:
+        """A convolution with a module, and with precisions of its own or those it shares."""
+        stage, _, place = name.split("/")
+        owners = {"layer": name, "stage": f"{stage}/{place}", "place": f"blocks/{place}", "network": "blocks"}
+        owner = owners[self.settings.precision_scope]
+        return Slot(
+            name,
+            "conv",
+            (source,),
+            channels,
+            kernel,
+            weight=self._precisions(f"{owner}/weight", self.settings.weight_precisions),
+            act=self._precisions(f"{owner}/act", self.settings.act_precisions),
+            steps=Choice(tuple(map(module_steps, self.settings.modules)), Gene("module", self.settings.modules)),
+        )
+
+    def _shortcut(
+        self, block: str, source: str, *, widths: tuple[Choice[int], Choice[int]], stride: int
+    ) -> tuple[Slot, ...]:
+        """Without parameters: 2x2 pixels averaged where the side halves, channels cut or padded with zeros."""
+        pool = Slot(f"{block}/pool", "avg_pool", (source,), widths[:1], fixed(2), stride)
+        last = source if stride == 1 else pool.name
+        align = Slot(f"{block}/shortcut", "align", (last,), widths[1:])
+        return (align,) if stride == 1 else (pool, align)
+
+    def _classifier(self, source: str) -> Slot:
+        return Slot(
+            "classifier",
+            "conv",
+            (source,),
+            (fixed(self.n_classes),),
+            weight=self._precisions("classifier/weight", self.settings.classifier_precisions),
+            act=fixed(EIGHT_BIT),
+            steps=fixed(CLASSIFIER),
+            has_bias=True,
+        )
+
+    def _width(self, name: str, channels: int) -> Choice[int]:
+        """Whole channels for each choice of a width gene."""
+        factors = self.settings.widths + self.settings.locked_widths
+        n_locked = len(self.settings.locked_widths) - self.unlocked.count(name)
+        gene = Gene(name, tuple(map(str, factors)), is_ordered=True, n_locked=n_locked)
+        return Choice(tuple(max(1, round(channels * factor)) for factor in factors), gene)
+
+    def _precisions(self, name: str, labels: tuple[str, ...]) -> Choice:  # type: ignore[type-arg]
+        return Choice(tuple(map(precision, labels)), Gene(name, labels, is_ordered=True))
+
+    def _n_lockable(self, gene: str) -> int:
+        names = {known.name for known in self.genes if _role(known) == "width"}
+        return len(self.settings.locked_widths) if gene in names else 0
+
+    def _nothing_locked(self, gene: str) -> GenomeError:
+        names = [known.name for known in self.genes if _role(known) == "width"]
+        return GenomeError("a gene with locked choices", found=repr(gene), remedy=nearest(gene, names))
+
+
+def _role(gene: Gene) -> str:
+    return gene.name.rsplit("/", 1)[-1]

@@ -1,0 +1,21 @@
+"""The handwritten digits inside scikit-learn: always there, small, and the default."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from evonas.training.datasets.arrays import Raw
+
+
+def fits(source: str) -> bool:
+    """See :class:`evonas.training.datasets.readers.Reader`."""
+    return source == "digits"
+
+
+def read(source: str) -> tuple[Raw, None]:
+    """See :class:`evonas.training.datasets.readers.Reader`."""
+    del source
+    from sklearn.datasets import load_digits
+
+    digits: Any = load_digits()
+    return (digits.images / 16, digits.target), None

@@ -1,0 +1,70 @@
+"""The forms that data sets come in. ``READERS`` is the table behind ``[data] source``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from evonas.errors import DataError
+from evonas.training.datasets import cifar, digits, hugging_face, idx, image_folder, npz
+from evonas.training.datasets.arrays import Arrays, Raw, checked_pair
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A form that data sets come in.
+
+    Attributes:
+        form: What a user writes, or what lies at the path.
+        fits: Whether a source is of this form, by names alone.
+        read: Training images and labels, and those of a test set if it brings one, not yet checked.
+    """
+
+    form: str
+    fits: Callable[[str], bool]
+    read: Callable[[str], tuple[Raw, Raw | None]]
+
+
+READERS: dict[str, Reader] = {
+    "digits": Reader('"digits" (1,797 images of 8x8, inside scikit-learn)', digits.fits, digits.read),
+    "hugging_face": Reader('"hf:NAME" or "hf:NAME:CONFIG"', hugging_face.fits, hugging_face.read),
+    "npz": Reader("an .npz file", npz.fits, npz.read),
+    "idx": Reader("a folder of IDX files", idx.fits, idx.read),
+    "cifar": Reader("a folder of CIFAR's binary version", cifar.fits, cifar.read),
+    "images": Reader("a folder with train/CLASS/*.png or *.jpg", image_folder.fits, image_folder.read),
+}
+
+
+def read(source: str) -> tuple[Arrays, Arrays | None]:
+    """Read a data set and check it.
+
+    Args:
+        source: In one of the forms of ``READERS``.
+
+    Raises:
+        DataError: Nothing is there, it may not be read, or it is malformed, NaN or out of range.
+
+    Returns:
+        Images ``(n, channels, height, width)`` as uint8 and labels ``(n,)`` as int64: for training, and for the test
+        if the data set brings some.
+    """
+    try:
+        for reader in READERS.values():
+            if reader.fits(source):
+                return checked_pair(*reader.read(source), source)
+        path = Path(source).expanduser()
+        found = f"nothing of the kind at {source!r}"
+        if path.is_dir():
+            found += f", but {', '.join(sorted(entry.name for entry in path.iterdir())[:8]) or 'an empty folder'}"
+    except PermissionError as error:
+        raise DataError(
+            f"files that may be read at {source}",
+            found=str(error),
+            remedy="change their permissions, or copy them to a folder of your own",
+        ) from error
+    raise DataError(
+        f"a data set: {'; '.join(reader.form for reader in READERS.values())}",
+        found=found,
+        remedy="correct source under [data] in the run file; a relative path starts where evonas was called",
+    )

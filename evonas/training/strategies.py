@@ -1,0 +1,62 @@
+"""How a run's supernet is trained: which paths of its search space a step takes. ``STRATEGIES`` is the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from evonas.architecture.graph import Architecture
+from evonas.nets.mixed_path import Draw, SupernetPath, candidates, draw_hard, draw_soft, mix
+from evonas.spaces import NetworkSpace
+from evonas.training.sandwich import Sandwich
+from evonas.training.single_path import SinglePath
+from objectives.macs import bitops
+from surrogates.one_shot.supernet import Strategy
+
+Builder = Callable[[NetworkSpace, np.random.Generator, int], Strategy[SupernetPath]]
+
+
+def single_path(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> Strategy[SupernetPath]:
+    """One random network per step, whatever ``n_paths`` says."""
+    del n_paths
+    return SinglePath(lambda: space.decode(space.sample(rng, 1)[0]))
+
+
+def sandwich(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> Strategy[SupernetPath]:
+    """The networks of most and of fewest BitOPs, and random ones, taught by the first."""
+    known = [*map(space.decode, space.corners(rng)), *space.covering()]  # widths of layers that grew alone, too
+    known.sort(key=lambda one: bitops(one.layers))
+    ends = [known[-1], known[0]]
+    n_random = max(0, n_paths - len(ends))
+
+    def draw() -> list[Architecture]:
+        random = [space.decode(genome) for genome in space.sample(rng, n_random)] if n_random else []
+        return [*ends, *random]
+
+    return Sandwich(draw)
+
+
+def shared_convolution(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> Strategy[SupernetPath]:
+    """One random network per step with all precisions of every layer at once, a filter and a channel one of them."""
+    del n_paths
+    return _mixed(space, rng, draw_hard)
+
+
+def shared_convolution_soft(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> Strategy[SupernetPath]:
+    """One random network per step with all precisions of every layer at once, in random shares."""
+    del n_paths
+    return _mixed(space, rng, draw_soft)
+
+
+def _mixed(space: NetworkSpace, rng: np.random.Generator, draw: Draw) -> Strategy[SupernetPath]:
+    known = candidates(space.covering())
+    return SinglePath(lambda: mix(space.decode(space.sample(rng, 1)[0]), known, draw=draw, rng=rng))
+
+
+STRATEGIES: dict[str, Builder] = {
+    "single_path": single_path,
+    "sandwich": sandwich,
+    "shared_convolution": shared_convolution,
+    "shared_convolution_soft": shared_convolution_soft,
+}

@@ -1,0 +1,11 @@
+"""What is done with runs.
+
+May import ``run``, ``export`` and what lies below, and ``reports``.
+
+- ``run_handle``: the Python API of a run; ``picks``: which of its networks are meant.
+- ``train_picks``, ``trained``: networks trained in full, and loaded again; ``export_picks``: written to files.
+- ``trust``: how far estimates can be trusted.
+- ``batch``, ``batch_plan``: a grid of runs; ``compare``: runs held against one another.
+- ``selfcheck``: the engine on a small table whose front is known.
+- ``torchrun_helper``: what helping processes do.
+"""

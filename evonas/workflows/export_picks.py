@@ -1,0 +1,210 @@
+"""Export trained networks of a run, and hold exported files against the networks they came from."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from evonas.errors import ExportError
+from evonas.export.formats import FORMATS, Logits, Runner, known_format, opened, write_file, written
+from evonas.export.seal import read_sealed
+from evonas.nets.freeze import freeze
+from evonas.nets.frozen import FrozenNetwork
+from evonas.nets.integer_network import IntegerNetwork
+from evonas.run.context import RunContext
+from evonas.training.hardware import one_thread
+from evonas.version import __version__
+from evonas.workflows.trained import Trained, load_trained, recipe_of
+from objectives.model_size import model_size
+from reports.run_folder.folder import RunFolder
+
+BATCH = 500
+TIMED_CALLS = 50
+LEAST_AGREEMENT = 0.999  # of predictions; what lies between this and 1 are rounding ties
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What running an exported file showed.
+
+    Attributes:
+        format: Its name.
+        images: Test images that it was run on.
+        difference: Largest difference to the logits of the torch network that the run's weights freeze to.
+        agreement: Share of images with the same prediction as that network.
+        trained_agreement: The same against the network as it was trained, whose sums are of floats.
+        accuracy: Of the file on these images, 0 to 1.
+        file_bytes: Its size.
+        layers: A row a convolution: ``layer``, ``stored`` (bytes in the file; empty where formats mix them with others)
+            and ``model_size`` (what the objective counts).
+        milliseconds: Median of one image alone in its runtime, the call included.
+        torch_milliseconds: The same of the trained network in torch, one thread.
+    """
+
+    format: str
+    images: int
+    difference: float
+    agreement: float
+    trained_agreement: float
+    accuracy: float
+    file_bytes: int
+    layers: pd.DataFrame
+    milliseconds: float
+    torch_milliseconds: float
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the file predicts what the network predicts, and stores what the objective counts."""
+        stored = self.layers["stored"]
+        return self.agreement >= LEAST_AGREEMENT and bool((stored.isna() | (stored == self.layers["model_size"])).all())
+
+
+def frozen_network(run: RunFolder, evaluation: int, trained: Trained, *, seed: int) -> FrozenNetwork:
+    """A trained network in frozen form, with where it comes from.
+
+    Raises:
+        ExportError: A quantizer of one's own does not say how it works at inference.
+    """
+    facts = {
+        "run": run.settings["name"],
+        "network": str(evaluation),
+        "seed": str(seed),
+        "genome": trained.genome,
+        "weights": trained.weights,
+        "test_error": repr(trained.test_error),
+        "evonas": __version__,
+    }
+    return freeze(trained.network, facts=facts)
+
+
+def export_picks(
+    run: RunFolder,
+    context: RunContext,
+    picks: pd.DataFrame,
+    *,
+    format_name: str,
+    seed: int = 0,
+    recipe: str = "",
+    out: Path | None = None,
+) -> Iterator[Path]:
+    """Export trained networks.
+
+    Args:
+        run: Where they come from.
+        context: What it works with.
+        picks: Rows of its front.
+        format_name: See :data:`evonas.export.formats.FORMATS`.
+        seed: Of the training.
+        recipe: Hash of its recipe, if several trainings had this seed.
+        out: A file for one network; by default ``exports/ID-seedSEED-RECIPE`` with the format's suffix, in the run's
+            folder.
+
+    Yields:
+        Each file's path.
+
+    Raises:
+        ExportError: The format is unknown, or several networks shall go into one file.
+        SelectionError: A network was not trained with this seed; then none is exported.
+    """
+    suffix = known_format(format_name).suffix
+    if out is not None and len(picks) > 1:
+        raise ExportError(
+            "one network for --out", found=f"{len(picks)} networks", remedy="leave --out out, or pick one network"
+        )
+    ids = picks["id"].tolist()
+    loaded = [load_trained(run, context, evaluation, seed=seed, recipe=recipe) for evaluation in ids]
+    for evaluation, trained in zip(ids, loaded, strict=True):
+        name = f"{evaluation}-seed{seed}-{recipe_of(trained.weights)}{suffix}"
+        path = out or run.path / "exports" / name
+        write_file(frozen_network(run, evaluation, trained, seed=seed), path, format_name=format_name)
+        yield path
+
+
+def verify(path: Path, run: RunFolder, context: RunContext, *, images: int | None = None) -> Verification:
+    """Run an exported file in its own runtime on a run's test images, beside the network that it came from.
+
+    Args:
+        path: The file.
+        run: The run that it came from.
+        context: What it works with.
+        images: How many test images; all of them by default.
+
+    Raises:
+        ExportError: The file is damaged or not of this run, its runtime is missing, or a C file is not evonas' own.
+        SelectionError: The run has no such training.
+    """
+    sealed = read_sealed(path)
+    try:
+        evaluation, seed, weights = int(sealed.facts["network"]), int(sealed.facts["seed"]), sealed.facts["weights"]
+    except (KeyError, ValueError) as error:
+        raise ExportError(
+            "a file that says which network it is", found=f"{path} does not", remedy="export it with evonas export"
+        ) from error
+    trained = load_trained(run, context, evaluation, seed=seed, recipe=recipe_of(weights))
+    if (trained.genome, trained.weights) != (sealed.facts.get("genome"), weights):
+        raise ExportError(
+            f"a file that was exported from {run.path}", found="another run's network", remedy="say whose: --run FOLDER"
+        )
+    frozen, test = frozen_network(run, evaluation, trained, seed=seed), context.dataset.test
+    if sealed.format == "c" and sealed.raw != written(replace(frozen, facts=sealed.facts), "c"):
+        raise ExportError(  # to run a C file is to run whatever it says
+            f"the C file that evonas writes for network {evaluation}",
+            found=f"other code in {path}; it is not run",
+            remedy="export it again with this version of evonas",
+        )
+    runner = opened(sealed)
+    pixels, labels = test.images[:images].numpy(), test.labels[:images].numpy()
+    exact = IntegerNetwork(frozen)
+
+    def as_trained(part: NDArray[np.uint8]) -> Logits:
+        logits: Logits = trained.network(torch.from_numpy(part).float() / 255).numpy()
+        return logits
+
+    with one_thread(), torch.no_grad():
+        expected = _in_batches(lambda part: exact(torch.from_numpy(part)).numpy(), pixels)
+        in_training = _in_batches(as_trained, pixels)
+        found = _in_batches(runner, pixels)
+        milliseconds, torch_milliseconds = (_milliseconds(run, pixels[:1]) for run in (runner, as_trained))
+    predicted = found.argmax(axis=1)
+    stored = FORMATS[sealed.format].stored
+    return Verification(
+        sealed.format,
+        images=len(pixels),
+        difference=float(np.abs(found - expected).max()),
+        agreement=float((predicted == expected.argmax(axis=1)).mean()),
+        trained_agreement=float((predicted == in_training.argmax(axis=1)).mean()),
+        accuracy=float((predicted == labels).mean()),
+        file_bytes=len(sealed.raw),
+        layers=_layer_bytes(frozen, {} if stored is None else stored(sealed)),
+        milliseconds=milliseconds,
+        torch_milliseconds=torch_milliseconds,
+    )
+
+
+def _layer_bytes(frozen: FrozenNetwork, stored: dict[str, int]) -> pd.DataFrame:
+    counted = {layer.name: int(model_size([layer])) for layer in frozen.architecture.layers if layer.weights}
+    rows = [(name, stored.get(name), size) for name, size in counted.items()]
+    return pd.DataFrame(rows, columns=["layer", "stored", "model_size"])
+
+
+def _in_batches(run: Runner, pixels: NDArray[np.uint8]) -> Logits:
+    return np.concatenate([run(pixels[start : start + BATCH]) for start in range(0, len(pixels), BATCH)])
+
+
+def _milliseconds(run: Runner, pixels: NDArray[np.uint8]) -> float:
+    """Median time of one call, until so many were made or a second has passed."""
+    run(pixels)
+    times: list[float] = []
+    while len(times) < TIMED_CALLS and sum(times) < 1:
+        start = time.perf_counter()
+        run(pixels)
+        times.append(time.perf_counter() - start)
+    return 1000 * statistics.median(times)

@@ -1,0 +1,213 @@
+"""The Python API of a run: the front as a DataFrame, picks, trainings, exports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from evonas.errors import RunFolderError
+from evonas.plugins import resolve
+from evonas.progress import Observer, Silent
+from evonas.run.context import RunContext, reopen
+from evonas.run.provenance import check_versions
+from evonas.spaces import Space
+from evonas.workflows.picks import pick, select
+from reports.pages.page import write_reports
+from reports.run_folder.folder import NotARunFolderError, RunFolder
+
+if TYPE_CHECKING:  # these bring torch along, which a table of results does without
+    from evonas.nets.network import Network
+    from evonas.workflows.export_picks import Verification
+    from evonas.workflows.train_picks import Training
+
+WORKFLOWS = "evonas.workflows."
+"""Where the workflows lie that need torch; each is loaded when it is called."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished or stopped search.
+
+    Attributes:
+        folder: What is on disk.
+        space: The search space, if the run was started with an object.
+    """
+
+    folder: RunFolder
+    space: Space | None = None
+
+    @property
+    def path(self) -> Path:
+        """The run's folder."""
+        return self.folder.path
+
+    @cached_property
+    def context(self) -> RunContext:
+        """What the run works with, opened when it is first needed, and compared with what the run was started with.
+
+        Raises:
+            RunFolderError: Settings, files, space or images are others.
+        """
+        return reopen(self.folder, space=self.space, has_versions=False)
+
+    def front(self, *, where: str | None = None, sort: str | None = None) -> pd.DataFrame:
+        """The Pareto front: ``id``, ``genome`` and every measure in its own unit, smallest error first.
+
+        Args:
+            where: A condition such as ``"model_size < 8KiB and error < 5%"``; see :func:`reports.tables.query.where`.
+            sort: Columns joined by commas, such as ``"model_size"``; ``"-model_size"`` from large to small.
+
+        Raises:
+            SelectionError: A condition or column that cannot be read, and what is allowed.
+        """
+        return select(self.folder, where=where, sort=sort)
+
+    def evaluations(self) -> pd.DataFrame:
+        """Every evaluation, random search's too (see the column ``origin``).
+
+        A network that was valued anew, by a supernet that grew or another correction, has a row a ``stage``; the last
+        stage is what counts.
+        """
+        return self.folder.evaluations()
+
+    def pick(self, which: str) -> pd.DataFrame:
+        """Choose networks of the front.
+
+        Args:
+            which: ``"knee"``; ``"all"``; ``"best:MEASURE"``; ``"balanced:error=2,bitops=1"``; a condition such as
+                ``"model_size < 8KiB"``, which picks the smallest error within it; or ids such as ``"17,42"``.
+
+        Returns:
+            The chosen rows of :meth:`front`.
+
+        Raises:
+            SelectionError: It names no network, and why.
+        """
+        return pick(self.folder, which)
+
+    def train(
+        self,
+        which: str = "knee",
+        *,
+        seeds: Sequence[int] = (0,),
+        epochs: int | None = None,
+        overrides: Mapping[str, Mapping[str, Any]] | None = None,
+        workers: int | None = None,
+        observer: Observer | None = None,
+    ) -> list[Training]:
+        """Train picks and measure them on the test set.
+
+        Args:
+            which: See :meth:`pick`.
+            seeds: One training per seed.
+            epochs: Instead of the run file's.
+            overrides: Keys of [training] and [compute] instead of the run file's, a dict per section.
+            workers: Processes; instead of the run file's.
+            observer: Receives progress updates.
+        """
+        train_picks = resolve(WORKFLOWS + "train_picks:train_picks")
+        observer = observer or Silent()
+        picks = self.pick(which)
+        context = self._changed(overrides, epochs=epochs)
+        observer.phase("training in full", total=len(picks) * len(seeds))
+        trainings: list[Training] = []
+        for training in train_picks(self.folder, context, picks, seeds=seeds, workers=workers):
+            trainings.append(training)
+            observer.advance(len(trainings), note=f"test accuracy {100 * (1 - training.test.error):.2f} %")
+        write_reports(self.folder)
+        return trainings
+
+    def trust(
+        self,
+        *,
+        networks: int = 20,
+        seeds: int = 3,
+        epochs: int | None = None,
+        workers: int | None = None,
+        observer: Observer | None = None,
+    ) -> pd.DataFrame:
+        """Compare the run's estimates with trainings from scratch; see :func:`evonas.workflows.trust.measure_trust`."""
+        measure_trust = resolve(WORKFLOWS + "trust:measure_trust")
+        context = self._changed(None, epochs=epochs)
+        table: pd.DataFrame = measure_trust(
+            self.folder, context, networks=networks, seeds=seeds, workers=workers, observer=observer
+        )
+        write_reports(self.folder)
+        return table
+
+    def load(self, evaluation: int, *, seed: int = 0, recipe: str = "") -> Network:
+        """A network that :meth:`train` trained, ready to run: ``network(images)`` with pixels within 0 to 1.
+
+        Args:
+            evaluation: Its id.
+            seed: Of the training.
+            recipe: Hash of its recipe, if several trainings had this seed; it ends the name of their weights.
+
+        Raises:
+            SelectionError: It was not trained with this seed.
+        """
+        load_trained = resolve(WORKFLOWS + "trained:load_trained")
+        network: Network = load_trained(self.folder, self.context, evaluation, seed=seed, recipe=recipe).network
+        return network
+
+    def export(
+        self,
+        which: str = "knee",
+        *,
+        format_name: str = "onnx",
+        seed: int = 0,
+        recipe: str = "",
+        out: Path | None = None,
+    ) -> list[Path]:
+        """Write trained picks to files that run elsewhere; see :func:`evonas.workflows.export_picks.export_picks`."""
+        export_picks = resolve(WORKFLOWS + "export_picks:export_picks")
+        picks = self.pick(which)
+        return list(
+            export_picks(self.folder, self.context, picks, format_name=format_name, seed=seed, recipe=recipe, out=out)
+        )
+
+    def verify(self, path: str | Path, *, images: int | None = None) -> Verification:
+        """Compare an exported file with its network; see :func:`evonas.workflows.export_picks.verify`."""
+        verified: Verification = resolve(WORKFLOWS + "export_picks:verify")(
+            Path(path), self.folder, self.context, images=images
+        )
+        return verified
+
+    def report(self) -> Path:
+        """Write front, figures and page anew, from what is stored: nothing that the run names is loaded.
+
+        Returns:
+            The page's path.
+        """
+        return write_reports(self.folder)
+
+    def _changed(self, overrides: Mapping[str, Mapping[str, Any]] | None, *, epochs: int | None) -> RunContext:
+        """The context with other keys of the run file, in which something is added to the run."""
+        changed = {section: dict(keys) for section, keys in (overrides or {}).items()}
+        if epochs is not None:
+            changed["training"] = {**changed.get("training", {}), "epochs": epochs}
+        check_versions(self.folder)
+        return self.context.overridden(self.folder, changed)
+
+
+def open_run(path: Path, *, space: Space | None = None) -> Run:
+    """Open a run folder.
+
+    Args:
+        path: The folder.
+        space: Its search space, if the run was started with an object.
+
+    Raises:
+        RunFolderError: It holds no run, or one of another version.
+    """
+    try:
+        return Run(RunFolder(path), space)
+    except NotARunFolderError as error:
+        raise RunFolderError(
+            "a run folder, as evonas search makes it", found=str(error), remedy="check the path; runs lie under runs/"
+        ) from error

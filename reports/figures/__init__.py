@@ -1,0 +1,1 @@
+"""Figures: tables in, pictures out. May import ``tables``, ``run_folder`` and ``objectives``."""

@@ -1,0 +1,168 @@
+"""Everything a run leaves for people: front.csv, figures, and one self-contained interactive page."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from reports.figures.figures import draw_convergence, draw_front, save
+from reports.pages.html import fill, html_facts, html_table, html_tiles
+from reports.pages.page_data import page_data
+from reports.run_folder.facts import Facts, Origin
+from reports.run_folder.files import write_atomically
+from reports.run_folder.folder import RunFolder
+from reports.run_folder.schema import RUN_FILE
+from reports.tables.search import outcome_sentence, predictor_rows, predictor_sentence
+from reports.tables.snapshot import Snapshot
+from reports.tables.trainings import training_texts
+from reports.tables.trust import how_errors_came, trust_note, trust_texts
+
+SCRIPTS = ("common.js", "explore.js", "cloud.js", "parallel.js", "network.js", "genes.js", "charts.js")
+
+
+def write_reports(run: RunFolder) -> Path:
+    """Write ``front.csv``, ``figures/*.png`` and ``report.html`` from the archive; each replaces an older one at once.
+
+    Returns:
+        Path of the page.
+    """
+    snapshot = Snapshot(run)
+    write_atomically(run.path / "front.csv", snapshot.front.to_csv(index=False))
+    _write_figures(snapshot)
+    page = run.path / "report.html"
+    write_atomically(page, run_page(snapshot))
+    return page
+
+
+def _write_figures(snapshot: Snapshot) -> None:
+    run, front = snapshot.run, snapshot.front
+    error = run.measures["error" if "error" in run.measures else run.objectives[0]]
+    costs = [run.measures[name] for name in run.objectives if name != error.name] or [run.measures[run.objectives[0]]]
+    drawn = dict.fromkeys([error.name, *(cost.name for cost in costs)])
+    cloud = run.valued(origin=Origin.SEARCH, columns=list(drawn))
+    save(draw_convergence(snapshot.convergence), run.path / "figures" / "hypervolume.png")
+    if snapshot.knee is not None:
+        figure = draw_front(front, cloud, snapshot.random_front, knee=snapshot.knee, error=error, costs=costs)
+        save(figure, run.path / "figures" / "front.png")
+
+
+def run_page(snapshot: Snapshot) -> str:
+    """The page of one run: a single file that fetches nothing, whatever texts the run holds."""
+    run, data = snapshot.run, page_data(snapshot)
+    return fill(
+        "page.html",
+        scripts=SCRIPTS,
+        data=data,
+        name=escape(str(run.settings["name"])),
+        lead=f"{len(snapshot.front)} networks on the Pareto front of {escape(', '.join(run.objectives))}",
+        tiles=html_tiles(_tiles(snapshot)),
+        how=escape(how_errors_came(run)) + " Nothing here has seen the test set.",
+        cloud=_cloud_note(data),
+        volumes=escape(_volumes(snapshot.final_volumes)),
+        genes=escape(_genes_note(data)),
+        trust=_trust(snapshot),
+        predictors=_predictors(run),
+        trainings=_trainings(run),
+        facts=html_facts(_facts(snapshot)),
+        settings=escape((run.path / RUN_FILE).read_text(encoding="utf-8")),
+    )
+
+
+def _tiles(snapshot: Snapshot) -> dict[str, str]:
+    run, front, last = snapshot.run, snapshot.front, snapshot.final_volumes
+    searched = run.evaluations(origin="search", columns=["genome"])["genome"].nunique()
+    least = {
+        f"least {run.measures[name].title}": run.measures[name].display(float(front[name].min()))
+        for name in run.objectives
+        if len(front)
+    }
+    volume = {"hypervolume": f"{last['search']:.4f}"} if "search" in last else {}
+    beside = {"of random search": f"{last['random']:.4f}"} if "random" in last else {}
+    touched = "used by train" if len(snapshot.trainings) else "not used"
+    return {"networks evaluated": f"{searched:,}", **least, **volume, **beside, "test set": touched}
+
+
+def _cloud_note(data: dict[str, Any]) -> str:
+    total, drawn = data["points"]["search"]["total"], len(data["points"]["search"]["id"])
+    notes = [f"Of {total:,} evaluated networks, {drawn:,} are drawn, evenly chosen."] if drawn < total else []
+    if len(data["objectives"]) > 2:
+        notes.append("A point that looks dominated pays in an objective that is not on these axes.")
+    return " ".join(notes)
+
+
+def _volumes(last: dict[str, float]) -> str:
+    names = {"search": "The search", "random": "random search beside it, valued by the same estimate,"}
+    return "; ".join(f"{names[origin]} ends at {volume:.4f}" for origin, volume in last.items()) + "." if last else ""
+
+
+def _genes_note(data: dict[str, Any]) -> str:
+    found = data["sensitivity"]
+    text = (
+        "Shares of each choice among the networks of the front, and among random ones. A gene without effect in a "
+        "network stands at a fixed choice, mostly the first."
+    )
+    if not found["genes"]["gene"]:
+        return text + " Too few networks were evaluated to tell what a choice does."
+    return text + (
+        f" The last column is the change of {found['measure']} between a gene's best and worst choice, all other genes "
+        f"equal: a ridge regression over {found['networks']:,} evaluated networks, whose choices, one by one, explain "
+        f"{100 * found['explained']:.0f} % of it. It speaks of networks like those, and of inherited errors."
+    )
+
+
+def _trust(snapshot: Snapshot) -> str:
+    run, trust = snapshot.run, snapshot.facts.trust
+    if trust is None:
+        return f"<p>Not measured yet: <code>evonas trust {escape(str(run.path))}</code></p>"
+    note = escape(trust_note(run))
+    return f'<p>{escape(trust.sentence)}</p><p class="note">{note}</p>{html_table(trust_texts(run))}'
+
+
+def _predictors(run: RunFolder) -> str:
+    sentence = predictor_sentence(run)
+    if not sentence:
+        return ""
+    rows = predictor_rows(run)
+    return f"<h3>Learned predictors</h3><p>{escape(sentence)}</p>{'' if rows.empty else html_table(rows)}"
+
+
+def _trainings(run: RunFolder) -> str:
+    trainings = training_texts(run)
+    if trainings.empty:
+        return f"<p>None yet. The knee: <code>evonas train {escape(str(run.path))} --pick knee</code></p>"
+    return html_table(trainings.drop(columns="genome").rename(columns={"accuracy": "test accuracy, mean ± sd"}))
+
+
+def _facts(snapshot: Snapshot) -> dict[str, str]:
+    run, facts = snapshot.run, snapshot.facts
+    return {
+        "made": facts.created,
+        "ended": facts.stop_reason or "not yet; resume it with evonas resume",
+        "seconds": f"{facts.seconds:.0f}",
+        "seed": str(run.settings.get("seed", "")),
+        "genomes in the space": f"10^{facts.log10_space_size:.1f}",
+        "networks": outcome_sentence(run),
+        "estimate": " ".join(filter(None, [how_errors_came(run), facts.estimate_reason])),
+        "inherited": _inherited(snapshot),
+        **_expansions(facts),
+        **{f"hypervolume, {origin}": f"{volume:.4f}" for origin, volume in snapshot.final_volumes.items()},
+        "warnings": "; ".join(facts.warnings) or "none",
+        "test set": "touched by evonas train only" if len(snapshot.trainings) else "not touched",
+        "versions": ", ".join(f"{name} {number}" for name, number in facts.started_with.get("versions", {}).items()),
+    }
+
+
+def _inherited(snapshot: Snapshot) -> str:
+    """What was trained for the errors on the front, and what was not."""
+    if snapshot.facts.is_table:
+        return "nothing was trained"
+    tuned = "each network of the front was tuned on its own and scored again" if snapshot.facts.is_tuned else ""
+    trained = len(snapshot.trainings)
+    scratch = f"{trained} training{'s' * (trained != 1)} from scratch" if trained else "none was trained from scratch"
+    return "; ".join(filter(None, [tuned, scratch]))
+
+
+def _expansions(facts: Facts) -> dict[str, str]:
+    entries = [f"generation {e.generation}: {e.gene} to {e.opens}, used by {e.share:.0%}" for e in facts.expansions]
+    return {"widths unlocked": "; ".join(entries)} if entries else {}

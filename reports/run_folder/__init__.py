@@ -1,0 +1,7 @@
+"""What a run leaves on disk. Nothing in it is ever unpickled.
+
+- ``schema``: the tables of the archive, and one evaluation.
+- ``facts``: all that a run stores beside its evaluations, as one typed model.
+- ``archive``: connections to the archive, for writing or only for looking.
+- ``folder``: the run folder, made, written and read.
+"""

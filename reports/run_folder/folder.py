@@ -1,0 +1,341 @@
+"""A run's folder, made, written and read."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import TypeAdapter, ValidationError
+
+from objectives import Objective
+from objectives.scaling import Scaling
+from reports.run_folder.archive import Archive
+from reports.run_folder.facts import Facts
+from reports.run_folder.schema import (
+    ARCHIVE,
+    COLUMNS,
+    ESTIMATE,
+    RUN_FILE,
+    SCHEMA,
+    SCHEMA_VERSION,
+    Evaluation,
+    insertion,
+)
+
+
+class NotARunFolderError(Exception):
+    """A folder that holds no run, or one that this version cannot read."""
+
+
+class RunFolder:
+    """A run's folder: ``run.toml``, ``archive.sqlite``, ``supernet.safetensors``, ``front.csv``, ``figures``, ``nets``.
+
+    Args:
+        path: The folder; see :meth:`create` to make one.
+
+    Raises:
+        NotARunFolderError: There is no archive, or its version is another.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.archive = Archive(path / ARCHIVE)
+        for name in (ARCHIVE, RUN_FILE):
+            if not (path / name).is_file():
+                raise NotARunFolderError(f"{path} holds no {name}")
+        try:
+            version = self._schema_version()
+        except sqlite3.DatabaseError as error:
+            raise NotARunFolderError(f"{path / ARCHIVE}: {error}") from error
+        if version != SCHEMA_VERSION:
+            raise NotARunFolderError(
+                f"{path / ARCHIVE} has version {version}; this evonas reads {SCHEMA_VERSION}: start the run again, or "
+                "read it with the version of evonas that made it"
+            )
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        *,
+        run_toml: str,
+        measures: Mapping[str, Objective],
+        objectives: Sequence[str],
+        constraints: Mapping[str, float],
+        **facts: Any,
+    ) -> RunFolder:
+        """Make the folder and an empty archive, which is either complete or not there.
+
+        Args:
+            path: Must not hold a run yet.
+            run_toml: The complete run file.
+            measures: What an evaluation is measured by, by name; letters, digits and ``_``.
+            objectives: Names of what the search minimises.
+            constraints: Upper bounds by name.
+            facts: More of :class:`Facts`.
+
+        Raises:
+            FileExistsError: It holds a run.
+        """
+        known = Facts(
+            schema_version=SCHEMA_VERSION,
+            settings=tomllib.loads(run_toml),
+            measures=[one.facts for one in measures.values()],
+            objectives=list(objectives),
+            constraints=dict(constraints),
+            **facts,
+        )
+        path.mkdir(parents=True, exist_ok=True)
+        columns = ", ".join(f'"{name}" {"NUMERIC" if one.is_analytic else "REAL"}' for name, one in measures.items())
+        partial = path / f"{ARCHIVE}.{os.getpid()}.partial"
+        partial.unlink(missing_ok=True)
+        connection = sqlite3.connect(partial)
+        try:
+            with connection:
+                connection.executescript(SCHEMA.format(columns=columns))
+                _store(connection, known, known.model_fields_set)
+        finally:
+            connection.close()
+        try:
+            partial_run_file = path / f"{RUN_FILE}.{os.getpid()}.partial"
+            partial_run_file.write_text(run_toml, encoding="utf-8")
+            if (path / ARCHIVE).exists():
+                raise FileExistsError(f"{path} holds a run")
+            partial_run_file.replace(path / RUN_FILE)
+            _move_to_nothing(partial, path / ARCHIVE)
+        finally:
+            partial.unlink(missing_ok=True)
+        with sqlite3.connect(path / ARCHIVE) as connection:  # only now, for a WAL file does not move along
+            connection.execute("PRAGMA journal_mode=WAL")
+        connection.close()
+        return cls(path)
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Keep one connection to the archive within this context; see :meth:`Archive.opened`."""
+        with self.archive.opened():
+            yield
+
+    # Facts
+
+    def facts(self) -> Facts:
+        """All facts as they are stored now.
+
+        Raises:
+            NotARunFolderError: They are not those of a run.
+        """
+        with self.archive.reading() as connection:
+            rows = connection.execute("SELECT name, value FROM facts").fetchall()
+        try:
+            return Facts(**{name: json.loads(value) for name, value in rows})
+        except (ValidationError, ValueError) as error:
+            raise NotARunFolderError(f"{self.path / ARCHIVE} holds odd facts: {str(error).splitlines()[0]}") from error
+
+    def store(self, **facts: Any) -> None:
+        """Store facts, attributes of :class:`Facts`.
+
+        Raises:
+            ValidationError: A value of another type.
+            KeyError: There is no such fact.
+        """
+        with self.archive.writing() as connection:
+            connection.executemany(
+                "INSERT OR REPLACE INTO facts VALUES (?, ?)", [(name, _to_json(name, facts[name])) for name in facts]
+            )
+
+    def _schema_version(self) -> Any:
+        with self.archive.reading() as connection:
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            if "meta" in tables:  # up to version 4
+                row = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
+            else:
+                row = connection.execute("SELECT value FROM facts WHERE name = 'schema_version'").fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def warn(self, *texts: str) -> None:
+        """Add warnings that reports show; one that is there already is not repeated."""
+        if texts:
+            self.store(warnings=list(dict.fromkeys([*self.facts().warnings, *texts])))
+
+    @cached_property
+    def _first_facts(self) -> Facts:
+        return self.facts()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The complete run file as plain data, as the run was started with it."""
+        return self._first_facts.settings
+
+    @cached_property
+    def measures(self) -> dict[str, Objective]:
+        """What every evaluation is measured by, by name; the functions that count are not stored."""
+        return {facts["name"]: Objective(**facts) for facts in self._first_facts.measures}
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """Names of what the search minimised."""
+        return tuple(self._first_facts.objectives)
+
+    @property
+    def constraints(self) -> dict[str, float]:
+        """Upper bounds of the search by name."""
+        return self._first_facts.constraints
+
+    @property
+    def scaling(self) -> Scaling:
+        """The scale that this run's hypervolumes are measured on."""
+        bounds = self.facts().bounds
+        measures = tuple(self.measures[name] for name in self.objectives)
+        return Scaling(measures, bounds={name: bounds[name] for name in self.objectives})
+
+    # Evaluations
+
+    def append(self, row: Evaluation) -> None:
+        """Store one evaluation in a transaction of its own; one that is already there stays as it is."""
+        cells = [getattr(row, name) for name in COLUMNS]
+        with self.archive.writing() as connection:
+            connection.execute(insertion(tuple(row.values)), [*cells, *row.values.values()])
+
+    def evaluations(self, *, origin: str | None = None, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Evaluations in order: the attributes of :class:`Evaluation`, values as columns, and an ``id``.
+
+        Args:
+            origin: Only those of one origin.
+            columns: Only these; of a million rows, all columns fill more than a gigabyte.
+        """
+        where, cells = ("", []) if origin is None else ("WHERE origin = ?", [origin])
+        return self._read(columns, where, cells)
+
+    def evaluations_of(self, ids: Iterable[int]) -> pd.DataFrame:
+        """The evaluations with these ids, in order; columns as in :meth:`evaluations`."""
+        # one JSON text, because SQLite bounds the number of marks in a statement
+        return self._read(None, "WHERE id IN (SELECT value FROM json_each(?))", [json.dumps([int(i) for i in ids])])
+
+    def rows(self) -> list[Evaluation]:
+        """Every evaluation in order, as it was appended."""
+        with self.archive.reading() as connection:
+            cursor = connection.cursor()
+            cursor.row_factory = sqlite3.Row
+            records = cursor.execute("SELECT * FROM evaluations ORDER BY id").fetchall()
+        names = (*ESTIMATE, *self.measures)
+        return [
+            Evaluation(
+                record["origin"],
+                record["generation"],
+                record["genome"],
+                {name: record[name] for name in names if record[name] is not None},
+                record["reason"],
+                record["seconds"],
+                record["stage"],
+            )
+            for record in records
+        ]
+
+    def valued(self, *, origin: str, columns: Sequence[str]) -> pd.DataFrame:
+        """The evaluations of one origin that succeeded in its last stage, in order: a network has one of them."""
+        table = self.evaluations(origin=origin, columns=list(dict.fromkeys([*columns, "reason", "stage"])))
+        found: pd.DataFrame = table[(table["reason"] == "") & (table["stage"] == table["stage"].max())][list(columns)]
+        return found
+
+    def feasible(self, *, origin: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """The evaluations of one origin that succeeded and keep within the run's constraints, in order.
+
+        Of those of the last stage: another supernet values all networks on another scale.
+
+        Args:
+            origin: See :class:`Evaluation`.
+            columns: Only these; by default all of :meth:`evaluations`.
+        """
+        # Sorted, so that the index on origin and stage leads to the last stage without a look at every row.
+        last = "SELECT stage FROM evaluations WHERE origin = ? ORDER BY stage DESC LIMIT 1"
+        bounds = "".join(f' AND "{name}" <= ?' for name in self.constraints)
+        where = f"WHERE origin = ? AND reason = '' AND stage = ({last}){bounds}"
+        return self._read(columns, where, [origin, origin, *self.constraints.values()])
+
+    def _read(self, columns: Sequence[str] | None, where: str, cells: Sequence[Any]) -> pd.DataFrame:
+        chosen = "*" if columns is None else ", ".join(f'"{name}"' for name in columns)
+        # NOT INDEXED, because a walk over the index meets the rows in the order of genomes: slower than reading all
+        query = f"SELECT {chosen} FROM evaluations NOT INDEXED {where} ORDER BY id"
+        with self.archive.reading() as connection:
+            return pd.read_sql_query(query, connection, params=list(cells))
+
+    # Layers of networks
+
+    def store_networks(self, tables: Mapping[str, pd.DataFrame]) -> None:
+        """Store the layers of networks by genome, as :func:`reports.tables.network.network_table` lists them."""
+        cells = [(genome, json.dumps(table.to_dict("records"))) for genome, table in tables.items()]
+        with self.archive.writing() as connection:
+            connection.executemany("INSERT OR IGNORE INTO networks VALUES (?, ?)", cells)
+
+    def networks(self, genomes: Iterable[str]) -> dict[str, pd.DataFrame]:
+        """The layers of those of these networks that they are stored of, by genome."""
+        query = "SELECT genome, layers FROM networks WHERE genome IN (SELECT value FROM json_each(?))"
+        with self.archive.reading() as connection:
+            rows = connection.execute(query, [json.dumps(list(genomes))]).fetchall()
+        return {genome: pd.DataFrame(json.loads(layers)) for genome, layers in rows}
+
+    # Trainings
+
+    def append_training(self, **columns: Any) -> None:
+        """Store one training; the columns of the table ``trainings``. It replaces one that is there already."""
+        self._insert("trainings", columns)
+
+    def append_truth(self, **columns: Any) -> None:
+        """Store one training that an estimate is held against; the columns of the table ``truths``."""
+        self._insert("truths", columns)
+
+    def truths(self) -> pd.DataFrame:
+        """Every training that an estimate is held against, in order."""
+        with self.archive.reading() as connection:
+            return pd.read_sql_query("SELECT * FROM truths ORDER BY id", connection)
+
+    def _insert(self, table: str, columns: Mapping[str, Any]) -> None:
+        marks = ", ".join("?" * len(columns))
+        with self.archive.writing() as connection:
+            connection.execute(
+                f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({marks})", list(columns.values())
+            )
+
+    def trainings(self) -> pd.DataFrame:
+        """Every training from scratch in order."""
+        with self.archive.reading() as connection:
+            return pd.read_sql_query("SELECT * FROM trainings ORDER BY id", connection)
+
+
+def _store(connection: sqlite3.Connection, facts: Facts, names: Iterable[str]) -> None:
+    rows = [(name, _to_json(name, getattr(facts, name))) for name in names]
+    connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", rows)
+
+
+def _to_json(name: str, value: Any) -> str:
+    """A fact as text, checked against its type."""
+    adapter = _adapter(name)
+    return adapter.dump_json(adapter.validate_python(value)).decode()
+
+
+@cache
+def _adapter(name: str) -> TypeAdapter[Any]:
+    annotation: Any = Facts.model_fields[name].annotation
+    return TypeAdapter(annotation)
+
+
+def _move_to_nothing(source: Path, target: Path) -> None:
+    """Rename a file where nothing is there yet.
+
+    Raises:
+        FileExistsError: Something is.
+    """
+    try:
+        os.link(source, target)  # unlike a rename, this never replaces a file
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        source.rename(target)

@@ -1,0 +1,63 @@
+"""A run as it is now: what several reports need is read and computed once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import pandas as pd
+
+from reports.run_folder.facts import Facts, Origin
+from reports.run_folder.folder import RunFolder
+from reports.tables.convergence import convergence_table
+from reports.tables.front import front_history, front_table, knee_id
+
+
+class Snapshot:
+    """Of a run that nothing is added to meanwhile.
+
+    Args:
+        run: The run.
+    """
+
+    def __init__(self, run: RunFolder) -> None:
+        self.run = run
+
+    @cached_property
+    def facts(self) -> Facts:
+        """All facts."""
+        return self.run.facts()
+
+    @cached_property
+    def front(self) -> pd.DataFrame:
+        """See :func:`reports.tables.front.front_table`."""
+        return front_table(self.run)
+
+    @cached_property
+    def random_front(self) -> pd.DataFrame:
+        """The front of the random networks beside the search."""
+        return front_table(self.run, origin=Origin.RANDOM)
+
+    @cached_property
+    def knee(self) -> int | None:
+        """Id of the knee; None of an empty front."""
+        return knee_id(self.run, self.front) if len(self.front) else None
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """See :func:`reports.tables.front.front_history`."""
+        return front_history(self.run)
+
+    @cached_property
+    def convergence(self) -> pd.DataFrame:
+        """See :func:`reports.tables.convergence.convergence_table`."""
+        return convergence_table(self.run)
+
+    @cached_property
+    def trainings(self) -> pd.DataFrame:
+        """Trainings from scratch."""
+        return self.run.trainings()
+
+    @property
+    def final_volumes(self) -> dict[str, float]:
+        """The hypervolume that each origin ends at."""
+        return dict(zip(self.convergence["origin"], self.convergence["hypervolume"].astype(float), strict=True))

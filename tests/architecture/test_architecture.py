@@ -1,0 +1,116 @@
+"""The graph against the network that executes it: shapes, MACs, parameters."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torch.utils.flop_counter import FlopCounterMode
+
+from evonas.architecture.graph import CLASSIFIER, Architecture, Op, prune
+from evonas.architecture.precision import EIGHT_BIT, PRECISIONS
+from evonas.nets.layer import QuantLayer
+from evonas.nets.network import Network
+from evonas.spaces import CellSpace, NetworkSpace
+from objectives import OBJECTIVES
+from tests.conftest import random_architectures
+
+counted = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+seeds = st.integers(0, 2**32 - 1)
+
+
+def measure(name: str, architecture: Architecture) -> float:
+    count = OBJECTIVES[name].measure
+    assert count is not None
+    return count(architecture.layers)
+
+
+@settings(counted, max_examples=12)  # a network holds ten to thirty layers, and they are what is counted
+@given(seed=seeds)
+def test_counts_and_shapes_are_those_of_the_network(network_space: NetworkSpace, seed: int) -> None:
+    """Operations as torch counts them, every learned and every stored number, and the shapes of all tensors."""
+    for architecture in random_architectures(network_space, seed):
+        network = Network([architecture], generator=torch.Generator()).eval()
+        with FlopCounterMode(display=False) as counter:
+            tensors = network.activations(torch.rand(2, *network_space.input_shape))
+        assert 2 * measure("flops", architecture) == counter.get_total_flops() == 4 * measure("macs", architecture)
+        assert measure("parameters", architecture) == sum(parameter.numel() for parameter in network.parameters())
+        layers = architecture.layers
+        assert (sum(layer.weights for layer in layers), sum(layer.float_values for layer in layers)) == stored(network)
+        for name, shape in architecture.shapes.items():
+            assert tensors[name].shape[1:] == (shape.channels, shape.height, shape.width)
+
+
+def stored(network: Network) -> tuple[int, int]:
+    """Kernels; biases, batch norm as one scale and shift a channel, step sizes and weight scales; nothing else."""
+    weights = float_values = 0
+    for layer in network.layers.values():
+        assert isinstance(layer, QuantLayer)
+        weights += layer.latent_weight.numel()
+        float_values += 2 * sum(norm.mean.numel() for norm in layer.norms.values())  # type: ignore[union-attr, operator]
+        float_values += sum(p.numel() for quantizer in layer.act_quantizers.values() for p in quantizer.parameters())
+        float_values += 0 if layer.bias is None else layer.bias.numel()
+        float_values += 0 if layer.prelu is None else layer.prelu.numel()
+        kernel = layer.latent_weight.flatten(1, 2)
+        float_values += sum(int(q.scale(kernel).numel()) for q in layer.weight_quantizers.values())  # type: ignore[operator]
+    return weights, float_values
+
+
+@counted
+@given(seed=seeds)
+def test_more_bits_never_cost_less(space: CellSpace, seed: int) -> None:
+    """Nor do more weight bits in bytes and energy from ternary on; binary weights have a scale a filter."""
+    genome = space.sample(np.random.default_rng(seed), 1)[0]
+    rng = np.random.default_rng(seed)
+    precisions = [index for index, gene in enumerate(space.genes) if gene.name.endswith(("/weight", "/act"))]
+    index = rng.choice(precisions)
+    ordered = sorted(space.genes[index].choices, key=lambda name: (PRECISIONS[name].bits, PRECISIONS[name].levels))
+    costs = []
+    for name in ordered:
+        genome[index] = space.genes[index].choices.index(name)
+        architecture = space.decode(genome)
+        costs.append([measure(cost, architecture) for cost in ("bitops", "peak_memory", "model_size", "energy")])
+    for name, cheaper, dearer in zip(ordered, costs, costs[1:], strict=False):
+        n_costs = 4 if space.genes[index].name.endswith("/weight") and name != "binary" else 2
+        assert all(a <= b for a, b in zip(cheaper[:n_costs], dearer[:n_costs], strict=True))
+
+
+def test_model_size_by_hand() -> None:
+    ternary, binary = PRECISIONS["ternary"], PRECISIONS["binary"]
+    architecture = Architecture(
+        (1, 4, 4),
+        (
+            Op("stem", "conv", ("input",), 3, kernel=3, weight=EIGHT_BIT, act=EIGHT_BIT, steps=("conv",)),
+            Op("body", "conv", ("stem",), 5, kernel=3, weight=ternary, act=PRECISIONS["2-bit"]),
+            Op("tail", "conv", ("body",), 7, weight=binary, act=binary),
+            Op("classifier", "conv", ("tail",), 2, weight=EIGHT_BIT, act=EIGHT_BIT, steps=CLASSIFIER, has_bias=True),
+        ),
+    )
+    stem = 27 + 4  # 8-bit weights, one scale
+    body = 27 + 4 * (1 + 1 + 2 * 3)  # 135 trits in 27 bytes; scale, step, batch norm of 3 channels
+    tail = 5 + 4 * (7 + 2 * 5)  # 35 bits in 5 bytes; a scale a filter, batch norm of 5 channels
+    classifier = 14 + 4 * (1 + 1 + 2 * 7 + 2)  # scale, step, batch norm of 7 channels, bias
+    assert measure("model_size", architecture) == stem + body + tail + classifier
+    macs = 16 * 27, 16 * 135, 16 * 35, 14
+    assert measure("macs", architecture) == sum(macs)
+    assert measure("bitops", architecture) == 64 * macs[0] + 4 * macs[1] + 1 * macs[2] + 64 * macs[3]
+
+
+def test_prune_keeps_what_the_output_needs_in_order() -> None:
+    ops = [Op("a", "skip", ("input",), 1), Op("b", "skip", ("input",), 1), Op("c", "skip", ("a",), 1)]
+    assert [op.name for op in prune(ops)] == ["a", "c"]
+
+
+@pytest.mark.parametrize("name", ["macs", "bitops", "model_size", "peak_memory"])
+def test_wider_never_costs_less(name: str) -> None:
+    space = CellSpace((1, 8, 8), 10)
+    genome = space.sample(np.random.default_rng(1), 1)[0]
+    widths = [index for index, gene in enumerate(space.genes) if gene.name.endswith("/expansion")]
+    costs = []
+    for choice in range(4):
+        genome[widths] = choice
+        costs.append(measure(name, space.decode(genome)))
+    assert costs == sorted(costs)
+    assert costs[0] < costs[-1]

@@ -1,0 +1,235 @@
+"""Networks as C: the very logits of the exact runtime, thresholds that miss no code, memory as it was counted."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from evonas.architecture.graph import INPUT, Architecture, Op, Shape
+from evonas.architecture.precision import precision
+from evonas.architecture.scheme import DEFAULT_SCHEME, Scheme
+from evonas.errors import ExportError
+from evonas.export.c.memory_plan import CELL, Buffer, _place, plan_memory
+from evonas.export.c.run import CProgram
+from evonas.export.c.source import c_source
+from evonas.export.c.thresholds import code_indices, find_thresholds, largest_sum, sums_are_whole
+from evonas.nets.freeze import freeze
+from evonas.nets.frozen import FrozenConv, FrozenNetwork, Kernel
+from evonas.nets.integer_network import IntegerNetwork
+from evonas.nets.network import Network
+from evonas.spaces.staged.residual import ResidualSpace
+from objectives.peak_memory import peak_memory
+from tests.conftest import EVERY_SPACE, random_architectures
+
+GCC = shutil.which("gcc")
+needs_gcc = pytest.mark.skipif(GCC is None, reason="gcc is not installed")
+STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic")
+SANITIZED = (*STRICT, "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+SCHEMES = {
+    "two scales": Scheme(ternary_weight="ttq", ternary_act="ternary", multibit_weight="sawb", binary_act="sign"),
+    "two planes": Scheme(ternary_weight="tga_x2", ternary_act="ternary_per_image", multibit_act="lsq_signed"),
+    "pact": Scheme(ternary_weight="tas", ternary_act="ternary_unsigned", multibit_act="pact"),
+}
+# Together they hold all kinds of operations, steps, kernels and activation rules.
+ARCHITECTURES = {
+    f"{name} {i}": one for name, space in EVERY_SPACE.items() for i, one in enumerate(random_architectures(space, 0))
+} | {
+    f"{name}, {space}": replace(random_architectures(EVERY_SPACE[space], seed)[0], scheme=scheme)
+    for seed, (name, scheme) in enumerate(SCHEMES.items(), start=1)
+    for space in ("digits", "residual, odd sides")
+}
+ODD = ("3-bit", "5-bit", "6-bit", "7-bit")  # codes that lie across bytes
+ODD_BITS = ResidualSpace((2, 5, 7), 3, depth=14, channels=3, weight_precisions=ODD, act_precisions=ODD)
+ARCHITECTURES["odd bits"] = random_architectures(ODD_BITS, 0)[0]
+NAMES = list(ARCHITECTURES)
+
+
+def images_of(architecture: Architecture, n: int = 24) -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, (n, *architecture.input_shape), dtype=np.uint8)
+
+
+def frozen_of(name: str) -> FrozenNetwork:
+    """With random weights and, so that no sign and no branch is left out, random norms, biases and slopes."""
+    architecture, generator = ARCHITECTURES[name], torch.Generator().manual_seed(0)
+    network = Network([architecture], generator=generator)
+    with torch.no_grad():
+        for key, parameter in network.named_parameters():
+            if any(part in key for part in ("gamma", "beta", "bias", "prelu")):
+                parameter.add_(torch.randn(parameter.shape, generator=generator) / 2)
+    network.calibrate(torch.from_numpy(images_of(architecture)).float() / 255)
+    return freeze(network, facts={"genome": "net_1 */ 2"})
+
+
+@pytest.fixture(scope="module")
+def networks() -> dict[str, FrozenNetwork]:
+    return {name: frozen_of(name) for name in NAMES}
+
+
+@pytest.fixture(scope="module")
+def program(networks: dict[str, FrozenNetwork], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compiled(networks, tmp_path_factory.mktemp("c"), flags=STRICT)
+
+
+def compiled(networks: Mapping[str, FrozenNetwork], folder: Path, *, flags: tuple[str, ...]) -> Path:
+    """One program of many networks: the first argument says which one runs."""
+    cases = []
+    for i, frozen in enumerate(networks.values()):
+        (folder / f"n{i}.c").write_text(c_source(frozen, name=f"n{i}"))
+        cases.append(f"""case {i}: {{
+            static uint8_t in[N{i}_CHANNELS * N{i}_HEIGHT * N{i}_WIDTH];
+            static float out[N{i}_CLASSES];
+            while (fread(in, sizeof in, 1, stdin)) {{ n{i}_run(in, out); fwrite(out, sizeof out, 1, stdout); }}
+        }} break;""")
+    lines = [*(f'#include "n{i}.c"' for i in range(len(networks))), "#include <stdio.h>", "#include <stdlib.h>"]
+    lines += ["int main(int n, char **words) {", "switch (n > 1 ? atoi(words[1]) : 0) {", *cases, "} return 0; }"]
+    (folder / "main.c").write_text("\n".join(lines))
+    command = [str(GCC), *flags, "-o", folder / "main", folder / "main.c"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[:3000]
+    return folder / "main"
+
+
+def check_logits(frozen: FrozenNetwork, program: Path, *, index: int) -> None:
+    images = images_of(frozen.architecture)
+    done = subprocess.run([program, str(index)], input=images.tobytes(), capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()[:3000]
+    logits = np.frombuffer(done.stdout, dtype=np.float32).reshape(len(images), -1)
+    wanted = IntegerNetwork(frozen)(torch.from_numpy(images)).numpy()
+    if all(map(sums_are_whole, frozen.convs.values())):
+        np.testing.assert_array_equal(logits, wanted)
+    else:
+        np.testing.assert_allclose(logits, wanted, rtol=1e-4, atol=1e-4 * np.abs(wanted).max())
+
+
+@needs_gcc
+@pytest.mark.parametrize("name", NAMES)
+def test_logits_are_those_of_the_exact_network(name: str, networks: dict[str, FrozenNetwork], program: Path) -> None:
+    check_logits(networks[name], program, index=NAMES.index(name))
+
+
+@needs_gcc
+def test_nothing_is_read_or_written_out_of_bounds(networks: dict[str, FrozenNetwork], tmp_path: Path) -> None:
+    names = ("odd bits", "two planes, residual, odd sides", "inverted, odd sides 0")
+    program = compiled({name: networks[name] for name in names}, tmp_path, flags=SANITIZED)
+    for i, name in enumerate(names):
+        check_logits(networks[name], program, index=i)
+
+
+def test_the_networks_hold_every_kind_of_work(networks: dict[str, FrozenNetwork]) -> None:
+    kinds = {op.kind for frozen in networks.values() for op in frozen.architecture.ops}
+    convs = [conv for frozen in networks.values() for conv in frozen.convs.values()]
+    assert kinds == {"conv", "max_pool", "avg_pool", "skip", "add", "concat", "align", "zeros"}
+    steps = {step for conv in convs for step in conv.op.steps}
+    assert steps >= {"norm", "relu", "pool", "shuffle", "shortcut", "prelu"}
+    assert {conv.kernel.per for conv in convs} == {"plane", "filter", "sign"}
+    assert {conv.act.rule for conv in convs if conv.act} == {"sign", "round", "threshold", "per_image"}
+    assert {conv.op.kernel for conv in convs} >= {1, 2, 3, 5, 7}
+    assert {conv.op.act.bits for conv in convs} == {*range(1, 9), 32}
+    assert {conv.op.weight.bits for conv in convs} == {*range(1, 9), 32}
+    assert {conv.op.dilation for conv in convs} == {1, 2}
+    assert any(conv.act and not conv.kernel.levels for conv in convs)
+    assert any(1 < conv.op.groups < conv.op.channels for conv in convs)
+    assert any(len(conv.kernel.terms) > 1 and conv.kernel.per == "plane" for conv in convs)
+
+
+def test_a_code_changes_at_its_threshold_and_nowhere_else(networks: dict[str, FrozenNetwork]) -> None:
+    n_falling = n_pairs = 0
+    for frozen in networks.values():
+        for writer, reader in plan_memory(frozen).readers.items():
+            conv, then = frozen.convs[writer], frozen.convs[reader]
+            thresholds, largest = find_thresholds(conv, then), largest_sum(conv)
+            if thresholds is not None:
+                n_pairs, n_falling = n_pairs + 1, n_falling + thresholds.is_falling.sum()
+                anywhere = np.linspace(-largest, largest, 19).astype(np.int64)[:, None]
+                for row in (*thresholds.sums.T, *(thresholds.sums.T - 1), *anywhere):
+                    sums = np.broadcast_to(np.clip(row, -largest, largest), len(thresholds.sums))
+                    index = (sums[:, None] >= thresholds.sums).sum(axis=1)
+                    index = np.where(thresholds.is_falling, thresholds.sums.shape[1] - index, index)
+                    np.testing.assert_array_equal(index, code_indices(conv, then, sums))
+    assert n_pairs > 5
+    assert n_falling > 5
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_buffers_in_use_at_once_do_not_overlap(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = rng.integers([1, 0, 0], [50, 20, 5], (30, 3)).tolist()
+    buffers = [Buffer(f"{i}", cells, first, first + more) for i, (cells, first, more) in enumerate(rows)]
+    offsets, cells = _place(buffers)
+    for one, other in combinations(buffers, 2):
+        if one.first <= other.last and other.first <= one.last:
+            place, where = offsets[one.name], offsets[other.name]
+            assert place + one.cells <= where or where + other.cells <= place
+    assert cells == max(offsets[buffer.name] + buffer.cells for buffer in buffers)
+
+
+def test_tensors_take_no_more_memory_than_was_counted(networks: dict[str, FrozenNetwork]) -> None:
+    n_less = 0
+    for name, frozen in networks.items():
+        plan, counted = plan_memory(frozen), peak_memory(frozen.architecture.layers)
+        # sums of several planes, and the image as floats for a first layer with a norm, are beyond what is counted
+        if frozen.architecture.scheme == DEFAULT_SCHEME and INPUT not in plan.offsets:
+            assert plan.cells * CELL <= counted + 12, name  # for buffers are whole cells
+            n_less += plan.cells * CELL < 0.7 * counted
+    assert n_less > 5  # codes in place of floats, sums in place of inputs
+
+
+def test_the_file_says_what_it_is_and_what_it_takes(networks: dict[str, FrozenNetwork]) -> None:
+    for name, frozen in networks.items():
+        text, size = c_source(frozen, name="my"), sum(frozen.stored_bytes.values())
+        assert text.startswith("/* evonas-format:c version:1 ")
+        assert text.count(f"evonas-sha256:{'0' * 64}") == 1
+        assert " * genome: net_1 * / 2\n" in text
+        assert f"; without thresholds, {size}\n" in text
+        assert f"#define MY_ARENA_BYTES {plan_memory(frozen).cells * CELL}\n" in text
+        (n_bytes,) = map(int, re.findall(r"#define MY_WEIGHT_BYTES (\d+)", text))
+        if "_thresholds[" not in text:
+            assert n_bytes == size, name
+        arrays = re.findall(r"_codes\[\d+\] = \{(.*?)\}", text, flags=re.DOTALL)
+        stored = [conv.kernel.stored.tolist() for conv in frozen.convs.values() if conv.kernel.levels]
+        assert [[int(byte) for byte in array.replace(",", " ").split()] for array in arrays] == stored
+
+
+def test_names_that_c_does_not_allow_are_refused(networks: dict[str, FrozenNetwork]) -> None:
+    with pytest.raises(ExportError, match="a name that C allows"):
+        c_source(networks[NAMES[0]], name="my-net")
+
+
+def test_sums_that_overflow_are_refused() -> None:
+    op = Op("wide", "conv", ("input",), 1, weight=precision("8-bit"), steps=("conv",))
+    conv = FrozenConv(op, Shape(40_000, 1, 1), Kernel(np.full((1, 1, 40_000, 1, 1), 255, dtype=np.int16), 256, -255, 2))
+    with pytest.raises(ExportError, match=r"sums of codes within 32 bits in wide\nfound:  up to 2601000000"):
+        c_source(FrozenNetwork(Architecture((40_000, 1, 1), (op,)), {"wide": conv}))
+
+
+@needs_gcc
+def test_a_file_is_compiled_and_run(
+    networks: dict[str, FrozenNetwork], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(c_run, "FLAGS", (*STRICT, *c_run.FLAGS))  # some warnings come only with -O2
+    frozen = networks["digits 0"]
+    path, images = tmp_path / "net.c", images_of(frozen.architecture)
+    path.write_text(c_source(frozen))
+    wanted = IntegerNetwork(frozen)(torch.from_numpy(images)).numpy()
+    np.testing.assert_array_equal(CProgram(path)(images), wanted)
+    with pytest.raises(ExportError, match="the last image has 36 of 64 pixels"):
+        CProgram(path)(images[:1, :, :6, :6])
+    path.write_text("no C at all")
+    with pytest.raises(ExportError, match=r"that net\.c compiles\n(.|\n)*error"):
+        CProgram(path)(images)
+
+
+def test_without_a_compiler_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(c_run, "COMPILERS", ("no-such-compiler",))
+    with pytest.raises(ExportError, match=r"a C compiler to run net\.c\nfound:  none of no-such-compiler"):
+        CProgram(tmp_path / "net.c")(np.zeros((1, 1, 2, 2), dtype=np.uint8))

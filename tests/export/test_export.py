@@ -1,0 +1,225 @@
+"""Every format computes what the frozen network computes, to the bit, and stores what ``model_size`` counts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from evonas.architecture.graph import Architecture, Op
+from evonas.architecture.methods import QUANTIZERS
+from evonas.architecture.precision import PRECISIONS, precision
+from evonas.architecture.scheme import Scheme
+from evonas.errors import ExportError
+from evonas.export.formats import FORMATS, Runner, opened, write_file
+from evonas.export.seal import VERSION, Sealed, read_sealed
+from evonas.nets.freeze import freeze
+from evonas.nets.frozen import FrozenNetwork
+from evonas.nets.integer_network import IntegerNetwork, apply_rule, average_image, average_pool, sum_in_pairs
+from evonas.nets.network import Network
+from evonas.nets.packing import pack, unpack
+from evonas.spaces import NetworkSpace
+from objectives.model_size import model_size, packed_bytes
+from tests.conftest import EVERY_SPACE
+
+# QONNX's executor takes seconds for a deep network; OpenVINO is an extra, and not for every network; C has a file of
+# its own
+FAST = [name for name in FORMATS if name not in ("qonnx", "openvino", "c")]
+LEVELS = [p.levels for p in PRECISIONS.values() if p.levels]
+
+
+def trained(architecture: Architecture, seed: int = 0) -> Network:
+    """A network with random weights and thresholds, calibrated on random images."""
+    generator = torch.Generator().manual_seed(seed)
+    network = Network([architecture], generator=generator)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
+    network.calibrate(torch.from_numpy(pixels(architecture, 32)).float() / 255)
+    return network
+
+
+def pixels(architecture: Architecture, n: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(1).integers(0, 256, (n, *architecture.input_shape), dtype=np.uint8)
+
+
+def a_network(space: NetworkSpace, seed: int = 0) -> FrozenNetwork:
+    return freeze(trained(space.decode(space.sample(np.random.default_rng(seed), 1)[0])), facts={"network": "7"})
+
+
+def written(frozen: FrozenNetwork, name: str, folder: Path) -> Path:
+    path = folder / f"network{FORMATS[name].suffix}"
+    write_file(frozen, path, format_name=name)
+    return path
+
+
+def run_of(path: Path) -> tuple[Sealed, Runner]:
+    sealed = read_sealed(path)
+    return sealed, opened(sealed)
+
+
+@given(seed=st.integers(0, 99), n=st.integers(1, 40), levels=st.sampled_from(LEVELS))
+def test_packing_loses_nothing_and_takes_the_bytes_that_are_counted(seed: int, n: int, levels: int) -> None:
+    codes = np.random.default_rng(seed).integers(0, levels, n)
+    packed = pack(codes, levels=levels)
+    assert len(packed) == packed_bytes(n, levels=levels)
+    assert (unpack(packed, levels=levels, n=n) == codes).all()
+
+
+@pytest.mark.parametrize("name", EVERY_SPACE)
+def test_stored_bytes_are_the_model_size_layer_by_layer(name: str) -> None:
+    for seed in range(3):
+        frozen = a_network(EVERY_SPACE[name], seed)
+        counted = {layer.name: model_size([layer]) for layer in frozen.architecture.layers if layer.weights}
+        assert frozen.stored_bytes == counted
+
+
+@pytest.mark.parametrize("form", FAST)
+@pytest.mark.parametrize("name", EVERY_SPACE)
+def test_every_format_gives_the_logits_of_the_frozen_network(name: str, form: str, tmp_path: Path) -> None:
+    frozen = a_network(EVERY_SPACE[name])
+    sealed, run = run_of(written(frozen, form, tmp_path))
+    assert (sealed.format, sealed.facts) == (form, {"network": "7"})
+    images = pixels(frozen.architecture, 8)
+    expected = IntegerNetwork(frozen)(torch.from_numpy(images)).numpy()
+    is_whole = all(op.kind != "conv" or not (op.weight.is_float or op.act.is_float) for op in frozen.architecture.ops)
+    np.testing.assert_allclose(run(images), expected, atol=0 if is_whole else 1e-4)
+    assert expected.std() > 0
+    stored = FORMATS[form].stored
+    assert stored is None or stored(sealed) == frozen.stored_bytes
+
+
+def test_qonnx_gives_the_same_logits(tmp_path: Path) -> None:
+    frozen = a_network(EVERY_SPACE["residual"])
+    images = pixels(frozen.architecture, 3)
+    found = run_of(written(frozen, "qonnx", tmp_path))[1](images)
+    assert (found == IntegerNetwork(frozen)(torch.from_numpy(images)).numpy()).all()
+
+
+def test_openvino_runs_binary_layers_in_bits_to_the_same_logits(tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    binary = small(Scheme(), "binary", "binary", width=8)
+    frozen = freeze(trained(binary))
+    path = written(frozen, "openvino", tmp_path)
+    assert b"BinaryConvolution" in path.read_bytes()
+    images = pixels(binary, 5)
+    assert (run_of(path)[1](images) == IntegerNetwork(frozen)(torch.from_numpy(images)).numpy()).all()
+    with pytest.raises(ExportError, match="--format onnx"):
+        written(freeze(trained(small(Scheme(), "ternary", "2-bit"))), "openvino", tmp_path)
+
+
+def small(scheme: Scheme, weight: str, act: str, *, width: int = 6) -> Architecture:
+    """Convolutions of one scheme: of pixels, grouped with a bias, and behind a pool."""
+    formats = {"weight": precision(weight), "act": precision(act)}
+    ops = (
+        Op("stem", "conv", ("input",), 4, kernel=3, weight=precision(weight), act=PRECISIONS["8-bit"], steps=("conv",)),
+        Op("middle", "conv", ("stem",), width, kernel=3, stride=2, groups=2, has_bias=True, **formats),
+        Op("last", "conv", ("middle",), 3, steps=("norm", "relu", "pool", "quant", "conv"), has_bias=True, **formats),
+    )
+    return Architecture((2, 7, 5), ops, scheme)
+
+
+SCHEMES = [
+    (name, p, {f"{kind}_{method.role}": name})
+    for name, method in QUANTIZERS.items()
+    for p in method.serves
+    for kind in [{"binary": "binary", "ternary": "ternary"}.get(p, "multibit")]
+]
+
+
+@pytest.mark.parametrize(("name", "number_format", "keys"), SCHEMES, ids=[f"{n} {p}" for n, p, _ in SCHEMES])
+def test_every_quantizer_freezes_to_what_it_trains_as(
+    name: str, number_format: str, keys: dict[str, str], tmp_path: Path
+) -> None:
+    role = QUANTIZERS[name].role
+    weight, act = (number_format, "2-bit") if role == "weight" else ("ternary", number_format)
+    architecture = small(Scheme(**keys), weight, act)
+    network = trained(architecture)
+    frozen = freeze(network)
+    counted = {layer.name: model_size([layer]) for layer in architecture.layers if layer.weights}
+    assert frozen.stored_bytes == counted
+    images = pixels(architecture, 16)
+    with torch.no_grad():
+        expected = network(torch.from_numpy(images).float() / 255).numpy()
+    exact = IntegerNetwork(frozen)(torch.from_numpy(images)).numpy()
+    # sums of floats and of whole numbers may differ by a code where an activation lies on the edge between two
+    assert np.quantile(np.abs(exact - expected).max(axis=1), 0.8) < 1e-4
+    for form in FAST:
+        assert (run_of(written(frozen, form, tmp_path))[1](images) == exact).all()
+
+
+def test_packed_onnx_is_plain_valid_onnx(tmp_path: Path) -> None:
+    for form in ("onnx", "onnx-qdq"):
+        path = written(a_network(EVERY_SPACE["digits"]), form, tmp_path)
+        model = onnx.load(path)
+        onnx.checker.check_model(model, full_check=True)
+        assert {node.domain for node in model.graph.node} == {""}
+        assert model.ir_version <= 13  # the newest that onnxruntime 1.31 reads
+
+
+@pytest.mark.parametrize("form", [*FAST, "qonnx", "c"])
+def test_a_damaged_file_is_refused_with_its_reason(form: str, tmp_path: Path) -> None:
+    path = written(a_network(EVERY_SPACE["no residual"]), form, tmp_path)
+    raw = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for place in (0, len(raw) - 1, *rng.integers(0, len(raw), 60)):
+        path.write_bytes(raw[:place] + bytes([raw[place] ^ (1 << rng.integers(8))]) + raw[place + 1 :])
+        with pytest.raises(ExportError):
+            run_of(path)
+    for length in (0, 10, len(raw) // 2, len(raw) - 1):
+        path.write_bytes(raw[:length])
+        with pytest.raises(ExportError, match="truncated"):
+            run_of(path)
+    path.write_bytes(raw.replace(f"version:{VERSION} ".encode(), f"version:{VERSION + 1} ".encode()))
+    with pytest.raises(ExportError, match=f"version {VERSION + 1}"):
+        run_of(path)
+
+
+def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "onnx", None)
+    with pytest.raises(ExportError, match=r"evonas\[export\]"):
+        written(a_network(EVERY_SPACE["no residual"]), "onnx", tmp_path)
+
+
+def test_a_quantizer_that_does_not_say_how_it_works_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = trained(small(Scheme(), "ternary", "2-bit"))
+    monkeypatch.setattr("evonas.nets.quant.lsq.LsqActivation.activation_rule", lambda self: None)
+    with pytest.raises(ExportError, match="activation_rule"):
+        freeze(network)
+
+
+@given(n=st.integers(1, 70))
+def test_sums_in_pairs_are_sums(n: int) -> None:
+    whole = torch.randint(-99, 99, (3, n)).double()
+    assert (sum_in_pairs(whole) == whole.sum(dim=1)).all()
+
+
+def test_exact_averages_are_torchs_but_for_rounding() -> None:
+    x = torch.randn(2, 3, 9, 7)
+    torch.testing.assert_close(average_image(x), x.mean(dim=(2, 3), keepdim=True))
+    for kernel, stride in ((3, 1), (3, 2), (2, 2)):
+        op = Op("pool", "avg_pool", ("x",), 3, kernel=kernel, stride=stride)
+        from evonas.nets.network import run_op
+
+        torch.testing.assert_close(average_pool(x, kernel, stride), run_op(op, [x], 1))
+
+
+@pytest.mark.parametrize("name", [name for name, method in QUANTIZERS.items() if method.role == "act"])
+def test_an_activation_rule_does_what_its_quantizer_does(name: str) -> None:
+    method = QUANTIZERS[name]
+    x = 2 * torch.randn((2, 1, 20, 50), generator=torch.Generator().manual_seed(0))
+    for p in method.serves:
+        quantizer = method.make(precision(p))
+        rule = quantizer.activation_rule()
+        assert rule is not None
+        assert len(rule.stored) == method.stored
+        codes, scale = apply_rule(rule, x)
+        assert (codes == quantizer.codes(x)).all()
+        torch.testing.assert_close(scale.expand_as(codes), quantizer.scale(x).expand_as(codes))
+        assert (codes.min(), codes.max()) == (rule.low, rule.high)

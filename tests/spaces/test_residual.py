@@ -1,0 +1,392 @@
+"""Laws of the two spaces of blocks in stages: residual and inverted residual networks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evonas.architecture.graph import Architecture
+from evonas.architecture.precision import PRECISIONS
+from evonas.errors import EvonasError, GenomeError, RunFileError
+from evonas.nets.network import Network
+from evonas.spaces import SPACES, CellSpace, InvertedResidualSpace, ResidualSpace
+from evonas.spaces.genome import Genome
+from evonas.spaces.staged.staged_space import StagedSpace
+from objectives import OBJECTIVES
+from tests.conftest import STAGED_SPACES
+
+seeds = st.integers(0, 2**32 - 1)
+laws = settings(max_examples=150, deadline=None)
+few = settings(max_examples=8, deadline=None)
+every_space = pytest.mark.parametrize("space", STAGED_SPACES.values(), ids=STAGED_SPACES)
+
+
+def raw_genome(space: StagedSpace, seed: int) -> Genome:
+    """Any genome in range, locked choices included."""
+    return np.random.default_rng(seed).integers([len(gene.choices) for gene in space.genes])
+
+
+def raw_architecture(space: StagedSpace, seed: int) -> Architecture:
+    return space.decode(raw_genome(space, seed))
+
+
+def measure(name: str, architecture: Architecture) -> float:
+    count = OBJECTIVES[name].measure
+    assert count is not None
+    return count(architecture.layers)
+
+
+def images_of(space: StagedSpace, n: int = 16) -> torch.Tensor:
+    return torch.rand(n, *space.input_shape, generator=torch.Generator().manual_seed(0))
+
+
+COUNTED = ["macs", "bitops", "model_size", "peak_memory", "parameters", "energy", "weight_bits_only", "binary_ops"]
+
+
+# Genomes
+
+
+@every_space
+@laws
+@given(seed=seeds)
+def test_decode_of_encode_is_the_identity(space: StagedSpace, seed: int) -> None:
+    architecture = raw_architecture(space, seed)
+    assert space.decode(space.encode(architecture)) == architecture
+
+
+@every_space
+@laws
+@given(seed=seeds)
+def test_repair_gives_a_living_canonical_genome_of_open_choices_and_then_rests(space: StagedSpace, seed: int) -> None:
+    repaired = space.repair(raw_genome(space, seed))
+    assert space.decode(repaired).dead_reason is None
+    assert all(choice < gene.n_open for choice, gene in zip(repaired, space.genes, strict=True))
+    assert np.array_equal(space.repair(repaired), repaired)
+    assert np.array_equal(space.canonical(repaired), repaired)
+
+
+@every_space
+@settings(max_examples=20, deadline=None)
+@given(seed=seeds)
+def test_canonical_genomes_are_equal_exactly_if_the_networks_are(space: StagedSpace, seed: int) -> None:
+    """Only widths that round to the same channels are ever neutral; every other change changes the network."""
+    genome = space.canonical(raw_genome(space, seed))
+    architecture = space.decode(genome)
+    for index, gene in enumerate(space.genes):
+        for choice in range(len(gene.choices)):
+            changed = genome.copy()
+            changed[index] = choice
+            is_same = np.array_equal(space.canonical(changed), genome)
+            assert is_same == (space.decode(changed) == architecture)
+            assert is_same == (choice == genome[index]) or gene.name.endswith("/width")
+
+
+@every_space
+def test_locked_choices_are_never_taken_until_unlocked(space: StagedSpace) -> None:
+    rng = np.random.default_rng(0)
+    index, gene = next((i, gene) for i, gene in enumerate(space.genes) if gene.name.endswith("/width"))
+    taken = np.concatenate([space.sample(rng, 100), space.corners(rng)])
+    assert (taken < [gene.n_open for gene in space.genes]).all()
+    more = space.unlock(gene.name)
+    assert more.genes[index].n_open == gene.n_open + 1
+    assert [gene.n_locked for gene in more.genes[:index]] == [gene.n_locked for gene in space.genes[:index]]
+    assert (more.sample(rng, 200)[:, index] == gene.n_open).any()
+    assert [gene.choices for gene in more.genes] == [gene.choices for gene in space.genes]
+    while more.genes[index].n_locked:
+        more = more.unlock(gene.name)
+    for name in (gene.name, "stem/weight", "no such gene"):
+        with pytest.raises(GenomeError, match="a gene with locked choices"):
+            more.unlock(name)
+
+
+@every_space
+def test_unlocking_width_after_width_ends_with_everything_open(space: StagedSpace) -> None:
+    """In any order; then every choice is open, nothing else has changed, and the covering holds the widest of all."""
+    widths = [gene.name for gene in space.genes for _ in range(gene.n_locked)]
+    assert widths
+    more = space
+    for name in np.random.default_rng(0).permutation(widths).tolist():
+        more = more.unlock(name)
+    full = space.fully_unlocked()
+    assert full.genes == more.genes == tuple(replace(gene, n_locked=0) for gene in space.genes)
+    assert full.covering() == more.covering()
+    assert full.fully_unlocked() == full
+    raw = raw_genome(space, 0)
+    assert full.decode(raw) == space.decode(raw)
+    widest = np.array([len(gene.choices) - 1 for gene in space.genes])
+    held = {op.name: op.channels for op in full.covering()[-1].ops}
+    assert all(held.get(op.name, op.channels) == op.channels for op in space.decode(widest).ops)
+
+
+def test_an_architecture_of_another_space_is_refused() -> None:
+    foreign = CellSpace((1, 8, 8), 10)
+    architecture = foreign.decode(foreign.sample(np.random.default_rng(0), 1)[0])
+    for space in STAGED_SPACES.values():
+        with pytest.raises(GenomeError, match="of this search space"):
+            space.encode(architecture)
+
+
+@pytest.mark.parametrize("kind", ["residual", "inverted_residual"])
+def test_corners_are_uniform_in_precision_and_width(kind: str) -> None:
+    space = SPACES[kind]((1, 8, 8), 10)  # type: ignore[call-arg]
+    found, corners = set(), space.corners(np.random.default_rng(0))
+    for genome in corners:
+        chosen = {
+            name: label for name, label in space.describe(genome).items() if name.count("/") > 1 or "width" in name
+        }
+        widths = {label for name, label in chosen.items() if name.endswith("/width")}
+        weights = {label for name, label in chosen.items() if name.endswith("/weight")}
+        acts = {label for name, label in chosen.items() if name.endswith("/act")}
+        assert len(widths) == len(weights) == len(acts) == 1
+        found.add((*widths, *weights, *acts))
+    assert len(found) == len(corners) == 5 * 5 * 8
+
+
+@pytest.mark.parametrize("scope", ["stage", "place", "network"])
+@pytest.mark.parametrize("kind", ["residual", "inverted_residual"])
+def test_layers_share_precisions_where_that_is_asked_for(kind: str, scope: str) -> None:
+    """Such a network is one of the space with precisions a layer, too, but not the other way round."""
+    free, tied = (SPACES[kind]((1, 8, 8), 10, precision_scope=one) for one in ("layer", scope))  # type: ignore[call-arg]
+    assert isinstance(free, StagedSpace)
+    assert isinstance(tied, StagedSpace)
+    found: dict[str, set[object]] = {}
+    for number, genome in enumerate(tied.sample(np.random.default_rng(0), 20)):
+        architecture = tied.decode(genome)
+        for op in architecture.ops:
+            if op.kind == "conv" and op.name.count("/") > 1:
+                stage, _, place = op.name.split("/")[:3]
+                shared_by = {"stage": f"{stage}/{place}", "place": place, "network": ""}[scope]
+                found.setdefault(f"{number} {shared_by}", set()).add((op.weight, op.act))
+        assert free.decode(free.encode(architecture)) == architecture
+    assert all(len(pairs) == 1 for pairs in found.values())
+    assert len(set.union(*found.values())) > 10
+    assert 20 * sum(gene.name.endswith("/act") for gene in tied.genes) == len(found)
+    with pytest.raises(GenomeError, match="of this search space"):
+        tied.encode(free.decode(raw_genome(free, 0)))
+
+
+def test_an_unknown_precision_scope_is_refused() -> None:
+    with pytest.raises(RunFileError, match="precision_scope among layer, stage, place, network"):
+        ResidualSpace((1, 8, 8), 10, precision_scope="block")
+
+
+# Counts
+
+
+@every_space
+@few
+@given(seed=seeds)
+def test_the_fast_path_counts_what_one_network_at_a_time_counts(space: StagedSpace, seed: int) -> None:
+    genomes = np.stack([raw_genome(space, seed + i) for i in range(20)])
+    together, alone = space.batch_layers(genomes), [space.decode(genome).layers for genome in genomes]
+    for number in ("input_bits", "output_elements"):  # a view is no tensor of its own
+        one_by_one = [sum(getattr(layer, number) for layer in layers) for layers in alone]
+        assert np.array_equal(sum(getattr(layer, number) for layer in together), one_by_one), number
+    for objective in OBJECTIVES.values():
+        if objective.measure:
+            one_by_one = [objective.measure(layers) for layers in alone]
+            assert np.array_equal(objective.measure(together), one_by_one), objective.name
+
+
+@every_space
+@settings(max_examples=40, deadline=None)
+@given(seed=seeds)
+def test_more_bits_or_width_never_cost_less(space: StagedSpace, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    genome = raw_genome(space, seed)
+    index = int(rng.choice([i for i, gene in enumerate(space.genes) if gene.is_ordered]))
+    gene, role = space.genes[index], space.genes[index].name.rsplit("/", 1)[-1]
+    choices, names = list(range(len(gene.choices))), ["macs", "bitops", "model_size", "peak_memory", "parameters"]
+    if role in ("weight", "act"):
+        formats = [PRECISIONS[label] for label in gene.choices]
+        choices.sort(key=lambda choice: (formats[choice].bits, formats[choice].levels))
+        names = ["bitops", "peak_memory"]
+    costs = []
+    for genome[index] in choices:
+        architecture = space.decode(genome)
+        costs.append([measure(name, architecture) for name in names])
+    for cheaper, dearer in pairwise(costs):
+        assert all(a <= b for a, b in zip(cheaper, dearer, strict=True))
+    assert role in ("weight", "act") or costs[0][0] < costs[-1][0]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_depth_never_costs_less(seed: int) -> None:
+    """The same choices throughout, in more and more blocks; and a cell more."""
+    rng = np.random.default_rng(seed)
+    shares = {role: rng.random() for role in ("weight", "act", "width")}
+    costs = []
+    for depth in (8, 14, 20, 26):
+        space = ResidualSpace((3, 16, 16), 10, depth=depth, channels=8)
+        genome = np.array([int(shares.get(gene.name.rsplit("/", 1)[-1], 0) * gene.n_open) for gene in space.genes])
+        costs.append([measure(name, space.decode(genome)) for name in COUNTED])
+    cells: tuple[str, ...] = ("normal",)
+    for shallow, deep in pairwise(costs):
+        assert all(a <= b for a, b in zip(shallow, deep, strict=True))
+    narrower = None
+    for _ in range(3):
+        space_of_cells = CellSpace((3, 8, 8), 10, cells=cells)
+        choices = [gene.choices.index("conv_3x3") if gene.name.endswith("/op") else 0 for gene in space_of_cells.genes]
+        found = [measure(name, space_of_cells.decode(np.array(choices))) for name in COUNTED]
+        assert narrower is None or all(a <= b for a, b in zip(narrower, found, strict=True))
+        cells, narrower = (*cells, "normal"), found
+
+
+@pytest.mark.parametrize("weight", ["float", "ternary"])
+@pytest.mark.parametrize(("depth", "weights"), [(20, 268_336), (32, 461_872), (44, 655_408), (56, 848_944)])
+def test_published_weight_counts_of_residual_networks(depth: int, weights: int, weight: str) -> None:
+    only = dict.fromkeys(("weight_precisions", "stem_precisions", "classifier_precisions"), (weight,))
+    space = ResidualSpace((3, 32, 32), 10, depth=depth, widths=(1.0,), expansions=(), **only)
+    architecture = space.decode(space.sample(np.random.default_rng(0), 1)[0])
+    assert sum(layer.weights for layer in architecture.layers) == weights
+    if depth == 20:
+        assert measure("macs", architecture) == 40_551_040
+
+
+# Networks
+
+
+@every_space
+def test_the_supernet_covers_every_open_form_of_every_operation_and_no_more(space: StagedSpace) -> None:
+    rng = np.random.default_rng(0)
+    for one in (space, space.unlock("stage1/width"), space.fully_unlocked()):
+        held: dict[str, set[object]] = {}
+        width: dict[str, int] = {}
+        for architecture in one.covering():
+            for op in architecture.ops:
+                held.setdefault(op.name, set()).update((("weight", op.weight), ("act", op.act, op.steps), op.kernel))
+                width[op.name] = max(width.get(op.name, 0), op.channels)
+        for genome in one.sample(rng, 100):
+            for op in one.decode(genome).ops:
+                assert held[op.name] >= {("weight", op.weight), ("act", op.act, op.steps), op.kernel}
+                assert width[op.name] >= op.channels
+        for architecture in one.covering():
+            genome = one.encode(architecture)
+            assert np.array_equal(one.repair(genome), genome), "a locked width is in the supernet"
+
+
+@every_space
+def test_an_extracted_subnet_gives_the_same_logits_bit_for_bit(space: StagedSpace) -> None:
+    """Of any widths, the locked ones too."""
+    covering, images = space.fully_unlocked().covering(), images_of(space)
+    supernet = Network(covering, generator=torch.Generator().manual_seed(0))
+    for seed in range(10):
+        architecture = raw_architecture(space, seed)
+        supernet.activate(architecture)
+        supernet.calibrate(images)
+        subnet = supernet.extract(architecture)
+        with torch.no_grad():
+            assert torch.equal(subnet(images), supernet(images))
+
+
+@every_space
+def test_the_gradient_of_a_path_stays_within_its_slices(space: StagedSpace) -> None:
+    supernet = Network(space.covering(), generator=torch.Generator().manual_seed(0))
+    architecture = space.decode(space.sample(np.random.default_rng(1), 1)[0])
+    supernet.activate(architecture)
+    supernet(images_of(space)).square().sum().backward()  # type: ignore[no-untyped-call]
+    used = {op.name: op for op in architecture.ops if op.kind == "conv"}
+    for name, layer in supernet.layers.items():
+        grad = layer.latent_weight.grad
+        if name not in used:
+            assert grad is None
+            continue
+        assert isinstance(grad, torch.Tensor)
+        reads = architecture.shapes[used[name].inputs[0]].channels // used[name].groups
+        assert not grad[used[name].channels :].any()
+        assert not grad[:, :, reads:].any()
+        assert grad.isfinite().all()
+
+
+@every_space
+@few
+@given(seed=seeds)
+def test_a_network_tells_images_apart(space: StagedSpace, seed: int) -> None:
+    network = Network([raw_architecture(space, seed)], generator=torch.Generator().manual_seed(seed))
+    images = images_of(space)
+    network.calibrate(images)
+    with torch.no_grad():
+        logits = network(images)
+    assert logits.isfinite().all()
+    assert len(logits.unique(dim=0)) > 1
+
+
+def test_shortcuts_average_pool_and_cut_or_pad_channels() -> None:
+    space = ResidualSpace((3, 9, 7), 4, depth=8, channels=4)
+    genome = np.zeros(len(space.genes), dtype=np.int64)
+    position = {gene.name: index for index, gene in enumerate(space.genes)}
+    for factors in (("1.0", "1.0", "0.3"), ("0.3", "2.0", "2.0")):
+        for stage, factor in enumerate(factors):
+            genome[position[f"stage{stage}/width"]] = (space.widths + space.expansions).index(float(factor))
+        network = Network([space.decode(genome)], generator=torch.Generator().manual_seed(0)).eval()
+        with torch.no_grad():
+            tensors = network.activations(images_of(space))
+        for stage in (1, 2):
+            block = f"stage{stage}/block0"
+            pooled = F.avg_pool2d(tensors[f"stage{stage - 1}/block0/sum"], 2, ceil_mode=True)
+            branch, total = tensors[f"{block}/conv1"], tensors[f"{block}/sum"]
+            both = min(pooled.shape[1], branch.shape[1])
+            assert torch.equal((total - branch)[:, both:], torch.zeros_like(total[:, both:]))
+            torch.testing.assert_close(total[:, :both], branch[:, :both] + pooled[:, :both])
+            assert total.shape == branch.shape
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs"),
+    [
+        ("inverted", ["stage0/block0/shortcut", "stage1/block0/shortcut", "stage1/block0/sum"]),
+        ("inverted, odd sides", ["stage0/block0/project", "stage2/block0/project"]),
+    ],
+)
+def test_an_inverted_block_filters_each_channel_alone_and_adds_its_input(name: str, inputs: list[str]) -> None:
+    """In a stage's first block only if asked to."""
+    space = STAGED_SPACES[name]
+    architecture = space.decode(space.sample(np.random.default_rng(0), 1)[0])
+    for op in architecture.ops:
+        if "/depthwise/" in op.name:
+            assert op.groups == op.channels == architecture.shapes[op.inputs[0]].channels
+            assert op.name.endswith(f"/k{op.kernel}")
+    added = [op for op in architecture.ops if op.kind == "add"]
+    assert [op.inputs[1] for op in added] == inputs
+    assert all(op.inputs[0] == f"{op.name.removesuffix('/sum')}/project" for op in added)
+
+
+# Settings
+
+
+@pytest.mark.parametrize(("depth", "remedy"), [(21, 20), (2, 8), (0, 8), (24, 26), (-4, 8)])
+def test_other_depths_than_6n_plus_2_are_refused(depth: int, remedy: int) -> None:
+    with pytest.raises(RunFileError, match=f"6 n \\+ 2(.|\n)*{depth}(.|\n)*set depth = {remedy}$"):
+        ResidualSpace((3, 32, 32), 10, depth=depth)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"modules": ("norm-quant-conv-norm-shortcut-prelu",)}, "leave the shortcut to the block"),
+        ({"modules": ("norm-conv",)}, "modules that quantize"),
+        ({"modules": ("norm-relu-pool-quant-conv",)}, "modules that quantize"),
+        ({"widths": (1.0, 0.5)}, "ascending widths"),
+        ({"widths": ()}, "ascending widths"),
+        ({"widths": (0.5, 1.0), "expansions": (1.0, 2.0)}, "ascending widths"),
+        ({"unlocked": ("stage0/width",) * 4}, "a gene with locked choices"),
+        ({"unlocked": ("module",)}, "a gene with locked choices"),
+        ({"stages": ()}, "triples of channels"),
+        ({"stages": ((16, 1),)}, "triples of channels"),
+        ({"stages": ((16, 0, 1),)}, "triples of channels"),
+        ({"stages": ((16, 1, 3),)}, "triples of channels"),
+        ({"kernels": (3, 4)}, "odd, ascending"),
+        ({"ratios": (0, 3)}, "from 1, ascending"),
+        ({"stem_channels": 0}, "at least 1"),
+    ],
+)
+def test_impossible_settings_are_explained(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(EvonasError, match=message):
+        InvertedResidualSpace((3, 32, 32), 10, **settings)  # type: ignore[arg-type]

@@ -1,0 +1,219 @@
+"""Data sets: splits that never mix, augmentation that keeps shapes, bad images refused in plain words."""
+
+from __future__ import annotations
+
+import gzip
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from evonas.errors import DataError
+from evonas.training.datasets.dataset import Data, load_data
+from evonas.training.datasets.image_batches import batches
+
+
+def load(source: str | Path, **changed: float) -> Data:
+    return load_data(str(source), **{"test_share": 0.2, "heldout_share": 0.2, "split_seed": 0} | changed)  # type: ignore[arg-type]
+
+
+def idx_bytes(array: np.ndarray) -> bytes:
+    header = bytes([0, 0, 8, array.ndim]) + b"".join(int(n).to_bytes(4, "big") for n in array.shape)
+    return header + array.astype(np.uint8).tobytes()
+
+
+@pytest.fixture
+def idx_folder(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    for prefix, n in (("train", 40), ("t10k", 12)):
+        (tmp_path / f"{prefix}-images-idx3-ubyte").write_bytes(idx_bytes(rng.integers(0, 256, (n, 5, 4))))
+        packed = gzip.compress(idx_bytes(np.arange(n) % 4))
+        (tmp_path / f"{prefix}-labels-idx1-ubyte.gz").write_bytes(packed)
+    return tmp_path
+
+
+def test_digits_come_whole_stratified_and_disjoint() -> None:
+    data = load("digits")
+    assert (data.input_shape, data.n_classes) == ((1, 8, 8), 10)
+    assert len(data.train) + len(data.heldout) + len(data.test) == 1797
+    assert 0.19 < len(data.test) / 1797 < 0.21
+    for split in (data.train, data.heldout, data.test):
+        assert torch.bincount(split.labels).min() / len(split) > 0.08
+    rows = {bytes(image.numpy().tobytes()) for image in data.train.images}
+    assert not rows & {bytes(image.numpy().tobytes()) for image in data.test.images}
+
+
+def test_a_split_depends_on_its_seed_only() -> None:
+    first, same, other = load("digits"), load("digits"), load("digits", split_seed=1)
+    assert torch.equal(first.test.images, same.test.images)
+    assert not torch.equal(first.test.images, other.test.images)
+
+
+def test_npz_in_colour(image_file: Path) -> None:
+    data = load(image_file)
+    assert data.input_shape == (3, 6, 6)
+    assert data.train.images.dtype == torch.uint8
+    assert 0 <= data.train.pixels().min() <= data.train.pixels().max() <= 1
+
+
+def test_npz_with_a_test_set_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "own.npz"
+    images = np.random.default_rng(0).random((30, 4, 4))
+    np.savez(path, images=images, labels=np.arange(30) % 2, test_images=images[:6], test_labels=np.arange(6) % 2)
+    data = load(path)
+    assert len(data.test) == 6
+    np.testing.assert_array_equal(data.test.images[0, 0], np.round(images[0] * 255))
+
+
+def test_a_limit_keeps_the_classes_even_and_the_test_whole() -> None:
+    data = load("digits", limit=300)
+    assert 295 <= len(data.train) + len(data.heldout) <= 305
+    assert len(data.test) == len(load("digits").test)
+    counts = torch.bincount(data.train.labels)
+    assert counts.max() - counts.min() <= 3
+
+
+def test_pooling_averages_squares() -> None:
+    whole, pooled = load("digits").train.images, load("digits", pool=2).train.images
+    assert pooled.shape[2:] == (4, 4)
+    mean = whole[5, 0, 2:4, 4:6].float().mean()
+    assert abs(pooled[5, 0, 1, 2] - mean) <= 0.5
+    with pytest.raises(DataError, match="images of at least 9x9"):
+        load("digits", pool=9)
+
+
+def test_idx_folder_gzipped_or_not(idx_folder: Path) -> None:
+    data = load(idx_folder)
+    assert data.input_shape == (1, 5, 4)
+    assert (len(data.train) + len(data.heldout), len(data.test)) == (40, 12)
+
+
+def test_batches_shuffle_every_pass_and_keep_label_and_image_together() -> None:
+    split = load("digits").train
+    stream = batches(split, batch_size=64, shift=0, flip=False, generator=torch.Generator().manual_seed(0))
+    per_pass = len(split) // 64
+    first, second = list(islice(stream, per_pass)), list(islice(stream, per_pass))
+    assert not torch.equal(first[0][0], second[0][0])
+    known = {split.images[i].numpy().tobytes(): int(split.labels[i]) for i in range(len(split))}
+    for images, labels in first:
+        for image, label in zip(images, labels, strict=True):
+            assert known[(image * 255).round().to(torch.uint8).numpy().tobytes()] == int(label)
+
+
+def test_shifts_move_whole_images_and_flips_mirror_them() -> None:
+    split = load("digits").train
+    generator = torch.Generator().manual_seed(0)
+    plain = {image.numpy().tobytes() for image in split.images}
+    shifted, _ = next(batches(split, batch_size=200, shift=1, flip=False, generator=generator))
+    as_bytes = (shifted * 255).round().to(torch.uint8)
+    unmoved = sum(image.numpy().tobytes() in plain for image in as_bytes) / 200
+    assert 0.03 < unmoved < 0.3  # one in nine is not moved, and some digits have empty borders
+    flipped, _ = next(batches(split, batch_size=200, shift=0, flip=True, generator=generator))
+    as_bytes = (flipped * 255).round().to(torch.uint8)
+    assert 0.35 < sum(image.numpy().tobytes() in plain for image in as_bytes) / 200 < 0.7
+    assert all(image.flip(2).numpy().tobytes() in plain or image.numpy().tobytes() in plain for image in as_bytes)
+
+
+GOOD_IMAGES, GOOD_LABELS = np.zeros((20, 4, 4)), np.arange(20) % 2
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"pictures": GOOD_IMAGES}, "arrays named images and labels"),
+        ({"images": np.full((20, 4, 4), np.nan), "labels": GOOD_LABELS}, "320 NaN or infinite"),
+        ({"images": GOOD_IMAGES + 7, "labels": GOOD_LABELS}, "float pixels within 0 to 1"),
+        ({"images": GOOD_IMAGES.astype(np.int32), "labels": GOOD_LABELS}, "pixels as uint8"),
+        ({"images": GOOD_IMAGES[:, 0], "labels": GOOD_LABELS}, "images as .n, height, width."),
+        ({"images": GOOD_IMAGES, "labels": GOOD_LABELS[:9]}, "20 labels, one an image"),
+        ({"images": GOOD_IMAGES, "labels": GOOD_LABELS - 1}, "labels as whole numbers from 0"),
+        ({"images": GOOD_IMAGES, "labels": GOOD_LABELS + 50}, "labels as whole numbers from 0"),
+        ({"images": GOOD_IMAGES, "labels": GOOD_LABELS * 2}, "none of class 1"),
+        ({"images": GOOD_IMAGES, "labels": GOOD_LABELS / 2}, "labels as whole numbers from 0"),
+        ({"images": GOOD_IMAGES, "labels": GOOD_LABELS.astype(str)}, "labels as whole numbers from 0"),
+        ({"images": GOOD_IMAGES[:, :0], "labels": GOOD_LABELS}, "images of at least one pixel"),
+        (
+            {
+                "images": GOOD_IMAGES,
+                "labels": GOOD_LABELS,
+                "test_images": np.zeros((4, 5, 5)),
+                "test_labels": np.zeros(4, int),
+            },
+            "test images of the training images' shape",
+        ),
+        (
+            {"images": GOOD_IMAGES, "labels": GOOD_LABELS, "test_images": GOOD_IMAGES, "test_labels": GOOD_LABELS + 1},
+            "labels as whole numbers from 0 to 1",
+        ),
+        ({"images": GOOD_IMAGES[:3], "labels": GOOD_LABELS[:3]}, "enough images of class"),
+        ({"images": GOOD_IMAGES, "labels": GOOD_LABELS, "test_images": GOOD_IMAGES}, "test_labels"),
+    ],
+)
+def test_bad_arrays_are_explained(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:
+    path = tmp_path / "bad.npz"
+    np.savez(path, **arrays)
+    with pytest.raises(DataError, match=message):
+        load(path)
+
+
+def test_arrays_of_objects_are_never_unpickled(tmp_path: Path) -> None:
+    path = tmp_path / "objects.npz"
+    np.savez(path, images=np.array([{}] * 20, dtype=object), labels=GOOD_LABELS)
+    with pytest.raises(DataError, match="arrays of plain numbers"):
+        load(path)
+
+
+@pytest.mark.parametrize("name", ["nowhere", "nothing.npz", "."])
+def test_a_missing_data_set_is_explained(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match="wanted"):
+        load(tmp_path / name)
+
+
+def test_a_small_test_set_need_not_hold_every_class(tmp_path: Path) -> None:
+    path = tmp_path / "own.npz"
+    images, labels = np.zeros((60, 4, 4)), np.arange(60) % 6
+    np.savez(path, images=images, labels=labels, test_images=images[:3], test_labels=np.array([0, 1, 5]))
+    assert load(path).test.labels.tolist() == [0, 1, 5]
+
+
+def test_a_limit_below_the_classes_is_explained() -> None:
+    with pytest.raises(DataError, match="at least four images for each of 10 classes"):
+        load("digits", limit=5)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00\x00\x08", b"\x1f\x8b\x08 not gzip", b"\x00\x00\x0d\x03" + bytes(40)])
+def test_a_damaged_idx_file_is_explained(idx_folder: Path, content: bytes) -> None:
+    (idx_folder / "train-images-idx3-ubyte").write_bytes(content)
+    with pytest.raises(DataError, match="a complete IDX file"):
+        load(idx_folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY\x01\x00v\x00{}"])
+def test_a_file_that_is_no_npz_is_explained(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "not.npz").write_bytes(content)
+    with pytest.raises(DataError, match="wanted"):
+        load(tmp_path / "not.npz")
+
+
+def test_whatever_byte_is_damaged_is_told_as_a_data_error(tmp_path: Path) -> None:
+    path = tmp_path / "packed.npz"
+    np.savez_compressed(path, images=np.zeros((20, 4, 4)), labels=GOOD_LABELS)
+    whole = path.read_bytes()
+    for position in range(0, len(whole), 3):
+        path.write_bytes(whole[:position] + bytes([whole[position] ^ 0xFF]) + whole[position + 1 :])
+        try:
+            load(path)
+        except DataError:
+            continue
+
+
+def test_a_damaged_file_is_explained(tmp_path: Path, idx_folder: Path) -> None:
+    (tmp_path / "cut.npz").write_bytes(b"PK\x03\x04 not all of it")
+    with pytest.raises(DataError, match=r"a readable \.npz file"):
+        load(tmp_path / "cut.npz")
+    file = idx_folder / "train-images-idx3-ubyte"
+    file.write_bytes(file.read_bytes()[:-3])
+    with pytest.raises(DataError, match="a complete IDX file"):
+        load(idx_folder)

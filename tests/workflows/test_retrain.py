@@ -1,0 +1,173 @@
+"""Training picks of a run: what is stored under which recipe, what goes on after an interruption, what is inherited."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from evonas.config.load import load_config
+from evonas.errors import RunFileError, RunFolderError
+from evonas.nets.network import Network
+from evonas.nets.weights import load_weights
+from evonas.run.context import open_context
+from evonas.spaces.genome import from_text
+from evonas.training import network_training as module
+from evonas.training.supernet_training import build_supernet
+from evonas.workflows.run_handle import Run, open_run
+from tests.training.test_training import interrupted_after
+
+BRIEF = {"epochs": 1}
+
+
+@pytest.fixture
+def run(finished: Run, tmp_path: Path) -> Run:
+    """A copy of the finished run, to train in."""
+    shutil.copytree(finished.path, tmp_path / "copy")
+    return open_run(tmp_path / "copy")
+
+
+def train(run: Run, **training: Any) -> retrain.Training:
+    (done,) = train_seeds(run, 0, **training)
+    return done
+
+
+def train_seeds(run: Run, *seeds: int, **training: Any) -> list[retrain.Training]:
+    """As :meth:`Run.train` does, but without the reports."""
+    overrides = {"training": BRIEF | training}
+    return list(retrain.train_picks(run.folder, run.pick("knee"), seeds=seeds, overrides=overrides, workers=1))
+
+
+def files(run: Run) -> set[str]:
+    return {path.name for path in (run.path / "nets").rglob("*.safetensors")}
+
+
+def test_an_interrupted_training_goes_on_and_ends_in_the_same_file(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(run.path, tmp_path / "other")
+    whole = train(open_run(tmp_path / "other"))
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "run_batches", interrupted_after(15))
+        with pytest.raises(KeyboardInterrupt):
+            train(run)
+    assert run.folder.trainings().empty
+    (checkpoint,) = (run.path / "nets").rglob("*.unfinished.safetensors")
+    made = []
+    with monkeypatch.context() as patch:
+        update = torch.optim.AdamW.step
+        patch.setattr(torch.optim.AdamW, "step", lambda *args, **kwargs: made.append(0) or update(*args, **kwargs))
+        resumed = train(run)
+    assert 0 < len(made) < 10  # of 22
+    assert not checkpoint.exists()
+    assert (resumed.test, resumed.weights) == (whole.test, whole.weights)
+    mine, theirs = (load_file(folder / whole.weights) for folder in (run.path, tmp_path / "other"))
+    assert mine.keys() == theirs.keys()
+    assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+
+
+def test_each_recipe_has_results_and_weights_of_its_own(run: Run) -> None:
+    plain, smoothed = train(run), train(run, label_smoothing=0.1)
+    assert plain.weights != smoothed.weights
+    assert plain.test != smoothed.test
+    assert train(run) == plain
+    table = run.folder.trainings()
+    assert table["recipe"].tolist() == [plain.recipe, smoothed.recipe]
+    assert json.loads(smoothed.recipe) == json.loads(plain.recipe) | {"label_smoothing": 0.1}
+    assert json.loads(plain.recipe)["device"] == "cpu"
+    assert plain.remarks == smoothed.remarks == ""
+
+
+def test_settings_that_the_run_rests_on_may_not_be_overridden(run: Run) -> None:
+    with pytest.raises(RunFolderError, match=r"data\.shift"):
+        run.train("knee", overrides={"data": {"shift": 2}}, workers=1)
+
+
+# A twin in full precision
+
+
+def test_the_twin_is_trained_once_for_a_seed_whatever_is_distilled_from_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twins: list[object] = []
+    train_in_full = retrain.train_in_full
+
+    def counted(*args: Any, **kwargs: Any) -> Network:
+        twins.append(kwargs["seed"])
+        return train_in_full(*args, **kwargs)
+
+    monkeypatch.setattr(retrain, "train_in_full", counted)
+    with monkeypatch.context() as patch:
+        patch.setattr(retrain, "train_and_test", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train(run, distillation=0.5)
+    first, second = train(run, distillation=0.5), train(run, distillation=0.9, two_stage=0.5)
+    assert twins == [0]
+    assert first.test != second.test
+    assert "distilled from its twin in full precision (0.9), in two stages (50% over float weights)" in second.remarks
+    assert sum(name.endswith(".twin.safetensors") for name in files(run)) == 1
+    assert not any("unfinished" in name for name in files(run))
+    train(run, distillation=0.5, label_smoothing=0.1)  # the twin's recipe, too
+    assert twins == [0, 0]
+
+
+def interrupted(*args: object, **kwargs: object) -> None:
+    raise KeyboardInterrupt
+
+
+# Inherited weights
+
+
+def supernet_of(run: Run) -> Network:
+    config = load_config(run.path / "run.toml")
+    setup = open_context(config)
+    supernet = build_supernet(config, setup.network_space)
+    load_weights(supernet, run.path / "supernet.safetensors")
+    return supernet
+
+
+def test_inherited_weights_are_the_supernet_s(run: Run) -> None:
+    done = train(run, initial_weights="inherited", learning_rate=1e-12)
+    space = open_context(load_config(run.path / "run.toml")).network_space
+    expected = supernet_of(run).extract(space.decode(from_text(done.genome, space.genes)))
+    network = run.load(done.evaluation)
+    for (name, mine), theirs in zip(network.named_parameters(), expected.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-8, msg=name)
+    assert done.remarks == "weights inherited from the run's supernet"
+    recipe = json.loads(run.folder.trainings()["recipe"].iloc[0])
+    assert recipe["initial_weights"] == "inherited"
+    assert recipe["supernet"] == run.folder.meta("supernet")[:12]
+
+
+def test_every_seed_starts_from_the_same_supernet(run: Run) -> None:
+    first, second = train_seeds(run, 0, 1, initial_weights="inherited", learning_rate=1e-12)
+    a, b = (run.load(first.evaluation, seed=done.seed).state_dict() for done in (first, second))
+    latent = [name for name in a if name.endswith("latent_weight")]
+    assert all(torch.allclose(a[name], b[name], rtol=0, atol=1e-8) for name in latent)
+
+
+def changed_file(run: Run, change: Callable[[str], str]) -> Run:
+    path = run.path / "run.toml"
+    path.write_text(change(path.read_text()))
+    return run
+
+
+def test_without_a_supernet_there_is_nothing_to_inherit(run: Run) -> None:
+    run.folder.set_meta("supernet", None)
+    with pytest.raises(RunFolderError, match="a run with a supernet"):
+        train(run, initial_weights="inherited")
+
+
+def test_partial_channels_cannot_be_inherited(run: Run) -> None:
+    facts = run.folder.meta("started_with")
+    facts["settings"]["supernet.partial_normal"] = 2
+    run.folder.set_meta("started_with", facts)
+    changed_file(run, lambda text: text.replace("partial_normal = 1", "partial_normal = 2"))
+    with pytest.raises(RunFileError, match="partial channels of 1"):
+        train(run, initial_weights="inherited")
