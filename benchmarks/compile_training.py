@@ -36,11 +36,11 @@ from evonas.nets.norm import SlicedNorm
 from evonas.spaces import CellSpace, NetworkSpace, ResidualSpace
 from evonas.training.hardware import Hardware, compile_pays
 from evonas.training.loop import train
-from evonas.training.single_path import Paths
+from evonas.training.single_path import SinglePath
 
 SPACES: dict[str, NetworkSpace] = {
-    "cells, 8x8 images": CellSpace((1, 8, 8), 10),
-    "ResNet-20, 32x32 images": ResidualSpace((3, 32, 32), 10, depth=20),
+    "cells, 8x8 images": CellSpace.of((1, 8, 8), 10),
+    "ResNet-20, 32x32 images": ResidualSpace.of((3, 32, 32), 10, depth=20),
 }
 TARGET = 0.90
 LENGTHS = (100, 1_000, 3_000, 10_000, 30_000, 100_000)  # updates of a whole training
@@ -54,7 +54,7 @@ class Trainee:
     """A network that is trained on one batch, a few updates at a time."""
 
     def __init__(self, architecture: Architecture, *, is_compiled: bool = False, noise: float = 0.0) -> None:
-        self.paths = Paths(lambda: [architecture])
+        self.paths = SinglePath(lambda: architecture)
         self.network = Network([architecture], generator=torch.Generator().manual_seed(0))
         if noise:
             for module in self.network.modules():

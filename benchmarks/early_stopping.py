@@ -61,10 +61,10 @@ def one_seed(seed: int, *, quick: bool) -> dict[str, Any]:
             front = run.front()["genome"]
             chosen = front.iloc[np.unique(np.linspace(0, len(front) - 1, MOST).round().astype(int))].tolist()
             row |= {
-                f"{name} steps": run.folder.meta("supernet_steps"),
+                f"{name} steps": run.folder.facts().supernet_steps,
                 f"{name} front": len(front),
                 f"{name} hypervolume": judged(run, chosen),
-                f"{name} probes": run.folder.meta("probe_taus"),
+                f"{name} probes": run.folder.facts().probe_taus,
             }
             first = run.evaluations().query("origin == 'search' and generation == 0")["genome"]
         row["first generation hypervolume"] = judged(run, first.tolist()[-len(chosen) :])

@@ -94,8 +94,8 @@ def plain() -> Space:
 
 SPACES: dict[str, Callable[[], Space]] = {
     "20 plain genes": plain,
-    "residual": lambda: ResidualSpace((1, 8, 8), 10, depth=8),
-    "cells": lambda: CellSpace((1, 8, 8), 10),
+    "residual": lambda: ResidualSpace.of((1, 8, 8), 10, depth=8),
+    "cells": lambda: CellSpace.of((1, 8, 8), 10),
 }
 
 

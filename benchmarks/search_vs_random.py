@@ -83,7 +83,7 @@ def main() -> None:
                 for name, more in (("run", {}), ("alone", {"search": alone}))
             ]
             found = contenders(*runs)
-            seconds = [run.folder.meta("seconds") for run in runs]
+            seconds = [run.folder.facts().seconds for run in runs]
             for axes in ("log", "plain"):
                 volumes = {name: hypervolume(runs[0], part, is_log=axes == "log") for name, part in found.items()}
                 rows.append({"seed": seed, "axes": axes, "networks": len(found["random"]), **volumes})

@@ -53,8 +53,8 @@ from evonas.spaces import CellSpace, NetworkSpace, ResidualSpace
 
 SHAPE, CLASSES = (3, 32, 32), 10
 SPACES: dict[str, NetworkSpace] = {
-    "ResNet-20": ResidualSpace(SHAPE, CLASSES, widths=(1.0,), expansions=()),
-    "cells": CellSpace(SHAPE, CLASSES, expansions=(1.0,)),
+    "ResNet-20": ResidualSpace.of(SHAPE, CLASSES, widths=(1.0,), locked_widths=()),
+    "cells": CellSpace.of(SHAPE, CLASSES, expansions=(1.0,)),
 }
 PLAIN, HARD, SOFT = "single path", "shared, hard", "shared, soft"
 TIED, PAIRS = "one a precision", "one a pair"

@@ -18,18 +18,20 @@ from evonas.workflows.run_handle import Run
 torch.set_num_threads(1)
 
 SMALL_SPACES = {
-    "digits": CellSpace((1, 8, 8), 10),
-    "four nodes": CellSpace((3, 9, 7), 4, cells=("normal", "reduction", "reduction", "normal"), nodes=4, channels=4),
-    "no residual": CellSpace((1, 8, 8), 3, has_residual=False, channels=4, nodes=1),
-    "float": CellSpace((1, 6, 6), 3, weight_precisions=("float", "binary"), act_precisions=("float", "2-bit"), nodes=1),
-    "no none": CellSpace(
+    "digits": CellSpace.of((1, 8, 8), 10),
+    "four nodes": CellSpace.of((3, 9, 7), 4, cells=("normal", "reduction", "reduction", "normal"), nodes=4, channels=4),
+    "no residual": CellSpace.of((1, 8, 8), 3, has_residual=False, channels=4, nodes=1),
+    "float": CellSpace.of(
+        (1, 6, 6), 3, weight_precisions=("float", "binary"), act_precisions=("float", "2-bit"), nodes=1
+    ),
+    "no none": CellSpace.of(
         (2, 6, 6),
         2,
         modules=("norm-quant-conv-prelu",),
         ops=("skip", "conv_3x3", "dil_conv_5x5", "conv_1x1"),
         channels=3,
     ),
-    "modules": CellSpace(
+    "modules": CellSpace.of(
         (3, 10, 10),
         5,
         cells=("normal", "reduction", "normal", "reduction"),
@@ -46,8 +48,8 @@ SMALL_SPACES = {
 
 MODULES = ("norm-quant-conv", "norm-quant-conv-norm-prelu", "quant-conv-norm-relu")
 STAGED_SPACES: dict[str, StagedSpace] = {
-    "residual": ResidualSpace((1, 8, 8), 10, depth=8, channels=4),
-    "residual, odd sides": ResidualSpace(
+    "residual": ResidualSpace.of((1, 8, 8), 10, depth=8, channels=4),
+    "residual, odd sides": ResidualSpace.of(
         (3, 9, 7),
         4,
         depth=14,
@@ -58,8 +60,8 @@ STAGED_SPACES: dict[str, StagedSpace] = {
         precision_scope="stage",
         unlocked=("stage1/width", "stage1/width", "stage2/block1/width"),
     ),
-    "inverted": InvertedResidualSpace((1, 8, 8), 10, stem_channels=6, stages=((6, 1, 1), (8, 2, 2))),
-    "inverted, odd sides": InvertedResidualSpace(
+    "inverted": InvertedResidualSpace.of((1, 8, 8), 10, stem_channels=6, stages=((6, 1, 1), (8, 2, 2))),
+    "inverted, odd sides": InvertedResidualSpace.of(
         (3, 9, 7),
         4,
         stem_channels=5,

@@ -31,7 +31,7 @@ from evonas.spaces import ResidualSpace
 from evonas.training.hardware import one_thread
 from evonas.training.loop import train
 from evonas.training.network_training import run_batches
-from evonas.training.single_path import Paths
+from evonas.training.single_path import SinglePath
 from surrogates.one_shot.score import score_network
 
 BOUNDED = ("flops", "parameters")
@@ -88,7 +88,7 @@ def searched(setting: Setting, folder: Path, bits: str) -> tuple[ResidualSpace, 
         assert all(cost(found, bounded) <= cost(base, bounded) for bounded in BOUNDED)
         contenders[f"{bits} uniform"] = Contender(base)
         contenders[f"{bits} {name}"] = Contender(found)
-        unlocked = [f"{one['gene']} {one['opens']}" for one in run.folder.meta("expansions") or []]
+        unlocked = [f"{one['gene']} {one['opens']}" for one in run.folder.facts().expansions or []]
         print(f"{bits} {name}: unlocked {', '.join(unlocked) or 'nothing'}", flush=True)
     assert isinstance(space, ResidualSpace)
     return space, contenders
@@ -114,7 +114,7 @@ def sensitivity(setting: Setting, space: ResidualSpace) -> dict[str, float]:
     with one_thread():
         train(
             network,
-            Paths(lambda: [base]),
+            SinglePath(lambda: base),
             batches=run_batches(data.train, config, batch_size=recipe.batch_size, generator=generator),
             steps=recipe.epochs * max(1, len(data.train) // recipe.batch_size),
             learning_rate=recipe.learning_rate,

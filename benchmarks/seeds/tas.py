@@ -52,7 +52,7 @@ CHANNELS = {"quick": (2, 4), "digits": (3, 4, 6, 8), "small": (4, 8, 16), "full"
 
 def resnet(setting: Setting, channels: int) -> Contender:
     """A ternary ResNet by hand."""
-    space = ResidualSpace(
+    space = ResidualSpace.of(
         *setting.images_given,
         depth=20 if setting.scale == "full" else 8,
         channels=channels,
@@ -61,7 +61,7 @@ def resnet(setting: Setting, channels: int) -> Contender:
         stem_precisions=("8-bit",),
         classifier_precisions=("8-bit",),
         widths=(1.0,),
-        expansions=(),
+        locked_widths=(),
         scheme=BY_HAND,
     )
     return Contender(space.base())
@@ -130,7 +130,7 @@ def main() -> None:
 def published_reason() -> str | None:
     """Why the genotype that was released with TAS is dead, in its own layout; None if it is alive."""
     kinds = tuple("reduction" if index in (6, 13) else "normal" for index in range(20))
-    space = CellSpace(
+    space = CellSpace.of(
         (3, 32, 32),
         10,
         cells=kinds,

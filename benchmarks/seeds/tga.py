@@ -27,7 +27,7 @@ MOST_LOST = 1.0
 
 def resnet(setting: Setting, *, weight: str, method: str = "tga") -> Architecture:
     """ResNet-20 with one precision for the weights of all layers, and float activations."""
-    space = ResidualSpace(
+    space = ResidualSpace.of(
         *setting.images_given,
         depth=8 if setting.scale == "quick" else 20,
         channels=8 if setting.scale == "quick" else 16,
@@ -36,7 +36,7 @@ def resnet(setting: Setting, *, weight: str, method: str = "tga") -> Architectur
         classifier_precisions=(weight,),
         act_precisions=("float",),
         widths=(1.0,),
-        expansions=(),
+        locked_widths=(),
         scheme=Scheme(ternary_weight=method),
     )
     return space.base()

@@ -53,7 +53,7 @@ RESNETS = {"quick": (8, 4), "digits": (14, 16), "small": (14, 8), "full": (20, 3
 def resnet(setting: Setting, images: tuple[tuple[int, int, int], int]) -> Contender:
     """A binary ResNet by hand, its first and last layer of 8 bits."""
     depth, channels = RESNETS[setting.scale]
-    space = ResidualSpace(
+    space = ResidualSpace.of(
         *images,
         depth=depth,
         channels=channels,
@@ -62,7 +62,7 @@ def resnet(setting: Setting, images: tuple[tuple[int, int, int], int]) -> Conten
         stem_precisions=("8-bit",),
         classifier_precisions=("8-bit",),
         widths=(1.0,),
-        expansions=(),
+        locked_widths=(),
     )
     return Contender(space.base())
 
@@ -87,7 +87,7 @@ def main() -> None:
             fronts[name] = run.front()
             (found[name],) = best_within(setting, run, space, [{"binary_ops": most}])
             if is_early:
-                steps, warnings = run.folder.meta("supernet_steps"), run.folder.meta("warnings")
+                steps, warnings = run.folder.facts().supernet_steps, run.folder.facts().warnings
                 modules = modules_of_front(run.front()["genome"].tolist(), space)
     assert isinstance(space, CellSpace)
     if found["searched"] is None:

@@ -87,7 +87,7 @@ def test_random_search_repeats_nothing_and_ends_with_the_space() -> None:
 
 
 def test_an_exhaustive_search_asks_for_every_network_once() -> None:
-    space = CellSpace(
+    space = CellSpace.of(
         (1, 4, 4),
         2,
         cells=("normal",),
@@ -109,7 +109,7 @@ def test_an_exhaustive_search_asks_for_every_network_once() -> None:
 
 def test_a_space_too_large_to_exhaust_is_refused() -> None:
     with pytest.raises(RunFileError, match=r"at most 1,000,000 genomes"):
-        Exhaustive(CellSpace((1, 8, 8), 10))
+        Exhaustive(CellSpace.of((1, 8, 8), 10))
 
 
 @given(st.integers(0, 1000))

@@ -13,7 +13,7 @@ from evonas.spaces import CellSpace
 from evonas.spaces.genome import Gene, to_text
 from objectives.pareto import hypervolume, is_nondominated
 
-SPACE = CellSpace((1, 8, 8), 10)
+SPACE = CellSpace.of((1, 8, 8), 10)
 GENES = (
     Gene("a/one", tuple("01234"), is_ordered=True, n_locked=1),
     Gene("a/two", ("x", "y")),

@@ -14,7 +14,7 @@ from evonas.spaces.genome import Gene, to_text
 from evonas.spaces.sampling import first_population, random_genomes
 from objectives.pareto import hypervolume
 
-SPACE = CellSpace((1, 8, 8), 10)
+SPACE = CellSpace.of((1, 8, 8), 10)
 GENES = (Gene("a", ("0", "1", "2", "3", "4"), is_ordered=True), Gene("b", ("x", "y")), Gene("only", ("1",)))
 
 
@@ -75,7 +75,7 @@ def test_infeasible_networks_lose_against_feasible_ones() -> None:
     assert (total >= 40).mean() > 0.8
 
 
-RESIDUAL = ResidualSpace((1, 8, 8), 10, depth=8, channels=8)
+RESIDUAL = ResidualSpace.of((1, 8, 8), 10, depth=8, channels=8)
 GROWN = "stage1/block0/width"
 
 
@@ -274,7 +274,7 @@ def test_uniform_networks_beyond_bounds_come_only_where_others_are_too_few(least
 
 def test_random_genomes_are_distinct_and_stop_when_the_space_is_small() -> None:
     one = ("binary",)
-    small = CellSpace(
+    small = CellSpace.of(
         (1, 4, 4),
         2,
         cells=("normal",),

@@ -113,7 +113,7 @@ def test_a_bound_that_nothing_keeps_ends_the_search_with_a_reason(
 ) -> None:
     monkeypatch.setattr("evonas.run.stopping.BARREN_GENERATIONS", 10)
     run = explored(tmp_path / "nothing", additive, predictors=["ridge"], constraints={"cost": 1e-3})
-    assert run.meta("stop_reason") in (
+    assert run.facts().stop_reason in (
         "No further network within the bounds was found.",
         "No network is left that was not evaluated.",
     )
@@ -211,7 +211,7 @@ def test_a_formula_bounded_late_is_resumed_to_the_same_end(tmp_path: Path) -> No
     stopped = resume(RunFolder(tmp_path / "stopped"), space=problem)
     columns = ["id", "generation", "genome", "error"]
     assert stopped.evaluations()[columns].equals(whole.evaluations()[columns])
-    assert stopped.meta("rejections") == whole.meta("rejections")
+    assert stopped.facts().rejections == whole.facts().rejections
 
 
 @pytest.mark.parametrize("broken", ["raises", "nan", "infinite"])
@@ -268,7 +268,7 @@ def test_a_network_beyond_two_bounds_counts_once(tmp_path: Path) -> None:
     )
     raw = {"objectives": ["error", "cost"], "algorithm": "exhaustive", "has_baseline": False, "constraints": bounds}
     run = search(parse_config({"search": raw}, source="tests", given_space="Problem"), tmp_path / "run", space=small)
-    assert sum(run.meta("rejections").values()) == 64
+    assert sum(run.facts().rejections.values()) == 64
 
 
 def test_four_objectives_with_a_tiny_budget(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_prune_keeps_what_the_output_needs_in_order() -> None:
 
 @pytest.mark.parametrize("name", ["macs", "bitops", "model_size", "peak_memory"])
 def test_wider_never_costs_less(name: str) -> None:
-    space = CellSpace((1, 8, 8), 10)
+    space = CellSpace.of((1, 8, 8), 10)
     genome = space.sample(np.random.default_rng(1), 1)[0]
     widths = [index for index, gene in enumerate(space.genes) if gene.name.endswith("/expansion")]
     costs = []

@@ -83,14 +83,14 @@ def test_a_last_layer_gives_one_number_a_class(label: str) -> None:
 )
 def test_impossible_cell_spaces_are_refused(settings: dict[str, object]) -> None:
     with pytest.raises(RunFileError):
-        CellSpace((1, 8, 8), 10, **settings)  # type: ignore[arg-type]
+        CellSpace.of((1, 8, 8), 10, **settings)  # type: ignore[arg-type]
 
 
 def test_a_cell_space_refuses_networks_of_others() -> None:
     """Of another kind of space, of one without the residual, of one with other widths."""
-    space, rng = CellSpace((1, 8, 8), 10), np.random.default_rng(0)
-    others = [ResidualSpace((1, 8, 8), 10), CellSpace((1, 8, 8), 10, has_residual=False)]
-    others.append(CellSpace((1, 8, 8), 10, expansions=(0.75, 1.25)))
+    space, rng = CellSpace.of((1, 8, 8), 10), np.random.default_rng(0)
+    others = [ResidualSpace.of((1, 8, 8), 10), CellSpace.of((1, 8, 8), 10, has_residual=False)]
+    others.append(CellSpace.of((1, 8, 8), 10, expansions=(0.75, 1.25)))
     for other in others:
         for genome in other.sample(rng, 5):
             with pytest.raises(GenomeError, match="operations that no genome of it decodes to"):

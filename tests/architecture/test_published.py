@@ -15,7 +15,7 @@ from objectives import OBJECTIVES
 
 LAYERS = 20
 KINDS = tuple("reduction" if index in (LAYERS // 3, 2 * LAYERS // 3) else "normal" for index in range(LAYERS))
-BNAS = CellSpace(
+BNAS = CellSpace.of(
     (3, 32, 32),
     10,
     cells=KINDS,

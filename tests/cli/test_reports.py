@@ -24,7 +24,7 @@ def test_a_run_from_before_layers_were_stored_gets_them_with_its_next_report(
     assert not old.networks(finished.front()["genome"])
     assert here("report", old.path).stdout.strip() == str(old.path / "report.html")
     assert len(old.networks(finished.front()["genome"])) == len(finished.front())
-    assert old.meta("genes") == finished.folder.meta("genes")
+    assert old.facts().genes == finished.folder.facts().genes
     assert (old.path / "front.csv").read_bytes() == front
 
 

@@ -21,7 +21,7 @@ from objectives import OBJECTIVES
 from tests.cli.conftest import Here, Result
 from tests.conftest import TINY
 
-DIGITS = CellSpace((1, 8, 8), 10)
+DIGITS = CellSpace.of((1, 8, 8), 10)
 GENOMES = DIGITS.sample(np.random.default_rng(1), 4)
 GENOME = to_text(GENOMES[0])
 

@@ -157,7 +157,7 @@ def test_a_bound_that_is_no_share_of_the_base_network_is_refused(bound: str) -> 
 
 
 def test_shares_of_a_base_network_need_one_and_something_that_is_counted() -> None:
-    for space, name in ((CellSpace((1, 8, 8), 10), "macs"), (STAGED_SPACES["residual"], "error")):
+    for space, name in ((CellSpace.of((1, 8, 8), 10), "macs"), (STAGED_SPACES["residual"], "error")):
         config = parse_config({"search": {"constraints": {name: "base"}}}, source="tests")
         with pytest.raises(RunFileError, match="a number under search"):
             run_measures(config, space)

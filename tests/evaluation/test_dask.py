@@ -60,7 +60,7 @@ def test_a_worker_that_does_not_see_the_run_works_from_what_it_was_sent(finished
     from evonas.spaces.genome import from_text
 
     space = open_context(load_config(finished.path / "run.toml")).network_space
-    checkpoint = Checkpoint("supernet.safetensors", finished.folder.meta("supernet"))
+    checkpoint = Checkpoint("supernet.safetensors", finished.folder.facts().supernet)
     parcel = build_payload(finished.path, checkpoint)
     genome = from_text(finished.front()["genome"].iloc[0], space.genes)
     here = open_scoring_context(finished.path, checkpoint, space)

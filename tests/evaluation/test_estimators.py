@@ -74,7 +74,7 @@ def test_errors_are_what_the_correction_makes_of_inherited_losses(corrected: Run
     assert table["error"].to_numpy() == pytest.approx(np.minimum(table["loss"] / 2, 1))
     assert table["spread"].to_numpy() == pytest.approx(np.full(len(table), 0.5))
     assert table["raw_error"].between(0, 1).all()
-    assert corrected.folder.meta("correction of inherited") == HALVING.facts
+    assert corrected.folder.facts().corrections.get("inherited") == HALVING.facts
     assert "corrected by 1000000000 brief trainings" in (corrected.path / "report.html").read_text()
 
 
@@ -83,9 +83,9 @@ def test_a_correction_of_no_use_is_left_out_and_said(
 ) -> None:
     monkeypatch.setattr("evonas.run.supernet_stages.fit_correction", lambda *given, **more: None)
     run = Run(search(with_(tiny_config, "search", budget=8, has_baseline=False), tmp_path / "run"))
-    assert run.folder.meta("correction of inherited") is None
+    assert run.folder.facts().corrections.get("inherited") is None
     assert run.evaluations()["raw_error"].isna().all()
-    assert any("were not corrected" in warning for warning in run.folder.meta("warnings"))
+    assert any("were not corrected" in warning for warning in run.folder.facts().warnings)
     assert "corrected by" not in (run.path / "report.html").read_text().replace("not corrected by", "")
 
 
@@ -136,7 +136,7 @@ def test_an_interrupted_run_with_all_estimates_ends_the_same(
     config = with_(with_(tiny_config, "estimate", tuning_steps=2), "search", has_baseline=False)
     with pytest.raises(KeyboardInterrupt):
         search(config, tmp_path / "run", observer=StopIn("tuning the front", signs=2))
-    assert not RunFolder(tmp_path / "run").meta("is_tuned")
+    assert not RunFolder(tmp_path / "run").facts().is_tuned
     assert (RunFolder(tmp_path / "run").evaluations()["origin"] == "tuned").any()
     resumed = resume(RunFolder(tmp_path / "run"))
     assert (resumed.path / "front.csv").read_bytes() == (tuned.path / "front.csv").read_bytes()
@@ -186,7 +186,7 @@ def test_a_tuned_front_that_is_not_complete_does_not_hide_the_search_s(tuned: Ru
     folder = RunFolder(tmp_path / "run")
     of_search = set(folder.evaluations().query("origin == 'search'")["id"])
     assert not set(Run(folder).front()["id"]) & of_search
-    folder.set_meta("is_tuned", None)
+    folder.store(is_tuned=None)
     assert set(Run(folder).front()["id"]) <= of_search
 
 

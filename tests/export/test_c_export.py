@@ -49,7 +49,7 @@ ARCHITECTURES = {
     for space in ("digits", "residual, odd sides")
 }
 ODD = ("3-bit", "5-bit", "6-bit", "7-bit")  # codes that lie across bytes
-ODD_BITS = ResidualSpace((2, 5, 7), 3, depth=14, channels=3, weight_precisions=ODD, act_precisions=ODD)
+ODD_BITS = ResidualSpace.of((2, 5, 7), 3, depth=14, channels=3, weight_precisions=ODD, act_precisions=ODD)
 ARCHITECTURES["odd bits"] = random_architectures(ODD_BITS, 0)[0]
 NAMES = list(ARCHITECTURES)
 

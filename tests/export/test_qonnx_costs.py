@@ -16,7 +16,7 @@ from objectives import OBJECTIVES
 from tests.conftest import EVERY_SPACE, STAGED_SPACES
 from tests.support.qonnx_graph import qonnx_model
 
-EVERYTHING = CellSpace(
+EVERYTHING = CellSpace.of(
     (3, 9, 7),
     10,
     cells=("normal", "reduction", "normal"),

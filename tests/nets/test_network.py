@@ -13,7 +13,7 @@ from evonas.nets.layer import QuantLayer
 from evonas.nets.network import Network
 from evonas.spaces import CellSpace
 from evonas.training.loop import train
-from evonas.training.single_path import Paths
+from evonas.training.single_path import SinglePath
 
 seeds = st.integers(0, 2**32 - 1)
 few = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -54,14 +54,14 @@ def test_a_subnet_stays_as_it_is_when_the_supernet_goes_on(space: CellSpace) -> 
 
 
 def test_a_step_moves_only_what_its_path_uses() -> None:
-    space = CellSpace((1, 8, 8), 10)
+    space = CellSpace.of((1, 8, 8), 10)
     supernet = supernet_of(space)
     architecture = space.decode(space.sample(np.random.default_rng(0), 1)[0])
     before = {name: parameter.clone() for name, parameter in supernet.named_parameters()}
     labels = torch.arange(32) % 10
     train(
         supernet,
-        Paths(lambda: [architecture]),
+        SinglePath(lambda: architecture),
         batches=[(images_of(space), labels)] * 3,
         steps=3,
         learning_rate=0.01,
@@ -79,7 +79,7 @@ def test_a_step_moves_only_what_its_path_uses() -> None:
 
 
 def test_dead_layers_and_vanishing_steps_are_warned_of() -> None:
-    space = CellSpace((1, 8, 8), 10)
+    space = CellSpace.of((1, 8, 8), 10)
     supernet = supernet_of(space)
     assert supernet.warnings() == []
     stem, body = supernet.layers["stem"], supernet.layers["cell0/in0"]
@@ -97,7 +97,7 @@ def test_dead_layers_and_vanishing_steps_are_warned_of() -> None:
 
 
 def test_the_unused_width_of_a_shared_kernel_gets_no_gradient() -> None:
-    space = CellSpace((1, 8, 8), 10)
+    space = CellSpace.of((1, 8, 8), 10)
     supernet = supernet_of(space)
     genome = space.corners(np.random.default_rng(0))[0]  # half width
     architecture = space.decode(genome)
@@ -124,7 +124,7 @@ def test_calibration_makes_batch_and_stored_statistics_agree(space: CellSpace) -
 
 
 def test_without_calibration_statistics_do_not_fit() -> None:
-    space = CellSpace((1, 8, 8), 10)
+    space = CellSpace.of((1, 8, 8), 10)
     supernet, images = supernet_of(space), images_of(space)
     supernet.eval()
     with torch.no_grad():
@@ -141,7 +141,7 @@ def test_a_network_does_not_look_at_its_neighbours_in_a_batch(space: CellSpace) 
 
 
 def test_weights_depend_on_the_seed_only() -> None:
-    space = CellSpace((1, 8, 8), 10)
+    space = CellSpace.of((1, 8, 8), 10)
     first, same, other = (supernet_of(space, seed).state_dict() for seed in (0, 0, 1))
     assert all(torch.equal(first[name], same[name]) for name in first)
     assert not torch.equal(first["layers.stem.latent_weight"], other["layers.stem.latent_weight"])
@@ -149,7 +149,7 @@ def test_weights_depend_on_the_seed_only() -> None:
 
 def test_segments_keep_their_meaning_when_a_cell_narrows() -> None:
     """Channel c of node j reads the same latent weights at every width of the cell before."""
-    space = CellSpace((1, 8, 8), 10)
+    space = CellSpace.of((1, 8, 8), 10)
     corners = space.corners(np.random.default_rng(0))
     narrow = next(
         a
@@ -165,19 +165,21 @@ def test_segments_keep_their_meaning_when_a_cell_narrows() -> None:
 
 
 def test_a_loss_that_is_not_finite_is_an_error() -> None:
-    space = CellSpace((1, 8, 8), 10)
+    space = CellSpace.of((1, 8, 8), 10)
     supernet = supernet_of(space)
     with torch.no_grad():
         supernet.layers["stem"].latent_weight.fill_(float("nan"))  # type: ignore[union-attr,operator]
     architecture = space.decode(space.sample(np.random.default_rng(0), 1)[0])
     batch = (images_of(space), torch.zeros(32, dtype=torch.long))
     with pytest.raises(FloatingPointError, match="the training loss became nan at step 1"):
-        train(supernet, Paths(lambda: [architecture]), batches=[batch], steps=1, learning_rate=0.01, weight_decay=0.0)
+        train(
+            supernet, SinglePath(lambda: architecture), batches=[batch], steps=1, learning_rate=0.01, weight_decay=0.0
+        )
 
 
 def test_filters_keep_their_node_when_a_down_sampling_residual_narrows() -> None:
     """Its output is added to a concatenation: a channel of the narrow one is the same channel of the same node."""
-    space = CellSpace((1, 8, 8), 10, residual_downsamplings=("float",), nodes=3)
+    space = CellSpace.of((1, 8, 8), 10, residual_downsamplings=("float",), nodes=3)
     supernet = supernet_of(space)
     expansion = [gene.name for gene in space.genes].index("cell1/expansion")
     genome = space.sample(np.random.default_rng(0), 1)[0]

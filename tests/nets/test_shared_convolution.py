@@ -34,7 +34,7 @@ from evonas.nets.quant.mixture import choose_precisions, mix_precisions, mix_row
 from evonas.spaces import NetworkSpace, ResidualSpace
 from evonas.training.strategies import STRATEGIES
 
-SPACE = ResidualSpace((1, 8, 8), 10, depth=8, channels=8, weight_precisions=("binary", "ternary", "2-bit", "float"))
+SPACE = ResidualSpace.of((1, 8, 8), 10, depth=8, channels=8, weight_precisions=("binary", "ternary", "2-bit", "float"))
 FIVE = tuple(PRECISIONS[name] for name in ("binary", "ternary", "2-bit", "4-bit", "float"))
 DRAWS = {"soft": draw_soft, "hard": draw_hard}
 MIXED_STRATEGIES = ("shared_convolution", "shared_convolution_soft")

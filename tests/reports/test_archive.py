@@ -62,7 +62,7 @@ def by_hand(table: pd.DataFrame, run: RunFolder, *, origin: str) -> pd.DataFrame
 @pytest.mark.parametrize("origin", ["search", "random", "tuned", None])
 def test_the_front_is_that_of_every_pair_compared(tmp_path: Path, seed: int, origin: str | None) -> None:
     run = folder_at(tmp_path, *random_rows(seed), constraints={"model_size": 600, "bitops": 7.5} if seed % 2 else {})
-    run.set_meta("is_tuned", seed % 4 < 2)
+    run.store(is_tuned=seed % 4 < 2)
     table = run.evaluations()
     chosen = by_hand(table, run, origin=origin or ("tuned" if seed % 4 < 2 else "search"))
     if chosen.empty and origin is None:
@@ -101,14 +101,14 @@ def test_what_was_appended_outlives_a_killed_process(tmp_path: Path) -> None:
         "run = RunFolder(Path(sys.argv[1]))\n"
         "with run.opened():\n"
         "    for i in range(30): run.append(Evaluation('search', i, str(i), {'error': 0.5}))\n"
-        "    run.set_meta('stop_reason', 'killed')\n"
+        "    run.store(stop_reason='killed')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)"
     )
     killed = subprocess.run([sys.executable, "-c", code, tmp_path / "run"], check=False, cwd=Path(__file__).parents[2])
     assert killed.returncode == -signal.SIGKILL
     run = RunFolder(tmp_path / "run")
     assert [one.genome for one in run.rows()] == [str(i) for i in range(30)]
-    assert run.meta("stop_reason") == "killed"
+    assert run.facts().stop_reason == "killed"
 
 
 def test_a_context_keeps_one_connection_and_may_be_nested(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +121,7 @@ def test_a_context_keeps_one_connection_and_may_be_nested(tmp_path: Path, monkey
             run.append(row("search", 0.1, 200))
         run.append(row("search", 0.1, 300))
         assert [one.genome for one in run.rows()] == ["100", "200", "300"]
-        assert run.meta("schema_version") == SCHEMA_VERSION
+        assert run.facts().schema_version == SCHEMA_VERSION
         assert len(front_table(run)) == 1
     assert len(made) == 1
     run.append(row("search", 0.1, 400))

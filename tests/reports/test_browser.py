@@ -21,12 +21,12 @@ NASTY = "<script>window.ran = 1</script>\n\"quotes\" 'n' <img src=x onerror='win
 def run(finished: Run, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A real run on another machine: moved, and everything that a user names is as nasty as can be."""
     folder = RunFolder(shutil.copytree(finished.path, tmp_path_factory.mktemp("browser") / "moved"))
-    folder.set_meta("settings", folder.settings | {"name": NASTY})
+    folder.store(settings=folder.settings | {"name": NASTY})
     genes = [
         {"name": f"{NASTY} {gene['name']}", "choices": [f"{NASTY} {choice}" for choice in gene["choices"]]}
-        for gene in folder.meta("genes")
+        for gene in folder.facts().genes
     ]
-    folder.set_meta("genes", genes)
+    folder.store(genes=genes)
     folder.warn(NASTY)
     return RunFolder(folder.path)
 

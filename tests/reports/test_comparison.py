@@ -124,7 +124,7 @@ def test_other_objectives_are_another_contest(runs: list[RunFolder]) -> None:
 
 def test_volumes_share_one_scale_so_the_union_of_two_runs_lies_above_both(runs: list[RunFolder]) -> None:
     volumes = volumes_table(runs[:2])
-    bounds = [run.meta("bounds") for run in runs[:2]]
+    bounds = [run.facts().bounds for run in runs[:2]]
     assert bounds[0] != bounds[1]  # else this proves nothing
     searched = volumes[volumes["origin"] == "search"]
     for run, curve in zip(runs[:2], (part for _, part in searched.groupby("run", sort=False)), strict=True):

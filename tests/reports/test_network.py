@@ -23,7 +23,7 @@ from reports.figures.layered_graph import LayeredGraph, layered_graph
 from reports.tables.network import network_table, precision_label
 from tests.conftest import SMALL_SPACES
 
-LARGE = CellSpace((3, 32, 32), 10, cells=("normal", "normal", "reduction") * 2 + ("normal", "normal"), nodes=4)
+LARGE = CellSpace.of((3, 32, 32), 10, cells=("normal", "normal", "reduction") * 2 + ("normal", "normal"), nodes=4)
 IMAGE = Layer("input", "input", (), (1, 4, 4), output_bits=8)
 SIDE_BY_SIDE = tuple(
     Layer(f"{row}{n}", "linear", (source if row else "input",), (2, 1, 1), macs=32, weights=32)

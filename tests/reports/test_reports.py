@@ -102,8 +102,8 @@ def test_text_from_a_user_is_shown_never_run(tmp_path: Path) -> None:
     strange = folder_at(tmp_path / "genome", row("search", 0.1, 500, genome="<b>0</b>"), name=nasty)
     folder = folder_at(tmp_path / "genes", row("search", 0.1, 500, genome="0-1"), name=nasty)
     folder.append(Evaluation("search", 0, "1-0", reason=nasty))
-    folder.set_meta("genes", [{"name": nasty, "choices": ["<b>0</b>", nasty]}, {"name": "b", "choices": ["0", "1"]}])
-    folder.set_meta("warnings", [nasty])
+    folder.store(genes=[{"name": nasty, "choices": ["<b>0</b>", nasty]}, {"name": "b", "choices": ["0", "1"]}])
+    folder.store(warnings=[nasty])
     for page in (write_reports(one).read_text(encoding="utf-8") for one in (strange, folder)):
         assert page.count("<script") == 3  # data, plotly, ours
         assert "<b>0</b>" not in page
@@ -124,7 +124,7 @@ def test_a_damaged_run_toml_does_not_keep_the_report_away(folder: RunFolder) -> 
 
 
 def test_an_archive_of_another_version_is_refused(folder: RunFolder) -> None:
-    folder.set_meta("schema_version", 99)
+    folder.store(schema_version=99)
     with pytest.raises(NotARunFolderError, match="version 99"):
         RunFolder(folder.path)
 

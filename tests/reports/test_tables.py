@@ -34,7 +34,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
         rows.append(row(origin, error, size, bitops, generation=generation, genome=genome))
     folder = folder_at(tmp_path_factory.mktemp("tables") / "run", *rows)
     numbers = {"name": "number", "choices": [str(n) for n in range(240)]}
-    folder.set_meta("genes", [*GENES, numbers])
+    folder.store(genes=[*GENES, numbers])
     return folder
 
 
@@ -69,7 +69,7 @@ def test_shares_of_choices_add_up_and_count_the_front(tmp_path: Path) -> None:
         row("random", 0.9, 5000, genome="1-1"),
     ]
     folder = folder_at(tmp_path, *rows)
-    folder.set_meta("genes", GENES)
+    folder.store(genes=GENES)
     table = choice_table(folder).set_index(["gene", "choice"])
     assert table.loc["width", "front"].tolist() == pytest.approx([1 / 3, 0, 2 / 3])
     assert table.loc["op", "front"].tolist() == pytest.approx([2 / 3, 1 / 3])
@@ -145,7 +145,7 @@ def test_attainment_is_ordered_and_never_rises(tmp_path: Path) -> None:
 
 def test_runs_are_compared_on_one_scale(tmp_path: Path) -> None:
     runs = repeated(tmp_path)
-    runs[1].set_meta("bounds", {"error": [0.0, 1.0], "model_size": [50.0, 10_000.0], "bitops": [1e3, 1e6]})
+    runs[1].store(bounds={"error": [0.0, 1.0], "model_size": [50.0, 10_000.0], "bitops": [1e3, 1e6]})
     scaling = common_scaling(runs)
     assert scaling.bounds["error"] == (0.0, 1.0)
     assert scaling.bounds["model_size"] == (50.0, 10_000.0)

@@ -142,7 +142,7 @@ def test_more_workers_than_the_first_generation_has_networks_are_all_busy(tmp_pa
 
 def test_predictors_propose_in_asynchronous_mode(tmp_path: Path) -> None:
     run = search(config(predictors=["ridge"], budget=60), tmp_path / "run", space=PROBLEM)
-    assert any(line["is_used"] for line in run.meta("predictors"))
+    assert any(line["is_used"] for line in run.facts().predictors)
     CALLS.clear()
     resume(run, space=PROBLEM)
     assert not CALLS

@@ -56,7 +56,7 @@ def test_what_auto_chose_stands_in_the_run_and_stays(
     )
     run = Run(search(config, tmp_path / "auto"))
     assert run.folder.settings["estimate"]["method"] == "short-training"
-    assert run.folder.meta("estimate_reason") == "because I say so"
+    assert run.folder.facts().estimate_reason == "because I say so"
     assert "because I say so" in (run.path / "report.html").read_text()
     monkeypatch.setattr("evonas.run.estimate_choice.choose_method", lambda setup: pytest.fail("chosen twice"))
     before = (run.path / "front.csv").read_bytes()

@@ -63,7 +63,7 @@ def test_a_run_leaves_what_it_promises(finished: Run, tiny_config: RunConfig) ->
     searched = table[table["origin"] == "search"]
     assert len(searched) == searched["genome"].nunique() == tiny_config.search.budget
     assert len(table[table["origin"] == "random"]) == tiny_config.search.budget
-    assert finished.folder.meta("stop_reason") == StopReason.BUDGET_SPENT.value
+    assert finished.folder.facts().stop_reason == StopReason.BUDGET_SPENT.value
 
 
 def test_the_front_is_not_dominated_and_complete(finished: Run) -> None:
@@ -135,7 +135,7 @@ def test_a_small_space_is_searched_to_its_end(tiny_config: RunConfig, tmp_path: 
     one = {"weight_precisions": ("ternary",), "act_precisions": ("2-bit",), "expansions": (1.0,), "cells": ("normal",)}
     config = with_(tiny_config, "space", **one, nodes=1, stem_precisions=("8-bit",), ops=("skip", "conv_3x3"))
     run = Run(search(with_(config, "supernet", steps=2), tmp_path / "small"))
-    assert run.folder.meta("stop_reason") == StopReason.SPACE_EXHAUSTED.value
+    assert run.folder.facts().stop_reason == StopReason.SPACE_EXHAUSTED.value
     searched = run.evaluations().query("origin == 'search'")
     assert len(searched) == 2 * 2 * 3  # an operation for each edge, a precision for the classifier
 
@@ -233,7 +233,7 @@ def test_resuming_with_other_settings_is_refused(finished: Run, tmp_path: Path, 
 
 def test_resuming_with_other_images_is_refused(finished: Run, tmp_path: Path) -> None:
     folder = tampered(finished, tmp_path / "copy", "workers = 1", "workers = 1")
-    folder.set_meta("started_with", folder.meta("started_with") | {"images": {"images": "others"}})
+    folder.store(started_with=folder.facts().started_with | {"images": {"images": "others"}})
     with pytest.raises(RunFolderError, match="the images that the run was started with"):
         resume(folder)
 

@@ -62,7 +62,7 @@ def expanded(config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> Run
 
 
 def test_widths_unlock_and_networks_of_the_new_width_are_evaluated(expanded: RunFolder, config: RunConfig) -> None:
-    log = expanded.meta("expansions")
+    log = expanded.facts().expansions
     assert log
     assert all(entry["share"] > config.search.expansion_share for entry in log)
     space = open_context(config).network_space
@@ -90,7 +90,7 @@ def test_the_front_is_scored_by_the_last_supernet_alone(expanded: RunFolder) -> 
 def test_the_last_supernet_is_found_again_with_the_space_that_it_covers(expanded: RunFolder) -> None:
     setup = open_context(load_config(expanded.path / "run.toml"))
     checkpoint, space = kept_supernet(expanded, setup)
-    assert checkpoint.file == f"supernet.{expanded.meta('expansions')[-1]['stage']}.safetensors"
+    assert checkpoint.file == f"supernet.{expanded.facts().expansions[-1]['stage']}.safetensors"
     supernet = open_scoring_context(expanded.path, checkpoint, space).the_supernet
     for genome in Run(expanded).front()["genome"]:
         supernet.extract(space.decode(from_text(genome, space.genes)))
@@ -111,13 +111,13 @@ def test_an_interrupted_expanding_search_ends_the_same(
     resumed = resume(RunFolder(tmp_path / "run"))
     assert (resumed.path / "front.csv").read_bytes() == (expanded.path / "front.csv").read_bytes()
     pd.testing.assert_frame_equal(resumed.evaluations()[COLUMNS], expanded.evaluations()[COLUMNS])
-    assert resumed.meta("expansions") == expanded.meta("expansions")
+    assert resumed.facts().expansions == expanded.facts().expansions
 
 
 def test_a_share_of_one_never_expands(config: RunConfig, tmp_path: Path) -> None:
     settings = config.search.model_copy(update={"expansion_share": 1.0, "has_baseline": False})
     run = search(config.model_copy(update={"search": settings}), tmp_path / "run")
-    assert run.meta("expansions") is None
+    assert run.facts().expansions is None
     assert (run.evaluations()["stage"] == 0).all()
 
 
@@ -125,7 +125,7 @@ def test_brief_trainings_expand_without_a_supernet(config: RunConfig, tmp_path: 
     estimate = config.estimate.model_copy(update={"method": "short-training", "steps": 1})
     settings = config.search.model_copy(update={"has_baseline": False})
     run = search(config.model_copy(update={"estimate": estimate, "search": settings}), tmp_path / "run")
-    assert run.meta("expansions")
+    assert run.facts().expansions
     assert not list(run.path.glob("supernet*"))
     genes = open_context(config).network_space.genes
     evaluated = np.array([from_text(text, genes) for text in run.evaluations()["genome"]])
@@ -135,7 +135,7 @@ def test_brief_trainings_expand_without_a_supernet(config: RunConfig, tmp_path: 
 def test_a_search_without_generations_expands_and_is_replayed(config: RunConfig, tmp_path: Path) -> None:
     chosen = config.search.model_copy(update={"mode": "asynchronous", "has_baseline": False})
     run = search(config.model_copy(update={"search": chosen}), tmp_path / "run")
-    assert run.meta("expansions")
+    assert run.facts().expansions
     before = run.evaluations()[COLUMNS]
     assert before["stage"].max() > 0
     pd.testing.assert_frame_equal(resume(run).evaluations()[COLUMNS], before)

@@ -11,7 +11,7 @@ from evonas.run.expansion import LEAST, Expansion, elite, genes_to_expand
 from evonas.spaces import CellSpace, ResidualSpace
 from tests.conftest import STAGED_SPACES
 
-SPACE = ResidualSpace((1, 8, 8), 10, depth=8, channels=16)
+SPACE = ResidualSpace.of((1, 8, 8), 10, depth=8, channels=16)
 POSITION = {gene.name: index for index, gene in enumerate(SPACE.genes)}
 GENE = "stage1/block0/width"
 LARGEST = SPACE.genes[POSITION[GENE]].n_open - 1
@@ -87,19 +87,19 @@ def test_nothing_expands_without_a_front_or_without_locks() -> None:
     open_space = SPACE.fully_unlocked()
     widest = open_space.repair(np.array([len(gene.choices) - 1 for gene in open_space.genes]))
     assert genes_to_expand(open_space, widest[None], threshold=0.0) == ()
-    cells = CellSpace((1, 8, 8), 10)
+    cells = CellSpace.of((1, 8, 8), 10)
     assert genes_to_expand(cells, cells.sample(np.random.default_rng(0), 5), threshold=0.0) == ()
     assert cells.fully_unlocked() is cells
 
 
 def test_a_width_that_rounds_to_the_same_channels_is_passed_over() -> None:
     """At two channels, 1.25 is two again; 1.5 is three."""
-    space = ResidualSpace((1, 8, 8), 10, depth=8, channels=2, widths=(0.5, 1.0), expansions=(1.25, 1.5))
+    space = ResidualSpace.of((1, 8, 8), 10, depth=8, channels=2, widths=(0.5, 1.0), locked_widths=(1.25, 1.5))
     widest = space.repair(np.array([gene.n_open - 1 for gene in space.genes]))
     found = {one.gene: one for one in genes_to_expand(space, widest[None], threshold=0.5)}
     assert found["stage0/width"].opens == "1.5"
     assert found["stage0/width"].unlocks == 2
-    same = ResidualSpace((1, 8, 8), 10, depth=8, channels=1, widths=(0.5, 1.0), expansions=(1.25,))
+    same = ResidualSpace.of((1, 8, 8), 10, depth=8, channels=1, widths=(0.5, 1.0), locked_widths=(1.25,))
     widest = same.repair(np.array([gene.n_open - 1 for gene in same.genes]))
     assert "stage0/width" not in {one.gene for one in genes_to_expand(same, widest[None], threshold=0.5)}
 

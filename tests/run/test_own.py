@@ -83,7 +83,7 @@ def test_a_bound_on_an_objective_of_ones_own_is_kept(tmp_path: Path) -> None:
     assert (run.front()["carbon"] <= 0.25).all()
     assert (run.front()["macs"] <= 250_000).all()
     assert (run.evaluations()["macs"] <= 250_000).all()  # what can be counted is not evaluated to be refused
-    assert run.folder.meta("rejections")["macs above 250000"] > 0
+    assert run.folder.facts().rejections["macs above 250000"] > 0
 
 
 def test_the_example_space_keeps_the_laws() -> None:
@@ -121,7 +121,7 @@ def test_an_exhausted_table_ends_the_search(tmp_path: Path) -> None:
         {"search": {**SEARCH, "objectives": ["distance", "sum"], "budget": 500}}, source="tests", given_space="Bowl"
     )
     folder = search(config, tmp_path / "run", space=Bowl())
-    assert folder.meta("stop_reason") == "No network is left that was not evaluated."
+    assert folder.facts().stop_reason == "No network is left that was not evaluated."
     assert (folder.evaluations()["origin"] == "search").sum() > 40
 
 

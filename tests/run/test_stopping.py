@@ -64,7 +64,7 @@ def test_the_run_says_why_it_ended(reason: StopReason, tmp_path: Path) -> None:
         run = search(config, tmp_path / "run", space=problem)
     else:
         run = explored(tmp_path / "run", **settings)
-    assert run.meta("stop_reason") == reason.value
+    assert run.facts().stop_reason == reason.value
     assert reason.value in (run.path / "report.html").read_text(encoding="utf-8")
 
 
@@ -104,7 +104,7 @@ def test_more_time_goes_on_where_less_ended(tmp_path: Path) -> None:
     assert 0 < len(before) < 600
     again = resume(run, space=Problem(CHOICES, slow, objectives=OBJECTIVES))  # type: ignore[arg-type]
     assert again.evaluations()[["id", "genome"]].equals(before[["id", "genome"]])
-    assert again.meta("stop_reason") == StopReason.TIME_SPENT.value
+    assert again.facts().stop_reason == StopReason.TIME_SPENT.value
 
 
 def test_a_search_that_time_ended_stays_ended_whatever_else_was_evaluated(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_search_that_time_ended_stays_ended_whatever_else_was_evaluated(tmp_pa
     raw = {"objectives": ["near", "far"], "population": 8, "predictors": [], "seconds": 0.6, "constraints": {"far": 26}}
     run = search(parse_config({"search": raw}, source="tests", given_space="Problem"), tmp_path / "run", space=problem)
     before = run.evaluations()
-    assert run.meta("rejections")
+    assert run.facts().rejections
     resume(run, space=problem)
     assert run.evaluations()[["id", "origin", "genome"]].equals(before[["id", "origin", "genome"]])
 
@@ -140,7 +140,7 @@ def test_a_killed_run_remembers_its_time(tmp_path: Path) -> None:
     config = parse_config({"search": raw}, source="tests", given_space="Problem")
     with pytest.raises(Killed):
         search(config, tmp_path / "run", space=problem, observer=Dies())
-    assert RunFolder(tmp_path / "run").meta("seconds") > 0.4
+    assert RunFolder(tmp_path / "run").facts().seconds > 0.4
 
 
 def test_an_evaluation_that_takes_too_long_is_a_failure_with_its_reason(tmp_path: Path) -> None:

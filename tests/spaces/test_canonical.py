@@ -14,7 +14,7 @@ from tests.conftest import EVERY_SPACE
 
 SHORTCUTS = ("norm-quant-conv", "norm-quant-conv-norm-shortcut-prelu", "norm-quant-conv-relu")
 CONSTANT_CELLS = {  # an edge may live in one cell and be constant in the next of its kind, or in all that are needed
-    f"{', '.join(cells)}, precisions a {scope}{', residual' * residual}": CellSpace(
+    f"{', '.join(cells)}, precisions a {scope}{', residual' * residual}": CellSpace.of(
         (1, 8, 8),
         3,
         cells=cells,
@@ -102,4 +102,4 @@ def test_a_space_that_repairs_in_its_own_way_repairs_many_so() -> None:
 
     sampled = Pinned((1, 8, 8), 10).sample(np.random.default_rng(0), 20)
     assert (sampled[:, -1] == 0).all()
-    assert (CellSpace((1, 8, 8), 10).sample(np.random.default_rng(0), 20)[:, -1] > 0).any()
+    assert (CellSpace.of((1, 8, 8), 10).sample(np.random.default_rng(0), 20)[:, -1] > 0).any()

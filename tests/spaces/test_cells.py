@@ -111,7 +111,7 @@ def genome_of(space: CellSpace, **labels: str) -> Genome:
 
 
 def test_a_node_that_only_hands_on_is_what_it_hands_on() -> None:
-    space = CellSpace((1, 8, 8), 10, cells=("normal",), nodes=3)
+    space = CellSpace.of((1, 8, 8), 10, cells=("normal",), nodes=3)
     skip = {"normal_node0_inputs": "0,1", "normal_node0_edge1_op": "skip"}  # node 0 is the cell's input 1
     through = genome_of(space, **skip, normal_node1_inputs="0,2", normal_node1_edge1_op="conv_3x3")
     direct = genome_of(space, **skip, normal_node1_inputs="0,1", normal_node1_edge1_op="conv_3x3")
@@ -133,7 +133,7 @@ def test_a_node_that_only_hands_on_is_what_it_hands_on() -> None:
 
 
 def test_a_skip_that_halves_the_side_is_no_alias() -> None:
-    space = CellSpace((1, 8, 8), 10, cells=("reduction",))
+    space = CellSpace.of((1, 8, 8), 10, cells=("reduction",))
     skip = {"reduction_node0_inputs": "0,1", "reduction_node0_edge1_op": "skip"}
     genome = genome_of(space, **skip, reduction_node1_inputs="0,2", reduction_node1_edge1_op="conv_3x3")
     assert "cell0/node1/from2/conv_3x3" in {op.name for op in space.decode(genome).ops}
@@ -141,7 +141,7 @@ def test_a_skip_that_halves_the_side_is_no_alias() -> None:
 
 def test_precisions_of_layers_in_use_matter() -> None:
     """A living layer's precision is never neutral: it changes the network and its bytes or BitOPs."""
-    space = CellSpace((1, 8, 8), 10)
+    space = CellSpace.of((1, 8, 8), 10)
     for seed in range(60):
         genome = space.repair(raw_genome(space, seed))
         names = {op.name for op in space.decode(genome).ops}
@@ -155,7 +155,7 @@ def test_precisions_of_layers_in_use_matter() -> None:
 
 def test_a_constant_branch_keeps_nothing_alive() -> None:
     """A node without inputs is zeros of its own; it does not hold on to the tensor whose shape it has."""
-    space = CellSpace((1, 8, 8), 10, has_residual=False)
+    space = CellSpace.of((1, 8, 8), 10, has_residual=False)
     for seed in range(300):
         architecture = space.decode(space.repair(raw_genome(space, seed)))
         alive = {"input"}
@@ -174,7 +174,7 @@ def test_a_constant_branch_keeps_nothing_alive() -> None:
     "ops", [("none", "skip"), ("skip", "none"), ("none", "dil_conv_3x3"), ("max_pool_3x3", "none")]
 )
 def test_any_operation_that_is_not_none_can_revive(ops: tuple[str, ...]) -> None:
-    space = CellSpace((1, 8, 8), 10, ops=ops)
+    space = CellSpace.of((1, 8, 8), 10, ops=ops)
     dead = np.array([gene.choices.index("none") if gene.name.endswith("/op") else 0 for gene in space.genes])
     assert space.decode(dead).dead_reason is not None
     assert space.decode(space.repair(dead)).dead_reason is None
@@ -219,7 +219,7 @@ def test_the_supernet_blueprint_covers_everything(space: CellSpace) -> None:
 
 
 def test_corners_are_uniform_in_precision_and_width() -> None:
-    space = CellSpace((1, 8, 8), 10)
+    space = CellSpace.of((1, 8, 8), 10)
     corners = space.corners(np.random.default_rng(0))
     found = set()
     for genome in corners:
@@ -243,7 +243,7 @@ def test_genomes_survive_their_text_form(space: CellSpace) -> None:
 )
 def test_a_malformed_genome_is_explained(text: str, message: str) -> None:
     with pytest.raises(GenomeError, match=message):
-        from_text(text, CellSpace((1, 8, 8), 10).genes)
+        from_text(text, CellSpace.of((1, 8, 8), 10).genes)
 
 
 def test_a_genome_of_the_wrong_length_is_refused(space: CellSpace) -> None:

@@ -28,7 +28,7 @@ def test_the_share_counts_edges_and_nothing_else(n_free: int, n_convs: int, shar
 
 @pytest.mark.parametrize(("ops", "share"), [(("none", "conv_1x1"), 0.0), (("none", "skip", "max_pool_3x3"), 1.0)])
 def test_a_space_of_one_kind_of_operation_has_one_share(ops: tuple[str, ...], share: float) -> None:
-    space = CellSpace((1, 8, 8), 10, ops=ops)
+    space = CellSpace.of((1, 8, 8), 10, ops=ops)
     genomes = space.sample(np.random.default_rng(0), 20)
     assert {parameter_free_share(space.decode(genome)) for genome in genomes} == {share}
 
@@ -63,7 +63,7 @@ def test_a_healthy_front_is_not(front: list[Architecture], random: list[Architec
 
 
 def test_both_conditions_can_be_met_in_the_default_space() -> None:
-    space = CellSpace((1, 8, 8), 10)
+    space = CellSpace.of((1, 8, 8), 10)
     usual = np.mean([parameter_free_share(space.decode(one)) for one in space.sample(np.random.default_rng(0), 200)])
     assert usual + EXCESS < 1
     assert LIMIT < 1

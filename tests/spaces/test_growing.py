@@ -74,7 +74,7 @@ def test_every_network_gives_the_same_logits_in_the_grown_supernet_bit_for_bit(s
 @given(seed=seeds)
 def test_concatenations_and_groups_grow_segment_by_segment(seed: int) -> None:
     small_space, large_space = (
-        CellSpace(
+        CellSpace.of(
             (1, 8, 8),
             10,
             channels=8,
@@ -115,7 +115,7 @@ def test_a_grown_supernet_stays_as_it_is_when_the_old_one_goes_on() -> None:
 
 
 def test_new_filters_start_whole_and_their_readers_near_zero() -> None:
-    space = ResidualSpace((1, 8, 8), 10, depth=8, channels=16)
+    space = ResidualSpace.of((1, 8, 8), 10, depth=8, channels=16)
     name, (new, reader) = "stage1/block0/width", ("stage1/block0/conv0", "stage1/block0/conv1")
     small = stirred(network_of(space, 0), 0)
     grown = small.grown(space.unlock(name).unlock(name).covering(), generator=torch.Generator().manual_seed(1))
@@ -140,7 +140,7 @@ def test_new_filters_start_whole_and_their_readers_near_zero() -> None:
 def test_what_is_new_learns(precision: str) -> None:
     """Its readers get gradients at once; after a few steps in their direction so do the filters."""
     only = dict.fromkeys(("weight_precisions", "stem_precisions", "classifier_precisions"), (precision,))
-    space = ResidualSpace((1, 8, 8), 10, depth=8, channels=8, act_precisions=(precision,), **only)
+    space = ResidualSpace.of((1, 8, 8), 10, depth=8, channels=8, act_precisions=(precision,), **only)
     small = network_of(space, 0)
     name, new, reader = "stage1/block0/width", "stage1/block0/conv0", "stage1/block0/conv1"
     unlocked = space.unlock(name)
@@ -180,4 +180,4 @@ def test_a_locked_width_is_refused_by_a_supernet_that_does_not_hold_it(space: St
             wider = supernet.grown(space.fully_unlocked().covering(), generator=torch.Generator())
             wider.activate(architecture)
     with pytest.raises(GenomeError, match="at most the 0 channels"):
-        network_of(CellSpace((1, 8, 8), 10), 0).activate(space.covering()[0])
+        network_of(CellSpace.of((1, 8, 8), 10), 0).activate(space.covering()[0])

@@ -126,7 +126,7 @@ def test_unlocking_width_after_width_ends_with_everything_open(space: StagedSpac
 
 
 def test_an_architecture_of_another_space_is_refused() -> None:
-    foreign = CellSpace((1, 8, 8), 10)
+    foreign = CellSpace.of((1, 8, 8), 10)
     architecture = foreign.decode(foreign.sample(np.random.default_rng(0), 1)[0])
     for space in STAGED_SPACES.values():
         with pytest.raises(GenomeError, match="of this search space"):
@@ -174,7 +174,7 @@ def test_layers_share_precisions_where_that_is_asked_for(kind: str, scope: str) 
 
 def test_an_unknown_precision_scope_is_refused() -> None:
     with pytest.raises(RunFileError, match="precision_scope among layer, stage, place, network"):
-        ResidualSpace((1, 8, 8), 10, precision_scope="block")
+        ResidualSpace.of((1, 8, 8), 10, precision_scope="block")
 
 
 # Counts
@@ -224,7 +224,7 @@ def test_depth_never_costs_less(seed: int) -> None:
     shares = {role: rng.random() for role in ("weight", "act", "width")}
     costs = []
     for depth in (8, 14, 20, 26):
-        space = ResidualSpace((3, 16, 16), 10, depth=depth, channels=8)
+        space = ResidualSpace.of((3, 16, 16), 10, depth=depth, channels=8)
         genome = np.array([int(shares.get(gene.name.rsplit("/", 1)[-1], 0) * gene.n_open) for gene in space.genes])
         costs.append([measure(name, space.decode(genome)) for name in COUNTED])
     cells: tuple[str, ...] = ("normal",)
@@ -232,7 +232,7 @@ def test_depth_never_costs_less(seed: int) -> None:
         assert all(a <= b for a, b in zip(shallow, deep, strict=True))
     narrower = None
     for _ in range(3):
-        space_of_cells = CellSpace((3, 8, 8), 10, cells=cells)
+        space_of_cells = CellSpace.of((3, 8, 8), 10, cells=cells)
         choices = [gene.choices.index("conv_3x3") if gene.name.endswith("/op") else 0 for gene in space_of_cells.genes]
         found = [measure(name, space_of_cells.decode(np.array(choices))) for name in COUNTED]
         assert narrower is None or all(a <= b for a, b in zip(narrower, found, strict=True))
@@ -243,7 +243,7 @@ def test_depth_never_costs_less(seed: int) -> None:
 @pytest.mark.parametrize(("depth", "weights"), [(20, 268_336), (32, 461_872), (44, 655_408), (56, 848_944)])
 def test_published_weight_counts_of_residual_networks(depth: int, weights: int, weight: str) -> None:
     only = dict.fromkeys(("weight_precisions", "stem_precisions", "classifier_precisions"), (weight,))
-    space = ResidualSpace((3, 32, 32), 10, depth=depth, widths=(1.0,), expansions=(), **only)
+    space = ResidualSpace.of((3, 32, 32), 10, depth=depth, widths=(1.0,), locked_widths=(), **only)
     architecture = space.decode(space.sample(np.random.default_rng(0), 1)[0])
     assert sum(layer.weights for layer in architecture.layers) == weights
     if depth == 20:
@@ -319,7 +319,7 @@ def test_a_network_tells_images_apart(space: StagedSpace, seed: int) -> None:
 
 
 def test_shortcuts_average_pool_and_cut_or_pad_channels() -> None:
-    space = ResidualSpace((3, 9, 7), 4, depth=8, channels=4)
+    space = ResidualSpace.of((3, 9, 7), 4, depth=8, channels=4)
     genome = np.zeros(len(space.genes), dtype=np.int64)
     position = {gene.name: index for index, gene in enumerate(space.genes)}
     for factors in (("1.0", "1.0", "0.3"), ("0.3", "2.0", "2.0")):
@@ -364,7 +364,7 @@ def test_an_inverted_block_filters_each_channel_alone_and_adds_its_input(name: s
 @pytest.mark.parametrize(("depth", "remedy"), [(21, 20), (2, 8), (0, 8), (24, 26), (-4, 8)])
 def test_other_depths_than_6n_plus_2_are_refused(depth: int, remedy: int) -> None:
     with pytest.raises(RunFileError, match=f"6 n \\+ 2(.|\n)*{depth}(.|\n)*set depth = {remedy}$"):
-        ResidualSpace((3, 32, 32), 10, depth=depth)
+        ResidualSpace.of((3, 32, 32), 10, depth=depth)
 
 
 @pytest.mark.parametrize(
@@ -389,4 +389,4 @@ def test_other_depths_than_6n_plus_2_are_refused(depth: int, remedy: int) -> Non
 )
 def test_impossible_settings_are_explained(settings: dict[str, object], message: str) -> None:
     with pytest.raises(EvonasError, match=message):
-        InvertedResidualSpace((3, 32, 32), 10, **settings)  # type: ignore[arg-type]
+        InvertedResidualSpace.of((3, 32, 32), 10, **settings)  # type: ignore[arg-type]

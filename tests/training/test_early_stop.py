@@ -122,13 +122,13 @@ def early(early_config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def test_a_run_says_how_its_supernet_settled(early: RunFolder, early_config: RunConfig, finished: Run) -> None:
-    steps, seen = early.meta("supernet_steps"), early.meta("probe_taus")
+    steps, seen = early.facts().supernet_steps, early.facts().probe_taus
     agrees = [tau >= early_config.supernet.settled_tau for _, tau in seen]
     assert agrees[-2:] == [True, True]
     assert (True, True) not in pairwise(agrees[:-1])
     assert steps == seen[-1][0] + round(0.25 * seen[-1][0]) < early_config.supernet.steps
-    assert finished.folder.meta("supernet_steps") == early_config.supernet.steps
-    assert finished.folder.meta("probe_taus") is None
+    assert finished.folder.facts().supernet_steps == early_config.supernet.steps
+    assert finished.folder.facts().probe_taus is None
 
 
 @pytest.mark.parametrize("before_the_end", [1, 4])
@@ -136,7 +136,7 @@ def test_a_run_with_an_early_stop_goes_on_where_it_stopped(
     early: RunFolder, early_config: RunConfig, tmp_path: Path, before_the_end: int
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
-        search(early_config, tmp_path, observer=StopAfter(early.meta("supernet_steps") - before_the_end))
+        search(early_config, tmp_path, observer=StopAfter(early.facts().supernet_steps - before_the_end))
     resumed = resume(RunFolder(tmp_path))
     assert_same_result(resumed, early)
     for key in ("supernet_steps", "probe_taus"):

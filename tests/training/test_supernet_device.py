@@ -71,7 +71,7 @@ def test_in_a_gpu_s_number_format_a_run_ends_with_float32_on_the_cpu(
     settings = {**TINY, "supernet": {**TINY["supernet"], "early_stop": is_early, "probes": 4}}
     run = search(parse_config(settings, source="tests"), tmp_path / "run")
     assert (torch.bfloat16, True) in formats
-    assert run.meta("supernet_device") == "cpu"
+    assert run.facts().supernet_device == "cpu"
     assert {tensor.dtype for tensor in load_file(run.path / SUPERNET).values()} == {torch.float32}
     assert len(run.evaluations()) == 8
 
@@ -92,7 +92,7 @@ def test_a_supernet_that_a_gpu_began_is_not_gone_on_with_on_a_cpu(
     with pytest.raises(KeyboardInterrupt):
         search(config, tmp_path / "run")
     run = RunFolder(tmp_path / "run")
-    run.set_meta("supernet_device", "cuda")
+    run.store(supernet_device="cuda")
     monkeypatch.setattr("evonas.run.supernet_store.has_gpu", lambda: False)
     with pytest.raises(RunFileError, match="start a new run"):
         resume(run)

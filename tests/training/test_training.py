@@ -28,10 +28,10 @@ from evonas.training.distillation import Distilled
 from evonas.training.hardware import Hardware, compile_pays, has_compiler, resolve_hardware
 from evonas.training.network_training import n_updates, train_alone, train_in_full
 from evonas.training.recipe import in_full_precision, stages, with_float_weights
-from evonas.training.single_path import Paths
+from evonas.training.single_path import SinglePath
 from evonas.training.tensorboard import scalar_log
 
-SPACE = CellSpace(
+SPACE = CellSpace.of(
     (1, 8, 8),
     10,
     cells=("normal",),
@@ -192,7 +192,7 @@ def test_distillation_is_hinton_s_formula(images: Split, architecture: Architect
         step = Distilled(lambda: [architecture], teacher, weight=weight, temperature=3.0)
         return step.backward(student, step.draw(), pixels, labels)
 
-    plain = Paths(lambda: [architecture])
+    plain = SinglePath(lambda: architecture)
     assert loss(0.0) == pytest.approx(plain.backward(student, plain.draw(), pixels, labels))
     with torch.no_grad():
         said, target = ((logits / 3).softmax(dim=1) for logits in (student(pixels), teacher(pixels)))
@@ -289,7 +289,7 @@ def test_compiling_is_decided_by_the_work_alone(architecture: Architecture, monk
 def test_larger_images_pay_earlier() -> None:
     small, large = (
         space.decode(space.sample(np.random.default_rng(0), 1)[0])
-        for space in (CellSpace((3, 8, 8), 10), CellSpace((3, 32, 32), 10))
+        for space in (CellSpace.of((3, 8, 8), 10), CellSpace.of((3, 32, 32), 10))
     )
     recipe, steps = config_of().training, 5_000
     assert (compile_pays(small, recipe, steps=steps), compile_pays(large, recipe, steps=steps)) == (False, True)
@@ -332,7 +332,7 @@ def test_a_gpu_that_is_not_there_is_refused(architecture: Architecture, monkeypa
 
 
 def test_a_gpu_s_number_format_still_learns_and_leaves_float32(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
-    space = CellSpace((1, 8, 8), 10)
+    space = CellSpace.of((1, 8, 8), 10)
     architecture = space.decode(space.sample(np.random.default_rng(4), 1)[0])
     monkeypatch.setattr(Hardware, "is_gpu", True)  # bf16 and channels last, on the CPU
     images, labels = next(iter(Hardware().moved([(torch.zeros(2, 3, 4, 4), torch.zeros(2))])))

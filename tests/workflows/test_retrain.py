@@ -142,7 +142,7 @@ def test_inherited_weights_are_the_supernet_s(run: Run) -> None:
     assert done.remarks == "weights inherited from the run's supernet"
     recipe = json.loads(run.folder.trainings()["recipe"].iloc[0])
     assert recipe["initial_weights"] == "inherited"
-    assert recipe["supernet"] == run.folder.meta("supernet")[:12]
+    assert recipe["supernet"] == run.folder.facts().supernet[:12]
 
 
 def test_every_seed_starts_from_the_same_supernet(run: Run) -> None:
@@ -159,15 +159,15 @@ def changed_file(run: Run, change: Callable[[str], str]) -> Run:
 
 
 def test_without_a_supernet_there_is_nothing_to_inherit(run: Run) -> None:
-    run.folder.set_meta("supernet", None)
+    run.folder.store(supernet=None)
     with pytest.raises(RunFolderError, match="a run with a supernet"):
         train(run, initial_weights="inherited")
 
 
 def test_partial_channels_cannot_be_inherited(run: Run) -> None:
-    facts = run.folder.meta("started_with")
+    facts = run.folder.facts().started_with
     facts["settings"]["supernet.partial_normal"] = 2
-    run.folder.set_meta("started_with", facts)
+    run.folder.store(started_with=facts)
     changed_file(run, lambda text: text.replace("partial_normal = 1", "partial_normal = 2"))
     with pytest.raises(RunFileError, match="partial channels of 1"):
         train(run, initial_weights="inherited")

@@ -28,7 +28,7 @@ def trusted(finished: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_it_says_how_every_score_ranks_and_keeps_it(trusted: Run) -> None:
-    stored = trusted.folder.meta("trust")
+    stored = trusted.folder.facts().trust
     names = [row["score"] for row in stored["table"]]
     assert names == ["estimate", "loss", *FLOORS, "another training"]
     assert stored["networks"] == 6
@@ -40,10 +40,10 @@ def test_it_says_how_every_score_ranks_and_keeps_it(trusted: Run) -> None:
 
 
 def test_asked_again_it_trains_only_what_is_missing(trusted: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = trusted.folder.meta("trust")
+    before = trusted.folder.facts().trust
     monkeypatch.setattr("evonas.workflows.trust._train_one", lambda *job: pytest.fail("trained twice"))
     trusted.trust(networks=6, seeds=2, epochs=1, workers=1)
-    assert trusted.folder.meta("trust") == before
+    assert trusted.folder.facts().trust == before
 
 
 def test_estimate_and_truth_share_no_image_and_the_test_set_is_not_read(tiny_config: RunConfig) -> None:
