@@ -58,8 +58,10 @@ STAGED_SPACES: dict[str, StagedSpace] = {
         weight_precisions=("float", "ternary", "binary"),
         act_precisions=("float", "2-bit"),
         precision_scope="stage",
-        unlocked=("stage1/width", "stage1/width", "stage2/block1/width"),
-    ),
+    )
+    .unlock("stage1/width")
+    .unlock("stage1/width")
+    .unlock("stage2/block1/width"),
     "inverted": InvertedResidualSpace.of((1, 8, 8), 10, stem_channels=6, stages=((6, 1, 1), (8, 2, 2))),
     "inverted, odd sides": InvertedResidualSpace.of(
         (3, 9, 7),
@@ -72,8 +74,7 @@ STAGED_SPACES: dict[str, StagedSpace] = {
         widths=(0.5, 0.55, 1.0),
         modules=MODULES,
         act_precisions=("float", "ternary"),
-        unlocked=("stage1/width",),
-    ),
+    ).unlock("stage1/width"),
 }
 
 TINY = {

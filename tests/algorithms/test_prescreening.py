@@ -191,7 +191,7 @@ print(len(run.front()), len(run.pick("knee")))
 def test_a_formula_bounded_late_is_resumed_to_the_same_end(tmp_path: Path) -> None:
     """Its scale is not known before the first evaluation, and a resumed run must not know it earlier."""
     from evonas.run.engine import resume
-    from tests.run.test_engine import StopAfter
+    from tests.support.runs import StopAfter
 
     def tiny(chosen: Mapping[str, str]) -> dict[str, float]:
         found = additive(chosen)

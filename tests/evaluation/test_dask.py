@@ -18,7 +18,7 @@ from evonas.evaluation.workers.workers import Workers
 from evonas.run.engine import search
 from evonas.workflows.run_handle import Run
 from tests.evaluation.test_parallel import fails, joined, twice
-from tests.run.test_engine import assert_same_result, with_
+from tests.support.runs import assert_same_result, with_
 
 ATTACHED = Broadcast("key", lambda: "!")
 

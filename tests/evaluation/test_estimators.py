@@ -20,7 +20,7 @@ from evonas.training.datasets.dataset import load_dataset
 from evonas.workflows.run_handle import Run
 from reports.run_folder.folder import RunFolder
 from surrogates.correction import Correction
-from tests.run.test_engine import WITHOUT_CLOCK, StopAfter, with_
+from tests.support.runs import WITHOUT_CLOCK, StopAfter, with_
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from evonas.run.engine import resume, search
 from evonas.run.steady_state import IN_FLIGHT
 from evonas.spaces import Problem
 from reports.run_folder.folder import RunFolder
-from tests.run.test_engine import StopAfter
+from tests.support.runs import StopAfter
 
 CHOICES = {name: tuple("01234567") for name in "abcdef"}
 CALLS: Counter[str] = Counter()

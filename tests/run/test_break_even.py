@@ -11,7 +11,7 @@ from evonas.config.load import RunConfig
 from evonas.run.context import open_context
 from evonas.run.engine import resume, search
 from evonas.workflows.run_handle import Run
-from tests.run.test_engine import with_
+from tests.support.runs import with_
 
 SLOW_SUPERNET = Times(update=0.01, score=0.1, brief=1.1)
 

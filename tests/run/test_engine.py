@@ -13,10 +13,11 @@ import torch
 
 from evonas.config.load import RunConfig, load_config
 from evonas.errors import EvaluationError, RunFolderError, SelectionError
-from evonas.evaluation.scoring_context import SUPERNET, Checkpoint, open_scoring_context
+from evonas.evaluation.scoring_context import Checkpoint, open_scoring_context
 from evonas.files import file_hash
 from evonas.run.context import open_context
 from evonas.run.engine import resume, search
+from evonas.run.stages.supernet_store import SUPERNET
 from evonas.run.stopping import StopReason
 from evonas.spaces.genome import from_text
 from evonas.workflows.run_handle import Run, open_run
@@ -24,34 +25,7 @@ from objectives import OBJECTIVES
 from objectives.pareto import is_nondominated
 from reports.run_folder.folder import RunFolder
 from surrogates.one_shot.score import score_network
-
-MEASURED = ["error", "loss", *(name for name, objective in OBJECTIVES.items() if objective.is_analytic)]
-WITHOUT_CLOCK = ["id", "origin", "generation", "genome", "reason", *MEASURED]
-
-
-class StopAfter:
-    """Interrupts a run at its n-th sign of life, as Ctrl-C would."""
-
-    def __init__(self, signs: int) -> None:
-        self.left = signs
-
-    def phase(self, title: str, *, total: int) -> None:
-        del title, total
-
-    def advance(self, done: int, *, note: str = "") -> None:
-        del done, note
-        self.left -= 1
-        if self.left < 0:
-            raise KeyboardInterrupt
-
-
-def with_(config: RunConfig, section: str, **changed: object) -> RunConfig:
-    return config.model_copy(update={section: getattr(config, section).model_copy(update=changed)})
-
-
-def assert_same_result(first: RunFolder, second: RunFolder) -> None:
-    assert (first.path / "front.csv").read_bytes() == (second.path / "front.csv").read_bytes()
-    pd.testing.assert_frame_equal(first.evaluations()[WITHOUT_CLOCK], second.evaluations()[WITHOUT_CLOCK])
+from tests.support.runs import MEASURED, StopAfter, assert_same_result, with_
 
 
 def test_a_run_leaves_what_it_promises(finished: Run, tiny_config: RunConfig) -> None:

@@ -17,7 +17,7 @@ from evonas.run.engine import resume, search
 from evonas.spaces.genome import from_text
 from evonas.workflows.run_handle import Run
 from reports.run_folder.folder import RunFolder
-from tests.run.test_engine import StopAfter
+from tests.support.runs import StopAfter
 
 SMALL = {
     "space": {

@@ -24,7 +24,7 @@ from reports.run_folder.folder import RunFolder
 from surrogates.one_shot.score import score_subnet
 from surrogates.one_shot.settling import Probe
 from tests.conftest import SMALL_SPACES
-from tests.run.test_engine import StopAfter, assert_same_result, with_
+from tests.support.runs import StopAfter, assert_same_result, with_
 from tests.training.test_strategies import IMAGES, LABELS, batches, supernet
 
 SPACE = SMALL_SPACES["no residual"]

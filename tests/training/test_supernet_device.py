@@ -12,10 +12,10 @@ from safetensors.torch import load_file
 
 from evonas.config.load import parse_config
 from evonas.errors import RunFileError
-from evonas.evaluation.scoring_context import SUPERNET
 from evonas.nets.distributed import batch_norm
 from evonas.run.context import open_context
 from evonas.run.engine import resume, search
+from evonas.run.stages.supernet_store import SUPERNET
 from evonas.training.hardware import Hardware
 from evonas.training.strategies import STRATEGIES
 from evonas.training.supernet_training import build_supernet

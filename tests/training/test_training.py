@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name every torch user knows
-from torch import Tensor
 
 from evonas.architecture.graph import Architecture
 from evonas.config.load import RunConfig, parse_config
@@ -121,16 +118,6 @@ def test_every_key_but_the_log_is_part_of_what_identifies_a_training() -> None:
     logged = config_of(tensorboard=True).training
     assert logged.full_recipe(device="cpu") == plain.full_recipe(device="cpu")
     assert set(OF_FULL_TRAININGS) | set(WITHOUT_EFFECT) < set(TrainingConfig.model_fields)
-
-
-def interrupted_after(n: int) -> Callable[..., Iterator[tuple[Tensor, Tensor]]]:
-    whole = module.run_batches
-
-    def few(*args: Any, **kwargs: Any) -> Iterator[tuple[Tensor, Tensor]]:
-        yield from islice(whole(*args, **kwargs), n)
-        raise KeyboardInterrupt
-
-    return few
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from evonas.run.engine import search
 from evonas.run.lock import alone_with
 from evonas.workflows.batch import PLAN, Batch, resume_batch, run_batch
 from evonas.workflows.batch_plan import read_plan
-from tests.run.test_engine import WITHOUT_CLOCK, StopAfter
+from tests.support.runs import WITHOUT_CLOCK, StopAfter
 
 BOWL = """
 from evonas.spaces import Problem

@@ -21,7 +21,7 @@ from evonas.spaces.genome import from_text
 from evonas.training import network_training as module
 from evonas.training.supernet_training import build_supernet
 from evonas.workflows.run_handle import Run, open_run
-from tests.training.test_training import interrupted_after
+from tests.support.runs import interrupted_after
 
 BRIEF = {"epochs": 1}
 

@@ -123,7 +123,7 @@ def test_the_ceiling_is_what_a_repeated_training_shows() -> None:
 
 def test_trust_of_a_run_without_a_supernet(tiny_config: RunConfig, tmp_path: Path) -> None:
     from evonas.run.engine import search
-    from tests.run.test_engine import with_
+    from tests.support.runs import with_
 
     config = with_(with_(tiny_config, "estimate", method="short-training", steps=2), "search", budget=8)
     run = Run(search(config, tmp_path / "brief"))
