@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tomli_w
@@ -31,16 +32,18 @@ from report import write_report
 
 from objectives import OBJECTIVES
 from reports.run_folder.folder import RunFolder
-from reports.run_folder.schema import ARCHIVE, Evaluation
+from reports.run_folder.schema import ARCHIVE, COLUMNS, Evaluation, insertion
 from reports.tables.convergence import convergence_table
 from reports.tables.front import front_table
 
-SEARCH = {"objectives": ["error", "model_size", "bitops"], "constraints": {"peak_memory": 700_000.0}}
-META = {
+SEARCH: dict[str, Any] = {"objectives": ["error", "model_size", "bitops"], "constraints": {"peak_memory": 700_000.0}}
+N_GENES, N_CHOICES = 30, 8
+FACTS: dict[str, Any] = {
     "bounds": {"error": [0.0, 0.9], "model_size": [1e3, 1e6], "bitops": [1e6, 1e9]},
     "created": "2026-01-01",
     "started_with": {"versions": {}},
     "log10_space_size": 27.0,
+    "genes": [{"name": f"gene {n}", "choices": list("abcdefgh")} for n in range(N_GENES)],
 }
 TARGETS = {"open: seconds": 2.0, "front: seconds": 5.0, "front: peak memory": 1000.0, "append: mean": 60.0}
 APPENDS = 20_000
@@ -52,7 +55,7 @@ def made_up(n: int, *, seed: int) -> Iterator[Evaluation]:
     size = np.exp(rng.uniform(np.log(1e3), np.log(1e6), n))
     intensity = np.exp(rng.normal(6.5, 0.6, n))  # operations a byte
     error = np.minimum(0.02 + 0.9 * (size / 1e3) ** -0.4 * (intensity / 30) ** -0.1 * (1 + rng.gamma(3, 0.3, n)), 0.9)
-    genomes = rng.integers(0, 8, (n, 30))
+    genomes = rng.integers(0, N_CHOICES, (n, N_GENES))
     for i in range(n):
         text = "-".join(map(str, genomes[i]))
         if i % 100 == 7:
@@ -67,13 +70,11 @@ def fill(path: Path, *, n: int) -> dict[str, float]:
     """Make the archive, in one transaction, because a million of them would take most of the time."""
     start = time.perf_counter()
     run_toml = tomli_w.dumps({"name": "made up", "search": SEARCH})
-    RunFolder.create(path, run_toml=run_toml, measures=OBJECTIVES, meta=META, **SEARCH)  # type: ignore[arg-type]
-    facts = ("origin", "generation", "genome", "reason", "seconds", "stage")
-    columns = ", ".join([*facts, *OBJECTIVES])
-    marks = ", ".join("?" * (len(facts) + len(OBJECTIVES)))
-    cells = ([*(getattr(row, fact) for fact in facts), *map(row.values.get, OBJECTIVES)] for row in made_up(n, seed=0))
+    RunFolder.create(path, run_toml=run_toml, measures=OBJECTIVES, **SEARCH, **FACTS)
+    rows = made_up(n, seed=0)
+    cells = ([*(getattr(row, name) for name in COLUMNS), *map(row.values.get, OBJECTIVES)] for row in rows)
     with closing(sqlite3.connect(path / ARCHIVE)) as connection, connection:
-        connection.executemany(f"INSERT INTO evaluations ({columns}) VALUES ({marks})", cells)
+        connection.executemany(insertion(tuple(OBJECTIVES)), cells)
     return {"seconds": time.perf_counter() - start}
 
 

@@ -1,9 +1,9 @@
-"""Claim: compiled, an update takes at most 0.90x the time of an eager one, and ``compile = "auto"`` never costs time.
+"""Claim: compiled, a step takes at most 0.90x the time of an eager one, and ``compile = "auto"`` never costs time.
 
 Two networks of mixed precisions, one of cells on 8x8 images and a ResNet-20 on 32x32, batch 64, trained as ``evonas
 train`` does: AdamW, clipped gradients. Eager and compiled take turns in one run; a ratio is the median over rounds of
-the compiled updates against the eager ones of the same round. The whole time of a training follows for any number of
-updates, with the time that the compiler took in this run, from an empty cache; ``auto`` is asked what it would do at
+the compiled steps against the eager ones of the same round. The whole time of a training follows for any number of
+steps, with the time that the compiler took in this run, from an empty cache; ``auto`` is asked what it would do at
 each.
 
 First both compute gradients from the same weights, on several batches. Compiled sums round differently, and where a
@@ -35,7 +35,7 @@ from evonas.nets.network import Network
 from evonas.nets.norm import SlicedNorm
 from evonas.spaces import CellSpace, NetworkSpace, ResidualSpace
 from evonas.training.hardware import Hardware, compile_pays
-from evonas.training.loop import train
+from evonas.training.loop import TrainingPlan, train
 from evonas.training.single_path import SinglePath
 
 SPACES: dict[str, NetworkSpace] = {
@@ -43,15 +43,16 @@ SPACES: dict[str, NetworkSpace] = {
     "ResNet-20, 32x32 images": ResidualSpace.of((3, 32, 32), 10, depth=20),
 }
 TARGET = 0.90
-LENGTHS = (100, 1_000, 3_000, 10_000, 30_000, 100_000)  # updates of a whole training
-A_ROUND = 5  # updates of each
+LENGTHS = (100, 1_000, 3_000, 10_000, 30_000, 100_000)  # steps of a whole training
+STEPS_PER_ROUND = 5
 BATCHES = 32  # whose gradients are compared; in few of them a code flips, if the network is small
 NOISE = 1e-6  # what compiled activations were seen to differ by
 RECIPE = TrainingConfig()
+PLAN = TrainingPlan(STEPS_PER_ROUND, RECIPE.learning_rate, RECIPE.weight_decay)
 
 
 class Trainee:
-    """A network that is trained on one batch, a few updates at a time."""
+    """A network that is trained on one batch, a few steps at a time."""
 
     def __init__(self, architecture: Architecture, *, is_compiled: bool = False, noise: float = 0.0) -> None:
         self.paths = SinglePath(lambda: architecture)
@@ -77,18 +78,11 @@ class Trainee:
             self.network.zero_grad()
         return rows
 
-    def update(self) -> float:
-        """Seconds an update, over a few."""
+    def seconds_per_step(self) -> float:
+        """Mean over a few steps."""
         start = time.perf_counter()
-        train(
-            self.trained,
-            self.paths,
-            batches=repeat(self.batches[0]),
-            steps=A_ROUND,
-            learning_rate=RECIPE.learning_rate,
-            weight_decay=RECIPE.weight_decay,
-        )
-        return (time.perf_counter() - start) / A_ROUND
+        train(self.trained, self.paths, repeat(self.batches[0]), plan=PLAN)
+        return (time.perf_counter() - start) / STEPS_PER_ROUND
 
 
 def distance(one: Sequence[Tensor], other: Sequence[Tensor]) -> float:
@@ -121,25 +115,25 @@ def measured(name: str, architecture: Architecture, *, rounds: int) -> list[dict
     eager, compiled = (Trainee(architecture, is_compiled=is_compiled) for is_compiled in (False, True))
     start = time.perf_counter()
     of_compiled = compiled.gradients()
-    taken = time.perf_counter() - start  # the few updates among it count on the side of the compiler
+    taken = time.perf_counter() - start  # the few steps among it count on the side of the compiler
     of_eager = eager.gradients()
     apart, unsure = (distance(of_eager, row) for row in (of_compiled, Trainee(architecture, noise=NOISE).gradients()))
-    times = [(eager.update(), compiled.update()) for _ in range(rounds + 2)][2:]
+    times = [(eager.seconds_per_step(), compiled.seconds_per_step()) for _ in range(rounds + 2)][2:]
     eager_step, compiled_step = (median(column) for column in zip(*times, strict=True))
     ratio = median(fast / slow for slow, fast in times)
     print(
         f"{name}, {layers} layers: compiled in {taken:.0f} s; gradients {apart:.1e} from eager, {unsure:.1e} with noise"
     )
-    print(f"  update: eager {1000 * eager_step:.1f} ms, compiled {1000 * compiled_step:.1f} ms, ratio {ratio:.2f}")
+    print(f"  step: eager {1000 * eager_step:.1f} ms, compiled {1000 * compiled_step:.1f} ms, ratio {ratio:.2f}")
     turn = taken / max(1e-9, eager_step - compiled_step)
-    print(f"  compiling pays from {turn:,.0f} updates")
+    print(f"  compiling pays from {turn:,.0f} steps")
     worst = 0.0
     for n in LENGTHS:
         is_compiled = compile_pays(architecture, RECIPE, steps=n)
         whole = taken + n * compiled_step if is_compiled else n * eager_step
         worst = max(worst, whole / (n * eager_step))
         said = "compiled" if is_compiled else "eager"
-        print(f"  {n:>7,} updates: eager {n * eager_step:7.0f} s, auto ({said}) {whole:7.0f} s")
+        print(f"  {n:>7,} steps: eager {n * eager_step:7.0f} s, auto ({said}) {whole:7.0f} s")
     return [
         _row(
             f"{name}: gradients, compiled against eager",
@@ -147,10 +141,10 @@ def measured(name: str, architecture: Architecture, *, rounds: int) -> list[dict
             "x the distance that rounding noise makes",
             3.0,
         ),
-        _row(f"{name}: compiled update", ratio, "x eager", TARGET),
+        _row(f"{name}: compiled step", ratio, "x eager", TARGET),
         _row(f"{name}: auto, at worst of {len(LENGTHS)} lengths", worst, "x eager, whole training", 1.0),
         {"name": f"{name}: compiling", "value": taken, "unit": f"s for {layers} layers"},
-        {"name": f"{name}: updates from which compiling pays", "value": turn, "unit": ""},
+        {"name": f"{name}: steps from which compiling pays", "value": turn, "unit": ""},
     ]
 
 

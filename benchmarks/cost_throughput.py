@@ -28,7 +28,7 @@ BATCH = 2000
 
 
 def measure_batch(space: NetworkSpace, genomes: Any, names: tuple[str, ...]) -> list[Any]:
-    """Costs of a batch, an array a name."""
+    """Costs of a batch, one array per name."""
     layers = space.batch_layers(genomes)
     assert layers is not None
     return [OBJECTIVES[name].measure(layers) for name in names]  # type: ignore[misc]
@@ -51,7 +51,7 @@ def main() -> None:
     options = parser.parse_args()
     results = []
     for name, kind in SPACES.items():
-        space = kind(input_shape=(3, 32, 32), n_classes=10)  # type: ignore[call-arg]
+        space = kind.of((3, 32, 32), 10)
         genomes = space.sample(np.random.default_rng(0), BATCH)
         few = genomes[:200]
         for batch, single in zip(measure_batch(space, few, FIVE), measure_each(space, few, FIVE), strict=True):

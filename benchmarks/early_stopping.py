@@ -1,7 +1,7 @@
 """Claim: a supernet whose training ends early takes at most half the time, for at most 1 % of the search's hypervolume.
 
 Two whole searches a seed, alike but for early_stop. What each found is not judged by its own estimates, which differ,
-but by one brief training of every network of its front. Hypervolume of (error, model size, BitOPs) on the run's scale,
+but by one short training of every network of its front. Hypervolume of (error, model size, BitOPs) on the run's scale,
 costs by logarithm; beside it that of as many networks of the first generation, drawn at random.
 
     python benchmarks/early_stopping.py [--quick] [--json FILE]
@@ -20,10 +20,9 @@ from joblib import Parallel, delayed
 from report import write_report
 
 import evonas
-from evonas.config.load import load_config
-from evonas.evaluation.network_estimator import score_genome
+from evonas.evaluation.job import run_job
+from evonas.evaluation.network_estimator import ScoringJob
 from evonas.evaluation.scorers import ShortTraining
-from evonas.run.context import open_context
 from evonas.spaces.genome import from_text
 from evonas.workflows.run_handle import Run
 
@@ -37,12 +36,10 @@ QUICK = {
 
 
 def judged(run: Run, genomes: list[str]) -> float:
-    """Hypervolume of networks by one brief training of each."""
-    config = load_config(run.path / "run.toml")
-    space = open_context(config).network_space
-    scorer = ShortTraining(config.estimate.steps)
-    jobs = [(scorer, run.path, None, space, from_text(text, space.genes), False) for text in genomes]
-    outcomes = Parallel(-1)(delayed(score_genome)(*job) for job in jobs)
+    """Hypervolume of networks by one short training of each."""
+    space, scorer = run.context.network_space, ShortTraining(run.context.config.estimate.steps)
+    jobs = [ScoringJob(scorer, run.path, None, space, from_text(text, space.genes)) for text in genomes]
+    outcomes = Parallel(-1)(delayed(run_job)(job) for job in jobs)
     table = run.evaluations().drop_duplicates("genome").set_index("genome").loc[genomes]
     values = table[list(run.folder.objectives)].to_numpy(dtype=float)
     values[:, run.folder.objectives.index("error")] = [outcome.values["error"] for outcome in outcomes]
@@ -85,10 +82,10 @@ def main() -> None:
     table = pd.DataFrame(rows)
     saved = table["full steps"] / table["early steps"]
     lost = 1 - table["early hypervolume"] / table["full hypervolume"]
-    print(f"updates saved {saved.mean():.2f}x, hypervolume lost {100 * lost.mean():.2f} ± {100 * lost.std():.2f} %")
+    print(f"steps saved {saved.mean():.2f}x, hypervolume lost {100 * lost.mean():.2f} ± {100 * lost.std():.2f} %")
     results = [
         {
-            "name": "updates of a full training over those of an early end, mean",
+            "name": "steps of a full training over those of an early end, mean",
             "value": float(saved.mean()),
             "unit": "ratio",
             "target": ">= 2",

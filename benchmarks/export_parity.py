@@ -26,7 +26,6 @@ from evonas.architecture.precision import PRECISIONS
 from evonas.errors import ExportError
 from evonas.export.formats import FORMATS
 from evonas.workflows.run_handle import Run, open_run
-from evonas.workflows.trained import load_trained
 
 BARS = {"c": 0.999}  # of predictions that agree; 1 for the others
 MOST = 1e-4  # difference of logits
@@ -45,14 +44,14 @@ def searched(folder: Path, kind: str, *, quick: bool) -> Run:
 
 
 def checked(run: Run, *, networks: int, epochs: int) -> list[dict[str, Any]]:
-    """A row a network and format."""
+    """One row per network and format."""
     front = run.front().sort_values("model_size")
     chosen = front["id"].iloc[np.unique(np.linspace(0, len(front) - 1, networks).round().astype(int))]
     which = ",".join(map(str, chosen))
     run.train(which, epochs=epochs)
     rows = []
     for evaluation in chosen:
-        ops = load_trained(run.folder, evaluation, seed=0).network.active.ops
+        ops = run.load(evaluation).active.ops
         used = {precision.name for op in ops if op.kind == "conv" for precision in (op.weight, op.act)}
         for form in FORMATS:
             try:
@@ -84,7 +83,7 @@ def checked(run: Run, *, networks: int, epochs: int) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    """Check every network, print a table a format, write the JSON."""
+    """Check every network, print one table per format, write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, nargs="+", help="finished searches; they are copied, not changed")
     parser.add_argument("--networks", type=int, default=10, help="of each run")
@@ -126,7 +125,7 @@ def main() -> None:
             ("least share of predictions that agree", agreed, f">= {bar}", agreed >= bar),
             ("largest difference of logits", difference, f"<= {MOST}", difference <= MOST),
         ]
-        if FORMATS[str(form)].stored is not None:
+        if FORMATS[str(form)].stored:
             is_equal = bool(row["stored_as_counted"])
             lines.append(("bytes stored are those counted, layer by layer", float(is_equal), "1", is_equal))
         for what, value, target, holds in lines:

@@ -25,7 +25,8 @@ from torch import Tensor
 
 from evonas.architecture.methods import QUANTIZERS
 from evonas.architecture.precision import PRECISIONS
-from evonas.nets.quant.mixture import mix_precisions
+from evonas.nets.mixture import mix_precisions
+from evonas.nets.quant.quantizer import build_quantizer
 
 LAYERS, CHANNELS = 8, 32
 BITS = ("2-bit", "3-bit", "4-bit", "8-bit")
@@ -36,6 +37,7 @@ MEASURES = {
     "kernel gradient norm": "of a layer",
     "step gradient norm": "of a precision, over that at equal shares",
 }
+OF_CHOICES = "step gradient norm"  # the others are of a whole layer, the same for all its choices
 COLUMNS = {  # title: has batch norm, is scaled
     "plain": (False, False),
     "scaled": (False, True),
@@ -45,7 +47,7 @@ COLUMNS = {  # title: has batch norm, is scaled
 
 
 def one_pass(seed: int, *, shares: tuple[float, ...], has_norm: bool, is_scaled: bool) -> pd.DataFrame:
-    """Value of each measure, a row a layer and choice."""
+    """Value of each measure, one row per layer and choice."""
     generator = torch.Generator().manual_seed(seed)
     p = torch.tensor(shares)
     x = torch.randn(16, CHANNELS, 14, 14, generator=generator)
@@ -53,8 +55,8 @@ def one_pass(seed: int, *, shares: tuple[float, ...], has_norm: bool, is_scaled:
     for _ in range(LAYERS):
         kernel = torch.randn(CHANNELS, CHANNELS, 3, 3, generator=generator).mul_((2 / (9 * CHANNELS)) ** 0.5)
         kernels.append(kernel.requires_grad_())
-        steps.append([QUANTIZERS["lsq_weight"].make(PRECISIONS[bits]) for bits in BITS])
-        acts = [QUANTIZERS["lsq"].make(PRECISIONS[bits]) for bits in BITS]
+        steps.append([build_quantizer(QUANTIZERS["lsq_weight"], PRECISIONS[bits]) for bits in BITS])
+        acts = [build_quantizer(QUANTIZERS["lsq"], PRECISIONS[bits]) for bits in BITS]
         x = F.batch_norm(x, None, None, training=True) if has_norm else x
         x = mix_precisions(F.relu(x), acts, p, is_scaled=is_scaled)
         weight = mix_precisions(kernels[-1], steps[-1], p, is_scaled=is_scaled)
@@ -92,13 +94,16 @@ def main() -> None:
     for title, (has_norm, is_scaled) in COLUMNS.items():
         tables[title] = measure(range(n_seeds), has_norm=has_norm, is_scaled=is_scaled)
     results = []
-    print(f"{n_seeds} seeds; largest over smallest value, between choices (median layer) and from layer 1 to {LAYERS}")
+    print(f"{n_seeds} seeds; largest over smallest value, from layer 1 to {LAYERS} and between choices (median layer)")
     for name in MEASURES:
         for title, table in tables.items():
-            grid = table[name].unstack("layer")  # one row a choice
-            between, along = _spread(grid.to_numpy().T), _spread(grid.to_numpy())
-            print(f"  {name:21s} {title:29s} between choices {between:9.3g}x   along layers {along:9.3g}x")
-            results.append({"name": f"{name}, {title}", "value": between, "along_layers": along, "unit": "x"})
+            grid = table[name].unstack("layer").to_numpy()  # one row per choice
+            spreads = {"along layers": _spread(grid)}
+            if name == OF_CHOICES:
+                spreads["between choices"] = _spread(grid.T)
+            told = "   ".join(f"{how} {value:9.3g}x" for how, value in spreads.items())
+            print(f"  {name:21s} {title:19s} {told}")
+            results += [{"name": f"{name}, {title}, {how}", "value": v, "unit": "x"} for how, v in spreads.items()]
     if options.figure:
         _draw(tables, options.figure)
     write_report(options.json, __doc__, results=results, quick=options.quick)
@@ -118,16 +123,12 @@ def _draw(tables: dict[str, pd.DataFrame], path: Path) -> None:
     fig, axes = plt.subplots(*shape, figsize=(13, 7.6), sharex=True, sharey="row", layout="constrained")
     for row, (name, what) in enumerate(MEASURES.items()):
         labels = [f"{label}, {share:.0%}" for label, share in zip(BITS, SHARES, strict=True)]
+        labels = labels if name == OF_CHOICES else ["all choices"]
         for column, (title, table) in enumerate(tables.items()):
             ax, grid = axes[row, column], table[name].unstack("layer")
             for choice, label in enumerate(labels):
                 values = grid.loc[choice].to_numpy()
-                ax.plot(
-                    grid.columns,
-                    np.where(values > 0, values, np.nan),
-                    marker="o^sD"[choice],
-                    label=label,
-                )
+                ax.plot(grid.columns, np.where(values > 0, values, np.nan), marker="o^sD"[choice], label=label)
             if not grid.to_numpy().any():
                 ax.text(0.5, 0.5, "all zero", ha="center", transform=ax.transAxes)
             ax.set_yscale("log")

@@ -23,11 +23,13 @@ from report import write_report
 
 from evonas.config.load import dump_config, parse_config
 from evonas.run.context import open_context
-from evonas.run.problems import describe_front
 from evonas.spaces.genome import to_text
 from reports.pages.page import run_page
+from reports.run_folder.facts import GeneFacts, Origin
 from reports.run_folder.folder import RunFolder
 from reports.run_folder.schema import Evaluation
+from reports.tables.front import front_table
+from reports.tables.snapshot import Snapshot
 
 sys.path.append(str(Path(__file__).parents[1]))  # the tests' browser
 from tests.support.chromium import CHROMIUM, chromium
@@ -45,7 +47,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         run = made_up(Path(scratch) / "run", count)
         start = time.perf_counter()
-        text = run_page(run)
+        text = run_page(Snapshot(run))
         writing = time.perf_counter() - start
         page = Path(scratch) / "report.html"
         page.write_text(text, encoding="utf-8")
@@ -68,35 +70,32 @@ def main() -> None:
 def made_up(path: Path, count: int) -> RunFolder:
     """A run whose networks are real and whose errors are drawn."""
     config = parse_config({"search": {"budget": count}}, source="benchmark")
-    setup = open_context(config)
-    space, measures, rng = setup.network_space, setup.measures, np.random.default_rng(0)
-    meta = {
-        "bounds": {"error": [0.0, 0.9], "loss": [0.001, 2.3], "model_size": [300, 2e5], "bitops": [1e5, 2e8]},
-        "created": "",
-        "started_with": {"versions": {}},
-        "log10_space_size": space.log10_size(),
-        "stop_reason": "made up",
-    }
+    problem, rng = open_context(config).problem, np.random.default_rng(0)
+    space, measures = problem.space, problem.measures
     run = RunFolder.create(
         path,
         run_toml=dump_config(config),
         measures=measures.table,
         objectives=measures.objectives,
         constraints={},
-        meta=meta,
+        bounds={"error": (0.0, 0.9), "loss": (0.001, 2.3), "model_size": (300, 2e5), "bitops": (1e5, 2e8)},
+        started_with={"versions": {}},
+        log10_space_size=space.log10_size(),
+        genes=[GeneFacts(name=gene.name, choices=list(gene.choices)) for gene in space.genes],
+        stop_reason="made up",
     )
+    genomes = space.sample(rng, count)
     with run.opened():
-        for number, genome in enumerate(space.sample(rng, count)):
-            counted = dict(measures.counted(space.decode(genome).layers).values)
-            error = float(np.clip(900 / counted["model_size"] ** 0.9 + rng.gamma(2, 0.02), 0.005, 0.9))
-            values = counted | {"error": error, "loss": 2 * error}
-            run.append(Evaluation("search", number // 40, to_text(genome), values))
-        describe_front(run, space)
+        for number, counted in enumerate(problem.costs(run.scaling).counted(genomes)):
+            error = float(np.clip(900 / counted.values["model_size"] ** 0.9 + rng.gamma(2, 0.02), 0.005, 0.9))
+            values = counted.values | {"error": error, "loss": 2 * error}
+            run.append(Evaluation(Origin.SEARCH, number // 40, to_text(genomes[number]), values))
+        run.store_networks(problem.describe(front_table(run)["genome"].tolist()))
     return run
 
 
 def opened(page: Path, profile: Path, tabs: int) -> dict[str, list[float]]:
-    """Seconds by what was waited for, one a tab."""
+    """Seconds by what was waited for, one per tab."""
     times: dict[str, list[float]] = {"first": [], "ready": [], "choose": [], "brush": []}
     timed = "(() => {{ const start = performance.now(); {0}; return (performance.now() - start) / 1000; }})()"
     with chromium(profile) as browser:

@@ -85,7 +85,7 @@ NETWORKS = {"plain C=8": (plain, 8), "plain C=16": (plain, 16), "residual C=16":
 
 def accuracy(config: RunConfig, network: str, contender: str, seed: int) -> float:
     """Train one network and give its test accuracy in percent."""
-    data = load_dataset(config)
+    data = load_dataset(config.data)
     build, channels = NETWORKS[network]
     architecture = build(CONTENDERS[contender], shape=data.input_shape, n_classes=data.n_classes, channels=channels)
     with one_thread():

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from evonas.architecture.methods import QUANTIZERS
 from evonas.architecture.precision import PRECISIONS, Precision
-from evonas.nets.quant.quantizer import Quantizer
+from evonas.nets.quant.quantizer import Quantizer, build_quantizer
 
 CHANNELS = (3, 16, 32, 64, 64)
 CONTENDERS = {
@@ -147,7 +147,7 @@ def main() -> None:
 
 
 def _make(name: str, precision: Precision) -> Quantizer:
-    return QUANTIZERS[name].make(precision)
+    return build_quantizer(QUANTIZERS[name], precision)
 
 
 def _brevitas() -> nn.Module | None:

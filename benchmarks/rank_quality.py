@@ -2,7 +2,7 @@
 
 Networks of all sizes are trained from scratch with several seeds; every seed is measured on another third of all images
 but the held-out ones, which score the estimates. Every way to estimate ranks the same networks: supernets of every
-training strategy, raw and corrected and tuned, two seeds each, and brief trainings without a supernet. Beside them
+training strategy, raw and corrected and tuned, two seeds each, and short trainings without a supernet. Beside them
 stand what costs alone tell (the floor) and how well one more training ranks (the ceiling). The networks that a
 correction is fitted to are others than those it is judged on.
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -34,23 +35,22 @@ from evonas.evaluation.scorers import InheritedWeights, Scorer, ShortTraining
 from evonas.evaluation.scoring_context import scoring_context
 from evonas.nets.network import Network
 from evonas.run.context import RunContext, open_context
-from evonas.seeding import numpy_rng, torch_generator
+from evonas.seeding import numpy_rng
 from evonas.spaces.genome import from_text, to_text
 from evonas.spaces.sampling import stratified_by_size
 from evonas.training.hardware import one_thread
-from evonas.training.loop import train
-from evonas.training.network_training import run_batches, train_and_test
+from evonas.training.network_training import train_and_test
 from evonas.training.strategies import STRATEGIES
-from evonas.training.supernet_training import build_supernet
+from evonas.training.supernet_training import build_supernet, train_supernet
 from evonas.workflows.trust import truth
+from objectives import OBJECTIVES
 from surrogates.correction import fit_correction
 from surrogates.rank_quality import rank_quality
 
 Floats = NDArray[np.float64]
-Scores = list[dict[str, float]]
 FOLDS = 3  # thirds of the images that trainings from scratch leave out in turn
-TUNING = 50  # updates of a tuned score
-BRIEF = (50, 150, 300)  # updates of brief trainings
+TUNING = 50  # steps of a tuned score
+SHORT = (50, 150, 300)  # steps of short trainings
 SEVERAL_PATHS = ("sandwich",)
 DEFAULT = "single_path"
 POOL = 1000  # random networks, and crossings, that the ranked ones are chosen from
@@ -84,55 +84,48 @@ def one_truth(task: Task, genome: str, seed: int) -> dict[str, float]:
     A test set that is larger than the training set is one; else every seed leaves out a third of training and test
     images together.
     """
-    setup = _setup(task)
-    data = setup.data
-    assert data is not None
+    context = _opened(task)
+    data, architecture = context.dataset, _architecture(context, genome)
     with one_thread():
         start = time.process_time()
         if len(data.test) > len(data.train):
-            _, score = train_and_test(_architecture(setup, genome), data, setup.config, seed=seed)
+            _, score = train_and_test(architecture, data, context.config, seed=seed)
         else:
             whole = replace(data, train=data.train.joined(data.test))
-            score = truth(_architecture(setup, genome), whole, setup.config, seed=seed, n_folds=FOLDS)
+            score = truth(architecture, whole, context.config, seed=seed, n_folds=FOLDS)
     return {"error": score.error, "loss": score.loss, "seconds": time.process_time() - start}
 
 
-def one_brief(task: Task, genome: str, steps: int) -> dict[str, float]:
-    """One brief training, scored on the held-out images."""
-    return _scored(_setup(task), ShortTraining(steps), [genome])[0]
+def one_short(task: Task, genome: str, steps: int) -> dict[str, float]:
+    """One short training, scored on the held-out images."""
+    return _scored(_opened(task), ShortTraining(steps), [genome])[0]
 
 
 def one_supernet(task: Task, name: str, seed: int, *, genomes: Sequence[str]) -> dict[str, Any]:
     """Train one supernet, and score all networks as they are; those of the default strategy also tuned.
 
-    All strategies make as many forward and backward passes; one that takes several paths makes fewer updates.
+    All strategies make as many forward and backward passes; one that takes several paths makes fewer steps.
     """
-    setup = _setup(task, {"seed": seed, "supernet": strategies(task)[name]})
-    config, data = setup.config, setup.data
-    assert data is not None
-    settings = config.supernet
-    with one_thread():
+    context = _opened(task, {"seed": seed, "supernet": strategies(task)[name]})
+    settings = context.config.supernet
+    steps = settings.steps // (settings.paths if settings.strategy in SEVERAL_PATHS else 1)
+    config = context.config.model_copy(update={"supernet": settings.model_copy(update={"steps": steps})})
+    with one_thread(), tempfile.TemporaryDirectory() as folder:
         start = time.process_time()
-        supernet = build_supernet(config, setup.network_space)
-        strategy = STRATEGIES[settings.strategy](setup.network_space, numpy_rng(seed, "supernet paths"), settings.paths)
-        train(
+        supernet = build_supernet(config, context.network_space)
+        train_supernet(
             supernet,
-            strategy,
-            batches=run_batches(
-                data.train,
-                config,
-                batch_size=settings.batch_size,
-                generator=torch_generator(seed, "supernet batches"),
-            ),
-            steps=settings.steps // (settings.paths if settings.strategy in SEVERAL_PATHS else 1),
-            learning_rate=settings.learning_rate,
-            weight_decay=settings.weight_decay,
+            context.dataset,
+            config,
+            space=context.network_space,
+            device="cpu",
+            checkpoint=Path(folder) / "checkpoint",
         )
         seconds = time.process_time() - start
     found = {"name": name, "seed": seed, "seconds": seconds}
-    found["raw"] = _scored(setup, InheritedWeights(), genomes, supernet=supernet)
+    found["raw"] = _scored(context, InheritedWeights(), genomes, supernet=supernet)
     if name == DEFAULT:
-        found["tuned"] = _scored(setup, InheritedWeights(TUNING), genomes, supernet=supernet)
+        found["tuned"] = _scored(context, InheritedWeights(TUNING), genomes, supernet=supernet)
     return found
 
 
@@ -141,7 +134,7 @@ def ranked(task: Task, *, n: int, seeds: int, cache: Path | None) -> dict[str, A
     found: dict[str, Any] = {"genomes": [], "truths": [[] for _ in range(n)]}
     if cache is not None and cache.is_file():
         found = json.loads(cache.read_text(encoding="utf-8"))
-    space = _setup(task).network_space
+    space = _opened(task).network_space
     genomes = stratified_by_size(
         space, numpy_rng(0, "ranked networks"), n=n, bounds={"model_size": task.largest}, pool=POOL
     )
@@ -158,47 +151,46 @@ def ranked(task: Task, *, n: int, seeds: int, cache: Path | None) -> dict[str, A
     return found
 
 
-def _setup(task: Task, overrides: dict[str, Any] | None = None) -> RunContext:
+def _opened(task: Task, overrides: dict[str, Any] | None = None) -> RunContext:
     return open_context(parse_config(task.run_file, overrides, source="benchmark"))
 
 
-def _architecture(setup: RunContext, genome: str) -> Architecture:
-    space = setup.network_space
+def _architecture(context: RunContext, genome: str) -> Architecture:
+    space = context.network_space
     return space.decode(from_text(genome, space.genes))
 
 
 def _scored(
-    setup: RunContext, scorer: Scorer, genomes: Sequence[str], *, supernet: Network | None = None
+    context: RunContext, scorer: Scorer, genomes: Sequence[str], *, supernet: Network | None = None
 ) -> list[dict[str, float]]:
-    assert setup.data is not None
-    bench, found = scoring_context(setup.config, setup.data, supernet), []
+    scoring, found = scoring_context(context.config, context.dataset, supernet), []
     for genome in genomes:
         with one_thread():
             start = time.process_time()
-            score = scorer.score(bench, _architecture(setup, genome))
+            score = scorer.score(scoring, _architecture(context, genome))
         found.append({"error": score.error, "loss": score.loss, "seconds": time.process_time() - start})
     return found
 
 
 def estimates(task: Task, genomes: Sequence[str], *, quick: bool) -> tuple[list[dict[str, Any]], dict[str, Floats]]:
-    """Every way to estimate, as rows with a score a network and seconds; and the costs of the networks."""
-    setup = _setup(task)
-    settings, space = setup.config.estimate, setup.network_space
+    """Every way to estimate, as rows with a score per network and seconds; and the costs of the networks."""
+    context = _opened(task)
+    settings, space = context.config.estimate, context.network_space
     drawn = stratified_by_size(space, numpy_rng(1, "correction"), n=settings.correction_networks, bounds={})
     fitted = [text for text in map(to_text, drawn) if text not in genomes]
     everyone = [*genomes, *fitted]
-    briefs = (settings.steps,) if quick else BRIEF
-    trainings = list(product(briefs, everyone))
+    lengths = (settings.steps,) if quick else SHORT
+    trainings = list(product(lengths, everyone))
     nets = list(product(strategies(task), range(2)))
     jobs = [delayed(one_supernet)(task, *net, genomes=everyone) for net in nets]
-    jobs += [delayed(one_brief)(task, genome, steps) for steps, genome in trainings]
+    jobs += [delayed(one_short)(task, genome, steps) for steps, genome in trainings]
     results = Parallel(-1)(jobs)
-    brief: dict[int, list[dict[str, float]]] = {steps: [] for steps in briefs}
+    short: dict[int, list[dict[str, float]]] = {steps: [] for steps in lengths}
     for (steps, _), result in zip(trainings, results[len(nets) :], strict=True):
-        brief[steps].append(result)
-    n, costs = len(genomes), _costs(setup, everyone)
-    rows = [_row(f"brief training, {steps} updates", 0, found[:n], fixed=0.0) for steps, found in brief.items()]
-    targets = brief[settings.steps][n:]
+        short[steps].append(result)
+    n, costs = len(genomes), _costs(context, everyone)
+    rows = [_row(f"short training, {steps} steps", 0, found[:n], fixed=0.0) for steps, found in short.items()]
+    targets = short[settings.steps][n:]
     for net in results[: len(nets)]:
         for kind, suffix in (("raw", ""), ("tuned", f", tuned {TUNING}")):
             if kind in net:
@@ -240,16 +232,16 @@ def _row(name: str, seed: int, scores: Sequence[dict[str, float]], *, fixed: flo
         "name": name,
         "seed": seed,
         "fixed seconds": fixed,
-        "seconds a network": seconds,
+        "seconds per network": seconds,
         "seconds for 600": fixed + 600 * seconds,
         "scores": np.array([score["loss"] for score in scores]),
     }
 
 
-def _costs(setup: RunContext, genomes: Sequence[str]) -> Floats:
-    layers = [_architecture(setup, genome).layers for genome in genomes]
-    counted = setup.measures.counted
-    return np.array([[counted(network).values[name] for name in COSTS] for network in layers], dtype=float)
+def _costs(context: RunContext, genomes: Sequence[str]) -> Floats:
+    measures = [measure for name in COSTS if (measure := OBJECTIVES[name].measure) is not None]
+    layers = [_architecture(context, genome).layers for genome in genomes]
+    return np.array([[measure(network) for measure in measures] for network in layers], dtype=float)
 
 
 def strategies(task: Task) -> dict[str, dict[str, Any]]:
@@ -264,7 +256,7 @@ def judged(rows: list[dict[str, Any]], costs: dict[str, Floats], truths: list[li
     """All rows with their rank quality against the mean error and the mean loss; floors and ceiling below."""
     truth_of = {kind: np.array([[seed[kind] for seed in seeds] for seeds in truths]) for kind in ("error", "loss")}
     sizes = costs["model_size"]
-    floors = [{"name": f"floor: {name}", "scores": -column} for name, column in costs.items()]  # dearer is better
+    floors = [{"name": f"floor: {name}", "scores": -column} for name, column in costs.items()]  # costlier is better
     found = []
     for row in [*rows, *floors]:
         scores = row.pop("scores")
@@ -291,13 +283,13 @@ def print_table(title: str, table: pd.DataFrame) -> None:
     print(
         f"{title}: tau and near tau against the mean error | against the mean loss; seconds before the first network,"
     )
-    print("a network, and for 600 networks")
+    print("per network, and for 600 networks")
     for row in table.to_dict("records"):
         cells = [f"{row['name']:<46} {row.get('seed', ''):>3}"]
         for kind in ("error", "loss"):
             interval = f" [{row[f'low, {kind}']:.2f}, {row[f'high, {kind}']:.2f}]"
             cells.append(f"{row[f'tau, {kind}']:.3f}{interval} {row[f'near_tau, {kind}']:.3f}")
-        seconds = [row["fixed seconds"], row["seconds a network"], row["seconds for 600"]]
+        seconds = [row["fixed seconds"], row["seconds per network"], row["seconds for 600"]]
         cells.append(f"{seconds[0]:6.0f} {seconds[1]:7.3f} {seconds[2]:6.0f}")
         print(" | ".join(cells), flush=True)
 

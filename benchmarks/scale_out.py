@@ -70,7 +70,7 @@ def formula(chosen: dict[str, str], *, seconds: float = 0.0, victim: str = "") -
     """A made-up error of 20 genes that no other formula tells, and a cost.
 
     Args:
-        chosen: A choice a gene.
+        chosen: One choice per gene.
         seconds: That it takes.
         victim: A file; whoever finds it removes it and dies of it.
     """
@@ -201,7 +201,7 @@ def simulated(n: int, *, mode: str, predictors: Sequence[str], budget: int) -> R
     clock, low, high = Clock(), *SECONDS
 
     def seconds(job: tuple[Any, ...]) -> float:
-        return random.Random(job[1].tobytes()).uniform(low, high)
+        return random.Random(job[0].genome.tobytes()).uniform(low, high)
 
     BACKENDS["threading"] = lambda workers: Simulated(n, clock, seconds)
     with tempfile.TemporaryDirectory() as temporary:
@@ -228,7 +228,7 @@ def simulated(n: int, *, mode: str, predictors: Sequence[str], budget: int) -> R
 
 def volumes(results: Sequence[Result]) -> None:
     """Add to every search its hypervolume when the first of them ended, and at its end, on one scale."""
-    from objectives.pareto import hypervolume
+    from objectives.fronts.pareto import hypervolume
 
     everything = np.log(np.concatenate([result["values"] for result in results]))
     low, high = everything.min(axis=0), everything.max(axis=0)
@@ -331,7 +331,7 @@ PARTS: dict[str, Callable[..., list[Result]]] = {
 
 
 def main() -> None:
-    """Run the parts asked for, print a line a number, write the JSON."""
+    """Run the parts asked for, print one line per number, write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=[])
     parser.add_argument("--quick", action="store_true", help="shorter, fewer rounds")

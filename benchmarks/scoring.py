@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +18,17 @@ import numpy as np
 import torch
 from report import write_report
 
-from evonas.architecture.graph import Architecture
-from evonas.architecture.precision import FLOAT
 from evonas.config.load import RunConfig
 from evonas.nets.network import Network
-from evonas.spaces import CellSpace, NetworkSpace
-from evonas.spaces.staged.residual import ResidualSpace
+from evonas.spaces import SPACES, NetworkSpace
+from evonas.training.recipe import in_full_precision
 
 CALIBRATION = RunConfig().estimate.calibration_images
-KINDS = {"cells": CellSpace, "residual": ResidualSpace}
 SETTINGS: dict[str, dict[str, Any]] = {
     "cells, 8x8 digits": {"kind": "cells", "input_shape": (1, 8, 8), "images": 287},
     "residual, 14x14": {"kind": "residual", "input_shape": (1, 14, 14), "images": 2000},
     "residual, 3x32x32": {"kind": "residual", "input_shape": (3, 32, 32), "images": 500},
 }
-
-
-def in_float(architecture: Architecture) -> Architecture:
-    """The same network with every weight and activation in float."""
-    ops = tuple(replace(op, weight=FLOAT, act=FLOAT) for op in architecture.ops)
-    return replace(architecture, ops=ops)
 
 
 def seconds(network: Network, images: torch.Tensor, calibration: torch.Tensor | None = None) -> float:
@@ -61,7 +51,7 @@ def measure(space: NetworkSpace, setting: dict[str, Any], *, networks: int, roun
     ratios = []
     for genome in space.sample(np.random.default_rng(0), networks):
         architecture = space.decode(genome)
-        alone = Network([in_float(architecture)], generator=generator)
+        alone = Network([in_full_precision(architecture)], generator=generator)
         alone.calibrate(calibration)
         supernet.activate(architecture)
         supernet.calibrate(calibration)
@@ -89,9 +79,7 @@ def main() -> None:
     torch.set_num_threads(1)
     results = []
     for name, setting in SETTINGS.items():
-        space = {"cells": CellSpace, "residual": ResidualSpace}[setting["kind"]](
-            input_shape=setting["input_shape"], n_classes=10
-        )
+        space = SPACES[setting["kind"]].of(setting["input_shape"], 10)
         size = {"networks": 3, "rounds": 3} if options.quick else {"networks": 12, "rounds": 15}
         found = measure(space, setting, **size)
         for what, target in (("forward", 1.15), ("recalibration", 1.0)):

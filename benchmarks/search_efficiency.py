@@ -30,7 +30,7 @@ from evonas.plugins import load_object
 from evonas.spaces import TableSpace
 from evonas.spaces.genome import Gene
 from objectives import Objective
-from objectives.pareto import hypervolume
+from objectives.fronts.pareto import hypervolume
 
 Floats = NDArray[np.float64]
 Found = list[tuple[int, ...]]

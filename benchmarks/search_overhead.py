@@ -58,10 +58,6 @@ class Formula(TableSpace):
         """See :class:`evonas.spaces.Space`."""
         return self.like.canonical(genome)
 
-    def repair(self, genome: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See :class:`evonas.spaces.Space`."""
-        return self.like.repair(genome)
-
     def repair_all(self, genomes: NDArray[np.int64]) -> NDArray[np.int64]:
         """See :class:`evonas.spaces.Space`."""
         return self.like.repair_all(genomes)

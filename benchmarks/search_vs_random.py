@@ -24,7 +24,7 @@ from report import write_report
 
 import evonas
 from evonas.workflows.run_handle import Run
-from objectives.scaling import Scaling
+from objectives.fronts.scaling import Scaling
 
 QUICK = {"supernet": {"steps": 300}, "search": {"budget": 120, "population": 20}}
 INHERITED = {"estimate": {"correction_networks": 0, "tuning_steps": 0}}

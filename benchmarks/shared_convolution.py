@@ -1,12 +1,12 @@
 """Claim: sharing one convolution between all precisions makes a step >= 3x faster with >= 2x less peak memory.
 
-Against one convolution a candidate precision (weights and activations of one precision together), and against one a
+Against one convolution per candidate precision (weights and activations of one precision together), and against one per
 pair of a weight and an activation precision. Five precisions for both, 3x32x32 random images, cross-entropy forward and
-backward: ResNet-20 with 16 channels, and cells with a fresh random topology a round. All contenders share the network's
-weights at the start and take turns in one run; a ratio is the median over rounds of a contender's step against the
-shared one of the same round, in seconds of processor time on one thread. Peak memory is the growth of the resident set
-up to its peak within one step, in a fresh process for each contender, whose allocator hands freed tensors back at once
-(Linux only).
+backward: ResNet-20 with 16 channels, and cells with a fresh random topology per round. All contenders share the
+network's weights at the start and take turns in one run; a ratio is the median over rounds of a contender's step
+against the shared one of the same round, in seconds of processor time on one thread. Peak memory is the growth of the
+resident set up to its peak within one step, in a fresh process for each contender, whose allocator hands freed tensors
+back at once (Linux only).
 
 The contenders are compared first, in float64: soft sharing with the explicit sum over pairs, logits and kernel
 gradients; and all of them where one precision has all of the shares.
@@ -57,7 +57,7 @@ SPACES: dict[str, NetworkSpace] = {
     "cells": CellSpace.of(SHAPE, CLASSES, expansions=(1.0,)),
 }
 PLAIN, HARD, SOFT = "single path", "shared, hard", "shared, soft"
-TIED, PAIRS = "one a precision", "one a pair"
+TIED, PAIRS = "one per precision", "one per pair"
 CONTENDERS = (PLAIN, HARD, SOFT, TIED, PAIRS)
 FASTER, SMALLER = 3.0, 2.0
 
@@ -92,7 +92,7 @@ class SeparateLayer(QuantLayer):
 
 
 class TiedLayer(SeparateLayer):
-    """One convolution a precision, of weights and activations alike, instead of one a pair."""
+    """One convolution per precision, of weights and activations alike, instead of one per pair."""
 
     is_tied = True
 

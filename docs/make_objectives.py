@@ -11,6 +11,10 @@ from objectives import LATENCY, OBJECTIVES, Objective
 from objectives.energy import energy_table
 from objectives.latency import measure_latency
 
+HELD_OUT = {
+    "error": "Share of held-out images that a network gets wrong.",
+    "loss": "Cross-entropy of a network on held-out images, as it is estimated before any correction.",
+}
 HEAD = """# Objectives
 
 What a network is measured by. Any of them may be minimised (`objectives` under `[search]`) or bounded (`constraints`);
@@ -39,6 +43,8 @@ def page() -> str:
 
 def _caption(objective: Objective) -> str:
     measure = objective.measure
+    if objective.name in HELD_OUT:
+        return HELD_OUT[objective.name]
     name = "objectives.latency" if objective is LATENCY else f"objectives.{objective.name}"
     if objective.name in ("bitops", "flops", "macs"):  # a file for the three of them
         return (inspect.getdoc(measure) or "").splitlines()[0].replace("``", "`")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,15 @@ import torch
 
 from evonas.architecture.methods import QUANTIZERS, Method
 from evonas.architecture.precision import PRECISIONS
+from evonas.nets.quant.quantizer import build_quantizer
+from evonas.plugins import resolve
 
 HEAD = """# Quantizers
 
 One line a method first; below, a page each, taken from its class: formula, gradient, reference, and a picture of what
 it does to a number (blue) and of the gradient that it passes on (orange), at its starting parameters. Weights are drawn
 as part of a Gaussian kernel. The run file's [`[quantizers]`](run-file.md) chooses among them; a user's own comes by
-path, `"my_quantizers.py:MINE"`, where `MINE` is an `evonas.architecture.methods.Method`.
+path, `"my_quantizers.py:MINE"`, where `MINE` is an `evonas.Method`.
 
 | name | quantizes | precisions | float32 numbers stored a layer |
 | --- | --- | --- | --- |
@@ -26,9 +27,9 @@ path, `"my_quantizers.py:MINE"`, where `MINE` is an `evonas.architecture.methods
 MIXTURES = """
 ## Mixtures
 
-`evonas.nets.quant.mixture` adds what several precisions make of one tensor, and masks channels by the shares of several
-widths, so that a layer of a supernet convolves once for all its choices. `is_scaled` switches forward-and-backward
-scaling on. What it changes, measured by `python benchmarks/mixture_scaling.py` (shares of 60, 25, 10 and 5 %):
+`evonas.nets.quant.mixture` adds what several precisions make of one tensor, so that a layer of a supernet convolves once
+for all of them. `is_scaled` switches forward-and-backward scaling on. What it changes, measured by
+`python benchmarks/mixture_scaling.py` (shares of 60, 25, 10 and 5 %):
 
 ![variance of activations and norms of gradients with and without scaling](quantizers/mixture.png)
 
@@ -62,7 +63,7 @@ def _described(method: Method) -> str:
 
 
 def _class(method: Method) -> object:
-    return method.make.func if isinstance(method.make, partial) else method.make
+    return resolve(method.make) if isinstance(method.make, str) else method.make
 
 
 def draw(name: str, method: Method) -> None:
@@ -70,7 +71,7 @@ def draw(name: str, method: Method) -> None:
     from matplotlib.figure import Figure
 
     precision = next((p for p in ("binary", "ternary", "2-bit") if p in method.serves), method.serves[0])
-    quantizer = method.make(PRECISIONS[precision])
+    quantizer = build_quantizer(method, PRECISIONS[precision])
     x = torch.linspace(-3, 3, 1201)
     # weights in proportion to a Gaussian's density, so that statistics are those of a trained kernel
     spread = torch.distributions.Normal(0.0, 1.0).icdf(torch.linspace(1e-4, 1 - 1e-4, 200_000))

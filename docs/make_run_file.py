@@ -1,4 +1,4 @@
-"""Write docs/run-file.md from the models in evonas/config.py: ``python docs/make_run_file.py``."""
+"""Write docs/run-file.md from the models in evonas/config: ``python docs/make_run_file.py``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tomli_w
 from pydantic import BaseModel
 
 from evonas.config.load import RunConfig
-from evonas.config.space import SPACE_CONFIGS, OwnSpaceConfig
+from evonas.config.space import SPACE_SETTINGS, OwnSpaceConfig
 
 HEAD = """# The run file
 
@@ -38,7 +38,7 @@ def page() -> str:
     text, sections = HEAD, ""
     for name, field in RunConfig.model_fields.items():
         if name == "space":
-            for model in (*SPACE_CONFIGS.values(), OwnSpaceConfig):
+            for model in (*SPACE_SETTINGS.values(), OwnSpaceConfig):
                 title, _, doc = (model.__doc__ or "").partition(": ")
                 sections += _section(f"`{title}`", doc, model)
         elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):

@@ -2,14 +2,17 @@
 
 Everything is minimised. ``OBJECTIVES`` is the table that run files, archives and reports refer to by name. ``LATENCY``
 is not in it: every archive has a column for all in the table, and a latency is measured only where somebody asks.
+
+- ``objective``: what an objective is; ``layer``: what it counts; ``display``: how values read.
+- ``fronts``: dominance, hypervolume, scales.
+- every other file is one objective or several of one kind.
 """
 
 from objectives.binary_ops import BINARY_OPS
 from objectives.energy import ENERGY
-from objectives.error import ERROR
+from objectives.held_out import ERROR, LOSS
 from objectives.latency import LATENCY
 from objectives.layer import Layer
-from objectives.loss import LOSS
 from objectives.macs import BITOPS, FLOPS, MACS
 from objectives.model_size import MODEL_SIZE
 from objectives.objective import Layers, Objective

@@ -1,7 +1,10 @@
 """Read a run folder, answer questions about it as plain tables, draw figures and write pages.
 
-- ``run_folder``: what a run leaves on disk.
-- ``tables``: one question a file.
-- ``figures``: pictures of tables.
+May import ``objectives``. Rooms, each higher one may use lower ones only:
+
 - ``pages``: interactive pages.
+- ``figures``: pictures of tables.
+- ``comparison``: several runs beside one another.
+- ``tables``: one question about a run per file.
+- ``run_folder``: what a run leaves on disk.
 """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +12,14 @@ import torch
 
 from evonas.architecture.graph import Architecture
 from evonas.config.load import RunConfig, parse_config
-from evonas.run.engine import search
+from evonas.run import engine
+from evonas.run.lock import alone_with
 from evonas.spaces import CellSpace, InvertedResidualSpace, NetworkSpace, ResidualSpace
 from evonas.spaces.staged.staged_space import StagedSpace
 from evonas.workflows.run_handle import Run
+from reports.pages.page import write_reports
+from reports.run_folder.folder import RunFolder
+from tests.support.runs import write_front
 
 torch.set_num_threads(1)
 
@@ -123,10 +129,30 @@ def tiny_config() -> RunConfig:
     return parse_config(TINY, source="tests")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _front_alone() -> Iterator[None]:
+    """Searches write no figures and no page, which take longer than a tiny search; see ``pages``."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "write_reports", write_front)
+        yield
+
+
+@pytest.fixture
+def pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Searches of this test write figures and page, as they do for users."""
+    monkeypatch.setattr(engine, "write_reports", write_reports)
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, tiny_config: RunConfig) -> Run:
-    """A finished tiny run. Do not change it."""
-    return Run(search(tiny_config, tmp_path_factory.mktemp("runs") / "finished"))
+    """A finished tiny run with figures and page, made once for all of pytest's processes. Do not change it."""
+    home = tmp_path_factory.getbasetemp()
+    home = home.parent if "PYTEST_XDIST_WORKER" in os.environ else home
+    path, lock = home / "finished", home / "finished.lock"
+    lock.touch()
+    with alone_with(lock, patience=600), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "write_reports", write_reports)
+        return Run(RunFolder(path) if path.exists() else engine.search(tiny_config, path))
 
 
 @pytest.fixture

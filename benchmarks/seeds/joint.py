@@ -3,13 +3,13 @@
 Every preset searches with the same number of evaluations for error, model size and BitOPs, each in its own space and
 with its own supernet; bounds are lifted. As many networks of each front, those that together dominate most of it by
 estimate, one after another, are trained from scratch, by one recipe. Hypervolume of (test error, bytes, BitOPs) of
-what was trained, in one box for all: from the cheapest to the dearest network trained, costs by logarithm, error from 0
-to chance. A seed is a whole search and its trainings; a preset's seeds that FILE holds are not measured again.
+what was trained, in one box for all: from the cheapest to the most expensive network trained, costs by logarithm, error
+from 0 to chance. A seed is a whole search and its trainings; a preset's seeds that FILE holds are not measured again.
 
     python benchmarks/seeds/joint.py --data DIR [--scale full] [--quick] [--json FILE] [--seeds N] [--workers N]
 
 Scale small: cells of two nodes, residual networks of depth 8 with 8 channels; 5,000 images averaged to half their side,
-6 epochs, supernets of 1,000 updates, searches of 240 networks, 8 networks of each front.
+6 epochs, supernets of 1,000 steps, searches of 240 networks, 8 networks of each front.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ import numpy as np
 import pandas as pd
 from searches import search
 from setting import Setting, line, read_options
-from trainings import Contender, cost, train_all
+from trainings import cost, train_all
 
+from evonas.architecture.graph import Architecture
 from evonas.config.load import load_config
 from evonas.config.presets import preset_names
 from evonas.spaces.genome import from_text
 from objectives import OBJECTIVES
-from objectives.scaling import Scaling, bounds_of
+from objectives.fronts.scaling import Scaling, bounds_of
 
 TOLD = ("error", "model_size", "bitops")
 SIZES: dict[str, dict[str, dict[str, Any]]] = {
@@ -40,7 +41,7 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
     "small": {"cells": {"nodes": 2}, "residual": {"depth": 8, "channels": 8}},
     "full": {"cells": {}, "residual": {}},
 }
-# There are six searches a seed, so each of them costs less than elsewhere.
+# There are six searches per seed, so each of them costs less than elsewhere.
 LESS: dict[str, dict[str, dict[str, Any]]] = {
     "digits": {
         "supernet": {"steps": 1000},
@@ -52,7 +53,7 @@ LESS: dict[str, dict[str, dict[str, Any]]] = {
 TRAINED = {"quick": 2, "digits": 8, "small": 8, "full": 24}
 
 
-def candidates(setting: Setting, preset: str, seed: int, folder: Path) -> dict[str, Contender]:
+def candidates(setting: Setting, preset: str, seed: int, folder: Path) -> dict[str, Architecture]:
     """Of the front, the networks that one after another add most to the volume that they dominate, by estimate."""
     space = SIZES[setting.scale][load_config(None, preset=preset).space.kind]
     changes = {section: dict(values) for section, values in LESS.get(setting.scale, {}).items()}
@@ -61,7 +62,7 @@ def candidates(setting: Setting, preset: str, seed: int, folder: Path) -> dict[s
     front = run.front()
     chosen = front["genome"].iloc[greedy(setting, front, TRAINED[setting.scale])]
     decoded = [networks.decode(from_text(str(genome), networks.genes)) for genome in chosen]
-    return {f"{preset} {index}": Contender(one) for index, one in enumerate(decoded)}
+    return {f"{preset} {index}": one for index, one in enumerate(decoded)}
 
 
 def greedy(setting: Setting, front: pd.DataFrame, n: int) -> list[int]:
@@ -75,7 +76,7 @@ def greedy(setting: Setting, front: pd.DataFrame, n: int) -> list[int]:
 
 
 def box(setting: Setting, table: pd.DataFrame) -> Scaling:
-    """From the cheapest to the dearest network, costs by logarithm, error from 0 to chance."""
+    """From the cheapest to the most expensive network, costs by logarithm, error from 0 to chance."""
     bounds = bounds_of({key: table[key].tolist() for key in TOLD[1:]})
     chance = 1 - 1 / setting.images_given[1]
     return Scaling(tuple(OBJECTIVES[key] for key in TOLD), {"error": (0.0, chance), **bounds})
@@ -97,7 +98,7 @@ def main() -> None:
     rows = known_rows(setting)
     known = {(row["preset"], row["seed"]) for row in rows}
     for seed in range(setting.seeds):
-        contenders: dict[str, Contender] = {}
+        contenders: dict[str, Architecture] = {}
         with setting.folder() as folder:
             for preset in preset_names():
                 if (preset, seed) not in known:
@@ -106,7 +107,7 @@ def main() -> None:
             continue
         trained = train_all(setting, contenders, seeds=(seed,))
         for name, accuracy in zip(trained["name"], trained["accuracy"], strict=True):
-            costs = {key: cost(contenders[name].architecture, key) for key in TOLD[1:]}
+            costs = {key: cost(contenders[name], key) for key in TOLD[1:]}
             rows.append({"preset": name.split()[0], "seed": seed, "error": 1 - accuracy / 100, **costs})
     table = pd.DataFrame(rows)
     scaling = box(setting, table)

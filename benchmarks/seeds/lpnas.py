@@ -1,6 +1,6 @@
 """Claim: mixed precision beats uniform 2, 3 and 4 bits by >= 1.2 points at equal BitOPs, with >= 27 % less at no loss.
 
-The preset lpnas searches a residual network's weight and activation bits and widths a layer. Taken of what it finds,
+The preset lpnas searches a residual network's weight and activation bits and widths per layer. Taken of what it finds,
 for each uniform network of 2, 3 and 4 bits at width 1: the best within its BitOPs; and the best within 73 % of its
 bytes, of its modelled energy, and of both. Everything is trained from scratch by one recipe. Saved at no loss: what the
 cheapest of the networks taken has that is at least as accurate as the uniform one. Beside them:
@@ -24,6 +24,7 @@ Full: depth 20 and 16 channels, all images, 200 epochs.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -37,7 +38,7 @@ import pandas as pd
 from searches import best_within, search
 from setting import Setting, kept, line, read_options
 from torch import Tensor, nn
-from trainings import Contender, cost, gain, print_accuracies, train_all
+from trainings import cost, gain, print_accuracies, train_all
 
 from evonas.architecture.graph import Architecture
 from evonas.architecture.precision import PRECISIONS
@@ -45,16 +46,13 @@ from evonas.config.load import parse_config
 from evonas.config.presets import preset_values
 from evonas.evaluation.scorers import InheritedWeights
 from evonas.evaluation.scoring_context import scoring_context
-from evonas.nets.quant.mixture import mix_precisions
+from evonas.nets import mixed_path
+from evonas.nets.mixture import mix_precisions
 from evonas.run.context import open_context
-from evonas.seeding import numpy_rng, torch_generator
 from evonas.spaces import NetworkSpace
 from evonas.spaces.genome import from_text
 from evonas.training.hardware import one_thread
-from evonas.training.loop import train
-from evonas.training.network_training import run_batches
-from evonas.training.strategies import STRATEGIES
-from evonas.training.supernet_training import build_supernet
+from evonas.training.supernet_training import build_supernet, train_supernet
 from evonas.workflows.run_handle import Run
 
 WIDTHS = (0.5, 1.0, 1.5)
@@ -90,7 +88,7 @@ def size(setting: Setting) -> dict[str, Any]:
     }
 
 
-def uniform(setting: Setting, bits: str, width: float) -> Contender:
+def uniform(setting: Setting, bits: str, width: float) -> Architecture:
     """A network of one width factor and one precision; first and last layer have 8 bits, as in the search."""
     space = {
         **preset_values("lpnas")["space"],
@@ -102,14 +100,14 @@ def uniform(setting: Setting, bits: str, width: float) -> Contender:
     network_space = open_context(parse_config({**setting.raw, "space": space}, source="this benchmark")).network_space
     base = network_space.base()
     assert base is not None
-    return Contender(base)
+    return base
 
 
 def main() -> None:
     """Search, train, compare, write the JSON."""
     setting = read_options(__doc__, blocks=tuple(TIED))
-    contenders = {named(bits, width): uniform(setting, bits, width) for bits, width in product(BITS, WIDTHS)}
-    uniforms = {name: one.architecture for name, one in contenders.items()}
+    uniforms = {named(bits, width): uniform(setting, bits, width) for bits, width in product(BITS, WIDTHS)}
+    contenders = dict(uniforms)
     picks: dict[str, dict[str, str]] = {}
     with setting.folder() as folder:
         tied = {"precision_scope": TIED[setting.blocks]} if setting.whole else {}
@@ -130,11 +128,11 @@ def main() -> None:
                     continue
                 kind = "proxy" if role == "proxy" else "mixed"
                 name = known.setdefault(one, f"{kind} {1 + sum(other.startswith(kind) for other in known.values())}")
-                contenders[name] = Contender(one)
+                contenders[name] = one
                 picks.setdefault(base, {})[role] = name
         scaling = None if setting.whole else inherited(setting)
     rows = train_all(setting, contenders)
-    counted = {name: {key: cost(one.architecture, key) for key in COSTS} for name, one in contenders.items()}
+    counted = {name: {key: cost(one, key) for key in COSTS} for name, one in contenders.items()}
     print_accuracies(
         rows,
         bytes={name: f"{costs['model_size']:,.0f}" for name, costs in counted.items()},
@@ -201,10 +199,10 @@ def named(bits: str, width: float) -> str:
 
 
 def budget(setting: Setting) -> dict[str, Any]:
-    """Of both searches; a few whole trainings are not spread over what is dearer than any uniform network."""
+    """Of both searches; a few whole trainings are not spread over what is more expensive than any uniform network."""
     if setting.whole:
-        dearest = cost(uniform(setting, BITS[-1], 1.0).architecture, "bitops")
-        return {"objectives": ["error", "bitops", "energy"], "constraints": {"bitops": dearest}}
+        most = cost(uniform(setting, BITS[-1], 1.0), "bitops")
+        return {"objectives": ["error", "bitops", "energy"], "constraints": {"bitops": most}}
     return {"budget": BUDGET[setting.scale]}
 
 
@@ -251,25 +249,17 @@ def inherited(setting: Setting) -> tuple[float, float]:
 
 def inherited_loss(raw: Mapping[str, Any], is_scaled: bool, n: int, seed: int) -> dict[str, float]:
     """Train a supernet with or without scaling; mean held-out loss of the same random networks."""
-    setup = open_context(parse_config({**raw, "seed": seed}, source="this benchmark"))
-    config, space, data = setup.config, setup.network_space, setup.data
-    assert data is not None
+    context = open_context(parse_config({**raw, "seed": seed}, source="this benchmark"))
+    config, space, data = context.config, context.network_space, context.dataset
     unscaled = nullcontext() if is_scaled else without_scaling()
-    with one_thread(), unscaled:
+    with one_thread(), unscaled, tempfile.TemporaryDirectory() as folder:
         supernet = build_supernet(config, space)
-        generator = torch_generator(seed, "supernet batches")
-        train(
-            supernet,
-            STRATEGIES[config.supernet.strategy](space, numpy_rng(seed, "supernet paths"), 1),
-            batches=run_batches(data.train, config, batch_size=config.supernet.batch_size, generator=generator),
-            steps=config.supernet.steps,
-            learning_rate=config.supernet.learning_rate,
-            weight_decay=config.supernet.weight_decay,
-        )
-    bench = scoring_context(config, data, supernet)
+        checkpoint = Path(folder) / "checkpoint"
+        train_supernet(supernet, data, config, space=space, device="cpu", checkpoint=checkpoint)
+    scoring = scoring_context(config, data, supernet)
     with one_thread():
         losses = [
-            InheritedWeights().score(bench, space.decode(genome)).loss
+            InheritedWeights().score(scoring, space.decode(genome)).loss
             for genome in space.sample(np.random.default_rng(0), n)
         ]
     return {"loss": float(np.mean(losses))}
@@ -284,7 +274,7 @@ def without_scaling() -> AbstractContextManager[Any]:
     def plain_rows(rows: Tensor, shares: Tensor) -> Tensor:
         return (shares[:, None] * rows).sum(dim=0)
 
-    return patch.multiple(mixed, mix_precisions=plain, mix_rows=plain_rows)
+    return patch.multiple(mixed_path, mix_precisions=plain, mix_rows=plain_rows)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Claim: channels that may outgrow a 2-bit base network, within its FLOPs and parameters, beat uniform and pruned ones.
 
 Three contenders of at most the base network's FLOPs and parameters: the base network itself (one width everywhere);
-what the preset nce finds with widths up to 1 only (pruning); what it finds with expansions that unlock by elite share.
+what the preset nce finds with widths up to 1 only (pruning); what it finds with locked widths that open by elite share.
 Same search budget, same recipe. The same at 8 bits is the control, where the advantage should vanish. Which layers grew
 is compared with how sensitive they are: the loss that held-out images gain when, in a trained 8-bit base network, the
 weights of that layer alone are rounded to 2 bits (Spearman's rho over width genes).
@@ -21,16 +21,17 @@ from typing import Any
 from scipy.stats import spearmanr
 from searches import best, search
 from setting import Setting, line, read_options
-from trainings import Contender, cost, gain, print_accuracies, train_all
+from trainings import cost, gain, print_accuracies, train_all
 
 from evonas.architecture.graph import Architecture
 from evonas.architecture.precision import PRECISIONS
+from evonas.nets.generator import torch_generator
 from evonas.nets.network import Network
-from evonas.seeding import torch_generator
 from evonas.spaces import ResidualSpace
+from evonas.training.datasets.image_batches import Augmentation, image_batches
 from evonas.training.hardware import one_thread
-from evonas.training.loop import train
-from evonas.training.network_training import run_batches
+from evonas.training.loop import TrainingPlan, train
+from evonas.training.network_training import n_steps
 from evonas.training.single_path import SinglePath
 from surrogates.one_shot.score import score_network
 
@@ -54,9 +55,9 @@ def main() -> None:
             rows = train_all(setting, half)
             print_accuracies(
                 rows,
-                MFLOPs={name: f"{cost(one.architecture, 'flops') / 1e6:.3f}" for name, one in half.items()},
-                parameters={name: f"{cost(one.architecture, 'parameters'):,.0f}" for name, one in half.items()},
-                bytes={name: f"{cost(one.architecture, 'model_size'):,.0f}" for name, one in half.items()},
+                MFLOPs={name: f"{cost(one, 'flops') / 1e6:.3f}" for name, one in half.items()},
+                parameters={name: f"{cost(one, 'parameters'):,.0f}" for name, one in half.items()},
+                bytes={name: f"{cost(one, 'model_size'):,.0f}" for name, one in half.items()},
             )
             for other in ("uniform", "pruned"):
                 difference, error = gain(rows, f"{bits} expanded", f"{bits} {other}")
@@ -65,9 +66,11 @@ def main() -> None:
                     row |= {"target": f"> se {error:.2f}", "holds": difference > error}
                 results.append(row)
             if bits == "2-bit":
-                grown = growth(space, half["2-bit expanded"].architecture)
-                eight = replace(space, weight_precisions=("8-bit",), act_precisions=("8-bit",))
-                sensitive = sensitivity(setting, eight)
+                grown = growth(space, half["2-bit expanded"])
+                eight = space.settings.model_copy(
+                    update={"weight_precisions": ("8-bit",), "act_precisions": ("8-bit",)}
+                )
+                sensitive = sensitivity(setting, replace(space, settings=eight))
                 for gene, factor in grown.items():
                     print(f"  {gene}: width {factor:g}, loss gained at 2 bits {sensitive[gene]:.4f}")
                 rho, p = spearmanr(list(grown.values()), [sensitive[gene] for gene in grown])
@@ -76,7 +79,7 @@ def main() -> None:
             setting.report(__doc__, results, growth=grown, sensitivity=sensitive, rows=trained)
 
 
-def searched(setting: Setting, folder: Path, bits: str) -> tuple[ResidualSpace, dict[str, Contender]]:
+def searched(setting: Setting, folder: Path, bits: str) -> tuple[ResidualSpace, dict[str, Architecture]]:
     """The base network of a precision, and the best that searches found within its FLOPs and parameters."""
     contenders = {}
     for name, share in (("pruned", 1.0), ("expanded", 0.3)):
@@ -86,9 +89,9 @@ def searched(setting: Setting, folder: Path, bits: str) -> tuple[ResidualSpace, 
         base, found = space.base(), best(setting, run, space)
         assert base is not None
         assert all(cost(found, bounded) <= cost(base, bounded) for bounded in BOUNDED)
-        contenders[f"{bits} uniform"] = Contender(base)
-        contenders[f"{bits} {name}"] = Contender(found)
-        unlocked = [f"{one['gene']} {one['opens']}" for one in run.folder.facts().expansions or []]
+        contenders[f"{bits} uniform"] = base
+        contenders[f"{bits} {name}"] = found
+        unlocked = [f"{one.gene} {one.opens}" for one in run.folder.facts().expansions]
         print(f"{bits} {name}: unlocked {', '.join(unlocked) or 'nothing'}", flush=True)
     assert isinstance(space, ResidualSpace)
     return space, contenders
@@ -110,16 +113,15 @@ def sensitivity(setting: Setting, space: ResidualSpace) -> dict[str, float]:
         low[gene] = replace(base, ops=tuple(ops))
     network = Network([base, *low.values()], generator=torch_generator(0, "network weights"))
     recipe = config.training
-    generator = torch_generator(0, "network batches")
+    batches = image_batches(
+        data.train,
+        Augmentation.of(config.data),
+        batch_size=recipe.batch_size,
+        generator=torch_generator(0, "network batches"),
+    )
+    plan = TrainingPlan(n_steps(recipe, len(data.train)), recipe.learning_rate, recipe.weight_decay)
     with one_thread():
-        train(
-            network,
-            SinglePath(lambda: base),
-            batches=run_batches(data.train, config, batch_size=recipe.batch_size, generator=generator),
-            steps=recipe.epochs * max(1, len(data.train) // recipe.batch_size),
-            learning_rate=recipe.learning_rate,
-            weight_decay=recipe.weight_decay,
-        )
+        train(network, SinglePath(lambda: base), batches, plan=plan)
         losses = {}
         for gene, architecture in {"": base, **low}.items():
             network.activate(architecture)

@@ -24,8 +24,9 @@ from evonas.evaluation.costs import COSTS
 from evonas.run.context import open_context
 from evonas.spaces import NetworkSpace
 from evonas.spaces.genome import from_text
+from evonas.training.datasets.image_batches import Augmentation
 from evonas.training.hardware import one_thread
-from evonas.training.network_training import train_alone
+from evonas.training.network_training import n_steps, train_alone
 from evonas.workflows.run_handle import Run
 from surrogates.one_shot.score import score_network
 from surrogates.predictors.gaussian_process import GaussianProcess
@@ -52,8 +53,8 @@ SEARCHES: dict[str, dict[str, Any]] = {
         "search": {"budget": 1500, "has_baseline": False},
     },
 }
-# An epoch: two thirds of a whole training, for what learns fast is not the best.
-BRIEF_UPDATES = {"digits": 15, "small": 50}
+# Per epoch: two thirds of a whole training, for what learns fast is not the best.
+SHORT_STEPS = {"digits": 15, "small": 50}
 FINALISTS = {"quick": 2, "digits": 5, "small": 5, "full": 3}  # that are trained before one is taken
 SEED_OF_FINALS = 1000  # no training that is reported has it, or one of the next
 FINALS_OF_WHOLE = 3  # trainings of a finalist, where what is known of it is one training as well
@@ -87,8 +88,8 @@ def search(
         overrides[section] = {**values, **changes.get(section, {})}
     if setting.whole:
         overrides |= wholly(setting, preset_values(preset)["search"] | overrides["search"])
-    elif setting.scale in BRIEF_UPDATES:
-        overrides["estimate"].setdefault("steps", BRIEF_UPDATES[setting.scale] * setting.raw["training"]["epochs"])
+    elif setting.scale in SHORT_STEPS:
+        overrides["estimate"].setdefault("steps", SHORT_STEPS[setting.scale] * setting.raw["training"]["epochs"])
     settled = hashlib.sha256(json.dumps([preset, overrides], sort_keys=True, default=str).encode()).hexdigest()[:8]
     path, start = folder.with_name(f"{folder.name}-{settled}"), time.process_time()
     run = evonas.resume(path) if path.exists() else evonas.search(preset=preset, out=path, overrides=overrides)
@@ -103,8 +104,7 @@ def search(
 
 def wholly(setting: Setting, usual: Mapping[str, Any]) -> dict[str, Any]:
     """Sections of a search whose few networks are trained by the whole recipe, chosen by predictors."""
-    recipe = setting.config.training
-    steps = recipe.epochs * max(1, len(setting.data.train) // recipe.batch_size)
+    steps = n_steps(setting.config.training, len(setting.data.train))
     few = {
         "budget": setting.whole,
         "population": max(4, setting.whole // 6),
@@ -192,6 +192,8 @@ def heldout(architecture: Architecture, raw: Mapping[str, Any], seed: int) -> di
     config = parse_config(dict(raw), source="this benchmark")
     data = images(config.data)
     with one_thread():
-        network = train_alone(architecture, data.train, config, seed=seed)
+        network = train_alone(
+            architecture, data.train, config.training, augmentation=Augmentation.of(config.data), seed=seed
+        )
         score = score_network(network, images=data.heldout.pixels(), labels=data.heldout.labels)
     return {"loss": score.loss}

@@ -19,7 +19,7 @@ from evonas.config.sections import DataConfig
 from evonas.evaluation.workers.local import n_workers
 from evonas.evaluation.workers.pool import map_in_order
 from evonas.evaluation.workers.workers import Workers
-from evonas.training.datasets.dataset import Data, load_dataset
+from evonas.training.datasets.dataset import Dataset, load_dataset
 
 sys.path.append(str(Path(__file__).parents[1]))
 from report import write_report  # it lies one folder up, beside the other benchmarks
@@ -48,7 +48,7 @@ class Setting:
         seeds: Trainings of each network.
         workers: Processes.
         json_file: Where results go.
-        runs: Where searches are kept, to go on with them; None for a folder that is removed.
+        runs: Where searches are kept, to be resumed; None for a folder that is removed.
         whole: Networks that a search trains wholly, in place of estimates; 0 for estimates.
         blocks: Kind of the search space, where a script has more than one; empty elsewhere.
     """
@@ -74,7 +74,7 @@ class Setting:
 
     @property
     def kept(self) -> Path | None:
-        """Where trainings are kept, so that a run that was cut off goes on."""
+        """Where trainings are kept, so that a run that was cut off can be resumed."""
         return None if self.json_file is None else self.json_file.with_suffix(".jsonl")
 
     @property
@@ -83,7 +83,7 @@ class Setting:
         return parse_config(dict(self.raw), source="this benchmark")
 
     @property
-    def data(self) -> Data:
+    def data(self) -> Dataset:
         """The images."""
         return images(self.config.data)
 
@@ -127,7 +127,7 @@ def read_options(document: str | None, *, blocks: Sequence[str] = ()) -> Setting
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--runs", type=Path, help="folder that keeps searches, so that a second call goes on with them")
+    parser.add_argument("--runs", type=Path, help="folder that keeps searches, so that a second call resumes them")
     parser.add_argument("--whole", type=int, default=0, help=WHOLE)
     if blocks:
         parser.add_argument("--blocks", choices=blocks, default=blocks[0])
@@ -149,9 +149,9 @@ def read_options(document: str | None, *, blocks: Sequence[str] = ()) -> Setting
 
 
 @lru_cache(maxsize=2)
-def images(data: DataConfig) -> Data:
-    """The images of a run file, read once a process."""
-    return load_dataset(RunConfig(data=data))
+def images(data: DataConfig) -> Dataset:
+    """The images of a run file, read once per process."""
+    return load_dataset(data)
 
 
 def kept(

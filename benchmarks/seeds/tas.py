@@ -23,8 +23,9 @@ from typing import Any
 
 from searches import best_within, search
 from setting import Setting, line, read_options
-from trainings import Contender, cost, gain, print_accuracies, train_all
+from trainings import cost, gain, print_accuracies, train_all
 
+from evonas.architecture.graph import Architecture
 from evonas.architecture.scheme import Scheme
 from evonas.spaces import CellSpace, ResidualSpace
 
@@ -50,7 +51,7 @@ CELLS: dict[str, dict[str, Any]] = {
 CHANNELS = {"quick": (2, 4), "digits": (3, 4, 6, 8), "small": (4, 8, 16), "full": (8, 16, 24, 32)}
 
 
-def resnet(setting: Setting, channels: int) -> Contender:
+def resnet(setting: Setting, channels: int) -> Architecture:
     """A ternary ResNet by hand."""
     space = ResidualSpace.of(
         *setting.images_given,
@@ -64,7 +65,7 @@ def resnet(setting: Setting, channels: int) -> Contender:
         locked_widths=(),
         scheme=BY_HAND,
     )
-    return Contender(space.base())
+    return space.base()
 
 
 def main() -> None:
@@ -73,7 +74,7 @@ def main() -> None:
     by_hand = {f"ResNet, {channels} channels": resnet(setting, channels) for channels in CHANNELS[setting.scale]}
     contenders, picks = dict(by_hand), {}
     with setting.folder() as folder:
-        bounds = [{"model_size": cost(one.architecture, "model_size")} for one in by_hand.values()]
+        bounds = [{"model_size": cost(one, "model_size")} for one in by_hand.values()]
         less = [{"model_size": bound["model_size"] / LESS_MEMORY} for bound in bounds]
         most = {"constraints": max(bounds, key=lambda bound: bound["model_size"])}
         run, space = search(setting, "tas", folder / "cells", space=CELLS[setting.scale], search=most)
@@ -84,21 +85,19 @@ def main() -> None:
                 print(f"no network found is as small as {name}")
                 continue
             picks[name] = names.setdefault(found, f"searched {len(names) + 1}")
-            contenders[picks[name]] = Contender(found)
-    largest = contenders[picks[list(by_hand)[-1]]].architecture
+            contenders[picks[name]] = found
+    largest = contenders[picks[list(by_hand)[-1]]]
     assert isinstance(space, CellSpace)
-    without = replace(space, has_residual=False)
-    plain = without.repair(_shared_genes(space, without, largest))
-    contenders["largest, no residual"] = Contender(without.decode(plain))
+    without = replace(space, settings=space.settings.model_copy(update={"has_residual": False}))
+    contenders["largest, no residual"] = without.decode(without.repair(_shared_genes(space, without, largest)))
     for method in ("twn", "ttq", "tga"):
-        changed = replace(largest, scheme=replace(largest.scheme, ternary_weight=method))
-        contenders[f"largest, {method}"] = Contender(changed)
+        contenders[f"largest, {method}"] = replace(largest, scheme=replace(largest.scheme, ternary_weight=method))
     rows = train_all(setting, contenders)
-    size = {name: cost(one.architecture, "model_size") for name, one in contenders.items()}
+    size = {name: cost(one, "model_size") for name, one in contenders.items()}
     print_accuracies(
         rows,
         bytes={name: f"{value:,.0f}" for name, value in size.items()},
-        MMACs={name: f"{cost(one.architecture, 'macs') / 1e6:.3f}" for name, one in contenders.items()},
+        MMACs={name: f"{cost(one, 'macs') / 1e6:.3f}" for name, one in contenders.items()},
     )
     mean = rows.groupby("name")["accuracy"].mean()
     results = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -18,19 +17,6 @@ from evonas.nets.quant.tga import Tga
 from evonas.training.hardware import one_thread
 from evonas.training.network_training import train_and_test
 from objectives import OBJECTIVES
-
-
-@dataclass(frozen=True)
-class Contender:
-    """A network and how it is trained.
-
-    Attributes:
-        architecture: The network.
-        training: Keys of the run file's ``[training]`` that differ from the scale's.
-    """
-
-    architecture: Architecture
-    training: Mapping[str, Any] = field(default_factory=dict)
 
 
 def cost(architecture: Architecture, name: str) -> float:
@@ -60,9 +46,9 @@ def measured(architecture: Architecture, raw: Mapping[str, Any], seed: int) -> d
 
 
 def train_all(
-    setting: Setting, contenders: Mapping[str, Contender], *, seeds: Sequence[int] | None = None
+    setting: Setting, contenders: Mapping[str, Architecture], *, seeds: Sequence[int] | None = None
 ) -> pd.DataFrame:
-    """Train every contender with every seed, seeds in turns; what a run that was cut off has trained is kept.
+    """Train every contender with every seed, seeds in turns; what an interrupted run has trained is kept.
 
     Args:
         setting: Images and recipe.
@@ -70,14 +56,13 @@ def train_all(
         seeds: Instead of the setting's.
 
     Returns:
-        ``name``, ``seed`` and what :func:`measured` gives, one row a training.
+        ``name``, ``seed`` and what :func:`measured` gives, one row per training.
     """
     names, jobs = [], []
     for seed in range(setting.seeds) if seeds is None else seeds:
-        for name, contender in contenders.items():
-            training = setting.raw["training"] | contender.training
+        for name, architecture in contenders.items():
             names.append(name)
-            jobs.append((contender.architecture, {**setting.raw, "training": training}, seed))
+            jobs.append((architecture, dict(setting.raw), seed))
     rows = []
     for name, job, found in zip(names, jobs, kept(setting, measured, jobs), strict=True):
         rows.append({"name": name, "seed": job[-1], **found})
@@ -85,7 +70,7 @@ def train_all(
 
 
 def print_accuracies(rows: pd.DataFrame, **columns: Mapping[str, str]) -> None:
-    """A line a contender: test accuracy, mean ± sd over seeds, and further columns by contender's name."""
+    """One line per contender: test accuracy, mean ± sd over seeds, and further columns by contender's name."""
     table = rows.groupby("name", sort=False)["accuracy"].agg(["mean", "std"])
     shown = pd.DataFrame({"test accuracy, %": [f"{mean:.2f} ± {sd:.2f}" for mean, sd in table.to_numpy()]}, table.index)
     for title, values in columns.items():

@@ -27,13 +27,13 @@ import numpy as np
 import pandas as pd
 from searches import best_within, search, seconds_of
 from setting import Setting, line, read_options
-from trainings import Contender, cost, gain, print_accuracies, train_all
+from trainings import cost, gain, print_accuracies, train_all
 
 from evonas.architecture.graph import Architecture
 from evonas.spaces import CellSpace, ResidualSpace
 from evonas.spaces.genome import from_text
 from objectives import OBJECTIVES
-from objectives.scaling import Scaling, bounds_of
+from objectives.fronts.scaling import Scaling, bounds_of
 
 N_RANDOM = 3
 LEAST_OPS = 0.7  # of the bound, so that random cells are not small ones
@@ -50,7 +50,7 @@ CELLS: dict[str, dict[str, Any]] = {
 RESNETS = {"quick": (8, 4), "digits": (14, 16), "small": (14, 8), "full": (20, 32)}
 
 
-def resnet(setting: Setting, images: tuple[tuple[int, int, int], int]) -> Contender:
+def resnet(setting: Setting, images: tuple[tuple[int, int, int], int]) -> Architecture:
     """A binary ResNet by hand, its first and last layer of 8 bits."""
     depth, channels = RESNETS[setting.scale]
     space = ResidualSpace.of(
@@ -64,14 +64,14 @@ def resnet(setting: Setting, images: tuple[tuple[int, int, int], int]) -> Conten
         widths=(1.0,),
         locked_widths=(),
     )
-    return Contender(space.base())
+    return space.base()
 
 
 def main() -> None:
     """Search, train, compare, write the JSON."""
     setting = read_options(__doc__)
     by_hand = resnet(setting, setting.images_given)
-    most = cost(by_hand.architecture, "binary_ops")
+    most = cost(by_hand, "binary_ops")
     seconds, found, fronts = {}, {}, {}
     with setting.folder() as folder:
         for name, is_early in (("searched", True), ("searched, full training", False)):
@@ -92,18 +92,18 @@ def main() -> None:
     assert isinstance(space, CellSpace)
     if found["searched"] is None:
         sys.exit("no network found has as few operations as the ResNet; search longer")
-    contenders = {name: Contender(one) for name, one in found.items() if one is not None}
-    chosen = contenders["searched"].architecture
-    contenders["searched, plain STE"] = Contender(replace(chosen, scheme=replace(chosen.scheme, binary_act="sign")))
+    contenders = {name: one for name, one in found.items() if one is not None}
+    chosen = contenders["searched"]
+    contenders["searched, plain STE"] = replace(chosen, scheme=replace(chosen.scheme, binary_act="sign"))
     own = set(module_genes(space, chosen).values())
-    contenders |= {f"searched, {module}": Contender(with_module(space, chosen, module)) for module in space.modules}
-    randoms = {f"random {index + 1}": Contender(one) for index, one in enumerate(random_cells(space, most))}
+    contenders |= {f"searched, {module}": with_module(space, chosen, module) for module in space.settings.modules}
+    randoms = {f"random {index + 1}": one for index, one in enumerate(random_cells(space, most))}
     contenders |= {**randoms, "binary ResNet": by_hand}
     rows = train_all(setting, contenders)
     print_accuracies(
         rows,
-        MOPs={name: f"{cost(one.architecture, 'binary_ops') / 1e6:.3f}" for name, one in contenders.items()},
-        bytes={name: f"{cost(one.architecture, 'model_size'):,.0f}" for name, one in contenders.items()},
+        MOPs={name: f"{cost(one, 'binary_ops') / 1e6:.3f}" for name, one in contenders.items()},
+        bytes={name: f"{cost(one, 'model_size'):,.0f}" for name, one in contenders.items()},
     )
     mean = rows.groupby("name")["accuracy"].mean()
     results = []
@@ -111,7 +111,7 @@ def main() -> None:
         difference, error = gain(rows, "searched", other)
         holds = difference > error
         results.append(line(f"searched minus {other}", difference, "points", target=f"> se {error:.2f}", holds=holds))
-    orders = {module: float(mean[f"searched, {module}"]) for module in space.modules}
+    orders = {module: float(mean[f"searched, {module}"]) for module in space.settings.modules}
     top = max(orders, key=lambda module: orders[module])
     print(f"module orders on the front: {modules}; the searched network has {', '.join(sorted(own))}; best: {top}")
     for module, accuracy in orders.items():
@@ -124,7 +124,7 @@ def main() -> None:
     volumes = hypervolumes(fronts, errors=1 - 1 / setting.images_given[1])
     lost = 1 - volumes["searched"] / volumes["searched, full training"]
     results.append(line("hypervolume of the front lost by early stop, as estimated", lost, "share", volumes=volumes))
-    print(f"supernet updates with early stop: {steps}; collapse guard: {warnings or 'nothing to say'}")
+    print(f"supernet steps with early stop: {steps}; collapse guard: {warnings or 'nothing to say'}")
     results += transfer(setting, space, contenders)
     setting.report(__doc__, results, modules=modules, seconds_of_searches=seconds, rows=rows.to_dict("records"))
 
@@ -138,7 +138,7 @@ def hypervolumes(fronts: dict[str, pd.DataFrame], *, errors: float) -> dict[str,
     return {name: scaling.hypervolume(front[list(told)].to_numpy(dtype=float)) for name, front in fronts.items()}
 
 
-def transfer(setting: Setting, space: CellSpace, contenders: dict[str, Contender]) -> list[dict[str, Any]]:
+def transfer(setting: Setting, space: CellSpace, contenders: dict[str, Architecture]) -> list[dict[str, Any]]:
     """The same cells on digits."""
     raw = {"data": {"source": "digits"}, "training": setting.raw["training"] | {"epochs": 30, "batch_size": 64}}
     if setting.scale == "quick":
@@ -147,8 +147,8 @@ def transfer(setting: Setting, space: CellSpace, contenders: dict[str, Contender
     elsewhere = replace(space, input_shape=other.images_given[0], n_classes=other.images_given[1])
     moved = {"binary ResNet": resnet(setting, other.images_given)}
     for name in ("searched", *(name for name in contenders if name.startswith("random"))):
-        genome = space.encode(contenders[name].architecture)
-        moved[name] = Contender(elsewhere.decode(genome))
+        genome = space.encode(contenders[name])
+        moved[name] = elsewhere.decode(genome)
     rows = train_all(other, moved)
     print("the same cells on digits")
     print_accuracies(rows)

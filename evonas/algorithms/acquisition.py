@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from objectives.pareto import hypervolume, is_nondominated
+from objectives.fronts.pareto import hypervolume, is_nondominated
 
 Floats = NDArray[np.float64]
 NODES = ((0.0, 2 / 3), (-np.sqrt(3.0), 1 / 6), (np.sqrt(3.0), 1 / 6))

@@ -9,7 +9,7 @@ from evonas.algorithms.algorithm import Algorithm, Floats
 from evonas.algorithms.operators import crossover, mutate, near_mates
 from evonas.spaces import Space
 from evonas.spaces.genome import Genomes
-from objectives.pareto import pareto_rank
+from objectives.fronts.pareto import pareto_rank
 
 SURPLUS = 2  # offspring bred for each one wanted, since some were there before
 

@@ -12,7 +12,7 @@ from scipy.stats import kendalltau
 from evonas.algorithms.features import features
 from evonas.evaluation.costs import Costs, Floats
 from evonas.spaces.genome import Genomes, to_text
-from objectives.pareto import is_nondominated
+from objectives.fronts.pareto import is_nondominated
 from surrogates.predictors.best_of import BestOf
 
 

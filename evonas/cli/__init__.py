@@ -1,4 +1,13 @@
-"""The command line: which subcommands there are, and how they end. Heavy imports wait until a command runs."""
+"""The command line: which subcommands there are, and how they end.
+
+May import all other rooms. A file declares subcommands and imports nothing heavy; its ``_actions`` load when one runs.
+
+- ``search``, ``search_actions``: search, resume, batch, presets, spaces, selfcheck.
+- ``inspect``, ``inspect_actions``: front, show, report, plot, compare.
+- ``deploy``, ``deploy_actions``: train, trust, export, verify.
+- ``options``: what they share; ``print_front``, ``print_tables``: what a terminal shows.
+- ``network_view``: one network for people; ``figures``: pictures.
+"""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from evonas.spaces.genome import Gene
     from evonas.workflows.export_picks import Verification
     from evonas.workflows.run_handle import Run
-    from reports.tables.comparison import Comparison
+    from reports.comparison.comparison import Comparison
 
 
 def print_selfcheck(table: pd.DataFrame) -> None:

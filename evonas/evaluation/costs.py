@@ -15,7 +15,7 @@ from evonas.evaluation.measures import Measures
 from evonas.spaces import NetworkSpace, Space, TableSpace
 from evonas.spaces.genome import Genome, Genomes
 from objectives import OBJECTIVES
-from objectives.scaling import Scaling
+from objectives.fronts.scaling import Scaling
 
 Floats = NDArray[np.float64]
 COSTS = ("model_size", "parameters", "bitops", "macs")  # of a network: what predictors and corrections look at

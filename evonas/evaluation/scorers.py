@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from evonas.architecture.graph import Architecture
 from evonas.evaluation.scoring_context import ScoringContext
-from evonas.seeding import torch_generator
+from evonas.nets.generator import torch_generator
 from evonas.training.datasets.image_batches import Augmentation, image_batches
 from evonas.training.loop import TrainingPlan, train
 from evonas.training.network_training import train_alone

@@ -7,6 +7,7 @@ from dataclasses import MISSING, asdict, fields
 from typing import Any
 
 import numpy as np
+import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
@@ -14,8 +15,10 @@ from evonas.architecture.graph import Architecture, Op, Shape
 from evonas.architecture.precision import precision
 from evonas.architecture.scheme import Scheme
 from evonas.errors import EvonasError, ExportError
-from evonas.export.seal import REMEDY, unsealed
+from evonas.export.format import Runner, bytes_by_layer
+from evonas.export.seal import REMEDY, Sealed, unsealed
 from evonas.nets.frozen import FrozenConv, FrozenNetwork, Kernel
+from evonas.nets.integer_network import IntegerNetwork
 from evonas.nets.packing import unpack
 from evonas.nets.quant.activation_rule import ActivationRule
 
@@ -65,6 +68,17 @@ def read_torch_file(raw: bytes) -> FrozenNetwork:
         raise ExportError(
             "a network in the file", found=f"{type(error).__name__}: {error}".splitlines()[0], remedy=REMEDY
         ) from error
+
+
+def run_torch_file(sealed: Sealed) -> Runner:
+    """Open a checked file in torch."""
+    network = IntegerNetwork(read_torch_file(sealed.raw))
+    return lambda pixels: network(torch.from_numpy(pixels)).numpy()
+
+
+def stored_bytes(sealed: Sealed) -> dict[str, int]:
+    """Bytes of each convolution's tensors."""
+    return bytes_by_layer((name, array.nbytes) for name, array in load(sealed.raw).items())
 
 
 def _op_facts(op: Op) -> dict[str, Any]:

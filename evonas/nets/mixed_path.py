@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from evonas.architecture.graph import Architecture, Op
 from evonas.architecture.precision import Precision
-from evonas.nets.quant.mixture import choose_filters, choose_precisions, mix_precisions, mix_rows
+from evonas.nets.mixture import choose_filters, choose_precisions, mix_precisions, mix_rows
 
 CONCENTRATION = 1.0  # of the Dirichlet distribution: every division into shares is equally likely
 CACHED = 1 << 18  # numbers that a core's cache holds; a soft blend takes several passes over them

@@ -21,8 +21,8 @@ from evonas.run.stopping import FrontTracker, Stopping, feasible
 from evonas.seeding import numpy_rng
 from evonas.spaces.genome import Genomes, from_text, to_text
 from evonas.spaces.sampling import random_genomes
-from objectives.pareto import is_nondominated
-from objectives.scaling import Scaling, bounds_of
+from objectives.fronts.pareto import is_nondominated
+from objectives.fronts.scaling import Scaling, bounds_of
 from reports.run_folder.facts import ExpansionFacts, Origin
 from reports.run_folder.folder import RunFolder
 from reports.run_folder.schema import Evaluation

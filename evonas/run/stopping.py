@@ -9,8 +9,8 @@ import numpy as np
 
 from evonas.config.sections import SearchConfig
 from evonas.evaluation.measures import Measures
-from objectives.pareto import is_nondominated
-from objectives.scaling import Scaling
+from objectives.fronts.pareto import is_nondominated
+from objectives.fronts.scaling import Scaling
 from reports.run_folder.schema import Evaluation
 
 LEAST_GAIN = 1e-3  # of the hypervolume: what a search must gain within so many evaluations not to stall

@@ -36,9 +36,9 @@ class Settings(BaseModel):
         try:
             return cls(**values)
         except ValidationError as error:
-            found = [f"{'.'.join(map(str, one['loc']))}: {message(one)}" for one in error.errors()]
+            found = "; ".join(told(one, ".".join(map(str, one["loc"]))) for one in error.errors())
             raise RunFileError(
-                f"settings of {cls.__name__}", found="; ".join(found), remedy="change them; docs/run-file.md lists all"
+                f"settings of {cls.__name__}", found=found, remedy="change them; docs/run-file.md lists all"
             ) from error
 
 
@@ -71,14 +71,18 @@ class NetworkSpaceSettings(Settings):
         return tuple("-".join(inner_steps(label)) for label in known(labels, labels))
 
 
-def ascending(factors: tuple[float, ...]) -> tuple[float, ...]:
+def ascending(factors: tuple[float, ...], what: str = "factors") -> tuple[float, ...]:
     """Check that factors ascend.
+
+    Args:
+        factors: The factors.
+        what: Their name, for the message.
 
     Raises:
         ValueError: They do not.
     """
     if any(narrow >= wide for narrow, wide in pairwise(factors)):
-        raise ValueError("factors must ascend")
+        raise ValueError(f"{what} must ascend")
     return factors
 
 
@@ -96,6 +100,15 @@ def known(
     if not is_repeatable and len(set(names)) < len(names):
         raise ValueError("a name stands there twice")
     return names
+
+
+def told(detail: Any, where: str) -> str:
+    """A pydantic error as what was found: the key, its value if it is short, and what is wrong with it."""
+    given = detail["input"]
+    if not detail["loc"]:  # about several keys, which the message names
+        return f"{where} ({message(detail)})" if where else message(detail)
+    shown = f" = {given!r}" if len(repr(given)) < 60 else ""
+    return f"{where}{shown} ({message(detail)})"
 
 
 def message(detail: Any) -> str:

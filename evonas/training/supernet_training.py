@@ -10,8 +10,9 @@ from evonas.architecture.graph import Architecture
 from evonas.config.load import RunConfig
 from evonas.config.sections import SupernetConfig
 from evonas.errors import EvaluationError, RunFileError, RunFolderError
+from evonas.nets.generator import torch_generator
 from evonas.nets.network import Network, unchanged
-from evonas.seeding import numpy_rng, torch_generator
+from evonas.seeding import numpy_rng
 from evonas.spaces import CellSpace, NetworkSpace, Space
 from evonas.spaces.cells.partial_channels import with_partial_channels
 from evonas.training.datasets.dataset import Dataset

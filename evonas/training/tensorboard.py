@@ -5,28 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from evonas.errors import RunFileError
 
 
 @contextmanager
 def scalar_log(folder: Path | None, *, learning_rate: Callable[[int], float]) -> Iterator[Callable[[int, float], None]]:
-    """Log every update.
+    """Log every step.
 
     Args:
         folder: Where to; None logs nothing.
-        learning_rate: Of the update after so many updates.
+        learning_rate: Of the step after so many steps.
 
     Yields:
-        What to call after each update, with the number of updates done and the loss.
+        What to call after each step, with the number of steps done and the loss.
+
+    Raises:
+        RunFileError: TensorBoard is not installed.
     """
     if folder is None:
         yield lambda step, loss: None
         return
-    check_tensorboard()
-    from torch.utils.tensorboard import SummaryWriter
-
-    with SummaryWriter(str(folder)) as writer:
+    with summary_writer()(str(folder)) as writer:
 
         def log(step: int, loss: float) -> None:
             writer.add_scalar("loss", loss, step)
@@ -35,17 +36,18 @@ def scalar_log(folder: Path | None, *, learning_rate: Callable[[int], float]) ->
         yield log
 
 
-def check_tensorboard() -> None:
-    """Make sure that TensorBoard is installed.
+def summary_writer() -> Any:
+    """Torch's writer of TensorBoard's files, an optional extra.
 
     Raises:
         RunFileError: It is not.
     """
     try:
-        import torch.utils.tensorboard  # noqa: F401
+        from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise RunFileError(
             "the package tensorboard, for tensorboard = true under [training]",
             found=str(error),
             remedy="pip install evonas[tensorboard], or set it to false",
         ) from error
+    return SummaryWriter

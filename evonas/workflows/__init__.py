@@ -2,7 +2,8 @@
 
 May import ``run``, ``export`` and what lies below, and ``reports``.
 
-- ``run_handle``: the Python API of a run; ``picks``: which of its networks are meant.
+- ``api``: the functions of ``import evonas``; ``run_handle``: a run in Python.
+- ``picks``: which of its networks are meant.
 - ``train_picks``, ``trained``: networks trained in full, and loaded again; ``export_picks``: written to files.
 - ``trust``: how far estimates can be trusted.
 - ``batch``, ``batch_plan``: a grid of runs; ``compare``: runs held against one another.

@@ -22,10 +22,10 @@ from evonas.progress import Observer, Silent
 from evonas.run.engine import resume, search
 from evonas.run.lock import alone_with, new_folder
 from evonas.workflows.batch_plan import Plan, read_plan
+from reports.comparison.comparison import Comparison, comparable_runs, compare
 from reports.pages.comparison_page import write_comparison
 from reports.run_folder.folder import RunFolder
 from reports.run_folder.schema import ARCHIVE
-from reports.tables.comparison import Comparison, comparable_runs, compare
 
 PLAN = "batch.toml"
 LOST = "its worker was killed twice, most likely because memory ran out"

@@ -8,8 +8,8 @@ from pathlib import Path
 from evonas.errors import RunFolderError
 from evonas.workflows.batch import PLAN, Batch
 from evonas.workflows.run_handle import open_run
+from reports.comparison.comparison import Comparison, comparable_runs, compare
 from reports.run_folder.folder import RunFolder
-from reports.tables.comparison import Comparison, comparable_runs, compare
 
 
 def compared_runs(paths: Sequence[Path]) -> list[RunFolder]:

@@ -14,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from evonas.errors import ExportError
-from evonas.export.formats import FORMATS, Logits, Runner, known_format, opened, write_file, written
+from evonas.export.format import Logits, Runner
+from evonas.export.formats import known_format, opened, stored_bytes, write_file, written
 from evonas.export.seal import read_sealed
 from evonas.nets.freeze import freeze
 from evonas.nets.frozen import FrozenNetwork
@@ -174,7 +175,6 @@ def verify(path: Path, run: RunFolder, context: RunContext, *, images: int | Non
         found = _in_batches(runner, pixels)
         milliseconds, torch_milliseconds = (_milliseconds(run, pixels[:1]) for run in (runner, as_trained))
     predicted = found.argmax(axis=1)
-    stored = FORMATS[sealed.format].stored
     return Verification(
         sealed.format,
         images=len(pixels),
@@ -183,7 +183,7 @@ def verify(path: Path, run: RunFolder, context: RunContext, *, images: int | Non
         trained_agreement=float((predicted == in_training.argmax(axis=1)).mean()),
         accuracy=float((predicted == labels).mean()),
         file_bytes=len(sealed.raw),
-        layers=_layer_bytes(frozen, {} if stored is None else stored(sealed)),
+        layers=_layer_bytes(frozen, stored_bytes(sealed)),
         milliseconds=milliseconds,
         torch_milliseconds=torch_milliseconds,
     )

@@ -17,7 +17,7 @@ from evonas.run.engine import search
 from evonas.spaces import TableSpace
 from evonas.spaces.genome import Gene, Genome
 from objectives import OBJECTIVES, Objective
-from objectives.pareto import hypervolume
+from objectives.fronts.pareto import hypervolume
 
 TABLE = "selfcheck.csv"
 WEIGHTS = ("binary", "ternary", "4-bit")

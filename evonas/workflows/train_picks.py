@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -20,19 +21,19 @@ from evonas.evaluation.scoring_context import Checkpoint, open_scoring_context
 from evonas.evaluation.workers.pool import map_in_order
 from evonas.evaluation.workers.workers import Workers
 from evonas.files import file_hash, is_whole
+from evonas.nets.generator import torch_generator
 from evonas.nets.network import Network
 from evonas.nets.weights import load_weights, save_weights
 from evonas.run.context import RunContext
 from evonas.run.lock import alone_with
 from evonas.run.stages.supernet_store import last_supernet
-from evonas.seeding import torch_generator
 from evonas.spaces import NetworkSpace
 from evonas.spaces.genome import from_text
 from evonas.training.datasets.dataset import Dataset
 from evonas.training.hardware import one_thread, resolve_hardware
 from evonas.training.network_training import TrainingExtras, n_steps, train_and_test, train_in_full
 from evonas.training.recipe import in_full_precision
-from evonas.training.tensorboard import check_tensorboard
+from evonas.training.tensorboard import summary_writer
 from reports.run_folder.folder import RunFolder
 from surrogates.one_shot.score import Score
 
@@ -141,7 +142,7 @@ def train_picks(
     """
     config = context.config
     if config.training.tensorboard:
-        check_tensorboard()
+        summary_writer()
     jobs = _jobs(run, context, picks, seeds)
     known = _known(run)
     with ExitStack() as locks:
@@ -277,13 +278,18 @@ def _twin(job: Job, architecture: Architecture, dataset: Dataset) -> Network:
     own = replace(job, config=config, supernet=None)
     path = job.folder / f"{own.stem}.twin.safetensors"
     floating = in_full_precision(architecture)
-    if path.is_file():
-        twin = Network([floating], generator=torch_generator(job.seed, "network weights"))
-        load_weights(twin, path, remedy="delete that file and train again")
-        return twin.eval()
-    unfinished = path.with_suffix(".unfinished.safetensors")
-    images = dataset.train.joined(dataset.heldout)
-    twin = train_in_full(floating, images, config, seed=job.seed, extras=TrainingExtras(checkpoint=unfinished))
-    save_weights(twin, path, facts={"genome": job.genome, "seed": str(job.seed)})
-    unfinished.unlink(missing_ok=True)
-    return twin
+    if not path.is_file():
+        lock = path.with_suffix(".lock")
+        lock.touch()
+        with alone_with(lock, patience=math.inf):  # a training by another recipe may need the same twin
+            if not path.is_file():
+                unfinished = path.with_suffix(".unfinished.safetensors")
+                images = dataset.train.joined(dataset.heldout)
+                trained = train_in_full(
+                    floating, images, config, seed=job.seed, extras=TrainingExtras(checkpoint=unfinished)
+                )
+                save_weights(trained, path, facts={"genome": job.genome, "seed": str(job.seed)})
+                unfinished.unlink(missing_ok=True)
+    twin = Network([floating], generator=torch_generator(job.seed, "network weights"))
+    load_weights(twin, path, remedy="delete that file and train again")
+    return twin.eval()

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import pandas as pd
 
 from objectives import Objective
+from reports.comparison.attainment import attainment_table
+from reports.comparison.runs import common_convergence, run_labels
 from reports.run_folder.folder import RunFolder
-from reports.tables.attainment import attainment_table
 from reports.tables.convergence import convergence_table
 from reports.tables.front import front_table, knee_id
 from reports.tables.genes import choice_table
 from reports.tables.pick import picked
 from reports.tables.query import QueryError, closest
-from reports.tables.runs import common_convergence, run_labels
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def several_fronts(question: Asked) -> pd.DataFrame:
 
 
 def attained(question: Asked) -> pd.DataFrame:
-    """What runs of different seeds attain; see :func:`reports.tables.attainment.attainment_table`."""
+    """What runs of different seeds attain; see :func:`reports.comparison.attainment.attainment_table`."""
     return attainment_table(question.runs, cost=question.x, error=question.y)
 
 
@@ -98,7 +98,7 @@ def choices(question: Asked) -> pd.DataFrame:
     """How often the front takes each choice; see :func:`reports.tables.genes.choice_table`."""
     table = choice_table(question.run)
     if table.empty:
-        raise QueryError("genes with a choice", found="none stored", remedy="evonas report adds them to an older run")
+        raise QueryError("genes with a choice", found="none", remedy="draw a figure of another kind")
     return table
 
 
@@ -118,8 +118,8 @@ def layers(question: Asked) -> pd.DataFrame:
     if table is None:
         raise QueryError(
             "a run that stores its networks' layers",
-            found="an older one",
-            remedy=f"evonas report {run.path} adds them where the search space can be opened",
+            found="one that was stopped before they were",
+            remedy=f"evonas resume {run.path}",
         )
     table = table[table["weights"] > 0]
     widths = [shape[0] for shape in table["shape"]]

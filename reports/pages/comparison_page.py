@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from reports.comparison.comparison import Comparison
+from reports.comparison.runs import runs_texts, setting_differences
 from reports.figures.bands import bands_svg
 from reports.pages.html import html_table
 from reports.run_folder.files import write_atomically
 from reports.run_folder.folder import RunFolder
-from reports.tables.comparison import Comparison
-from reports.tables.runs import runs_texts, setting_differences
 
 PAGE = "compare.html"
 STYLE = """

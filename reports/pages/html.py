@@ -13,6 +13,7 @@ from string import Template
 from typing import Any
 
 import pandas as pd
+from plotly.offline import get_plotlyjs
 
 WEB = Path(__file__).parent / "web"
 UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -52,8 +53,6 @@ def safe_json(data: Any) -> str:
 @cache
 def packed_plotly() -> str:
     """Plotly's script, compressed to 2 of its 5 MB; the page unpacks it."""
-    from plotly.offline import get_plotlyjs
-
     return base64.b64encode(gzip.compress(get_plotlyjs().encode(), 9, mtime=0)).decode()
 
 

@@ -4,4 +4,5 @@
 - ``facts``: all that a run stores beside its evaluations, as one typed model.
 - ``archive``: connections to the archive, for writing or only for looking.
 - ``folder``: the run folder, made, written and read.
+- ``files``: files that are either complete or not there.
 """

@@ -16,7 +16,7 @@ import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
 from objectives import Objective
-from objectives.scaling import Scaling
+from objectives.fronts.scaling import Scaling
 from reports.run_folder.archive import Archive
 from reports.run_folder.facts import Facts
 from reports.run_folder.schema import (

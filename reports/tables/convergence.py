@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from objectives.pareto import is_nondominated
-from objectives.scaling import Scaling
+from objectives.fronts.pareto import is_nondominated
+from objectives.fronts.scaling import Scaling
 from reports.run_folder.folder import RunFolder
 
 ORIGINS = ("search", "random")
@@ -21,7 +21,8 @@ def convergence_table(run: RunFolder, *, n_points: int = 60, scaling: Scaling | 
         scaling: What volumes are measured on; by default the run's own, which other runs do not share.
 
     Returns:
-        Columns ``origin``, ``evaluations`` and ``hypervolume``, see :meth:`objectives.scaling.Scaling.hypervolume`.
+        Columns ``origin``, ``evaluations`` and ``hypervolume``, by
+            :meth:`objectives.fronts.scaling.Scaling.hypervolume`.
     """
     tables = [_of_origin(run, origin, n_points=n_points, scaling=scaling or run.scaling) for origin in ORIGINS]
     return pd.DataFrame([row for rows in tables for row in rows], columns=["origin", "evaluations", "hypervolume"])

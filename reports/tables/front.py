@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from objectives.pareto import is_nondominated, knee
-from objectives.scaling import Scaling, bounds_of
+from objectives.fronts.pareto import is_nondominated, knee
+from objectives.fronts.scaling import Scaling, bounds_of
 from reports.run_folder.facts import Origin
 from reports.run_folder.folder import RunFolder
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pandas as pd
 
 from reports.run_folder.facts import Origin, TrustFacts
@@ -30,10 +28,11 @@ def trust_texts(run: RunFolder) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _with_interval(value: float, low: float, high: float) -> str:
-    if math.isnan(value):
+def _with_interval(value: float | None, low: float | None, high: float | None) -> str:
+    """None where there is no such number: what is not a number is stored as null."""
+    if value is None:
         return "no pairs"
-    return f"{value:.2f}" if math.isnan(low) else f"{value:.2f} [{low:.2f}, {high:.2f}]"
+    return f"{value:.2f}" if low is None else f"{value:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def trust_note(run: RunFolder) -> str:

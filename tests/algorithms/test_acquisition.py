@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evonas.algorithms.acquisition import choose
-from objectives.pareto import hypervolume
+from objectives.fronts.pareto import hypervolume
 
 FRONT = np.array([[0.0, 1.0], [0.5, 0.5], [1.0, 0.0]])
 

@@ -1,4 +1,4 @@
-"""Search algorithms behind one interface: what each asks for, and that bounds known beforehand steer them."""
+"""Search algorithms behind one interface: what each asks for, and that bounds known before steer them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from evonas.algorithms.algorithm import Algorithm, Exhaustive, RandomSearch
 from evonas.algorithms.nsga2 import Nsga
-from evonas.algorithms.operators import crossover, part_crossover
 from evonas.errors import RunFileError
 from evonas.spaces import CellSpace, Problem
 from evonas.spaces.genome import Gene, to_text
@@ -110,22 +107,3 @@ def test_an_exhaustive_search_asks_for_every_network_once() -> None:
 def test_a_space_too_large_to_exhaust_is_refused() -> None:
     with pytest.raises(RunFileError, match=r"at most 1,000,000 genomes"):
         Exhaustive(CellSpace.of((1, 8, 8), 10))
-
-
-@given(st.integers(0, 1000))
-def test_cells_are_swapped_whole(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    parents = np.stack([np.zeros(12, dtype=np.int64), np.ones(12, dtype=np.int64)])
-    children = np.stack(part_crossover(*parents, GENES, rng))
-    assert (children.sum(axis=0) == 1).all()
-    for cell in children[0].reshape(3, 4):
-        assert len(set(cell)) == 1
-
-
-def test_crossover_mixes_genes_and_cells() -> None:
-    rng = np.random.default_rng(0)
-    parents = np.zeros(12, dtype=np.int64), np.ones(12, dtype=np.int64)
-    is_whole = [
-        all(len(set(cell)) == 1 for cell in crossover(*parents, GENES, rng)[0].reshape(3, 4)) for _ in range(400)
-    ]
-    assert 0.4 < np.mean(is_whole) < 0.62

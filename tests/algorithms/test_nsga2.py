@@ -1,21 +1,17 @@
-"""The search algorithm and its operators on problems whose answer is known."""
+"""NSGA-II and NSGA-III on problems whose answer is known."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from evonas.algorithms.nsga2 import Nsga, _NearMates
-from evonas.algorithms.operators import mutate, uniform_crossover
 from evonas.spaces import CellSpace, ResidualSpace
-from evonas.spaces.genome import Gene, to_text
+from evonas.spaces.genome import to_text
 from evonas.spaces.sampling import first_population, random_genomes
-from objectives.pareto import hypervolume
+from objectives.fronts.pareto import hypervolume
 
 SPACE = CellSpace.of((1, 8, 8), 10)
-GENES = (Gene("a", ("0", "1", "2", "3", "4"), is_ordered=True), Gene("b", ("x", "y")), Gene("only", ("1",)))
 
 
 def nsga2(seed: int = 0, **changed: float) -> Nsga:
@@ -290,31 +286,3 @@ def test_random_genomes_are_distinct_and_stop_when_the_space_is_small() -> None:
     genomes = random_genomes(SPACE, np.random.default_rng(0), n=50)
     assert len({to_text(genome) for genome in genomes}) == 50
     assert len(random_genomes(small, np.random.default_rng(0), n=100)) == 4
-
-
-@given(st.integers(0, 1000))
-def test_crossover_keeps_every_gene_of_both_parents(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    parents = rng.integers(0, 9, (2, 20))
-    children = np.stack(uniform_crossover(*parents, rng))
-    assert np.array_equal(np.sort(children, axis=0), np.sort(parents, axis=0))
-
-
-@given(st.integers(0, 1000))
-def test_mutation_stays_in_range_and_leaves_its_input_alone(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    genome = np.array([rng.integers(5), rng.integers(2), 0])
-    before = genome.copy()
-    mutant = mutate(genome, GENES, rng, rate=1.0)
-    assert np.array_equal(genome, before)
-    assert all(0 <= choice < len(gene.choices) for gene, choice in zip(GENES, mutant, strict=True))
-    assert mutant[1] != genome[1]
-
-
-@pytest.mark.parametrize("rate", [0.0, 0.3, 1.0])
-@pytest.mark.parametrize("choice", [0, 2, 4])
-def test_mutation_rate_is_the_chance_a_gene(rate: float, choice: int) -> None:
-    rng = np.random.default_rng(0)
-    genome = np.array([choice, 1, 0])
-    changed = np.mean([mutate(genome, GENES, rng, rate=rate)[:2] != genome[:2] for _ in range(4000)])
-    assert abs(changed - rate) < 0.02

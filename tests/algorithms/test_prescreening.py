@@ -20,8 +20,8 @@ from evonas.run.engine import search
 from evonas.spaces import Problem
 from evonas.spaces.genome import Gene, from_text
 from objectives import Objective
-from objectives.pareto import hypervolume
-from objectives.scaling import Scaling
+from objectives.fronts.pareto import hypervolume
+from objectives.fronts.scaling import Scaling
 from reports.run_folder.folder import RunFolder
 from reports.tables.search import outcome_sentence, outcome_table, predictor_rows, predictor_sentence, predictor_table
 

@@ -10,8 +10,8 @@ from evonas.architecture.graph import Architecture
 from evonas.errors import GenomeError
 from evonas.nets.network import Network
 from evonas.spaces import CellSpace
-from evonas.spaces.cells.decode import build
 from objectives import OBJECTIVES
+from tests.twins.cell_build import build
 
 LAYERS = 20
 KINDS = tuple("reduction" if index in (LAYERS // 3, 2 * LAYERS // 3) else "normal" for index in range(LAYERS))
@@ -54,7 +54,7 @@ TAS = {
 
 def bnas_a() -> Architecture:
     """With the two cell inputs that no edge reads, which the published counts include."""
-    return build(BNAS, BNAS.describe(BNAS.published(BNAS_A)), keeps_unused=True)
+    return build(BNAS.layout, BNAS.describe(BNAS.published(BNAS_A)), keeps_unused=True)
 
 
 def test_bnas_a_has_its_published_parameters_and_their_split() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -41,3 +42,10 @@ def run_file(tmp_path: Path) -> Path:
     path = tmp_path / "tiny.toml"
     path.write_text(tomli_w.dumps(TINY), encoding="utf-8")
     return path
+
+
+def check_three_parts(result: Result, message: str) -> None:
+    assert result.returncode == 2
+    assert re.search(r"wanted: .+\nfound:  .+\nto do:  .+", result.stderr)
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.cli.conftest import Here
-from tests.workflows.test_batch import BOWL
+from tests.support.own_problem import BOWL
 
 
 def test_a_batch_from_a_plan_to_its_comparison(here: Here, tmp_path: Path) -> None:

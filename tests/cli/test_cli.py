@@ -1,4 +1,4 @@
-"""The command as a user runs it: output, exit codes, interruption; a process a test."""
+"""The command as a user runs it: output, exit codes, interruption."""
 
 from __future__ import annotations
 
@@ -16,24 +16,25 @@ import numpy as np
 import pytest
 import tomli_w
 
+from evonas import cli
+from evonas.config.load import parse_config
+from evonas.errors import RunFolderError
 from evonas.run import engine
-from evonas.workflows.run_handle import Run, open_run
+from evonas.workflows.run_handle import Run
+from reports.run_folder.folder import RunFolder
 from tests.cli.conftest import Here
 from tests.conftest import TINY
+from tests.support.runs import assert_same_result
 
 
-def evonas(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "evonas", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
-
-
+@pytest.mark.usefixtures("pages")
 def test_search_on_a_users_own_images_then_front_train_and_report(
     here: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, image_file: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
     settings = TINY | {"data": {"source": image_file.name}, "supernet": {"steps": 3}}
     (tmp_path / "own.toml").write_text(tomli_w.dumps(settings), encoding="utf-8")
-    result = evonas("search", "own.toml", "--out", "out", "--budget", 12, "--seed", 5, "--workers", 1, cwd=tmp_path)
+    result = here("search", "own.toml", "--out", "out", "--budget", 12, "--seed", 5, "--workers", 1)
     assert result.returncode == 0, result.stderr
     assert "Pareto front" in result.stdout
     assert "evonas train out --pick knee" in result.stdout
@@ -63,10 +64,11 @@ def n_searched(archive: Path) -> int:
         return int(connection.execute("SELECT COUNT(*) FROM evaluations WHERE origin = 'search'").fetchone()[0])
 
 
-def test_ctrl_c_keeps_everything_and_says_how_to_go_on(run_file: Path, tmp_path: Path, finished: Run) -> None:
-    command = [sys.executable, "-m", "evonas", "search", str(run_file), "--out", "out", "--workers", "2"]
+def test_ctrl_c_keeps_everything_and_says_how_to_resume(tmp_path: Path) -> None:
+    settings = TINY | {"supernet": {"steps": 2}, "estimate": {"correction_networks": 0, "tuning_steps": 0}}
+    (tmp_path / "tiny.toml").write_text(tomli_w.dumps(settings), encoding="utf-8")
     process = subprocess.Popen(
-        command,
+        [sys.executable, "-m", "evonas", "search", "tiny.toml", "--out", "out"],
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
@@ -74,17 +76,18 @@ def test_ctrl_c_keeps_everything_and_says_how_to_go_on(run_file: Path, tmp_path:
         # a shell's background job ignores Ctrl-C, and its children with it
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # one thread only
     )
-    for _ in range(1200):
-        if n_searched(tmp_path / "out" / "archive.sqlite") >= 3:  # workers are at work
+    for _ in range(6000):
+        if n_searched(tmp_path / "out" / "archive.sqlite") >= 3 or process.poll() is not None:
             break
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the workers hear it too
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert "evonas resume out" in errors
     assert "Traceback" not in errors
-    engine.resume(open_run(tmp_path / "out").folder, workers=1)
-    assert (tmp_path / "out" / "front.csv").read_bytes() == (finished.path / "front.csv").read_bytes()
+    engine.resume(RunFolder(tmp_path / "out"))
+    whole = engine.search(parse_config(settings, source="tests"), tmp_path / "whole")
+    assert_same_result(RunFolder(tmp_path / "out"), whole)
 
 
 @pytest.mark.parametrize(
@@ -121,11 +124,14 @@ def test_a_folder_that_holds_a_run_is_refused(here: Here, finished: Run, run_fil
     assert f"evonas resume {finished.path}" in result.stderr
 
 
-def test_debug_shows_the_traceback_and_may_stand_anywhere(tmp_path: Path) -> None:
-    for arguments in (("--debug", "front", tmp_path), ("front", tmp_path, "--debug")):
-        result = evonas(*arguments)
-        assert result.returncode != 0
-        assert "Traceback" in result.stderr
+def test_debug_shows_the_traceback_and_may_stand_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = [sys.executable, "-m", "evonas", "front", tmp_path, "--debug"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode != 0
+    assert "Traceback" in result.stderr
+    monkeypatch.setattr(sys, "argv", ["evonas", "--debug", "front", str(tmp_path)])
+    with pytest.raises(RunFolderError):  # which Python shows with its traceback
+        cli.main()
 
 
 def test_ctrl_c_before_anything_began_says_so(here: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -156,7 +162,7 @@ def test_a_folder_that_cannot_be_made_is_explained(here: Here, run_file: Path) -
     assert "a folder that can be written to" in result.stderr
 
 
-def test_a_run_on_a_relative_path_goes_on_from_anywhere(
+def test_a_run_on_a_relative_path_is_resumed_from_anywhere(
     here: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, image_file: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)

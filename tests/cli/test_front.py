@@ -9,8 +9,7 @@ import json
 import pytest
 
 from evonas.workflows.run_handle import Run
-from tests.cli.conftest import Here
-from tests.cli.test_show import check_three_parts
+from tests.cli.conftest import Here, check_three_parts
 
 
 def test_csv_and_json_hold_every_digit(here: Here, finished: Run) -> None:

@@ -30,7 +30,7 @@ def test_the_command_lays_a_run_file_over_a_preset(here: Here, tmp_path: Path, m
     def stopped(self: object) -> None:
         raise RunFileError("nothing", found="enough", remedy="stop")
 
-    monkeypatch.setattr("evonas.run.supernet_stages.SupernetStages.first", stopped)
+    monkeypatch.setattr("evonas.run.stages.supernet_stages.SupernetStages.first", stopped)
     (tmp_path / "run.toml").write_text("seed = 7\n", encoding="utf-8")
     here("search", "run.toml", "--preset", "nce", "--out", "out", "--budget", 5)
     config = load_config(tmp_path / "out" / "run.toml")

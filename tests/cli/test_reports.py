@@ -9,33 +9,25 @@ import pytest
 
 from evonas.workflows.run_handle import Run
 from reports.run_folder.folder import RunFolder
-from tests.cli.conftest import Here
-from tests.cli.test_show import check_three_parts
+from tests.cli.conftest import Here, check_three_parts
 
 
-def test_a_run_from_before_layers_were_stored_gets_them_with_its_next_report(
+def test_a_stopped_run_on_a_machine_without_its_images_has_a_page_too(
     here: Here, finished: Run, tmp_path: Path
 ) -> None:
-    old = RunFolder(shutil.copytree(finished.path, tmp_path / "old"))
-    with old._connection() as connection:
-        connection.execute("DROP TABLE networks")
-        connection.execute("DELETE FROM meta WHERE key = 'genes'")
-    front = (old.path / "front.csv").read_bytes()
-    assert not old.networks(finished.front()["genome"])
-    assert here("report", old.path).stdout.strip() == str(old.path / "report.html")
-    assert len(old.networks(finished.front()["genome"])) == len(finished.front())
-    assert old.facts().genes == finished.folder.facts().genes
-    assert (old.path / "front.csv").read_bytes() == front
-
-
-def test_such_a_run_on_a_machine_without_its_images_has_a_page_too(here: Here, finished: Run, tmp_path: Path) -> None:
-    old = RunFolder(shutil.copytree(finished.path, tmp_path / "old"))
-    with old._connection() as connection:
-        connection.execute("DROP TABLE networks")
-    settings = (old.path / "run.toml").read_text()
-    (old.path / "run.toml").write_text(settings.replace('"digits"', '"/nowhere/images.npz"'))
-    assert here("report", old.path).returncode == 0
-    assert '"drawings":{}' in (old.path / "report.html").read_text()
+    stopped = RunFolder(shutil.copytree(finished.path, tmp_path / "stopped"))
+    with stopped.archive.writing() as connection:
+        connection.execute("DELETE FROM networks")  # layers are stored at a run's end
+    stopped.store(stop_reason=None, has_reports=False)
+    settings = (stopped.path / "run.toml").read_text()
+    (stopped.path / "run.toml").write_text(settings.replace('"digits"', '"/nowhere/images.npz"'))
+    (stopped.path / "report.html").unlink()
+    front = (stopped.path / "front.csv").read_bytes()
+    assert here("report", stopped.path).stdout.strip() == str(stopped.path / "report.html")
+    assert '"drawings":{}' in (stopped.path / "report.html").read_text()
+    assert (stopped.path / "front.csv").read_bytes() == front
+    refused = here("plot", stopped.path, "layers", "--out", tmp_path / "layers.pdf")
+    check_three_parts(refused, f"evonas resume {stopped.path}")
 
 
 def test_several_runs_are_compared(here: Here, finished: Run, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from evonas.spaces import SPACES, CellSpace
 from evonas.spaces.genome import Gene, to_text
 from evonas.workflows.run_handle import Run
 from objectives import OBJECTIVES
-from tests.cli.conftest import Here, Result
+from tests.cli.conftest import Here, check_three_parts
 from tests.conftest import TINY
 
 DIGITS = CellSpace.of((1, 8, 8), 10)
@@ -29,8 +29,8 @@ GENOME = to_text(GENOMES[0])
 def test_spaces_lists_every_space_with_its_size(here: Here) -> None:
     result = here("spaces")
     assert result.returncode == 0, result.stderr
-    for name, make in SPACES.items():
-        space = make(input_shape=(1, 8, 8), n_classes=10)
+    for name, kind in SPACES.items():
+        space = kind.of(input_shape=(1, 8, 8), n_classes=10)
         assert re.search(rf"│ {name} +│ \w.+│ +{len(space.genes)} │ +10\^{space.log10_size():.1f} │", result.stdout)
 
 
@@ -53,8 +53,9 @@ def test_locked_choices_stand_apart(here: Here, monkeypatch: pytest.MonkeyPatch)
             return tuple(replace(gene, n_locked=gene.name.endswith("/op")) for gene in DIGITS.genes)
 
     monkeypatch.setitem(spaces.SPACES, "cells", Locked)
+    ops = DIGITS.settings.ops
     line = next(line for line in here("spaces", "--genes").stdout.splitlines() if "normal/node0/edge0/op" in line)
-    assert [cell.strip() for cell in line.strip("│").split("│")][1:] == [" | ".join(DIGITS.ops[:-1]), DIGITS.ops[-1]]
+    assert [cell.strip() for cell in line.strip("│").split("│")][1:] == [" | ".join(ops[:-1]), ops[-1]]
 
 
 def test_show_prints_every_layer_and_every_objective(here: Here) -> None:
@@ -172,13 +173,6 @@ def test_an_unknown_id_exits_with_2_in_three_parts(here: Here, finished: Run) ->
 
 def test_one_network_is_shown_not_many(here: Here, finished: Run) -> None:
     check_three_parts(here("show", finished.path, "--pick", "all"), "one network")
-
-
-def check_three_parts(result: Result, message: str) -> None:
-    assert result.returncode == 2
-    assert re.search(r"wanted: .+\nfound:  .+\nto do:  .+", result.stderr)
-    assert message in result.stderr
-    assert "Traceback" not in result.stderr
 
 
 def test_the_remedy_for_a_dead_genome_lives(here: Here) -> None:

@@ -20,7 +20,7 @@ from evonas.workflows.run_handle import Run
 from tests.evaluation.test_parallel import fails, joined, twice
 from tests.support.runs import assert_same_result, with_
 
-ATTACHED = Broadcast("key", lambda: "!")
+BROADCAST = Broadcast("key", lambda: "!")
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +42,8 @@ def test_results_come_in_order_from_a_cluster(scheduler: str) -> None:
 
 
 def test_a_cluster_tells_how_many_it_is(scheduler: str) -> None:
-    with WorkerPool(twice, Workers(0, "dask", scheduler)) as crew:
-        assert crew.backend.capacity == 2
+    with WorkerPool(twice, Workers(0, "dask", scheduler)) as pool:
+        assert pool.backend.capacity == 2
 
 
 def test_a_search_on_a_cluster_is_the_same(
@@ -60,11 +60,11 @@ def test_a_worker_that_does_not_see_the_run_works_from_what_it_was_sent(finished
     from evonas.spaces.genome import from_text
 
     space = open_context(load_config(finished.path / "run.toml")).network_space
-    checkpoint = Checkpoint("supernet.safetensors", finished.folder.facts().supernet)
-    parcel = build_payload(finished.path, checkpoint)
+    checkpoint = Checkpoint("supernet.safetensors", finished.folder.facts().supernets[0])
+    payload = build_payload(finished.path, checkpoint)
     genome = from_text(finished.front()["genome"].iloc[0], space.genes)
     here = open_scoring_context(finished.path, checkpoint, space)
-    there = open_scoring_context(tmp_path / "elsewhere", checkpoint, space, parcel)
+    there = open_scoring_context(tmp_path / "elsewhere", checkpoint, space, payload)
     architecture = space.decode(genome)
     assert InheritedWeights().score(here, architecture) == InheritedWeights().score(there, architecture)
 
@@ -74,16 +74,15 @@ def test_a_worker_never_takes_one_run_for_another(tiny_config: RunConfig, tmp_pa
     from evonas.evaluation.scoring_context import WorkerPayload
     from evonas.run.context import open_context
 
-    setup, nowhere = open_context(tiny_config), tmp_path / "runs" / "first"
-    assert setup.data is not None
+    context, nowhere = open_context(tiny_config), tmp_path / "runs" / "first"
     for seed in (1, 2):
-        parcel = WorkerPayload(f"run {seed}", tiny_config.model_copy(update={"seed": seed}), setup.data, b"")
-        assert open_scoring_context(nowhere, None, setup.network_space, parcel).config.seed == seed
+        payload = WorkerPayload(f"run {seed}", tiny_config.model_copy(update={"seed": seed}), context.dataset, b"")
+        assert open_scoring_context(nowhere, None, context.network_space, payload).config.seed == seed
     nowhere.mkdir(parents=True)
     for seed in (3, 4):
         (nowhere / "run.toml").write_text(f"seed = {seed}\n", encoding="utf-8")
-        assert open_scoring_context(nowhere, None, setup.network_space).config.seed == seed
-        assert open_scoring_context(nowhere, None, setup.network_space, parcel).config.seed == 2
+        assert open_scoring_context(nowhere, None, context.network_space).config.seed == seed
+        assert open_scoring_context(nowhere, None, context.network_space, payload).config.seed == 2
 
 
 def test_a_cluster_without_workers_is_waited_for(scheduler: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,10 +91,10 @@ def test_a_cluster_without_workers_is_waited_for(scheduler: str, monkeypatch: py
     seen, told = [0, 0, 0], Link.n_threads
     monkeypatch.setattr(Link, "n_threads", lambda link: seen.pop() if seen else told(link))
     workers = Workers(0, "dask", scheduler)
-    with WorkerPool(joined, workers, attachment=ATTACHED) as crew:
+    with WorkerPool(joined, workers, broadcast=BROADCAST) as pool:
         with pytest.warns(UserWarning, match="waiting for the first"):
-            crew.submit("a")
-        assert crew.next_done() == (0, "a!")
+            pool.submit("a")
+        assert pool.next_done() == (0, "a!")
     assert not seen
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +11,20 @@ import torch
 
 from evonas.config.load import RunConfig, dump_config
 from evonas.errors import RunFolderError
+from evonas.evaluation import scorers
 from evonas.evaluation.costs import COSTS
-from evonas.evaluation.estimator import retried
-from evonas.evaluation.job import LOST_WORKER, OUT_OF_MEMORY, OUT_OF_TIME, Outcome
+from evonas.evaluation.estimator import Estimator, EvaluationPolicy, complete
+from evonas.evaluation.job import LOST_WORKER, OUT_OF_MEMORY, OUT_OF_TIME, Job, Outcome
 from evonas.evaluation.scoring_context import open_scoring_context
 from evonas.run.context import open_context
 from evonas.run.engine import resume, search
+from evonas.spaces.genome import Genome
 from evonas.training.datasets.dataset import load_dataset
 from evonas.workflows.run_handle import Run
+from reports.pages.page import run_page
+from reports.run_folder.facts import CorrectionFacts, Origin
 from reports.run_folder.folder import RunFolder
+from reports.tables.snapshot import Snapshot
 from surrogates.correction import Correction
 from tests.support.runs import WITHOUT_CLOCK, StopAfter, with_
 
@@ -56,11 +62,11 @@ def corrected(tiny_config: RunConfig, tmp_path: Path, monkeypatch: pytest.Monkey
         given.append((losses, costs, more))
         return HALVING
 
-    monkeypatch.setattr("evonas.run.supernet_stages.fit_correction", fit)
+    monkeypatch.setattr("evonas.run.stages.supernet_stages.fit_correction", fit)
     config = with_(tiny_config, "search", budget=8, has_baseline=False)
     run = Run(search(config, tmp_path / "corrected"))
     table = run.evaluations()
-    pairs = table[table["origin"] == "inherited"].merge(table[table["origin"] == "brief"], on="genome")
+    pairs = table[table["origin"] == "inherited"].merge(table[table["origin"] == "short_training"], on="genome")
     ((losses, costs, more),) = given
     assert losses == pytest.approx(pairs["loss_x"].to_numpy())
     assert costs == pytest.approx(pairs[[f"{name}_x" for name in COSTS]].to_numpy(dtype=float))
@@ -72,21 +78,21 @@ def corrected(tiny_config: RunConfig, tmp_path: Path, monkeypatch: pytest.Monkey
 def test_errors_are_what_the_correction_makes_of_inherited_losses(corrected: Run) -> None:
     table = corrected.evaluations().query("origin == 'search'")
     assert table["error"].to_numpy() == pytest.approx(np.minimum(table["loss"] / 2, 1))
-    assert table["spread"].to_numpy() == pytest.approx(np.full(len(table), 0.5))
+    assert table["error_log_sd"].to_numpy() == pytest.approx(np.full(len(table), 0.5))
     assert table["raw_error"].between(0, 1).all()
-    assert corrected.folder.facts().corrections.get("inherited") == HALVING.facts
-    assert "corrected by 1000000000 brief trainings" in (corrected.path / "report.html").read_text()
+    assert corrected.folder.facts().corrections == {Origin.INHERITED: CorrectionFacts(**HALVING.facts, is_used=True)}
+    assert "corrected by 1000000000 short trainings" in run_page(Snapshot(corrected.folder))
 
 
 def test_a_correction_of_no_use_is_left_out_and_said(
     tiny_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("evonas.run.supernet_stages.fit_correction", lambda *given, **more: None)
+    monkeypatch.setattr("evonas.run.stages.supernet_stages.fit_correction", lambda *given, **more: None)
     run = Run(search(with_(tiny_config, "search", budget=8, has_baseline=False), tmp_path / "run"))
-    assert run.folder.facts().corrections.get("inherited") is None
+    assert not run.folder.facts().corrections[Origin.INHERITED].is_used
     assert run.evaluations()["raw_error"].isna().all()
     assert any("were not corrected" in warning for warning in run.folder.facts().warnings)
-    assert "corrected by" not in (run.path / "report.html").read_text().replace("not corrected by", "")
+    assert "corrected by" not in run_page(Snapshot(run.folder)).replace("not corrected by", "")
 
 
 def test_without_correction_networks_errors_are_inherited(tiny_config: RunConfig, tmp_path: Path) -> None:
@@ -95,7 +101,7 @@ def test_without_correction_networks_errors_are_inherited(tiny_config: RunConfig
     table = run.evaluations()
     assert table["raw_error"].isna().all()
     assert set(table["origin"]) == {"search"}
-    wrong = table["error"] * len(load_dataset(config).heldout)
+    wrong = table["error"] * len(load_dataset(config.data).heldout)
     assert wrong.to_numpy() == pytest.approx(wrong.round().to_numpy())
 
 
@@ -108,7 +114,7 @@ def test_candidates_of_the_front_are_tuned_and_make_the_front(tuned: Run) -> Non
     both = rescored.merge(table[table["origin"] == "search"], on="genome", suffixes=("", "_before"))
     assert (both["loss"] != both["loss_before"]).all()
     assert (both["model_size"] == both["model_size_before"]).all()
-    assert {"inherited, tuned", "inherited", "brief"} <= set(table["origin"])
+    assert {"inherited_tuned", "inherited", "short_training"} <= set(table["origin"])
 
 
 def test_tuning_leaves_the_supernet_as_it_is(tuned: Run, finished: Run) -> None:
@@ -143,7 +149,7 @@ def test_an_interrupted_run_with_all_estimates_ends_the_same(
     pd.testing.assert_frame_equal(resumed.evaluations()[WITHOUT_CLOCK], tuned.evaluations()[WITHOUT_CLOCK])
 
 
-def test_brief_trainings_give_the_same_values_whatever_the_workers(tiny_config: RunConfig, tmp_path: Path) -> None:
+def test_short_trainings_give_the_same_values_whatever_the_workers(tiny_config: RunConfig, tmp_path: Path) -> None:
     config = with_(with_(tiny_config, "estimate", method="short-training", steps=3), "search", budget=6)
     runs = [
         Run(search(with_(config, "compute", workers=workers), tmp_path / str(workers))).evaluations()
@@ -186,7 +192,7 @@ def test_a_tuned_front_that_is_not_complete_does_not_hide_the_search_s(tuned: Ru
     folder = RunFolder(tmp_path / "run")
     of_search = set(folder.evaluations().query("origin == 'search'")["id"])
     assert not set(Run(folder).front()["id"]) & of_search
-    folder.store(is_tuned=None)
+    folder.store(is_tuned=False)
     assert set(Run(folder).front()["id"]) <= of_search
 
 
@@ -205,6 +211,27 @@ def test_another_run_s_images_are_never_used(tiny_config: RunConfig, tmp_path: P
     assert not torch.equal(*pixels)
 
 
+@dataclass(frozen=True)
+class Try(Job):
+    """A job that comes to what a script says."""
+
+    outcome: Outcome
+
+    def run(self, payload: object = None) -> Outcome:
+        return self.outcome
+
+
+class Scripted(Estimator):
+    """Evaluates to one line of a script after another; each is why it failed, or empty."""
+
+    def __init__(self, script: list[str], *, retries: int) -> None:
+        self.left = [Outcome({} if text else {"error": 0.1}, text) for text in script]
+        self.policy = EvaluationPolicy(retries=retries)
+
+    def job(self, genome: Genome) -> Try:
+        return Try(self.left.pop(0))
+
+
 @pytest.mark.parametrize(
     ("script", "retries", "reason", "tries"),
     [
@@ -216,17 +243,17 @@ def test_another_run_s_images_are_never_used(tiny_config: RunConfig, tmp_path: P
     ],
 )
 def test_what_may_pass_is_tried_again(script: list[str], retries: int, reason: str, tries: int) -> None:
-    left = [Outcome({} if text else {"error": 0.1}, text) for text in script]
-    outcome = retried(left.pop(0), lambda: left.pop(0), retries=retries)
+    estimator, genome = Scripted(script, retries=retries), np.zeros(3, dtype=np.int64)
+    outcome = complete(estimator, genome, estimator.job(genome).run(), cost=Outcome({"macs": 7.0}, ""))
     assert outcome.reason == reason
-    assert len(script) - len(left) == tries
+    assert outcome.values == ({} if reason else {"error": 0.1, "macs": 7.0})
+    assert len(script) - len(estimator.left) == tries
 
 
 def test_memory_that_ran_out_once_is_no_failure(
     finished: Run, tiny_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-
-    calls, true_score = 0, estimators.score_subnet
+    calls, true_score = 0, scorers.score_subnet
 
     def failing(*args: object, **kwargs: object) -> object:
         nonlocal calls
@@ -235,7 +262,7 @@ def test_memory_that_ran_out_once_is_no_failure(
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
         return true_score(*args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(estimators, "score_subnet", failing)
+    monkeypatch.setattr(scorers, "score_subnet", failing)
     run = Run(search(tiny_config, tmp_path / "run"))
     assert (run.evaluations()["reason"] == "").all()
     pd.testing.assert_frame_equal(run.evaluations()[WITHOUT_CLOCK], finished.evaluations()[WITHOUT_CLOCK])

@@ -28,7 +28,7 @@ def test_a_killed_worker_costs_its_own_job_and_no_other() -> None:
 
 
 def test_without_a_stand_in_a_killed_worker_ends_the_work_with_a_reason() -> None:
-    with pytest.raises(EvaluationError, match="want of memory"):
+    with pytest.raises(EvaluationError, match="memory ran out"):
         list(map_in_order(killed_at, [(n, 1) for n in range(4)], workers=Workers(2)))
 
 
@@ -41,8 +41,8 @@ def test_what_takes_too_long_is_interrupted_and_the_alarm_is_off_afterwards() ->
     assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
 
 
-def joined(text: str, attachment: str) -> str:
-    return text + attachment
+def joined(text: str, payload: str) -> str:
+    return text + payload
 
 
 def twice(number: int) -> int:
@@ -69,14 +69,14 @@ def test_one_worker_takes_a_job_only_when_its_result_is_wanted() -> None:
     assert begun == [0, 1]
 
 
-def test_a_crew_takes_jobs_while_others_are_at_work() -> None:
-    with WorkerPool(twice, Workers(2, "threading")) as crew:
-        first, second = crew.submit(1), crew.submit(2)
-        found = dict([crew.next_done()])
-        third = crew.submit(3)
-        found |= [crew.next_done(), crew.next_done()]
+def test_a_pool_takes_jobs_while_others_are_at_work() -> None:
+    with WorkerPool(twice, Workers(2, "threading")) as pool:
+        first, second = pool.submit(1), pool.submit(2)
+        found = dict([pool.next_done()])
+        third = pool.submit(3)
+        found |= [pool.next_done(), pool.next_done()]
         assert found == {first: 2, second: 4, third: 6}
-        assert crew.n_out == 0
+        assert pool.n_out == 0
 
 
 def test_what_is_left_over_is_given_up_and_the_next_work_finds_new_workers(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Mixtures of precisions and widths: their sums, and what forward-and-backward scaling promises."""
+"""Mixtures of precisions: their sums, and what forward-and-backward scaling promises."""
 
 from __future__ import annotations
 
@@ -8,21 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from evonas.architecture.methods import QUANTIZERS
-from evonas.architecture.precision import PRECISIONS
-from evonas.nets.quant.mixture import mix_precisions
+from evonas.nets.mixture import mix_precisions
 from evonas.nets.quant.quantizer import Quantizer
+from tests.support.quantizers import make, normal
 
 SHARES = torch.tensor([0.6, 0.3, 0.1])
 
 
 def quantizers() -> list[Quantizer]:
     methods = {"binary": "xnor", "ternary": "tga", "4-bit": "lsq_weight"}
-    return [QUANTIZERS[method].make(PRECISIONS[name]) for name, method in methods.items()]
-
-
-def normal(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+    return [make(method, name) for name, method in methods.items()]
 
 
 def rms(x: Tensor) -> float:
@@ -79,6 +74,6 @@ def test_shares_can_learn(is_scaled: bool) -> None:
 
 def test_zeros_stay_zeros_without_nan() -> None:
     assert (mix_precisions(torch.zeros(2, 2, 1, 1), quantizers(), SHARES, is_scaled=True) == 0).all()
-    unsigned = [QUANTIZERS["lsq"].make(PRECISIONS[bits]) for bits in ("2-bit", "3-bit", "4-bit")]
+    unsigned = [make("lsq", bits) for bits in ("2-bit", "3-bit", "4-bit")]
     for dead in (torch.zeros(2, 2, 1, 1), -torch.ones(2, 2, 1, 1)):  # a ReLU that nothing passes
         assert (mix_precisions(dead, unsigned, SHARES, is_scaled=True) == 0).all()

@@ -12,7 +12,7 @@ from torch import Tensor
 from evonas.nets.layer import QuantLayer
 from evonas.nets.network import Network
 from evonas.spaces import CellSpace
-from evonas.training.loop import train
+from evonas.training.loop import TrainingPlan, train
 from evonas.training.single_path import SinglePath
 
 seeds = st.integers(0, 2**32 - 1)
@@ -62,10 +62,8 @@ def test_a_step_moves_only_what_its_path_uses() -> None:
     train(
         supernet,
         SinglePath(lambda: architecture),
-        batches=[(images_of(space), labels)] * 3,
-        steps=3,
-        learning_rate=0.01,
-        weight_decay=0.1,
+        [(images_of(space), labels)] * 3,
+        plan=TrainingPlan(3, learning_rate=0.01, weight_decay=0.1),
     )
     ops = {op.name: op for op in architecture.ops}
     for name, parameter in supernet.named_parameters():
@@ -173,7 +171,10 @@ def test_a_loss_that_is_not_finite_is_an_error() -> None:
     batch = (images_of(space), torch.zeros(32, dtype=torch.long))
     with pytest.raises(FloatingPointError, match="the training loss became nan at step 1"):
         train(
-            supernet, SinglePath(lambda: architecture), batches=[batch], steps=1, learning_rate=0.01, weight_decay=0.0
+            supernet,
+            SinglePath(lambda: architecture),
+            [batch],
+            plan=TrainingPlan(1, learning_rate=0.01, weight_decay=0.0),
         )
 
 
@@ -184,10 +185,10 @@ def test_filters_keep_their_node_when_a_down_sampling_residual_narrows() -> None
     expansion = [gene.name for gene in space.genes].index("cell1/expansion")
     genome = space.sample(np.random.default_rng(0), 1)[0]
     residuals = {}
-    for choice, factor in enumerate(space.expansions):
+    for choice, factor in enumerate(space.settings.expansions):
         genome[expansion] = choice
         supernet.activate(space.decode(genome))
         residuals[factor] = supernet.activations(images_of(space))["cell1/residual"].unflatten(1, (3, -1))
     width = residuals[0.5].shape[2]
-    for factor in space.expansions:
+    for factor in space.settings.expansions:
         torch.testing.assert_close(residuals[factor][:, :, :width], residuals[0.5])

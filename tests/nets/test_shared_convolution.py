@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from evonas.architecture.graph import Architecture
-from evonas.architecture.methods import QUANTIZERS
 from evonas.architecture.precision import PRECISIONS, Precision
 from evonas.nets.layer import QuantLayer
 from evonas.nets.mixed_path import (
@@ -28,11 +27,12 @@ from evonas.nets.mixed_path import (
     draw_soft,
     mix,
 )
+from evonas.nets.mixture import choose_precisions, mix_precisions, mix_rows
 from evonas.nets.network import Network
 from evonas.nets.norm import EPSILON, SlicedNorm, norm_key
-from evonas.nets.quant.mixture import choose_precisions, mix_precisions, mix_rows
 from evonas.spaces import NetworkSpace, ResidualSpace
 from evonas.training.strategies import STRATEGIES
+from tests.support.quantizers import make, normal
 
 SPACE = ResidualSpace.of((1, 8, 8), 10, depth=8, channels=8, weight_precisions=("binary", "ternary", "2-bit", "float"))
 FIVE = tuple(PRECISIONS[name] for name in ("binary", "ternary", "2-bit", "4-bit", "float"))
@@ -40,14 +40,10 @@ DRAWS = {"soft": draw_soft, "hard": draw_hard}
 MIXED_STRATEGIES = ("shared_convolution", "shared_convolution_soft")
 
 
-def normal(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
 def quantizers(role: str) -> list[nn.Module]:
     methods = {"weight": ("xnor", "tas", "lsq_weight", "sawb"), "act": ("approx_sign", "ternary", "lsq", "pact")}[role]
     in_float = nn.ReLU() if role == "act" else nn.Identity()
-    return [*(QUANTIZERS[name].make(one) for name, one in zip(methods, FIVE, strict=False)), in_float]
+    return [*(make(name, one.name) for name, one in zip(methods, FIVE, strict=False)), in_float]
 
 
 def supernet(space: NetworkSpace) -> Network:

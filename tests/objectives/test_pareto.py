@@ -10,8 +10,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from objectives import Objective
-from objectives.pareto import hypervolume, is_nondominated, knee
-from objectives.scaling import Scaling, bounds_of
+from objectives.fronts.pareto import hypervolume, is_nondominated, knee
+from objectives.fronts.scaling import Scaling, bounds_of
 
 points = arrays(float, st.tuples(st.integers(1, 12), st.integers(2, 3)), elements=st.integers(0, 6).map(float))
 

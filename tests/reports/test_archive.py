@@ -19,7 +19,7 @@ from reports.run_folder.folder import RunFolder
 from reports.run_folder.schema import SCHEMA_VERSION, Evaluation
 from reports.tables.convergence import convergence_table
 from reports.tables.front import front_table
-from tests.reports.test_reports import folder_at, row
+from tests.support.run_folders import folder_at, row
 
 NAMES = ["error", "model_size", "bitops"]
 

@@ -18,7 +18,7 @@ from evonas.workflows.run_handle import Run
 from reports.figures.bands import bands_svg
 from reports.pages.comparison_page import compare, write_comparison
 from reports.run_folder.folder import RunFolder
-from reports.tables.comparison import (
+from reports.comparison.comparison import (
     bands_table,
     comparable_runs,
     ends_table,

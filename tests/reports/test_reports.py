@@ -17,31 +17,7 @@ from reports.run_folder.folder import NotARunFolderError, RunFolder
 from reports.run_folder.schema import Evaluation
 from reports.tables.convergence import convergence_table
 from reports.tables.front import front_table, knee_id
-
-BOUNDS = {"error": [0.0, 0.9], "model_size": [100.0, 10_000.0], "bitops": [1e3, 1e6]}
-
-
-def row(origin: str, error: float, size: int, bitops: int = 5000, **changed: object) -> Evaluation:
-    values = dict.fromkeys(OBJECTIVES, 1.0) | {"error": error, "model_size": size, "bitops": bitops, "loss": 1.0}
-    return Evaluation(**({"origin": origin, "generation": 0, "genome": f"{size}", "values": values} | changed))  # type: ignore[arg-type]
-
-
-def folder_at(path: Path, *rows: Evaluation, name: str = "by hand", seed: int = 0, **search: object) -> RunFolder:
-    settings = {"objectives": ["error", "model_size", "bitops"], "constraints": {}} | search
-    run_toml = tomli_w.dumps({"name": name, "seed": seed, "search": settings})
-    meta = {
-        "bounds": BOUNDS,
-        "created": "2026-01-01",
-        "started_with": {"versions": {"evonas": "0"}},
-        "log10_space_size": 8.0,
-        "seconds": 1.0,
-        "stop_reason": "Done.",
-    }
-    folder = RunFolder.create(path, run_toml=run_toml, measures=OBJECTIVES, meta=meta, **settings)
-    with folder.opened():
-        for each in rows:
-            folder.append(each)
-    return folder
+from tests.support.run_folders import folder_at, row
 
 
 @pytest.fixture

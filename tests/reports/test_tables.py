@@ -8,17 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from objectives.pareto import is_nondominated
+from objectives.fronts.pareto import is_nondominated
 from reports.run_folder.folder import RunFolder
-from reports.tables.attainment import attainment_table
+from reports.comparison.attainment import attainment_table
 from reports.tables.convergence import convergence_table
 from reports.tables.front import front_history, front_table, knee_id
 from reports.tables.genes import GeneLabels, choice_history, choice_table, gene_labels
 from reports.tables.query import QueryError
-from reports.tables.runs import common_convergence, common_scaling, run_labels, runs_table, setting_differences
+from reports.comparison.runs import common_convergence, common_scaling, run_labels, runs_table, setting_differences
 from reports.tables.sensitivity import fit_choices, sensitivity
 from reports.tables.trainings import training_texts
-from tests.reports.test_reports import folder_at, row
+from tests.support.run_folders import folder_at, row
 
 GENES = [{"name": "width", "choices": ["1", "2", "3"]}, {"name": "op", "choices": ["conv", "pool"]}]
 

@@ -14,7 +14,6 @@ import pytest
 from evonas.config.load import RunConfig, parse_config
 from evonas.errors import RunFolderError
 from evonas.run.engine import resume, search
-from evonas.run.steady_state import IN_FLIGHT
 from evonas.spaces import Problem
 from reports.run_folder.folder import RunFolder
 from tests.support.runs import StopAfter
@@ -61,7 +60,7 @@ def genomes(run: RunFolder) -> list[str]:
 
 def test_every_network_is_evaluated_once_and_the_budget_is_spent(whole: RunFolder) -> None:
     assert len(genomes(whole)) == len(set(genomes(whole))) == 90
-    assert whole.meta(IN_FLIGHT) == [[0, 4]]
+    assert whole.facts().in_flight == [(0, 4)]
 
 
 def test_a_finished_search_asks_its_questions_again_without_any_evaluation(whole: RunFolder, tmp_path: Path) -> None:
@@ -80,20 +79,21 @@ def test_a_search_that_was_killed_goes_on_with_as_many_workers_as_there_are(
     with closing(sqlite3.connect(tmp_path / "killed" / "archive.sqlite")) as archive, archive:
         archive.execute("DELETE FROM evaluations WHERE id > 41")
     CALLS.clear()
-    resumed = resume(RunFolder(tmp_path / "killed"), workers=workers, space=PROBLEM)
+    resumed = resume(RunFolder(tmp_path / "killed"), overrides={"compute": {"workers": workers}}, space=PROBLEM)
     assert genomes(resumed)[:41] == genomes(whole)[:41]
     assert len(set(genomes(resumed))) == 90
     assert set(CALLS.values()) == {1}
     assert CALLS.total() == 90 - 41
     CALLS.clear()
-    assert genomes(resume(RunFolder(tmp_path / "killed"), workers=2, space=PROBLEM)) == genomes(resumed)
+    again = resume(RunFolder(tmp_path / "killed"), overrides={"compute": {"workers": 2}}, space=PROBLEM)
+    assert genomes(again) == genomes(resumed)
     assert not CALLS
 
 
 def test_one_worker_is_identical_to_itself_interrupted_or_not(tmp_path: Path) -> None:
-    first = search(config(workers=1), tmp_path / "first", space=PROBLEM)
+    first = search(config(workers=1, budget=50), tmp_path / "first", space=PROBLEM)
     with pytest.raises(KeyboardInterrupt):
-        search(config(workers=1), tmp_path / "second", space=PROBLEM, observer=StopAfter(33))
+        search(config(workers=1, budget=50), tmp_path / "second", space=PROBLEM, observer=StopAfter(33))
     second = resume(RunFolder(tmp_path / "second"), space=PROBLEM)
     assert genomes(first) == genomes(second)
     assert (first.path / "front.csv").read_bytes() == (second.path / "front.csv").read_bytes()
@@ -137,12 +137,12 @@ def test_other_algorithms_work_so_too(tmp_path: Path, algorithm: str) -> None:
 def test_more_workers_than_the_first_generation_has_networks_are_all_busy(tmp_path: Path) -> None:
     run = search(config(workers=40, constraints={}), tmp_path / "run", space=PROBLEM)
     assert len(set(genomes(run))) == 90
-    assert run.meta(IN_FLIGHT) == [[0, 40]]
+    assert run.facts().in_flight == [(0, 40)]
 
 
 def test_predictors_propose_in_asynchronous_mode(tmp_path: Path) -> None:
     run = search(config(predictors=["ridge"], budget=60), tmp_path / "run", space=PROBLEM)
-    assert any(line["is_used"] for line in run.facts().predictors)
+    assert any(line.is_used for line in run.facts().predictors)
     CALLS.clear()
     resume(run, space=PROBLEM)
     assert not CALLS

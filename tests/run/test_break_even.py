@@ -3,17 +3,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from evonas.run.estimate_choice import Times, choose_method, compare
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evonas.config.load import RunConfig
 from evonas.run.context import open_context
 from evonas.run.engine import resume, search
+from evonas.run.problems.estimate_choice import Times, choose_method, compare
 from evonas.workflows.run_handle import Run
 from tests.support.runs import with_
 
-SLOW_SUPERNET = Times(update=0.01, score=0.1, brief=1.1)
+SLOW_SUPERNET = Times(step=0.01, score=0.1, short=1.1)
 
 
 def chosen(networks: int, times: Times = SLOW_SUPERNET, workers: int = 2) -> str:
@@ -42,23 +42,24 @@ def test_a_supernet_that_scores_no_faster_never_pays() -> None:
 
 
 def test_it_times_this_machine(tiny_config: RunConfig) -> None:
-    method, reason = choose_method(open_context(tiny_config))
+    context = open_context(tiny_config)
+    method, reason = choose_method(context.config, context.network_space, context.dataset)
     assert reason.startswith(method)
     assert method in {"one-shot", "short-training"}
 
 
+@pytest.mark.usefixtures("pages")
 def test_what_auto_chose_stands_in_the_run_and_stays(
     tiny_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = with_(with_(tiny_config, "estimate", method="auto", steps=3), "search", budget=8, has_baseline=False)
-    monkeypatch.setattr(
-        "evonas.run.estimate_choice.choose_method", lambda setup: ("short-training", "because I say so")
-    )
+    choose = "evonas.run.problems.network_problem.choose_method"
+    monkeypatch.setattr(choose, lambda *given: ("short-training", "because I say so"))
     run = Run(search(config, tmp_path / "auto"))
     assert run.folder.settings["estimate"]["method"] == "short-training"
     assert run.folder.facts().estimate_reason == "because I say so"
     assert "because I say so" in (run.path / "report.html").read_text()
-    monkeypatch.setattr("evonas.run.estimate_choice.choose_method", lambda setup: pytest.fail("chosen twice"))
+    monkeypatch.setattr(choose, lambda *given: pytest.fail("chosen twice"))
     before = (run.path / "front.csv").read_bytes()
     resume(run.folder)
     assert (run.path / "front.csv").read_bytes() == before

@@ -13,6 +13,7 @@ import torch
 
 from evonas.config.load import RunConfig, load_config
 from evonas.errors import EvaluationError, RunFolderError, SelectionError
+from evonas.evaluation import scorers
 from evonas.evaluation.scoring_context import Checkpoint, open_scoring_context
 from evonas.files import file_hash
 from evonas.run.context import open_context
@@ -22,8 +23,10 @@ from evonas.run.stopping import StopReason
 from evonas.spaces.genome import from_text
 from evonas.workflows.run_handle import Run, open_run
 from objectives import OBJECTIVES
-from objectives.pareto import is_nondominated
+from objectives.fronts.pareto import is_nondominated
+from reports.pages.page import run_page
 from reports.run_folder.folder import RunFolder
+from reports.tables.snapshot import Snapshot
 from surrogates.one_shot.score import score_network
 from tests.support.runs import MEASURED, StopAfter, assert_same_result, with_
 
@@ -38,6 +41,7 @@ def test_a_run_leaves_what_it_promises(finished: Run, tiny_config: RunConfig) ->
     assert len(searched) == searched["genome"].nunique() == tiny_config.search.budget
     assert len(table[table["origin"] == "random"]) == tiny_config.search.budget
     assert finished.folder.facts().stop_reason == StopReason.BUDGET_SPENT.value
+    assert StopReason.BUDGET_SPENT.value in (finished.path / "report.html").read_text()
 
 
 def test_the_front_is_not_dominated_and_complete(finished: Run) -> None:
@@ -102,7 +106,7 @@ def test_bounds_that_nothing_meets_leave_an_empty_front(
     config = with_(with_(tiny_config, "search", constraints={"model_size": 1.0}), "supernet", steps=2)
     run = Run(search(config, tmp_path / "impossible"))
     assert run.front().empty
-    assert "No evaluated network satisfies the constraints" in (run.path / "report.html").read_text()
+    assert "No evaluated network satisfies the constraints" in run_page(Snapshot(run.folder))
 
 
 def test_a_small_space_is_searched_to_its_end(tiny_config: RunConfig, tmp_path: Path) -> None:
@@ -126,8 +130,8 @@ def test_a_failed_evaluation_is_recorded_and_never_scored(
             raise RuntimeError("broken on purpose")
         return true_score(*args, **kwargs)  # type: ignore[arg-type]
 
-    true_score = estimators.score_subnet
-    monkeypatch.setattr(estimators, "score_subnet", failing)
+    true_score = scorers.score_subnet
+    monkeypatch.setattr(scorers, "score_subnet", failing)
     run = Run(search(with_(tiny_config, "supernet", steps=2), tmp_path / "failing"))
     table = run.evaluations()
     failed = table[table["reason"] != ""]
@@ -146,7 +150,7 @@ def test_a_first_generation_that_fails_altogether_is_explained(
         def failing(*args: object, error: Exception = error, **kwargs: object) -> object:
             raise error
 
-        monkeypatch.setattr(estimators, "score_subnet", failing)
+        monkeypatch.setattr(scorers, "score_subnet", failing)
         with pytest.raises(EvaluationError, match=reason):
             search(with_(tiny_config, "supernet", steps=2), tmp_path / f"hopeless{index}")
 
@@ -250,10 +254,9 @@ def test_a_trained_network_is_loaded_as_it_was(finished: Run, tmp_path: Path) ->
     shutil.copytree(finished.path, tmp_path / "copy")
     run = open_run(tmp_path / "copy")
     (training,) = run.train("knee", workers=1)
-    data = open_context(load_config(run.path / "run.toml")).data
-    assert data is not None
+    test = open_context(load_config(run.path / "run.toml")).dataset.test
     network = run.load(training.evaluation)
-    assert score_network(network, images=data.test.pixels(), labels=data.test.labels) == training.test
+    assert score_network(network, images=test.pixels(), labels=test.labels) == training.test
     with pytest.raises(SelectionError, match="evonas train"):
         run.load(training.evaluation, seed=7)
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from evonas.run.supernet_store import kept_supernet
 
 from evonas.config.load import RunConfig, load_config, parse_config
 from evonas.evaluation.scoring_context import open_scoring_context
 from evonas.run.context import open_context
 from evonas.run.engine import resume, search
+from evonas.run.stages.supernet_store import last_supernet
 from evonas.spaces.genome import from_text
 from evonas.workflows.run_handle import Run
 from reports.run_folder.folder import RunFolder
@@ -25,7 +25,7 @@ SMALL = {
         "depth": 8,
         "channels": 4,
         "widths": [0.5, 1.0],
-        "expansions": [1.5, 2.0],
+        "locked_widths": [1.5, 2.0],
         "weight_precisions": ["ternary", "2-bit"],
         "act_precisions": ["2-bit", "4-bit"],
     },
@@ -47,7 +47,7 @@ COLUMNS = ["id", "origin", "generation", "stage", "genome", "error", "raw_error"
 def _soon() -> Iterator[None]:
     """Expand from the first generation on."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("evonas.run.loop.GENERATIONS_BETWEEN", 0)
+        patch.setattr("evonas.run.state.POPULATIONS_BETWEEN", 0)
         yield
 
 
@@ -64,16 +64,16 @@ def expanded(config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> Run
 def test_widths_unlock_and_networks_of_the_new_width_are_evaluated(expanded: RunFolder, config: RunConfig) -> None:
     log = expanded.facts().expansions
     assert log
-    assert all(entry["share"] > config.search.expansion_share for entry in log)
+    assert all(entry.share > config.search.expansion_share for entry in log)
     space = open_context(config).network_space
     table = expanded.evaluations()
     for entry in log:
-        index = [gene.name for gene in space.genes].index(entry["gene"])
-        opened = space.genes[index].choices.index(entry["opens"])
+        index = [gene.name for gene in space.genes].index(entry.gene)
+        opened = space.genes[index].choices.index(entry.opens)
         chosen = table["genome"].map(lambda text, index=index: int(text.split("-")[index]))
-        before = table[(table["origin"] == "search") & (table["stage"] < entry["stage"])]
+        before = table[(table["origin"] == "search") & (table["stage"] < entry.stage)]
         assert (chosen[before.index] < opened).all()
-    widest = max(entry["stage"] for entry in log)
+    widest = max(entry.stage for entry in log)
     assert (table.loc[table["origin"].isin(["search", "random"]), "stage"].max()) == widest
     assert (expanded.path / f"supernet.{widest}.safetensors").is_file()
     assert not list(expanded.path.glob("*.unfinished.*"))
@@ -88,9 +88,9 @@ def test_the_front_is_scored_by_the_last_supernet_alone(expanded: RunFolder) -> 
 
 
 def test_the_last_supernet_is_found_again_with_the_space_that_it_covers(expanded: RunFolder) -> None:
-    setup = open_context(load_config(expanded.path / "run.toml"))
-    checkpoint, space = kept_supernet(expanded, setup)
-    assert checkpoint.file == f"supernet.{expanded.facts().expansions[-1]['stage']}.safetensors"
+    context = open_context(load_config(expanded.path / "run.toml"))
+    checkpoint, space = last_supernet(expanded, context.networks)
+    assert checkpoint.file == f"supernet.{expanded.facts().expansions[-1].stage}.safetensors"
     supernet = open_scoring_context(expanded.path, checkpoint, space).the_supernet
     for genome in Run(expanded).front()["genome"]:
         supernet.extract(space.decode(from_text(genome, space.genes)))
@@ -117,11 +117,11 @@ def test_an_interrupted_expanding_search_ends_the_same(
 def test_a_share_of_one_never_expands(config: RunConfig, tmp_path: Path) -> None:
     settings = config.search.model_copy(update={"expansion_share": 1.0, "has_baseline": False})
     run = search(config.model_copy(update={"search": settings}), tmp_path / "run")
-    assert run.facts().expansions is None
+    assert not run.facts().expansions
     assert (run.evaluations()["stage"] == 0).all()
 
 
-def test_brief_trainings_expand_without_a_supernet(config: RunConfig, tmp_path: Path) -> None:
+def test_short_trainings_expand_without_a_supernet(config: RunConfig, tmp_path: Path) -> None:
     estimate = config.estimate.model_copy(update={"method": "short-training", "steps": 1})
     settings = config.search.model_copy(update={"has_baseline": False})
     run = search(config.model_copy(update={"estimate": estimate, "search": settings}), tmp_path / "run")

@@ -57,6 +57,7 @@ class Bowl(TableSpace):
         return {"distance": math.dist(genome, (3, 3)), "sum": float(sum(genome))}
 
 
+@pytest.mark.usefixtures("pages")
 def test_a_space_and_an_objective_of_ones_own_by_path(tmp_path: Path) -> None:
     objectives = ["error", CARBON]
     raw = {**QUICK, "space": {"kind": PLAIN, "options": {"stride": 1}}, "search": {**SEARCH, "objectives": objectives}}
@@ -264,7 +265,7 @@ def test_a_table_s_file_belongs_to_the_run(tmp_path: Path, monkeypatch: pytest.M
         search(parse_config(raw, source="tests"), tmp_path / "other")
 
 
-@pytest.mark.parametrize("name", ["top-1", "order by", "Genome", "Spread", "id", 'x"; DROP TABLE meta; --'])
+@pytest.mark.parametrize("name", ["top-1", "order by", "Genome", "Error_Log_SD", "id", 'x"; DROP TABLE facts; --'])
 def test_names_that_cannot_be_columns_are_refused(tmp_path: Path, name: str) -> None:
     class Odd(Bowl):
         @property

@@ -13,7 +13,10 @@ from evonas.run.engine import resume, search
 from evonas.run.stopping import StopReason
 from evonas.spaces import Problem
 from objectives import Objective
+from reports.pages.page import run_page
 from reports.run_folder.folder import RunFolder
+from reports.tables.front import front_table
+from reports.tables.snapshot import Snapshot
 
 CHOICES = {name: tuple("01234567") for name in "abcd"}
 OBJECTIVES = [Objective(name, unit="", title=name, is_log=False) for name in ("near", "far")]
@@ -65,7 +68,7 @@ def test_the_run_says_why_it_ended(reason: StopReason, tmp_path: Path) -> None:
     else:
         run = explored(tmp_path / "run", **settings)
     assert run.facts().stop_reason == reason.value
-    assert reason.value in (run.path / "report.html").read_text(encoding="utf-8")
+    assert reason.value in run_page(Snapshot(run))
 
 
 def test_every_reason_has_its_case() -> None:
@@ -90,8 +93,6 @@ def test_an_exhaustive_search_finds_the_true_front(tmp_path: Path) -> None:
     for labels in itertools.product("01234567", repeat=4):
         found = bowl(dict(zip("abcd", labels, strict=True)))
         best[found["far"]] = min(best.get(found["far"], 1e9), found["near"])
-    from reports.tables.front import front_table
-
     front = front_table(run)
     assert all(best[far] == near for near, far in zip(front["near"], front["far"], strict=True))
     assert front["near"].min() == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,9 @@ from torch import Tensor
 from evonas.config.load import RunConfig
 from evonas.training import network_training
 from objectives import OBJECTIVES
+from reports.run_folder.files import write_atomically
 from reports.run_folder.folder import RunFolder
+from reports.tables.front import front_table
 
 MEASURED = ["error", "loss", *(name for name, objective in OBJECTIVES.items() if objective.is_analytic)]
 WITHOUT_CLOCK = ["id", "origin", "generation", "genome", "reason", *MEASURED]
@@ -36,6 +39,13 @@ class StopAfter:
 
 def with_(config: RunConfig, section: str, **changed: object) -> RunConfig:
     return config.model_copy(update={section: getattr(config, section).model_copy(update=changed)})
+
+
+def write_front(run: RunFolder) -> Path:
+    """Write ``front.csv`` alone: what :func:`reports.pages.page.write_reports` writes, without figures and page."""
+    path = run.path / "front.csv"
+    write_atomically(path, front_table(run).to_csv(index=False))
+    return path
 
 
 def assert_same_result(first: RunFolder, second: RunFolder) -> None:

@@ -1,4 +1,4 @@
-"""Batches: which runs a plan means, that stopping and going on changes nothing, what the comparison says."""
+"""Batches: which runs a plan means, that stopping and resuming changes nothing, what the comparison says."""
 
 from __future__ import annotations
 
@@ -17,17 +17,8 @@ from evonas.run.engine import search
 from evonas.run.lock import alone_with
 from evonas.workflows.batch import PLAN, Batch, resume_batch, run_batch
 from evonas.workflows.batch_plan import read_plan
+from tests.support.own_problem import BOWL
 from tests.support.runs import WITHOUT_CLOCK, StopAfter
-
-BOWL = """
-from evonas.spaces import Problem
-
-def bowl(chosen):
-    values = [int(label) for label in chosen.values()]
-    return {"near": float(sum((value - 2) ** 2 for value in values)), "far": float(41 - sum(values))}
-
-BOWL = Problem({name: tuple("01234567") for name in "abcd"}, bowl, objectives=["near", "far"])
-"""
 
 
 @pytest.fixture(scope="module")
@@ -212,7 +203,7 @@ def test_a_run_that_fails_of_anything_keeps_no_other_from_being_made(
             raise MemoryError("too much\nof it")
         return search(config, *arguments, **options)
 
-    monkeypatch.setattr("evonas.run.engine.search", failing)
+    monkeypatch.setattr("evonas.workflows.batch.search", failing)
     made = run_batch({**plan, "grid": {"seed": [0, 1, 2]}}, tmp_path / "batch")
     assert made.failures == {"bowls-seed1": "MemoryError: too much"}
     assert [run.path.name for run in made.runs] == ["bowls-seed0", "bowls-seed2"]

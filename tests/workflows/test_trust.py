@@ -1,3 +1,5 @@
+"""How far estimates can be trusted: what is trained, on which images, and what is said about it."""
+
 from __future__ import annotations
 
 import shutil
@@ -6,16 +8,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evonas.config.load import RunConfig
 from evonas.errors import SelectionError
 from evonas.run.context import open_context
+from evonas.run.engine import search
 from evonas.spaces.genome import from_text
 from evonas.training.datasets.dataset import folds, load_dataset
 from evonas.workflows.run_handle import Run, open_run
 from evonas.workflows.trust import FLOORS, chosen_networks, trust_sentence, trust_table, truth
+from reports.run_folder.facts import Origin
+from tests.support.runs import with_
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +35,12 @@ def trusted(finished: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def test_it_says_how_every_score_ranks_and_keeps_it(trusted: Run) -> None:
     stored = trusted.folder.facts().trust
-    names = [row["score"] for row in stored["table"]]
-    assert names == ["estimate", "loss", *FLOORS, "another training"]
-    assert stored["networks"] == 6
-    assert stored["seeds"] == 2
+    assert stored is not None
+    assert [row["score"] for row in stored.table] == ["estimate", "loss", *FLOORS, "another training"]
+    assert (stored.networks, stored.seeds) == (6, 2)
     assert len(trusted.folder.truths()) == 12
     page = (trusted.path / "report.html").read_text()
-    assert stored["sentence"] in page.replace("&#x27;", "'")
+    assert stored.sentence in page.replace("&#x27;", "'")
     assert "another training" in page
 
 
@@ -47,20 +52,18 @@ def test_asked_again_it_trains_only_what_is_missing(trusted: Run, monkeypatch: p
 
 
 def test_estimate_and_truth_share_no_image_and_the_test_set_is_not_read(tiny_config: RunConfig) -> None:
-    data = load_dataset(tiny_config)
+    data = load_dataset(tiny_config.data)
     space = open_context(tiny_config).network_space
     architecture = space.decode(space.repair(np.zeros(len(space.genes), dtype=np.int64)))
     data.test.images.fill_(255)
     blank = truth(architecture, data, tiny_config, seed=1, n_folds=3)
-    assert blank == truth(architecture, load_dataset(tiny_config), tiny_config, seed=1, n_folds=3)
+    assert blank == truth(architecture, load_dataset(tiny_config.data), tiny_config, seed=1, n_folds=3)
     part = folds(data.train.labels, n=3, seed=tiny_config.data.split_seed)[1]
     assert (blank.error * len(part)) == pytest.approx(round(blank.error * len(part)))  # measured on that part alone
 
 
 @given(st.lists(st.integers(0, 3), min_size=12, max_size=60), st.integers(2, 5), st.integers(0, 9))
 def test_folds_are_disjoint_whole_and_stratified(labels: list[int], n: int, seed: int) -> None:
-    import torch
-
     parts = folds(torch.tensor(labels), n=n, seed=seed)
     assert sorted(np.concatenate(parts).tolist()) == list(range(len(labels)))
     for label in set(labels):
@@ -70,20 +73,14 @@ def test_folds_are_disjoint_whole_and_stratified(labels: list[int], n: int, seed
 
 def test_networks_that_the_correction_was_fitted_to_are_not_asked(finished: Run) -> None:
     table = finished.evaluations()
-    fitted = set(table.loc[table["origin"] == "brief", "genome"])
+    fitted = set(table.loc[table["origin"] == Origin.SHORT_TRAINING, "genome"])
     chosen = chosen_networks(finished.folder, n=20)
     assert fitted
     assert not fitted & set(chosen["genome"])
     assert chosen["genome"].is_unique
     assert chosen["model_size"].is_monotonic_increasing
-    space = open_context(finished_config(finished)).network_space
+    space = finished.context.network_space
     assert all(space.decode(from_text(text, space.genes)) for text in chosen["genome"])
-
-
-def finished_config(run: Run) -> RunConfig:
-    from evonas.config.load import load_config
-
-    return load_config(run.path / "run.toml")
 
 
 @pytest.mark.parametrize(("networks", "seeds", "found"), [(3, 2, "3 wanted"), (6, 1, "1")])
@@ -122,13 +119,10 @@ def test_the_ceiling_is_what_a_repeated_training_shows() -> None:
 
 
 def test_trust_of_a_run_without_a_supernet(tiny_config: RunConfig, tmp_path: Path) -> None:
-    from evonas.run.engine import search
-    from tests.support.runs import with_
-
     config = with_(with_(tiny_config, "estimate", method="short-training", steps=2), "search", budget=8)
-    run = Run(search(config, tmp_path / "brief"))
+    run = Run(search(config, tmp_path / "short"))
     assert not list(run.path.glob("supernet*"))
     assert run.evaluations()["raw_error"].isna().all()
     table = run.trust(networks=5, seeds=2, epochs=1, workers=1)
     assert table["score"].tolist() == ["estimate", "loss", *FLOORS, "another training"]
-    assert "after a training of 2 updates" in (run.path / "report.html").read_text()
+    assert "after a training of 2 steps" in (run.path / "report.html").read_text()

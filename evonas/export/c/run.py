@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evonas.errors import ExportError
+from evonas.export.format import Runner
+from evonas.export.seal import Sealed
 
 COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-std=c99", "-O2", "-DEVONAS_MAIN")
@@ -53,6 +55,14 @@ class CProgram:
                 remedy="give it images of the size that it was exported for",
             )
         return np.frombuffer(output, dtype=np.float32).reshape(len(pixels), -1)
+
+
+def run_c(sealed: Sealed) -> Runner:
+    """Compile a checked file; what was checked is what is compiled."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.c"
+        path.write_bytes(sealed.raw)
+        return CProgram(path)
 
 
 def _run(command: Sequence[str], *, wanted: str, stdin: bytes = b"") -> bytes:

@@ -51,6 +51,11 @@ HEAD = """\
 """
 
 
+def c_file(frozen: FrozenNetwork) -> bytes:
+    """The file as bytes, without its digest yet."""
+    return c_source(frozen).encode("ascii", errors="replace")
+
+
 def c_source(frozen: FrozenNetwork, *, name: str = "evonas") -> str:
     """The whole file.
 

@@ -18,9 +18,10 @@ import openvino
 from openvino import op, opset1
 
 from evonas.errors import ExportError
+from evonas.export.format import Runner
 from evonas.export.onnx.dialects import Packed
 from evonas.export.onnx.graph import onnx_model
-from evonas.export.seal import unsealed
+from evonas.export.seal import Sealed, unsealed
 from evonas.nets.frozen import FrozenConv, FrozenNetwork
 
 MEMBERS = ("network.xml", "network.bin")
@@ -78,10 +79,11 @@ def openvino_file(frozen: FrozenNetwork) -> bytes:
     return packed.getvalue()
 
 
-def compiled(raw: bytes) -> openvino.CompiledModel:
+def run_openvino(sealed: Sealed) -> Runner:
     """Compile what :func:`openvino_file` wrote, in full precision."""
-    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+    with zipfile.ZipFile(io.BytesIO(sealed.raw)) as archive:
         xml, weights = (archive.read(name) for name in MEMBERS)
     core = openvino.Core()
     settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
-    return core.compile_model(core.read_model(xml, weights), "CPU", settings)
+    network = core.compile_model(core.read_model(xml, weights), "CPU", settings)
+    return lambda pixels: np.concatenate([network(pixels[i : i + 1])[0] for i in range(len(pixels))])

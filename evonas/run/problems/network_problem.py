@@ -12,12 +12,14 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from evonas.architecture.graph import Architecture
 from evonas.architecture.layer_table import architecture_table
 from evonas.architecture.scheme import Scheme
 from evonas.config.bounds import resolved
 from evonas.config.load import RunConfig
 from evonas.errors import RunFileError
 from evonas.evaluation.costs import NetworkCosts
+from evonas.evaluation.job import Outcome, checked
 from evonas.evaluation.measures import Measures, run_measures
 from evonas.plugins import load_object
 from evonas.run.problems.estimate_choice import choose_method
@@ -30,7 +32,7 @@ from evonas.training.datasets.dataset import Dataset, dataset_hash, load_dataset
 from evonas.training.hardware import one_thread
 from evonas.training.supernet_training import as_trained
 from objectives import LATENCY, OBJECTIVES, Objective
-from objectives.scaling import Scaling, bounds_of
+from objectives.fronts.scaling import Scaling, bounds_of
 
 PROBES = 64  # genomes whose networks tell one space from another
 LEAST_LOSS = 1e-3  # where the scale of losses begins, as a share of that at chance
@@ -101,31 +103,29 @@ class NetworkProblem(Problem):
 
     def hypervolume_box(self) -> Box:
         """See :class:`Problem`: from the cheapest to the most expensive known before, locked widths too, and chance."""
-        measures = self.measures
         genomes = [self._first_genome(), *self.space.corners(np.random.default_rng(0))]
         largest = self.space.fully_unlocked().covering()
-        columns: dict[str, list[float]] = {}
-        for name in measures.analytic:
-            measure = measures.table[name].measure
-            assert measure is not None
-            try:
-                found = [float(measure(one.layers)) for one in (*map(self.space.decode, genomes), *largest)]
-            except Exception as error:  # the user's code
-                raise RunFileError(
-                    "objectives that count networks",
-                    found=f"{name}: {type(error).__name__}: {error}",
-                    remedy="correct that objective",
-                ) from error
-            columns[name] = [value for value in found if math.isfinite(value)]
-            if not columns[name]:
-                raise RunFileError(
-                    "objectives that count networks",
-                    found=f"no finite value for {name}",
-                    remedy="correct that objective",
-                )
+        counts = [self._counted(network) for network in (*map(self.space.decode, genomes), *largest)]
+        sound = [outcome.values for outcome in counts if not outcome.reason]
+        if not sound:
+            raise RunFileError(
+                "objectives that count networks", found=counts[0].reason, remedy="correct that objective"
+            )
+        columns = {name: [values[name] for values in sound] for name in self.measures.analytic}
         n_classes = self.dataset.n_classes
         losses = (LEAST_LOSS * math.log(n_classes), math.log(n_classes))
         return {"error": (0.0, 1 - 1 / n_classes), "loss": losses, "latency": (1e-6, 1.0), **bounds_of(columns)}
+
+    def _counted(self, network: Architecture) -> Outcome:
+        values = {}
+        for name in self.measures.analytic:
+            measure = self.measures.table[name].measure
+            assert measure is not None
+            try:
+                values[name] = float(measure(network.layers))
+            except Exception as error:  # the user's code
+                return Outcome({}, f"{name}: {type(error).__name__}: {error}")
+        return checked(values, values)
 
     def fingerprint(self) -> str:
         """See :class:`Problem`."""

@@ -13,7 +13,7 @@ from evonas.config.load import RunConfig
 from evonas.evaluation.costs import Costs
 from evonas.evaluation.measures import Measures
 from evonas.spaces import Space
-from objectives.scaling import Scaling
+from objectives.fronts.scaling import Scaling
 
 Box = dict[str, tuple[float, float]]
 """Where hypervolumes begin and end, by measure."""

@@ -16,7 +16,7 @@ from evonas.evaluation.measures import Measures, run_measures
 from evonas.run.problems.problem import Box, Problem
 from evonas.spaces import Space, TableSpace
 from objectives import Objective
-from objectives.scaling import Scaling, bounds_of
+from objectives.fronts.scaling import Scaling, bounds_of
 
 PROBES = 64  # genomes whose results tell one space from another
 ROWS = 1000  # of a table, that its hypervolume's box is made of

@@ -1,7 +1,7 @@
 """The canonical form of many genomes of a cell space at once, as arrays: no network is built.
 
-It repeats in numpy what decoding a genome and encoding the network does (:mod:`evonas.spaces.cells.aliases`,
-:mod:`evonas.spaces.cells.decode`); a test holds the two together.
+A network is built from it (:mod:`evonas.spaces.cells.decode`). Two genomes of one network have one canonical form: what
+carries a constant gets its first choice, and of sources that hold the same tensor the first is read.
 """
 
 from __future__ import annotations
@@ -74,8 +74,17 @@ class CellCanonical:
                 canonical[self.row[f"{name}/residual"]] = column[f"{name}/residual"] * has_residual
         return canonical.T.copy(), is_alive
 
+    def liveness(self, genomes: Ints) -> Liveness:
+        """What of canonical genomes, ``(n, n_genes)``, depends on the image and is needed."""
+        column = {name: genomes[:, row] for name, row in self.row.items()}
+        return liveness(self.layout, topologies(self.layout, column))
+
     def _without_aliases(self, kind: str, topology: Topology) -> Topology:
-        """See :func:`evonas.spaces.cells.aliases.without_aliases`; the lower source first."""
+        """Let edges read the first source of those that hold the same tensor, the lower source first.
+
+        A node whose one living edge is a skip holds what it reads: whoever reads the node might as well read that.
+        Without this, two genomes would be one network, and it would be evaluated twice.
+        """
         nodes, _, n = topology.ops.shape
         everyone = np.arange(n)
         sources, ops = topology.sources.copy(), topology.ops.copy()

@@ -86,7 +86,8 @@ class CellSpace(ConfiguredSpace[CellSettings]):
 
     def decode(self, genome: Genome) -> Architecture:
         """See :meth:`NetworkSpace.decode`. Edges that carry a constant, and what only they feed, are left out."""
-        return build(self.layout, self.describe(check_genome(genome, self.genes)))
+        canonical = self.canonical(genome)
+        return build(self.layout, self.describe(canonical), self._canonical.liveness(canonical[None]))
 
     def published(self, genotype: Mapping[str, Sequence[tuple[str, int]]]) -> Genome:
         """Read a genotype as DARTS and its successors print it.

@@ -1,4 +1,4 @@
-"""From the genes of a cell space to the graph of operations."""
+"""From a canonical genome of a cell space to the graph of operations."""
 
 from __future__ import annotations
 
@@ -6,27 +6,26 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from evonas.architecture.graph import INPUT, Architecture, Op, prune
+import numpy as np
+
+from evonas.architecture.graph import INPUT, Architecture, Op
 from evonas.architecture.module_steps import module_steps
 from evonas.architecture.precision import EIGHT_BIT, FLOAT, Precision, precision
-from evonas.spaces.cells.aliases import without_aliases
 from evonas.spaces.cells.layout import CellLayout, pair_of
+from evonas.spaces.cells.liveness import Liveness
 from evonas.spaces.cells.settings import EDGE_OPS, FREE
 
 
-def build(layout: CellLayout, choice: Mapping[str, str], *, keeps_unused: bool = False) -> Architecture:
-    """Build the network of a choice of every gene.
+def build(layout: CellLayout, choice: Mapping[str, str], live: Liveness) -> Architecture:
+    """Build a network of the operations that depend on the image and that its output depends on.
 
-    Edges that carry a constant, and what only they feed, are left out: counting them would spoil the agreement of the
-    counts with what a device measures.
+    What carries a constant is left out: counts with it would not agree with what a device measures.
 
     Args:
         layout: The space.
-        choice: A label for every gene.
-        keeps_unused: Whether to keep cell inputs that no edge reads, as published parameter counts do.
+        choice: A label for every gene, of a canonical genome.
+        live: What of that one genome is alive.
     """
-    choice = without_aliases(layout, choice)
-    stem_steps = module_steps(layout.settings.stem_module)
     stem = Op(
         "stem",
         "conv",
@@ -35,33 +34,29 @@ def build(layout: CellLayout, choice: Mapping[str, str], *, keeps_unused: bool =
         kernel=3,
         weight=precision(choice["stem/weight"]),
         act=layout.stem_act,
-        steps=stem_steps,
+        steps=module_steps(layout.settings.stem_module),
     )
-    ops = [stem]
-    outputs: list[str | None] = ["stem", "stem"]  # of the two cells before; None: constant
+    outputs, ops = ["stem", "stem"], [stem]  # of the two cells before
     for index in range(len(layout.settings.cells)):
-        cell = _Cell(layout, choice, index, (outputs[-2], outputs[-1]), keeps_unused)
-        outputs.append(cell.build())
-        ops += cell.ops
-    last = outputs[-1]
-    if last is None:
-        dead = next(index for index, name in enumerate(outputs[2:]) if name is None)
-        last = f"cell{dead}"
-        width = layout.width(dead, float(choice[f"cell{dead}/expansion"]))
-        ops.append(Op(last, "zeros", (INPUT,), width * layout.settings.nodes))
+        cell = _Cell(layout, choice, index, (outputs[-2], outputs[-1]), live)
+        if live.is_needed[index, 0]:
+            cell.build()
+            ops += cell.ops
+        outputs.append(cell.output)
+    if not live.outputs[-1, 0]:  # the whole network is a constant
+        ops = [Op(outputs[-1], "zeros", (INPUT,), cell.width * layout.settings.nodes)]
     steps = module_steps(layout.settings.classifier_module)
     classifier = Op(
         "classifier",
         "conv",
-        (last,),
+        (outputs[-1],),
         layout.n_classes,
         weight=precision(choice["classifier/weight"]),
         act=EIGHT_BIT if "quant" in steps else FLOAT,
         steps=steps,
         has_bias=True,
     )
-    ops.append(classifier)
-    return Architecture(layout.input_shape, tuple(ops) if keeps_unused else prune(ops), layout.scheme)
+    return Architecture(layout.input_shape, (*ops, classifier), layout.scheme)
 
 
 def edges_of(architecture: Architecture) -> Iterator[tuple[int, int, int, str, Op]]:
@@ -77,61 +72,50 @@ class _Cell:
     layout: CellLayout
     choice: Mapping[str, str]
     index: int
-    inputs: tuple[str | None, str | None]
-    keeps_unused: bool
+    inputs: tuple[str, str]
+    live: Liveness
     ops: list[Op] = field(default_factory=list)
-
-    def build(self) -> str | None:
-        """Append the cell's operations; return its output's name, or None when the output would be constant."""
-        layout, index = self.layout, self.index
-        edges = [self._live_edges(node) for node in range(layout.settings.nodes)]
-        for node, live in enumerate(edges):  # an edge from a constant node is constant
-            edges[node] = [(edge, source) for edge, source in live if source < 2 or edges[source - 2]]
-        has_residual = layout.has_residual_at(index) and self.inputs[1] is not None
-        if not has_residual and not any(edges):
-            return None
-        read = {source for live in edges for _, source in live}
-        for source in range(2):
-            if source in read or (self.keeps_unused and self.inputs[source] is not None):
-                self._add_input(source)
-        for node, live in enumerate(edges):
-            names = [self._add_edge(node, edge, source) for edge, source in live]
-            if names:
-                self.ops.append(Op(f"{self.cell}/node{node}", "add", tuple(names), self.width))
-            else:
-                shrink = 2 ** layout.reductions(index)
-                self.ops.append(Op(f"{self.cell}/node{node}", "zeros", (INPUT,), self.width, stride=shrink))
-        nodes = tuple(f"{self.cell}/node{node}" for node in range(layout.settings.nodes))
-        self.ops.append(Op(self.cell, "concat", nodes, self.width * layout.settings.nodes))
-        return self._add_residual() if has_residual else self.cell
 
     def __post_init__(self) -> None:
         # attributes, for a search builds many cells
-        self.cell = f"cell{self.index}"
+        self.name = f"cell{self.index}"
         self.kind = self.layout.settings.cells[self.index]
-        self.width = self.layout.width(self.index, float(self.choice[f"{self.cell}/expansion"]))
+        self.width = self.layout.width(self.index, float(self.choice[f"{self.name}/expansion"]))
         self.module = self.choice[f"{self.kind}/module"]
+        self.has_residual = self.layout.has_residual_at(self.index) and bool(self.live.outputs[self.index + 1, 0])
+        self.output = f"{self.name}/sum" if self.has_residual else self.name
 
-    def _live_edges(self, node: int) -> list[tuple[int, int]]:
-        """Edges that are not ``none`` and do not read a constant cell, as (edge, source)."""
-        live = []
-        for edge, source in enumerate(pair_of(self.choice[f"{self.kind}/node{node}/inputs"])):
-            is_none = EDGE_OPS[self.choice[f"{self.kind}/node{node}/edge{edge}/op"]] is None
-            if not is_none and (source >= 2 or self.inputs[source] is not None):
-                live.append((edge, source))
-        return live
+    def build(self) -> None:
+        """Append the cell's operations."""
+        for source in np.flatnonzero(self.live.is_read[self.index, :, 0]):
+            self._add_input(int(source))
+        nodes = tuple(self._add_node(node) for node in range(self.layout.settings.nodes))
+        channels = self.width * len(nodes)
+        self.ops.append(Op(self.name, "concat", nodes, channels))
+        if self.has_residual:
+            self._add_residual(channels)
+            self.ops.append(Op(self.output, "add", (self.name, f"{self.name}/residual"), channels))
+
+    def _add_node(self, node: int) -> str:
+        name, sources = f"{self.name}/node{node}", pair_of(self.choice[f"{self.kind}/node{node}/inputs"])
+        is_live = self.live.edges[self.index, node, :, 0]
+        edges = tuple(self._add_edge(node, edge, source) for edge, source in enumerate(sources) if is_live[edge])
+        if edges:
+            self.ops.append(Op(name, "add", edges, self.width))
+        else:
+            shrink = 2 ** self.layout.reductions(self.index)
+            self.ops.append(Op(name, "zeros", (INPUT,), self.width, stride=shrink))
+        return name
 
     def _add_input(self, source: int) -> None:
         """The 1x1 convolution that brings a cell's input to its width; 3x3 with stride 2 after a reduction cell."""
-        tensor = self.inputs[source]
-        assert tensor is not None
         is_larger = self.layout.has_larger_input(self.index, source)
-        name = f"{self.cell}/in{source}"
+        name = f"{self.name}/in{source}"
         weight, act = self._precisions(name)
         op = Op(
             name,
             "conv",
-            (tensor,),
+            (self.inputs[source],),
             self.width,
             kernel=3 if is_larger else 1,
             stride=2 if is_larger else 1,
@@ -149,15 +133,15 @@ class _Cell:
         details: dict[str, Any] = {}
         if kind == "conv":
             groups = self.layout.groups(self.index, edge_op)
-            weight, act = self._precisions(f"{self.cell}/node{node}/edge{edge}")
+            weight, act = self._precisions(f"{self.name}/node{node}/edge{edge}")
             steps = self.layout.edge_steps(self.module, groups=groups)
             details = {"groups": groups, "weight": weight, "act": act, "steps": steps}
         elif kind == "skip" and stride == 2:
             kind, kernel = "avg_pool", 2
         op = Op(
-            f"{self.cell}/node{node}/from{source}/{name}",
+            f"{self.name}/node{node}/from{source}/{name}",
             kind,
-            (f"{self.cell}/in{source}" if source < 2 else f"{self.cell}/node{source - 2}",),
+            (f"{self.name}/in{source}" if source < 2 else f"{self.name}/node{source - 2}",),
             self.width,
             kernel=kernel,
             dilation=edge_op.dilation,
@@ -167,37 +151,25 @@ class _Cell:
         self.ops.append(op)
         return op.name
 
-    def _add_residual(self) -> str:
-        """Add the output of the cell before; return the sum's name."""
-        before = self.inputs[1]
-        assert before is not None
-        channels = self.width * self.layout.settings.nodes
+    def _add_residual(self, channels: int) -> None:
+        """Bring the output of the cell before to this cell's channels and side."""
+        before, name = self.inputs[1], f"{self.name}/residual"
+        how = self.choice[name] if self.kind == "reduction" else FREE
+        if how != FREE:
+            self.ops.append(self._downsampling(before, how, channels))
+            return
         if self.kind == "reduction":
-            how = self.choice[f"{self.cell}/residual"]
-            if how == FREE:
-                width = self.layout.width(self.index - 1, float(self.choice[f"cell{self.index - 1}/expansion"]))
-                pool = Op(
-                    f"{self.cell}/residual/pool",
-                    "avg_pool",
-                    (before,),
-                    width * self.layout.settings.nodes,
-                    kernel=2,
-                    stride=2,
-                )
-                self.ops.append(pool)
-                self.ops.append(Op(f"{self.cell}/residual", "align", (pool.name,), channels))
-            else:
-                self.ops.append(self._downsampling(before, how, channels))
-        else:
-            self.ops.append(Op(f"{self.cell}/residual", "align", (before,), channels))
-        self.ops.append(Op(f"{self.cell}/sum", "add", (self.cell, f"{self.cell}/residual"), channels))
-        return self.ops[-1].name
+            factor = float(self.choice[f"cell{self.index - 1}/expansion"])
+            width = self.layout.width(self.index - 1, factor) * self.layout.settings.nodes
+            self.ops.append(Op(f"{name}/pool", "avg_pool", (before,), width, kernel=2, stride=2))
+            before = f"{name}/pool"
+        self.ops.append(Op(name, "align", (before,), channels))
 
     def _downsampling(self, before: str, how: str, channels: int) -> Op:
         """Batch norm and a 2x2 convolution with stride 2, as in BNAS; activations are quantized like weights."""
         chosen = precision(how)
         return Op(
-            f"{self.cell}/residual",
+            f"{self.name}/residual",
             "conv",
             (before,),
             channels,

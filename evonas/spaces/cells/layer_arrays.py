@@ -1,6 +1,6 @@
 """Layers of many cell networks at once, as arrays: the fast path of the cost models.
 
-It repeats in numpy what :mod:`evonas.spaces.cells.decode` does one network at a time; a test holds the two together.
+It repeats in numpy what :mod:`evonas.spaces.cells.decode` builds one network at a time; a test compares the two.
 Slots are fixed: a cell has its two inputs, every edge, every node, the concatenation and the residual's parts, and
 masks say which of them a network has.
 """

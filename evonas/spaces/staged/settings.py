@@ -41,7 +41,7 @@ class StagedSettings(NetworkSpaceSettings):
 
     @model_validator(mode="after")
     def _ascending(self) -> Self:
-        ascending(self.widths + self.locked_widths)
+        ascending(self.widths + self.locked_widths, "widths and the locked_widths behind them")
         return self
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from evonas.plugins import resolve
 from evonas.training.datasets.arrays import Raw
 
 
@@ -15,7 +16,5 @@ def fits(source: str) -> bool:
 def read(source: str) -> tuple[Raw, None]:
     """See :class:`evonas.training.datasets.readers.Reader`."""
     del source
-    from sklearn.datasets import load_digits
-
-    digits: Any = load_digits()
+    digits: Any = resolve("sklearn.datasets:load_digits")()  # slow to load, and workers never read digits
     return (digits.images / 16, digits.target), None

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image  # pillow comes with matplotlib
 
 from evonas.errors import DataError, nearest
 from evonas.training.datasets.arrays import Raw
 from evonas.training.datasets.pictures import damaged, stacked
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
@@ -64,9 +61,7 @@ def _read(folder: Path, classes: Sequence[str]) -> Raw:
     return stacked(_opened(paths)), np.array(labels)
 
 
-def _opened(paths: Sequence[Path]) -> Iterator[tuple[str, Image]]:
-    from PIL import Image  # pillow comes with matplotlib
-
+def _opened(paths: Sequence[Path]) -> Iterator[tuple[str, Image.Image]]:
     for path in paths:
         try:
             with Image.open(path) as picture:

@@ -8,18 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evonas.algorithms.array_nsga2 import ArrayNsga2, best_first
-from evonas.algorithms.operators import crossed, mutated
 from evonas.spaces import CellSpace
-from evonas.spaces.genome import Gene, to_text
-from objectives.pareto import hypervolume, is_nondominated
+from evonas.spaces.genome import to_text
+from objectives.fronts.pareto import hypervolume, is_nondominated
 
 SPACE = CellSpace.of((1, 8, 8), 10)
-GENES = (
-    Gene("a/one", tuple("01234"), is_ordered=True, n_locked=1),
-    Gene("a/two", ("x", "y")),
-    Gene("b/one", ("only",)),
-    Gene("b/two", tuple("0123456789")),
-)
 
 
 def inner(seed: int = 0) -> ArrayNsga2:
@@ -83,24 +76,3 @@ def test_survival_takes_feasible_ones_first_by_front_and_keeps_the_ends(seed: in
     assert is_nondominated(feasible)[:n_front].all()
     if n_front:
         assert feasible[: 2 * n_objectives].min(axis=0) == pytest.approx(feasible.min(axis=0))
-
-
-def test_children_have_genes_of_their_parents_by_gene_or_by_part() -> None:
-    first, second = np.zeros((4000, 4), dtype=np.int64), np.ones((4000, 4), dtype=np.int64)
-    children = crossed(first, second, GENES, np.random.default_rng(0), rate=0.8)
-    assert np.allclose(children.mean(axis=0), 0.4, atol=0.03)  # half of those that are mixed
-    is_whole = (children[:, 0] == children[:, 1]) & (children[:, 2] == children[:, 3])
-    assert is_whole.mean() == pytest.approx(0.2 + 0.8 * (0.5 + 0.5 / 4), abs=0.03)
-
-
-def test_mutation_changes_as_many_genes_as_wanted_and_keeps_to_open_choices() -> None:
-    genomes = np.tile([1, 0, 0, 4], (4000, 1))
-    mutants = mutated(genomes, GENES, np.random.default_rng(0), rate=0.25)
-    is_changed = mutants != genomes
-    assert is_changed[:, [0, 1, 3]].mean() == pytest.approx(0.25, abs=0.02)
-    assert not is_changed[:, 2].any()
-    assert (mutants >= 0).all()
-    assert (mutants < [4, 2, 1, 10]).all()
-    moved = mutants[is_changed[:, 0], 0]
-    assert np.bincount(moved, minlength=4) / len(moved) == pytest.approx([5 / 12, 0, 5 / 12, 1 / 6], abs=0.05)
-    assert len(set(mutants[is_changed[:, 3], 3])) == 9

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from objectives.scaling import Scaling
+from objectives.fronts.scaling import Scaling
 from reports.run_folder.folder import RunFolder
 from reports.tables.convergence import convergence_table
 from reports.tables.front import front_table

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from objectives.fronts.pareto import Points, hypervolume
 from objectives.objective import Objective
-from objectives.pareto import Points, hypervolume
 
 LEAST_SHARE = 1e-3  # of the bound that a floor below the logarithm is taken from
 

@@ -18,12 +18,13 @@ from evonas.nets.network import Network
 from evonas.nets.weights import load_weights
 from evonas.run.context import open_context
 from evonas.spaces.genome import from_text
-from evonas.training import network_training as module
+from evonas.training import loop, network_training
 from evonas.training.supernet_training import build_supernet
+from evonas.workflows import train_picks
 from evonas.workflows.run_handle import Run, open_run
 from tests.support.runs import interrupted_after
 
-BRIEF = {"epochs": 1}
+SHORT = {"epochs": 1}
 
 
 @pytest.fixture
@@ -33,15 +34,15 @@ def run(finished: Run, tmp_path: Path) -> Run:
     return open_run(tmp_path / "copy")
 
 
-def train(run: Run, **training: Any) -> retrain.Training:
+def train(run: Run, **training: Any) -> train_picks.Training:
     (done,) = train_seeds(run, 0, **training)
     return done
 
 
-def train_seeds(run: Run, *seeds: int, **training: Any) -> list[retrain.Training]:
+def train_seeds(run: Run, *seeds: int, **training: Any) -> list[train_picks.Training]:
     """As :meth:`Run.train` does, but without the reports."""
-    overrides = {"training": BRIEF | training}
-    return list(retrain.train_picks(run.folder, run.pick("knee"), seeds=seeds, overrides=overrides, workers=1))
+    context = run.context.overridden(run.folder, {"training": SHORT | training})
+    return list(train_picks.train_picks(run.folder, context, run.pick("knee"), seeds=seeds, workers=1))
 
 
 def files(run: Run) -> set[str]:
@@ -51,18 +52,19 @@ def files(run: Run) -> set[str]:
 def test_an_interrupted_training_goes_on_and_ends_in_the_same_file(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(loop, "MIN_INTERVAL", 1)
     shutil.copytree(run.path, tmp_path / "other")
     whole = train(open_run(tmp_path / "other"))
     with monkeypatch.context() as patch:
-        patch.setattr(module, "run_batches", interrupted_after(15))
+        patch.setattr(network_training, "image_batches", interrupted_after(15))
         with pytest.raises(KeyboardInterrupt):
             train(run)
     assert run.folder.trainings().empty
     (checkpoint,) = (run.path / "nets").rglob("*.unfinished.safetensors")
     made = []
     with monkeypatch.context() as patch:
-        update = torch.optim.AdamW.step
-        patch.setattr(torch.optim.AdamW, "step", lambda *args, **kwargs: made.append(0) or update(*args, **kwargs))
+        step = torch.optim.AdamW.step
+        patch.setattr(torch.optim.AdamW, "step", lambda *args, **kwargs: made.append(0) or step(*args, **kwargs))
         resumed = train(run)
     assert 0 < len(made) < 10  # of 22
     assert not checkpoint.exists()
@@ -96,15 +98,15 @@ def test_the_twin_is_trained_once_for_a_seed_whatever_is_distilled_from_it(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     twins: list[object] = []
-    train_in_full = retrain.train_in_full
+    train_in_full = train_picks.train_in_full
 
     def counted(*args: Any, **kwargs: Any) -> Network:
         twins.append(kwargs["seed"])
         return train_in_full(*args, **kwargs)
 
-    monkeypatch.setattr(retrain, "train_in_full", counted)
+    monkeypatch.setattr(train_picks, "train_in_full", counted)
     with monkeypatch.context() as patch:
-        patch.setattr(retrain, "train_and_test", interrupted)
+        patch.setattr(train_picks, "train_and_test", interrupted)
         with pytest.raises(KeyboardInterrupt):
             train(run, distillation=0.5)
     first, second = train(run, distillation=0.5), train(run, distillation=0.9, two_stage=0.5)
@@ -126,8 +128,7 @@ def interrupted(*args: object, **kwargs: object) -> None:
 
 def supernet_of(run: Run) -> Network:
     config = load_config(run.path / "run.toml")
-    setup = open_context(config)
-    supernet = build_supernet(config, setup.network_space)
+    supernet = build_supernet(config, open_context(config).network_space)
     load_weights(supernet, run.path / "supernet.safetensors")
     return supernet
 
@@ -142,7 +143,7 @@ def test_inherited_weights_are_the_supernet_s(run: Run) -> None:
     assert done.remarks == "weights inherited from the run's supernet"
     recipe = json.loads(run.folder.trainings()["recipe"].iloc[0])
     assert recipe["initial_weights"] == "inherited"
-    assert recipe["supernet"] == run.folder.facts().supernet[:12]
+    assert recipe["supernet"] == run.folder.facts().supernets[0][:12]
 
 
 def test_every_seed_starts_from_the_same_supernet(run: Run) -> None:
@@ -159,7 +160,7 @@ def changed_file(run: Run, change: Callable[[str], str]) -> Run:
 
 
 def test_without_a_supernet_there_is_nothing_to_inherit(run: Run) -> None:
-    run.folder.store(supernet=None)
+    run.folder.store(supernets={})
     with pytest.raises(RunFolderError, match="a run with a supernet"):
         train(run, initial_weights="inherited")
 

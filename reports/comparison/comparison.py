@@ -13,10 +13,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import PermutationMethod, wilcoxon
 
+from reports.comparison.attainment import attainment_table
+from reports.comparison.runs import common_scaling, run_labels, setting_differences
 from reports.run_folder.folder import RunFolder
-from reports.tables.attainment import attainment_table
 from reports.tables.convergence import convergence_table
-from reports.tables.runs import common_scaling, run_labels, setting_differences
 
 IGNORED = ("name", "seed", "compute")  # what repetitions of one search may differ in
 POINTS = 200  # of a run's curve: where budgets differ, a volume is that of the last of these points
@@ -191,7 +191,7 @@ METHOD = "Wilcoxon signed rank over seeds, Holm"
 
 
 def attained_table(runs: Sequence[RunFolder], *, cost: str, error: str) -> pd.DataFrame:
-    """What repetitions attain: ``search`` and :func:`reports.tables.attainment.attainment_table`'s columns."""
+    """What repetitions attain: ``search`` and :func:`reports.comparison.attainment.attainment_table`'s columns."""
     labels = repetitions(runs)
     tables = [
         attainment_table(
@@ -240,7 +240,7 @@ def _runs(n: int) -> str:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All that is said about runs that one scale fits, as tables; :mod:`reports.tables.comparison` has the columns.
+    """All that is said about runs that one scale fits, as tables; :mod:`reports.comparison.comparison` has the columns.
 
     Attributes:
         title: What was searched for, and on what.

@@ -1,4 +1,4 @@
-"""Cells in which a node only hands on what another one holds: the same cell, written in one way."""
+"""The slow twin of resolving aliases in cells, where a node only hands on what another one holds."""
 
 from __future__ import annotations
 

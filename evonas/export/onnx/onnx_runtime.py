@@ -1,0 +1,17 @@
+"""Runs ONNX files in ONNX Runtime."""
+
+from __future__ import annotations
+
+import onnxruntime
+
+from evonas.export.format import Runner
+from evonas.export.seal import Sealed
+
+
+def run_onnx(sealed: Sealed) -> Runner:
+    """Open a checked file on one core."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # its threads spin, to the harm of whatever runs beside them
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(sealed.raw, options, providers=["CPUExecutionProvider"])
+    return lambda pixels: session.run(None, {"pixels": pixels})[0]
