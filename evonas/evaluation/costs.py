@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -189,7 +190,8 @@ class TableCosts(Costs):
 
     def _count_all(self, genomes: Genomes) -> list[Outcome]:
         """What fails here is not refused: the evaluation will say what is wrong with it."""
-        return [Outcome(count_table(self.space, genome) if self.names else {}, "") for genome in genomes]
+        found = [count_table(self.space, genome) if self.names else {} for genome in genomes]
+        return [Outcome({name: one for name, one in values.items() if math.isfinite(one)}, "") for values in found]
 
 
 def count_table(space: TableSpace, genome: Genome) -> dict[str, float]:

@@ -74,14 +74,17 @@ def evaluate(estimator: Estimator, genomes: Genomes, *, costs: Costs) -> Iterato
 
 
 def complete(estimator: Estimator, genome: Genome, outcome: Outcome, *, cost: Outcome) -> Outcome:
-    """The final outcome of a job: tried again if its failure was transient, with what was counted added."""
+    """The final outcome of a job: tried again if its failure was transient, with what was counted added.
+
+    What an evaluation finds counts more than what was counted before it.
+    """
     for _ in range(estimator.policy.retries):
         if not outcome.reason.startswith(TRANSIENT):
             break  # other failures are deterministic
         outcome = next(_results(estimator, [estimator.job(genome)]))
     if outcome.reason:
         return outcome
-    return estimator.finish(genome, outcome._replace(values={**outcome.values, **cost.values}))
+    return estimator.finish(genome, outcome._replace(values={**cost.values, **outcome.values}))
 
 
 def _results(estimator: Estimator, jobs: Sequence[Job]) -> Iterator[Outcome]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
 from evonas.errors import ExportError, nearest
 from evonas.export.format import Format, Runner
 from evonas.export.seal import Sealed, seal
+from evonas.files import write_atomically
 from evonas.nets.frozen import FrozenNetwork
 
 FORMATS: dict[str, Format] = {
@@ -98,12 +98,7 @@ def write_file(frozen: FrozenNetwork, path: Path, *, format_name: str) -> None:
         ExportError: The format is unknown, an extra is missing, or the file cannot be written.
     """
     raw = written(frozen, format_name)
-    partial = path.with_name(path.name + ".partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(raw)
-        partial.replace(path)
+        write_atomically(path, raw)
     except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
         raise ExportError("a place to write the file to", found=str(error), remedy="change --out") from error

@@ -141,8 +141,9 @@ def _run(run: RunFolder, context: RunContext, observer: Observer) -> RunFolder:
                     search_at_random(state, len(state.rows))
                 _score_front_again(state)
             genomes = front_table(run)["genome"].tolist()
-            run.warn(*stages.warnings(), *state.problem.front_warnings(genomes))
-            run.store_networks(state.problem.describe(genomes))
+            networks, warnings = state.problem.describe(genomes)
+            run.warn(*stages.warnings(), *warnings)
+            run.store_networks(networks)
             run.store(stop_reason=reason.value)
         finally:
             run.store(seconds=elapsed())

@@ -146,19 +146,15 @@ class NetworkProblem(Problem):
         assert isinstance(space, NetworkSpace)
         return replace(self, space=space)
 
-    def describe(self, genomes: Sequence[str]) -> dict[str, Any]:
-        """See :class:`Problem`."""
-        genes = self.space.genes
-        return {text: architecture_table(self.space.decode(from_text(text, genes))) for text in genomes}
-
-    def front_warnings(self, genomes: Sequence[str]) -> list[str]:
-        """See :class:`Problem`: whether a supernet led the search to pools and skips."""
-        if not genomes or self.config.estimate.method != "one-shot":
-            return []
+    def describe(self, genomes: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+        """See :class:`Problem`: also whether a supernet led the search to pools and skips."""
         found = [self.space.decode(from_text(text, self.space.genes)) for text in genomes]
+        tables = dict(zip(genomes, map(architecture_table, found), strict=True))
+        if not genomes or self.config.estimate.method != "one-shot":
+            return tables, []
         usual = [self.space.decode(genome) for genome in self.space.sample(np.random.default_rng(0), 2 * len(found))]
         warning = collapse_warning(found, usual)
-        return [] if warning is None else [warning]
+        return tables, [] if warning is None else [warning]
 
     def decided(self) -> tuple[Self, dict[str, str]]:
         """See :class:`Problem`: whether a supernet pays, if the run file leaves it open."""

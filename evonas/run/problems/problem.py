@@ -71,15 +71,10 @@ class Problem(ABC):
     def unlocked(self, space: Space) -> Self:
         """The same problem with more choices of its space open."""
 
-    def describe(self, genomes: Sequence[str]) -> dict[str, Any]:
-        """Layers of networks as tables, by genome in text form; nothing where there are no networks."""
+    def describe(self, genomes: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+        """A front, given as genomes in text form: layers of its networks as tables, and what a user should know."""
         del genomes
-        return {}
-
-    def front_warnings(self, genomes: Sequence[str]) -> list[str]:
-        """What a user should know of a front, given as genomes in text form."""
-        del genomes
-        return []
+        return {}, []
 
     def decided(self) -> tuple[Self, dict[str, str]]:
         """The problem with what its run file leaves open chosen, and the reasons as facts of the run."""
