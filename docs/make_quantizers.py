@@ -27,15 +27,15 @@ path, `"my_quantizers.py:MINE"`, where `MINE` is an `evonas.Method`.
 MIXTURES = """
 ## Mixtures
 
-`evonas.nets.quant.mixture` adds what several precisions make of one tensor, so that a layer of a supernet convolves once
+`evonas.nets.mixture` adds what several precisions make of one tensor, so that a layer of a supernet convolves once
 for all of them. `is_scaled` switches forward-and-backward scaling on. What it changes, measured by
 `python benchmarks/mixture_scaling.py` (shares of 60, 25, 10 and 5 %):
 
 ![variance of activations and norms of gradients with and without scaling](quantizers/mixture.png)
 
-Without batch norm the plain mixture dies within a few layers and the scaled one lives. With a batch norm before each
-quantizer the mask of the widths needs no scaling, and must not get it: the batch norm undoes the mask in both
-directions, a second correction makes gradients explode. The precisions' own steps need it either way.
+Plain, the steps of a precision with a share of 5 % get about a tenth of the gradient of one with 60 %; scaled, all get
+about the same. Without batch norm, activations also fade with depth: over eight layers their variance falls 800 times
+plain, and 50 times scaled. With a batch norm before each quantizer they do not, so there evonas scales backward only.
 """
 PICTURES = Path(__file__).with_name("quantizers")
 

@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import csv
 import itertools
+import tempfile
 from pathlib import Path
 
 import numpy as np
 
-import evonas
 from evonas.config.load import parse_config
 from evonas.evaluation.scorers import InheritedWeights
 from evonas.evaluation.scoring_context import scoring_context
 from evonas.run.context import open_context
-from evonas.seeding import numpy_rng, torch_generator
 from evonas.training.hardware import one_thread
-from evonas.training.loop import train
-from evonas.training.network_training import run_batches
-from evonas.training.strategies import STRATEGIES
-from evonas.training.supernet_training import build_supernet
-from evonas.workflows.selfcheck import FREE, OBJECTIVE_NAMES, TABLE, WEIGHTS, WIDTHS
+from evonas.training.supernet_training import build_supernet, train_supernet
+from evonas.workflows import selfcheck
+from evonas.workflows.selfcheck import FREE, OBJECTIVE_NAMES, WEIGHTS, WIDTHS
 from objectives import OBJECTIVES
 
 SPACE = {
@@ -31,7 +28,7 @@ SPACE = {
     "depth": 8,
     "channels": 8,
     "widths": [float(width) for width in WIDTHS],
-    "expansions": [],
+    "locked_widths": [],
     "weight_precisions": WEIGHTS,
     "act_precisions": ["4-bit"],
     "stem_precisions": ["8-bit"],
@@ -41,32 +38,23 @@ SPACE = {
 
 def main() -> None:
     """Train the supernet, score every network, write the file."""
-    setup = open_context(parse_config({"space": SPACE}, source="make_selfcheck"))
-    config, space, data = setup.config, setup.network_space, setup.data
-    assert data is not None
+    context = open_context(parse_config({"space": SPACE}, source="make_selfcheck"))
+    config, space, data = context.config, context.network_space, context.dataset
     supernet = build_supernet(config, space)
-    settings = config.supernet
     with one_thread():
-        train(
-            supernet,
-            STRATEGIES[settings.strategy](space, numpy_rng(0, "supernet paths"), settings.paths),
-            batches=run_batches(
-                data.train, config, batch_size=settings.batch_size, generator=torch_generator(0, "supernet batches")
-            ),
-            steps=settings.steps,
-            learning_rate=settings.learning_rate,
-            weight_decay=settings.weight_decay,
-        )
-        bench = scoring_context(config, data, supernet)
+        with tempfile.TemporaryDirectory() as folder:
+            checkpoint = Path(folder) / "checkpoint"
+            train_supernet(supernet, data, config, space=space, device="cpu", checkpoint=checkpoint)
+        scoring = scoring_context(config, data, supernet)
         rows = []
         for choices in itertools.product(*(range(len(labels)) for labels in FREE.values())):
             chosen = dict(zip(FREE, choices, strict=True))
             genome = np.array([chosen.get(gene.name, len(gene.choices) // 2) for gene in space.genes])
             architecture = space.decode(genome)
-            loss = InheritedWeights().score(bench, architecture).loss
+            loss = InheritedWeights().score(scoring, architecture).loss
             counted = [OBJECTIVES[name].measure(architecture.layers) for name in OBJECTIVE_NAMES[1:]]
             rows.append(("".join(map(str, choices)), f"{loss:.4f}", *counted))
-    with (Path(evonas.__file__).parent / TABLE).open("w", encoding="utf-8", newline="") as file:
+    with Path(selfcheck.__file__).with_name(selfcheck.TABLE).open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([("genome", *OBJECTIVE_NAMES), *rows])
 
 

@@ -35,9 +35,11 @@ from evonas.version import __version__
 if TYPE_CHECKING:
     from evonas.architecture.graph import Architecture, Op
     from evonas.architecture.methods import Method
+    from evonas.architecture.precision import precision
+    from evonas.architecture.scheme import Scheme
     from evonas.errors import EvonasError
     from evonas.nets.quant.quantizer import Quantizer
-    from evonas.spaces.genome import Gene
+    from evonas.spaces.genome import Gene, check_genome
     from evonas.spaces.problem import Problem
     from evonas.spaces.space import NetworkSpace, Space, TableSpace
     from evonas.workflows.api import batch, compare, open_run, resume, search
@@ -62,13 +64,16 @@ _EXPORTS = {
     "Problem": "evonas.spaces.problem",
     "Quantizer": "evonas.nets.quant.quantizer",
     "Run": "evonas.workflows.run_handle",
+    "Scheme": "evonas.architecture.scheme",
     "Space": "evonas.spaces.space",
     "TableSpace": "evonas.spaces.space",
     "Training": "evonas.workflows.train_picks",
     "Verification": "evonas.workflows.export_picks",
     "batch": "evonas.workflows.api",
+    "check_genome": "evonas.spaces.genome",
     "compare": "evonas.workflows.api",
     "open_run": "evonas.workflows.api",
+    "precision": "evonas.architecture.precision",
     "resume": "evonas.workflows.api",
     "search": "evonas.workflows.api",
 }
@@ -88,14 +93,17 @@ __all__ = [
     "Problem",
     "Quantizer",
     "Run",
+    "Scheme",
     "Space",
     "TableSpace",
     "Training",
     "Verification",
     "__version__",
     "batch",
+    "check_genome",
     "compare",
     "open_run",
+    "precision",
     "resume",
     "search",
 ]

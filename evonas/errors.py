@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class EvonasError(Exception):
-    """A mistake that the user can mend. The command line prints it without a traceback and exits with 2.
+    """A mistake that the user can fix. The command line prints it without a traceback and exits with 2.
 
     Args:
         wanted: What evonas needs, in the user's words.

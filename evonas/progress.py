@@ -66,7 +66,7 @@ class LiveDisplay:
         self._progress.stop()
 
     def phase(self, title: str, *, total: int) -> None:
-        """Start a bar, or go on with that of the title: phases of a search alternate."""
+        """Start a bar, or continue that of the title: phases of a search alternate."""
         if title not in self._tasks:
             self._tasks[title] = self._progress.add_task(title, total=total, note="")
         self._task = self._tasks[title]

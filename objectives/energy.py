@@ -58,8 +58,8 @@ def energy(layers: Layers) -> Number:
 
     Weights are read once; an activation is written once and read once by each layer that reads it, all from and to a
     32 KiB SRAM. Not modelled: DRAM, caches, reuse beyond that, the quantized copy of an input, leakage, control. An
-    accumulator of 32 bits and the float activations between layers make a binary MAC far dearer than a 64th of an
-    8-bit one, which is what BitOPs say. Good for ranking networks, not for the battery of a device.
+    accumulator of 32 bits and the float activations between layers make a binary MAC far more expensive than a 64th of
+    an 8-bit one, which is what BitOPs say. Good for ranking networks, not for the battery of a device.
 
     References:
         Horowitz 2014, "Computing's energy problem (and what we can do about it)", ISSCC.

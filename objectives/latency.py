@@ -21,7 +21,7 @@ def measure_latency(
     Args:
         run: One forward pass. On an accelerator it must wait until the result is there.
         clock: Seconds from any start; replaceable for tests.
-        warmup: Calls beforehand that are not timed.
+        warmup: Calls before timing starts.
         repeats: Calls that are timed, each on its own.
 
     Returns:

@@ -38,9 +38,9 @@ def packed_bytes(weights: Number, *, levels: Number) -> Number:
 def model_size(layers: Layers) -> Number:
     """Packed weights plus four bytes for every number that stays float32 (scales, thresholds, biases, batch norm).
 
-    Formula: ``sum over layers of packed_bytes(weights, levels) + 4 * float_values``. Binary weights have a scale a
-    filter, the others one a layer: in a small layer, binary can take more bytes than ternary. Batch norm counts as one
-    scale and one shift a channel, which is what is left of it after folding.
+    Formula: ``sum over layers of packed_bytes(weights, levels) + 4 * float_values``. Binary weights have a scale per
+    filter, the others one per layer: in a small layer, binary can take more bytes than ternary. Batch norm counts as
+    one scale and one shift per channel, which is what is left of it after folding.
     """
     return sum(packed_bytes(layer.weights, levels=layer.weight_levels) + 4 * layer.float_values for layer in layers)
 

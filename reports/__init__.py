@@ -5,6 +5,6 @@ May import ``objectives``. Rooms, each higher one may use lower ones only:
 - ``pages``: interactive pages.
 - ``figures``: pictures of tables.
 - ``comparison``: several runs beside one another.
-- ``tables``: one question about a run per file.
+- ``tables``: one question per file.
 - ``run_folder``: what a run leaves on disk.
 """

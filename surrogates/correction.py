@@ -1,4 +1,4 @@
-"""Correct a cheap estimate for its bias: a small regression on it and on counted costs, fitted to short trainings."""
+"""Correct a cheap estimate for its bias: regression on it and counted costs, fitted to short training runs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Correction:
         noise: Standard deviation of what the regression leaves unexplained.
         error_slope, error_intercept: From the logarithm of the loss to that of the error.
         error_noise: Standard deviation of what that line leaves unexplained.
-        tau: Kendall's tau between predicted losses and those of the short trainings, in leave-one-out validation.
+        tau: Kendall's tau between predicted losses and those of the short training runs, in leave-one-out validation.
         raw_tau: The same for the inherited loss alone.
         n: Networks it was fitted to.
     """

@@ -1,4 +1,4 @@
-"""An architecture as a table for people: a row a layer, kernels and precisions by their names."""
+"""An architecture as a table for people: a row per layer, kernels and precisions by their names."""
 
 from __future__ import annotations
 

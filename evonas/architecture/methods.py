@@ -1,6 +1,6 @@
 """Quantization methods as plain facts. ``QUANTIZERS`` is the table that the run file's ``[quantizers]`` refers to.
 
-The classes live in :mod:`evonas.nets.quant`, one a file, and are loaded when a layer is built: what a method costs is
+The classes live in :mod:`evonas.nets.quant`, one per file, and are loaded when a layer is built: what a method costs is
 known without torch.
 """
 

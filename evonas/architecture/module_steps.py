@@ -36,7 +36,7 @@ def stem_steps(label: str) -> tuple[str, ...]:
 
 
 def classifier_steps(label: str) -> tuple[str, ...]:
-    """Read the structure of a last layer, which gives one number a class.
+    """Read the structure of a last layer, which gives one number per class.
 
     Raises:
         ValueError: As :func:`module_steps`; or it does not pool, or anything stands behind its convolution.

@@ -27,7 +27,7 @@ class NetworkView:
     Attributes:
         genome: In text form, as it was given.
         canonical: The same network's canonical genome.
-        table: A row a layer; see :func:`reports.tables.network.network_table`.
+        table: A row per layer; see :func:`reports.tables.network.network_table`.
         values: What is known of it, by name of the measure.
         measures: How to read the values.
         id: The evaluation's; None for a bare genome.

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def print_selfcheck(table: pd.DataFrame) -> None:
-    """Shares of the true hypervolume, mean and standard deviation, one row a method."""
+    """Shares of the true hypervolume, mean and standard deviation, one row per method."""
     seeds = table["seed"].nunique()
     printed = Table(title=f"share of the true front's hypervolume, {seeds} seeds", title_justify="left")
     printed.add_column("search")

@@ -69,21 +69,21 @@ class SupernetConfig(Settings):
     )
     paths: int = Field(6, ge=2, description="networks of a step of sandwich; the other strategies take one")
     steps: Count = Field(3500, description="optimizer steps; each costs as much as it has paths")
-    batch_size: int = Field(64, ge=2, description="images an update")
+    batch_size: int = Field(64, ge=2, description="images per step")
     learning_rate: float = Field(5e-3, gt=0, description="at its highest; warm-up and cosine decay around it")
     weight_decay: float = Field(1e-4, ge=0, description="decoupled, on kernels only")
     partial_normal: Count = Field(
         1, description="k: in the supernet, an edge of a normal cell sees 1/k of the channels; 1: all"
     )
     partial_reduction: Count = Field(1, description="the same k for an edge of a reduction cell")
-    expansion_steps: Count = Field(500, description="updates after widths were unlocked; see search.expansion_share")
+    expansion_steps: Count = Field(500, description="steps after widths were unlocked; see search.expansion_share")
     early_stop: bool = Field(
         False, description="whether training ends early once the rank order of fixed random networks has settled"
     )
     probes: int = Field(
         24,
         ge=4,
-        description="those networks; scored every twentieth of the steps, at the cost of some updates",
+        description="those networks; scored every twentieth of the steps, at the cost of some steps",
     )
     settled_tau: float = Field(
         0.7, gt=0, le=1, description="Kendall's tau between two scorings in a row from which their orders agree"
@@ -113,7 +113,7 @@ class EstimateConfig(Settings):
         32, ge=0, description="networks trained for a short time to correct the estimates; 0: no correction"
     )
     tuning_steps: int = Field(
-        50, ge=0, description="updates of each network of the front before it is scored once more; 0: none"
+        50, ge=0, description="steps of each network of the front before it is scored once more; 0: none"
     )
     tuning_networks: Count = Field(
         100, description="networks of the front that are tuned, evenly chosen over model sizes if there are more"

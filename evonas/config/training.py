@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 
 from evonas.spaces.settings import Count, Settings
 
-# Keys of which only `evonas train` knows: short trainings and `evonas trust` start from random weights, have no teacher
-# and are not worth a compilation; a log changes nothing.
+# Keys of which only `evonas train` knows: short training runs and `evonas trust` start from random weights, have no
+# teacher and are not worth a compilation; a log changes nothing.
 OF_FULL_TRAININGS = ("initial_weights", "distillation", "temperature", "compile")
 WITHOUT_EFFECT = ("tensorboard",)
 
@@ -19,7 +19,7 @@ class TrainingConfig(Settings):
     """[training]: how ``evonas train`` trains a chosen network from scratch."""
 
     epochs: Count = Field(60, description="passes over the training and held-out images together")
-    batch_size: int = Field(64, ge=2, description="images an update")
+    batch_size: int = Field(64, ge=2, description="images per step")
     optimizer: Literal["adamw", "sgd"] = Field("adamw", description="adamw, sgd")
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
     nesterov: bool = Field(True, description="whether sgd looks ahead by its momentum")
@@ -33,7 +33,7 @@ class TrainingConfig(Settings):
         0.0,
         ge=0,
         lt=1,
-        description="share of the updates in which weights stay float and only activations are quantized, before both "
+        description="share of the steps in which weights stay float and only activations are quantized, before both "
         "are, each part with a learning-rate schedule of its own (Martinez 2020, ReActNet); 0: all at once",
     )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread over all classes")
@@ -58,7 +58,7 @@ class TrainingConfig(Settings):
     temperature: float = Field(4.0, gt=0, description="that softens what twin and network say, for that distance")
     compile: Literal["auto", True, False] = Field(
         False,
-        description="of evonas train alone: whether torch.compile speeds updates up, which moves the last digits of "
+        description="of evonas train alone: whether torch.compile speeds steps up, which moves the last digits of "
         "results; auto: where it saves more time than it takes",
     )
     tensorboard: bool = Field(
@@ -73,7 +73,7 @@ class TrainingConfig(Settings):
 
     @property
     def short_recipe(self) -> str:
-        """What short trainings and ``evonas trust`` use of it, as JSON text: it identifies their results."""
+        """What short training runs and ``evonas trust`` use of it, as JSON text: it identifies their results."""
         return self.model_dump_json(exclude={*OF_FULL_TRAININGS, *WITHOUT_EFFECT})
 
     def full_recipe(self, **facts: str) -> str:

@@ -5,8 +5,8 @@ May import ``training``, ``config``, ``spaces``, ``nets``, ``architecture`` and 
 - ``measures``: what a run measures; ``costs``: what of it is counted, and which bounds it violates.
 - ``estimator``: the interface, and evaluation side by side; ``evaluator``: each network once, stored at once.
 - ``job``: what goes to a worker and what comes back.
-- ``network_estimator``, ``scorers``, ``scoring_context``: networks, by a supernet's weights or short trainings.
-- ``corrected``: estimates corrected by short trainings.
+- ``network_estimator``, ``scorers``, ``scoring_context``: networks, by a supernet's weights or short training runs.
+- ``corrected``: estimates corrected by short training runs.
 - ``lookup``: tables and functions of the user's.
 - ``workers``: processes, threads, clusters.
 """

@@ -1,4 +1,4 @@
-"""Estimates corrected by what a few short trainings taught."""
+"""Estimates corrected by what a few short training runs taught."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ FORMATS: dict[str, Format] = {
     ),
     "qonnx": Format(
         ".qonnx",
-        "QONNX for FINN and its kin; weights in float32, so not a small file",
+        "QONNX for FINN and similar tools; weights in float32, so not a small file",
         write="evonas.export.onnx.files:qonnx_file",
         run="evonas.export.onnx.qonnx_runtime:run_qonnx",
         extra="export",

@@ -1,6 +1,6 @@
 """Processes that train one supernet together: each takes a share of every batch, and gradients are averaged.
 
-It is what torch's DistributedDataParallel computes, without its wrapper: an update uses few of a supernet's parameters,
+It is what torch's DistributedDataParallel computes, without its wrapper: a step uses few of a supernet's parameters,
 and other ones each time. Every process draws the same batch and the same paths, so that nothing but gradients and the
 batch norm's sums has to be sent, and the result is that of one process with the whole batch, up to the order of sums.
 """

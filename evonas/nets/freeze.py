@@ -83,7 +83,7 @@ def _kernel(layer: QuantLayer, op: Op, source: Shape) -> Kernel:
         raise ExportError(
             f"{op.weight} codes from {low} to {low + stride * (levels - 1)} in {op.name}",
             found=f"{values.min()} to {values.max()} of {type(quantizer).__name__}",
-            remedy="mend its codes(), or train with a quantizer of evonas",
+            remedy="fix its codes(), or train with a quantizer of evonas",
         )
     if codes.dim() == latent.dim() + 1:
         return Kernel(values, levels, low, stride, _floats(scale.flatten()), "plane")
@@ -101,7 +101,7 @@ def _by_sign(quantizer: Quantizer, codes: Tensor, scale: Tensor) -> Floats:
     scales = [torch.unique(whole[where]) for where in (codes > 0, codes < 0)]
     if max(map(len, scales)) > 1:
         raise ExportError(
-            "one scale a layer, a filter, a plane or a sign",
+            "one scale per layer, filter, plane or sign",
             found=f"others of {type(quantizer).__name__}",
             remedy="train with a quantizer of evonas to export",
         )

@@ -103,7 +103,7 @@ class _Conv(nn.Module):
         total: Tensor | None = None
         for kernel, scale in zip(self.kernels, self.scales, strict=True):
             y = F.conv2d(x, kernel, None, op.stride, padding, op.dilation, op.groups)
-            # rounding changes no whole number; it mends what a fast algorithm for convolutions might have left
+            # rounding changes no whole number; it removes what a fast algorithm for convolutions might have left
             y = (y.round() if is_whole else y) * self._multiplier(scale, act_scale)
             total = y if total is None else total + y
         assert total is not None
@@ -177,7 +177,7 @@ def _sum_windows(x: Tensor, kernel: int, stride: int, *, axis: int) -> Tensor:
 
 
 def _channels(rows: Tensor) -> tuple[Tensor, ...]:
-    """Rows of numbers a channel, each shaped to meet ``(n, channels, height, width)``."""
+    """Rows of numbers per channel, each shaped to meet ``(n, channels, height, width)``."""
     return rows.view(len(rows), 1, -1, 1, 1).unbind()
 
 

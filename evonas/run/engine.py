@@ -52,7 +52,7 @@ def search(
         RunFileError: The search space or an objective cannot be used.
         DataError: The images cannot be used.
         EvaluationError: The supernet cannot be trained or scored.
-        KeyboardInterrupt: The user stopped it; everything evaluated is kept, and :func:`resume` goes on.
+        KeyboardInterrupt: The user stopped it; everything evaluated is kept, and :func:`resume` continues.
     """
     path = folder or new_folder(config.name)
     try:
@@ -75,7 +75,7 @@ def resume(
     """Resume a run that was stopped; the result is the same as if it had never stopped.
 
     The search is deterministic, so it asks its questions again from the start; what the archive holds is answered from
-    there. Supernet training goes on from its last checkpoint.
+    there. Supernet training continues from its last checkpoint.
 
     Args:
         run: The folder.

@@ -91,7 +91,7 @@ def check_started(run: RunFolder, current: Started) -> None:
 
 
 def check_recipe(run: RunFolder, config: RunConfig) -> None:
-    """Make sure that a run which is resumed estimates as it did: short trainings use the recipe under [training].
+    """Make sure that a run which is resumed estimates as it did: short training runs use the recipe under [training].
 
     How long ``evonas train`` trains may change, and what only it makes use of.
 

@@ -31,10 +31,10 @@ class EarlyStop:
     Attributes:
         probe: Losses of the fixed networks with the weights of the moment. May leave the supernet in eval mode and its
             batch-norm statistics changed; must not draw from the generators of batches and paths.
-        interval: Updates between probes; there are none in the warm-up and the decay.
+        interval: Steps between probes; there are none in the warm-up and the decay.
         settled_tau: From which Kendall's tau on two probes agree.
         patience: Agreements in a row that make the order settled.
-        decay_share: Length of the decay, as a share of the updates before it.
+        decay_share: Length of the decay, as a share of the steps before it.
         on_probe: Called after each probe with all probes so far, those before an interruption too.
     """
 
@@ -49,7 +49,7 @@ class EarlyStop:
         """What the training looks like from what the probes have shown: a pure function.
 
         Args:
-            steps: Updates if the order never settles; the last of them are the decay, a fifth if ``decay_share`` is
+            steps: Steps if the order never settles; the last of them are the decay, a fifth if ``decay_share`` is
                 0.25.
             warmup: Share of ``steps`` with a rising learning rate.
             probes: So far.
@@ -61,7 +61,7 @@ class EarlyStop:
         return Schedule(warm, settled, min(steps, settled + max(1, round(self.decay_share * settled))))
 
     def is_due(self, step: int, schedule: Schedule) -> bool:
-        """Whether to probe after ``step`` updates."""
+        """Whether to probe after ``step`` steps."""
         return step % self.interval == 0 and schedule.warm <= step < schedule.turn
 
 

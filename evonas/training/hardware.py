@@ -22,13 +22,13 @@ from evonas.training.recipe import parts_of
 # What torch.compile takes and saves on a core, in seconds, at the careful end of benchmarks/compile_training.py: a
 # slower or busier machine is slower at both.
 TAKEN_A_LAYER = 10.0
-SAVED_A_LAYER, SAVED_A_NUMBER = 5e-4, 8e-9  # an update; the second for each number of each image that a layer reads
+SAVED_A_LAYER, SAVED_A_NUMBER = 5e-4, 8e-9  # a step; the second for each number of each image that a layer reads
 COMPILERS = ("g++", "clang++", "c++")
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """Where updates are made, and how.
+    """Where steps are made, and how.
 
     Attributes:
         device: torch's name for it.
@@ -60,7 +60,7 @@ class Hardware:
         """The number format of convolutions; parameters stay float32."""
         if not self.is_gpu:
             return nullcontext()
-        # a training is one context, so what is cached of a parameter within one would be out of date after an update
+        # a training is one context, so what is cached of a parameter within one would be out of date after a step
         return torch.autocast(self.device, torch.bfloat16, cache_enabled=False)
 
     def moved(self, batches: Iterable[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
@@ -96,10 +96,10 @@ def device_of(config: RunConfig) -> Literal["cpu", "cuda"]:
 
 
 def resolve_hardware(config: RunConfig, architecture: Architecture, *, steps: int) -> RunConfig:
-    """The run file with ``compile`` and ``device`` decided for a training of so many updates.
+    """The run file with ``compile`` and ``device`` decided for a training of so many steps.
 
     What is decided depends on neither the load of the machine nor any measurement, so that a training that was
-    interrupted goes on as it began.
+    interrupted continues as it began.
 
     Raises:
         RunFileError: A GPU is asked for, and there is none.
@@ -117,9 +117,9 @@ def resolve_hardware(config: RunConfig, architecture: Architecture, *, steps: in
 
 
 def compile_pays(architecture: Architecture, recipe: TrainingConfig, *, steps: int) -> bool:
-    """Whether compiling saves more time than it takes, over so many updates.
+    """Whether compiling saves more time than it takes, over so many steps.
 
-    Each layer has to be compiled; in each update, a compiled layer saves some calls, and some passes over the numbers
+    Each layer has to be compiled; in each step, a compiled layer saves some calls, and some passes over the numbers
     that it reads.
     """
     read = [architecture.shapes[op.inputs[0]].elements for op in architecture.ops if op.kind == "conv"]

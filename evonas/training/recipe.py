@@ -23,14 +23,14 @@ SCHEDULES: dict[str, Callable[[int], Schedule]] = {"cosine": cosine, "one-cycle"
 
 
 def parts_of(architecture: Architecture, recipe: TrainingConfig, *, steps: int) -> list[tuple[Architecture, int]]:
-    """What is trained for how many updates, in turn, all with the same latent weights.
+    """What is trained for how many steps, in turn, all with the same latent weights.
 
     References:
         Martinez 2020, "Training binary neural networks with real-to-binary convolutions", section 4.2; Liu 2020,
         "ReActNet: towards precise binary neural network with generalized activation functions", section 4.1: binary
         activations over float weights first, then both binary. Here for every precision.
     """
-    first = min(round(recipe.two_stage * steps), steps - 1)  # at least one update is of the network itself
+    first = min(round(recipe.two_stage * steps), steps - 1)  # at least one step is of the network itself
     parts = [(with_float_weights(architecture), first), (architecture, steps - first)]
     return [(part, n) for part, n in parts if n]
 

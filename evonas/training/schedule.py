@@ -14,10 +14,10 @@ class Schedule:
     """A training's length and learning rate, as plain numbers.
 
     Attributes:
-        warm: Updates of the warm-up.
-        turn: Updates after which the decay begins; at least ``warm``.
-        end: Updates in all.
-        first: Factor of the first update, from which the warm-up rises along half a cosine; 0: it rises linearly.
+        warm: Steps of the warm-up.
+        turn: Steps after which the decay begins; at least ``warm``.
+        end: Steps in all.
+        first: Factor of the first step, from which the warm-up rises along half a cosine; 0: it rises linearly.
     """
 
     warm: int
@@ -26,7 +26,7 @@ class Schedule:
     first: float = 0.0
 
     def factor(self, done: int) -> float:
-        """Factor on the learning rate of the update after ``done`` updates."""
+        """Factor on the learning rate of the step after ``done`` steps."""
         if done < self.warm:
             if self.first:
                 return self.first + (1 - self.first) * 0.5 * (1 - math.cos(math.pi * done / self.warm))
@@ -46,11 +46,11 @@ class InTurn:
 
     @property
     def end(self) -> int:
-        """Updates in all."""
+        """Steps in all."""
         return sum(part.end for part in self.parts)
 
     def factor(self, done: int) -> float:
-        """Factor on the learning rate of the update after ``done`` updates."""
+        """Factor on the learning rate of the step after ``done`` steps."""
         for part in self.parts[:-1]:
             if done < part.end:
                 return part.factor(done)
@@ -62,7 +62,7 @@ def cosine(steps: int, *, warmup: float = WARMUP) -> Schedule:
     """The usual schedule, without a constant part.
 
     Args:
-        steps: Updates in all.
+        steps: Steps in all.
         warmup: Share of them with a rising learning rate.
 
     References:
@@ -73,15 +73,15 @@ def cosine(steps: int, *, warmup: float = WARMUP) -> Schedule:
 
 
 def warm_up(steps: int, share: float) -> int:
-    """Updates of a warm-up that takes a share of all."""
+    """Steps of a warm-up that takes a share of all."""
     return max(1, round(share * steps))
 
 
 def one_cycle(steps: int) -> Schedule:
-    """One long rise and one long decay: high learning rates in the middle regularise, so that fewer updates will do.
+    """One long rise and one long decay: high learning rates in the middle regularise, so that fewer steps will do.
 
     Args:
-        steps: Updates in all.
+        steps: Steps in all.
 
     References:
         Smith 2018, "Super-convergence: very fast training of neural networks using large learning rates"; with half

@@ -6,7 +6,7 @@ May import ``run``, ``export`` and what lies below, and ``reports``.
 - ``picks``: which of its networks are meant.
 - ``train_picks``, ``trained``: networks trained in full, and loaded again; ``export_picks``: written to files.
 - ``trust``: how far estimates can be trusted.
-- ``batch``, ``batch_plan``: a grid of runs; ``compare``: runs held against one another.
+- ``batch``, ``batch_plan``: a grid of runs; ``compare``: runs compared.
 - ``selfcheck``: the engine on a small table whose front is known.
 - ``torchrun_helper``: what helping processes do.
 """

@@ -154,7 +154,7 @@ def _store(folder: Path, plan: Plan, configs: Mapping[str, RunConfig]) -> None:
 
 
 def _run_one(folder: Path, config: RunConfig, parent: int) -> str:
-    """Make one run, or go on with it; the reason if it fails, in a line."""
+    """Make one run, or resume it; the reason if it fails, in a line."""
     if not is_batch(folder.parent):
         raise RunFolderError(
             f"a worker that sees {folder.parent}", found="no batch there", remedy="share the folder with all machines"
@@ -170,7 +170,7 @@ def _run_one(folder: Path, config: RunConfig, parent: int) -> str:
             search(config, folder, observer=_Orphan(parent))
     except EvonasError as error:
         return f"wanted {error.wanted}; found {error.found}"
-    except Exception as error:  # memory that ran out, a mistake in a user's own code: the other runs go on
+    except Exception as error:  # memory that ran out, a mistake in a user's own code: the other runs continue
         return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
     return ""
 
@@ -180,7 +180,7 @@ def _opened(folder: Path) -> RunFolder | None:
 
 
 class _Orphan:
-    """Ends a worker at its next sign of life once its batch is gone, so that another may go on with the run.
+    """Ends a worker at its next sign of life once its batch is gone, so that another may resume the run.
 
     Args:
         parent: The batch's process; 0 where it is on another machine.

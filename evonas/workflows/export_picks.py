@@ -44,8 +44,8 @@ class Verification:
         trained_agreement: The same against the network as it was trained, whose sums are of floats.
         accuracy: Of the file on these images, 0 to 1.
         file_bytes: Its size.
-        layers: A row a convolution: ``layer``, ``stored`` (bytes in the file; empty where formats mix them with others)
-            and ``model_size`` (what the objective counts).
+        layers: A row per convolution: ``layer``, ``stored`` (bytes in the file; empty where formats mix them with
+            others) and ``model_size`` (what the objective counts).
         milliseconds: Median of one image alone in its runtime, the call included.
         torch_milliseconds: The same of the trained network in torch, one thread.
     """

@@ -63,7 +63,7 @@ def measure_trust(
         observer: Receives progress updates.
 
     Returns:
-        One row a way of ranking, with the columns of :class:`surrogates.rank_quality.RankQuality`.
+        One row per way of ranking, with the columns of :class:`surrogates.rank_quality.RankQuality`.
 
     Raises:
         SelectionError: Too few networks or seeds.
@@ -135,9 +135,9 @@ def trust_table(scores: Mapping[str, Floats], truths: Floats, *, sizes: Floats) 
         sizes: Bytes, ``(n,)``.
 
     Returns:
-        One row a score, and the last one, ``"another training"``: each seed held against the mean of the others, a mean
-        over seeds without an interval. That truth is of one seed fewer, so an estimate as good as a training may come
-        out a little above it.
+        One row per score, and the last one, ``"another training"``: each seed compared with the mean of the others, a
+        mean over seeds without an interval. That truth is of one seed fewer, so an estimate as good as a training
+        may come out a little above it.
     """
     mean = truths.mean(axis=1)
     rows = [{"score": name, **asdict(rank_quality(score, mean, sizes=sizes))} for name, score in scores.items()]

@@ -1,4 +1,4 @@
-"""Many networks held against one another: which are dominated, on what scale.
+"""Many networks compared: which are dominated, on what scale.
 
 - ``pareto``: dominance and hypervolume; ``scaling``: logarithms and a box that all points lie in.
 """

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Points = NDArray[np.float64]
-"""One row a point, one column an objective, everything minimised: ``(n_points, n_objectives)``."""
+"""One row per point, one column per objective, everything minimised: ``(n_points, n_objectives)``."""
 
 
 def is_nondominated(points: Points) -> NDArray[np.bool_]:
@@ -88,7 +88,7 @@ def knee(front: Points, *, weights: NDArray[np.float64] | None = None) -> int:
 
     Each objective is scaled to 0 to 1 over the front; the knee has the smallest maximum (Chebyshev distance to the
     ideal point), and among equals the smallest sum. Unlike a sum, a maximum does not count twice what two costs share.
-    Take logarithms beforehand of what spreads over orders of magnitude.
+    First take logarithms of what spreads over orders of magnitude.
 
     Args:
         front: ``(n_points, n_objectives)`` with at least one row.
@@ -114,6 +114,6 @@ def knee(front: Points, *, weights: NDArray[np.float64] | None = None) -> int:
 
 def _check_finite(points: Points) -> None:
     if points.ndim != 2:
-        raise ValueError(f"points must be a table with one column an objective; got {points.ndim} dimensions")
+        raise ValueError(f"points must be a table with one column per objective; got {points.ndim} dimensions")
     if not np.isfinite(points).all():
         raise ValueError("points hold NaN or infinity; leave failed evaluations out of a front")

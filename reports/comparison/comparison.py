@@ -109,8 +109,8 @@ def ends_table(volumes: pd.DataFrame) -> pd.DataFrame:
     """What every run reached after as many evaluations as all of them made.
 
     Returns:
-        A row a run: ``search``, ``run``, ``seed``, ``evaluations`` (the same for all), ``hypervolume`` and ``random``,
-        random search's hypervolume beside it, or missing.
+        A row per run: ``search``, ``run``, ``seed``, ``evaluations`` (the same for all), ``hypervolume`` and
+        ``random``, random search's hypervolume beside it, or missing.
     """
     searched = volumes[volumes["origin"] == "search"]
     shared = int(searched.groupby("run")["evaluations"].max().min()) if len(searched) else 0

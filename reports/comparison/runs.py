@@ -66,7 +66,7 @@ def runs_table(runs: Sequence[RunFolder]) -> pd.DataFrame:
     """What every run spent and reached.
 
     Returns:
-        A row a run: ``run`` (its label), ``seed``, ``networks`` (distinct ones that the search evaluated), ``front``
+        A row per run: ``run`` (its label), ``seed``, ``networks`` (distinct ones that the search evaluated), ``front``
         (how many), the least value of every objective on it as ``least NAME``, ``hypervolume`` on the common scale
         (missing if objectives differ), ``seconds``, ``test error`` (the least mean over seeds of a network that was
         trained from scratch, or missing), ``stopped``.
@@ -119,7 +119,7 @@ def setting_differences(runs: Sequence[RunFolder]) -> pd.DataFrame:
     """The settings that are not the same in all runs.
 
     Returns:
-        ``setting`` (such as ``search.budget``) and a column a run, by its label; missing where a run lacks it.
+        ``setting`` (such as ``search.budget``) and a column per run, by its label; missing where a run lacks it.
     """
     flat = [_flat(run.settings) for run in runs]
     names = dict.fromkeys(name for settings in flat for name in settings)

@@ -14,7 +14,7 @@ SWEEPS = 6
 
 
 def drawing(table: pd.DataFrame) -> dict[str, Any]:
-    """A network as columns a layer, and the places of its graph.
+    """A network as columns per layer, and the places of its graph.
 
     Args:
         table: As :func:`reports.tables.network.network_table` gives it.

@@ -66,7 +66,7 @@ def front_points(question: Asked) -> pd.DataFrame:
     searched = run.valued(origin="search", columns=["id", *names])
     front = front_table(run)[["id", *names]].assign(kind="Pareto front")
     if front.empty:
-        raise QueryError("a front to draw", found="no feasible evaluation", remedy="go on with the run")
+        raise QueryError("a front to draw", found="no feasible evaluation", remedy="resume the run")
     knee = front[front["id"] == knee_id(run, front_table(run))].assign(kind="knee")
     random = front_table(run, origin="random")[["id", *names]].assign(kind="front of random search")
     cloud = searched.assign(kind="evaluated")
@@ -139,7 +139,7 @@ def ranks(question: Asked) -> pd.DataFrame:
     truths = run.truths()
     if truths.empty:
         raise QueryError(
-            "a run whose estimates were held against trainings", found="none", remedy=f"evonas trust {run.path}"
+            "a run whose estimates were compared with training runs", found="none", remedy=f"evonas trust {run.path}"
         )
     known = pd.concat([run.evaluations(origin=origin, columns=["genome", "error"]) for origin in ("search", "random")])
     estimates = known.dropna().drop_duplicates("genome", keep="last").set_index("genome")["error"]

@@ -36,7 +36,7 @@ def write_comparison(found: Sequence[Comparison], folder: Path, *, title: str) -
     """Write ``compare.html``, and the tables of every group as CSV into ``comparison``, in the place of older ones.
 
     Args:
-        found: One a group.
+        found: One per group.
         folder: Where to; made if it is not there.
         title: Of the page.
 

@@ -1,4 +1,4 @@
-"""Connections to a run's archive: one a call, one kept while a search writes, one that only looks."""
+"""Connections to a run's archive: one per call, one kept while a search writes, one that only looks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Archive:
 
     @contextmanager
     def opened(self) -> Iterator[None]:
-        """Keep one connection within this context, instead of one a call; may be nested.
+        """Keep one connection within this context, instead of one per call; may be nested.
 
         An append then takes microseconds, and is still a transaction of its own: whoever reads the archive sees it at
         once, and it outlives the death of this process. Threads and processes other than the one that entered the

@@ -36,7 +36,7 @@ class GeneFacts(_Model):
 
 
 class CorrectionFacts(_Model):
-    """What short trainings taught about inherited errors.
+    """What short training runs taught about inherited errors.
 
     Attributes:
         n: Networks that were trained.
@@ -76,7 +76,7 @@ class ModelFacts(_Model):
 
 
 class TrustFacts(_Model):
-    """What ``evonas trust`` measured: a row a way of ranking, and a sentence."""
+    """What ``evonas trust`` measured: a row per way of ranking, and a sentence."""
 
     networks: int
     seeds: int
@@ -112,7 +112,7 @@ class Facts(_Model):
         corrections: Fitted so far, by the origin of the networks.
         expansions: Widths unlocked.
         is_tuned: Whether all candidates of the front were scored again, so that the front is drawn from that.
-        predictors: A row a generation and target.
+        predictors: A row per generation and target.
         rejections: Networks that exceeded a bound before evaluation, by bound.
         in_flight: Pairs of evaluations known by then and networks evaluated at a time, in asynchronous mode.
         trust: What ``evonas trust`` measured.

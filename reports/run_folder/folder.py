@@ -289,11 +289,11 @@ class RunFolder:
         self._insert("trainings", columns)
 
     def append_truth(self, **columns: Any) -> None:
-        """Store one training that an estimate is held against; the columns of the table ``truths``."""
+        """Store one training that an estimate is compared with; the columns of the table ``truths``."""
         self._insert("truths", columns)
 
     def truths(self) -> pd.DataFrame:
-        """Every training that an estimate is held against, in order."""
+        """Every training that an estimate is compared with, in order."""
         with self.archive.reading() as connection:
             return pd.read_sql_query("SELECT * FROM truths ORDER BY id", connection)
 

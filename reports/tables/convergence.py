@@ -17,7 +17,7 @@ def convergence_table(run: RunFolder, *, n_points: int = 60, scaling: Scaling | 
 
     Args:
         run: Where from.
-        n_points: Rows an origin at most.
+        n_points: Rows per origin at most.
         scaling: What volumes are measured on; by default the run's own, which other runs do not share.
 
     Returns:

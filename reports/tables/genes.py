@@ -42,7 +42,7 @@ def choice_table(run: RunFolder, front: pd.DataFrame | None = None) -> pd.DataFr
         front: Its front, if that is known already.
 
     Returns:
-        A row a gene and choice: ``gene``, ``choice``, ``front`` and ``random`` (shares 0 to 1; the latter missing
+        A row per gene and choice: ``gene``, ``choice``, ``front`` and ``random`` (shares 0 to 1; the latter missing
         without a random search). Genes with one choice only are left out. A gene that has no effect in a network stands
         at a fixed choice, mostly the first.
     """

@@ -36,7 +36,7 @@ def picked(run: RunFolder, front: pd.DataFrame, which: str) -> pd.DataFrame:
         raise QueryError(
             "a front to pick from",
             found="no feasible evaluation",
-            remedy="go on with the run, or loosen constraints",
+            remedy="resume the run, or loosen constraints",
         )
     if which == "all":
         return front

@@ -1,4 +1,4 @@
-"""How a search went: what was evaluated, what failed, what was refused beforehand; what predictors were worth."""
+"""How a search went: what was evaluated, what failed, what was refused before; what predictors were worth."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def outcome_sentence(run: RunFolder) -> str:
 
 
 def predictor_table(run: RunFolder) -> pd.DataFrame:
-    """What the learned predictors were worth, one row a generation and target.
+    """What the learned predictors were worth, one row per generation and target.
 
     Returns:
         The columns of :class:`reports.run_folder.facts.ModelFacts`; none of its rows if the search had no predictors.
@@ -61,7 +61,7 @@ def predictor_sentence(run: RunFolder) -> str:
         f"they ranked networks that they had not seen at a tau of {taus}."
     )
     if off:
-        text += f" In {off} they ranked no better than chance, and evolution went on without them."
+        text += f" In {off} they ranked no better than chance, and evolution continued without them."
     return text
 
 

@@ -23,10 +23,10 @@ class Sensitivity(NamedTuple):
     """What genes do to a measure.
 
     Attributes:
-        effects: A row a gene and choice that was evaluated: ``gene``, ``choice``, ``effect`` (on the measure, in its
+        effects: A row per gene and choice that was evaluated: ``gene``, ``choice``, ``effect`` (on the measure, in its
             unit, against the mean of the gene's evaluated choices, all other genes equal), ``low`` and ``high`` (95 %),
             ``networks`` with that choice.
-        genes: A row a gene with two evaluated choices or more, the most influential first: ``gene``, ``best`` and
+        genes: A row per gene with two evaluated choices or more, the most influential first: ``gene``, ``best`` and
             ``worst`` choice, ``change`` from the one to the other, ``low``, ``high``.
         measure: Which.
         networks: That the regression saw.
@@ -74,7 +74,7 @@ def fit_choices(
     Args:
         choices: ``(n, n_genes)``.
         values: ``(n,)``.
-        labels: One a gene.
+        labels: One per gene.
     """
     blocks: list[tuple[GeneLabels, NDArray[np.int64], NDArray[np.int64], int]] = []
     x: list[Floats] = []

@@ -8,7 +8,7 @@ from reports.run_folder.folder import RunFolder
 
 
 def training_texts(run: RunFolder) -> pd.DataFrame:
-    """The trainings of a run, one row a network and recipe, ready to print.
+    """The trainings of a run, one row per network and recipe, ready to print.
 
     Returns:
         Columns ``id``, ``genome``, ``accuracy`` (on the test set, mean and, of several seeds, standard deviation),

@@ -12,7 +12,7 @@ def trust_texts(run: RunFolder) -> pd.DataFrame:
     """What ``evonas trust`` measured, ready to print; the run must hold it.
 
     Returns:
-        One row a way of ranking: its name, then as texts tau, tau among near sizes, rho and regret.
+        One row per way of ranking: its name, then as texts tau, tau among near sizes, rho and regret.
     """
     rows = []
     for row in _measured(run).table:
@@ -58,7 +58,7 @@ def how_errors_came(run: RunFolder) -> str:
         text += f" and tuned for {estimate['tuning_steps']} steps"
     correction = facts.corrections.get(Origin.INHERITED_TUNED if facts.is_tuned else Origin.INHERITED)
     is_corrected = correction is not None and correction.is_used
-    return text + (f", corrected by {correction.n} short trainings." if correction and is_corrected else ".")
+    return text + (f", corrected by {correction.n} short training runs." if correction and is_corrected else ".")
 
 
 def _measured(run: RunFolder) -> TrustFacts:

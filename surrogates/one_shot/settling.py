@@ -1,7 +1,7 @@
 """When a supernet's training may end early: the rank order of fixed networks no longer changes between probes.
 
 A probe scores the same networks with the weights of the moment. A search needs their order, not their losses; once two
-probes in a row order them alike, more updates at a high learning rate bring little. Then the learning rate decays to
+probes in a row order them alike, more steps at a high learning rate bring little. Then the learning rate decays to
 zero at once, as a plain stop would leave weights that still jump about, and the training ends.
 """
 
@@ -14,14 +14,14 @@ from itertools import pairwise
 import numpy as np
 
 Probe = tuple[int, tuple[float, ...]]
-"""Updates done, and a loss in nats for each of the fixed networks."""
+"""Steps done, and a loss in nats for each of the fixed networks."""
 
 
 def taus(probes: Sequence[Probe]) -> list[tuple[int, float]]:
     """Agreement of each probe but the first with the one before it.
 
     Returns:
-        Updates done and Kendall's tau-b, -1 to 1; 0 where all losses of one are equal.
+        Steps done and Kendall's tau-b, -1 to 1; 0 where all losses of one are equal.
     """
     return [(step, kendall_tau(before, now)) for (_, before), (step, now) in pairwise(probes)]
 
@@ -35,7 +35,7 @@ def settled_at(probes: Sequence[Probe], *, tau: float, patience: int) -> int | N
         patience: Agreements in a row.
 
     Returns:
-        Updates done at that probe; None if there is none yet.
+        Steps done at that probe; None if there is none yet.
     """
     agreements = 0
     for step, agreement in taus(probes):

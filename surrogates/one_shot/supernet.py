@@ -37,10 +37,10 @@ class Supernet(Protocol[A_contra]):
 
 
 class Strategy(Protocol[A]):
-    """How one update of a supernet is made: which paths it takes, and what they minimise."""
+    """How one step of a supernet is made: which paths it takes, and what they minimise."""
 
     def draw(self) -> Sequence[A]:
-        """Architectures of the next update."""
+        """Architectures of the next step."""
 
     def backward(self, supernet: Supernet[A], paths: Sequence[A], images: Tensor, labels: Tensor, /) -> float:
-        """Add the gradients of an update; give its mean loss in nats."""
+        """Add the gradients of a step; give its mean loss in nats."""

@@ -81,7 +81,7 @@ def test_errors_are_what_the_correction_makes_of_inherited_losses(corrected: Run
     assert table["error_log_sd"].to_numpy() == pytest.approx(np.full(len(table), 0.5))
     assert table["raw_error"].between(0, 1).all()
     assert corrected.folder.facts().corrections == {Origin.INHERITED: CorrectionFacts(**HALVING.facts, is_used=True)}
-    assert "corrected by 1000000000 short trainings" in run_page(Snapshot(corrected.folder))
+    assert "corrected by 1000000000 short training runs" in run_page(Snapshot(corrected.folder))
 
 
 def test_a_correction_of_no_use_is_left_out_and_said(

@@ -42,7 +42,7 @@ class Backend(ABC):
 
     @property
     def window(self) -> int:
-        """Jobs to hand out beforehand, so that no worker waits for the next one."""
+        """Jobs to hand out in advance, so that no worker waits for the next one."""
         return max(128, 4 * self.capacity)
 
     @abstractmethod

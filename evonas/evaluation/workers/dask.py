@@ -44,7 +44,7 @@ class Dask(Backend):
     def submit(self, function: Callable[..., Any], job: tuple[Any, ...]) -> Future[Any]:
         """See :class:`Backend`."""
         if not self.link.is_up:
-            self.link.mend()
+            self.link.reconnect()
         if self.broadcast is None:
             there = self.link.client.submit(in_worker, function, job, pure=False)
         else:
@@ -133,9 +133,9 @@ class Link:
         while not self.n_threads():
             time.sleep(LOOK / 10)
             if not self.is_up:
-                self.mend()
+                self.reconnect()
 
-    def mend(self) -> None:
+    def reconnect(self) -> None:
         """Wait until a scheduler that is started again answers."""
         until = time.monotonic() + PATIENCE
         while not self.is_up and self.client.status != "closed" and time.monotonic() < until:

@@ -50,7 +50,7 @@ class Processes(Backend):
 
     def __exit__(self, *error: object) -> None:
         if any(not future.done() for future in list(self._running)):
-            # They would be waited for when this process ends. loky cannot stand that they are cancelled beforehand, nor
+            # They would be waited for when this process ends. loky cannot stand that they are cancelled before, nor
             # that one is still on its way to the workers.
             time.sleep(ON_ITS_WAY)
             self._executor().shutdown(kill_workers=True)

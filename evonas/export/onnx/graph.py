@@ -25,7 +25,7 @@ class Dialect(ABC):
         opset, ir_version: Of the standard operators, and of the file.
         domains: Further operator sets, with their versions.
         pixel_type: Of the graph's input.
-        batch: Images a call; None for any number.
+        batch: Images per call; None for any number.
     """
 
     opset: ClassVar[int] = 18

@@ -1,4 +1,4 @@
-"""Ternary weights with a learned relative threshold a filter and two learned levels."""
+"""Ternary weights with a learned relative threshold per filter and two learned levels."""
 
 from __future__ import annotations
 

@@ -3,6 +3,6 @@
 May import ``evaluation``, ``training`` and what lies below.
 
 - ``problem``: the questions that both answer; ``table_problem``, ``network_problem``: the answers.
-- ``estimate_choice``: whether a supernet or short trainings take less time.
+- ``estimate_choice``: whether a supernet or short training runs take less time.
 - ``spaces``: the search space that a run file names.
 """

@@ -1,4 +1,4 @@
-"""Whether a supernet pays for a run, or short trainings take less time: both are timed, and the numbers compared."""
+"""Whether a supernet pays for a run, or short training runs take less time: both are timed and compared."""
 
 from __future__ import annotations
 

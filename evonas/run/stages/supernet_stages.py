@@ -1,4 +1,4 @@
-"""Search stages of a network space. Errors come from a supernet or from short trainings."""
+"""Search stages of a network space. Errors come from a supernet or from short training runs."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class SupernetStages(StageFactory[NetworkProblem]):
         return SearchStage(number, problem, supernet)
 
     def estimator(self, stage: Stage) -> Estimator:
-        """See :class:`StageFactory`; short trainings, or inherited weights, corrected."""
+        """See :class:`StageFactory`; short training runs, or inherited weights, corrected."""
         if stage.supernet is None:
             return self._estimator(ShortTraining(stage.problem.config.estimate.steps), replace(stage, supernet=None))
         return self._inherited(InheritedWeights(), stage, origin=Origin.INHERITED)
@@ -81,7 +81,7 @@ class SupernetStages(StageFactory[NetworkProblem]):
     def warnings(self) -> list[str]:
         """See :class:`StageFactory`."""
         return [
-            f"errors ({origin}) were not corrected by {found.n} short trainings, which do not confirm their losses"
+            f"errors ({origin}) were not corrected by {found.n} short training runs, which do not confirm their losses"
             for origin, found in self.run.facts().corrections.items()
             if found.n and not found.is_used
         ]
@@ -102,7 +102,7 @@ class SupernetStages(StageFactory[NetworkProblem]):
         correction.
 
         Returns:
-            The correction, None if too few networks live; and losses after the short trainings by genome in text form.
+            The correction, None if too few networks live; and losses after short training runs by genome as text.
         """
         problem = stage.problem
         genomes = stratified_by_size(

@@ -162,7 +162,7 @@ def last_supernet(run: RunFolder, problem: NetworkProblem) -> tuple[Checkpoint, 
         raise RunFolderError(
             "a run with a supernet, to inherit weights from",
             found=f"none in {run.path}",
-            remedy='set initial_weights = "random" under [training]; short trainings leave no weights',
+            remedy='set initial_weights = "random" under [training]; short training runs leave no weights',
         )
     expansions = [Expansion(one.gene, one.share, one.opens, one.unlocks) for one in facts.expansions]
     space = unlocked(problem.space, expansions)

@@ -1,4 +1,4 @@
-"""Cells: a normal and a reduction cell, searched edge by edge, stacked into a network with a precision a layer.
+"""Cells: a normal and a reduction cell, searched edge by edge, stacked into a network with a precision per layer.
 
 After NASNet (Zoph 2018) and DARTS (Liu 2019): each cell reads the outputs of the two cells before it, each of its nodes
 adds two incoming edges, its output concatenates the nodes. The inter-cell residual is that of BNAS (Kim 2020) and TAS
@@ -93,7 +93,7 @@ class CellSpace(ConfiguredSpace[CellSettings]):
         """Read a genotype as DARTS and its successors print it.
 
         Args:
-            genotype: For ``"normal"`` and ``"reduction"`` the edges, two a node: operation and source, where 0 and 1
+            genotype: For ``"normal"`` and ``"reduction"`` the edges, two per node: operation and source, where 0 and 1
                 are the cells before and 2, 3, … the nodes.
 
         Returns:

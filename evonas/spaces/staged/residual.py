@@ -1,4 +1,4 @@
-"""Residual networks for small images (ResNet-20 and its kin), with a precision and a width a layer.
+"""Residual networks for small images (such as ResNet-20), with a precision and a width per layer.
 
 After He 2016, "Deep residual learning for image recognition", section 4.2: three stages of basic blocks, shortcuts
 without parameters. Two differences: modules are pre-activated by default (He 2016, "Identity mappings"), and a shortcut

@@ -58,7 +58,7 @@ def _checked(images: NDArray[Any], labels: NDArray[Any], source: str, *, most_cl
     if 0 in images.shape:
         raise wrong("images of at least one pixel", f"shape {images.shape}", "give images with pixels")
     if labels.shape != (len(images),):
-        raise wrong(f"{len(images)} labels, one an image", f"shape {labels.shape}", "give one label an image")
+        raise wrong(f"{len(images)} labels, one per image", f"shape {labels.shape}", "give one label per image")
     if not np.issubdtype(labels.dtype, np.integer):
         raise wrong("labels as whole numbers from 0", f"labels of type {labels.dtype}", "number the classes from 0")
     if labels.min() < 0 or labels.max() >= most_classes:

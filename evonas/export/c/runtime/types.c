@@ -48,7 +48,7 @@ typedef struct net_conv {
 
     net_act act;                             /* how it makes codes of what it reads, or how they were made */
     const struct net_conv *reader;           /* the layer whose codes this one writes, or NULL: it writes floats */
-    const int32_t *thresholds;               /* sums from which the reader's code is one higher, a row a filter; or NULL */
+    const int32_t *thresholds;               /* sums from which the reader's code is one higher, a row per filter; or NULL */
     const uint8_t *falling;                  /* filters whose codes fall where sums rise, a bit each */
 
     int32_t x, work, sums, out;              /* places in the arena; sums == out: they are made where they stay */
