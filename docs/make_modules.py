@@ -1,4 +1,4 @@
-"""Write docs/modules.md, every file with its caption, from the files: ``python docs/make_modules.py``."""
+"""Write docs/reference/modules.md, every file with its caption, from the files: ``python docs/make_modules.py``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PACKAGES = ("evonas", "surrogates", "objectives", "reports")
 HEAD = """# Modules
 
 Every file of the four packages with the first line of its docstring. Which room may import which stands in
-[ARCHITECTURE.md](../ARCHITECTURE.md).
+[ARCHITECTURE.md](../../ARCHITECTURE.md).
 """
 
 
@@ -33,4 +33,4 @@ def caption(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    (ROOT / "docs" / "modules.md").write_text(page(), encoding="utf-8")
+    (ROOT / "docs" / "reference" / "modules.md").write_text(page(), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Write docs/objectives.md from the functions in objectives/: ``python docs/make_objectives.py``."""
+"""Write docs/reference/objectives.md from the functions in objectives/: ``python docs/make_objectives.py``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HELD_OUT = {
 HEAD = """# Objectives
 
 What a network is measured by. Any of them may be minimised (`objectives` under `[search]`) or bounded (`constraints`);
-one of your own comes by path, see [own.md](own.md). All but `error` and `latency` are counted from the layers, exactly,
+one of your own comes by path, see [own.md](../guide/own.md). All but `error` and `latency` are counted from the layers, exactly,
 and are in every `front.csv`.
 
 | name | unit | what it is |
@@ -63,4 +63,4 @@ def _described(objective: Objective) -> str:
 
 
 if __name__ == "__main__":
-    Path(__file__).with_name("objectives.md").write_text(page(), encoding="utf-8")
+    (Path(__file__).parent / "reference" / "objectives.md").write_text(page(), encoding="utf-8")

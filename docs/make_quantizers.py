@@ -1,4 +1,4 @@
-"""Write docs/quantizers.md and its pictures from the classes: ``python docs/make_quantizers.py``."""
+"""Write docs/reference/quantizers.md and its pictures from the classes: ``python docs/make_quantizers.py``."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Plain, the steps of a precision with a share of 5 % get about a tenth of the gra
 about the same. Without batch norm, activations also fade with depth: over eight layers their variance falls 800 times
 plain, and 50 times scaled. With a batch norm before each quantizer they do not, so there evonas scales backward only.
 """
-PICTURES = Path(__file__).with_name("quantizers")
+PICTURES = Path(__file__).parent / "reference" / "quantizers"
 
 
 def page() -> str:
@@ -92,6 +92,6 @@ def draw(name: str, method: Method) -> None:
 
 if __name__ == "__main__":
     PICTURES.mkdir(exist_ok=True)
-    Path(__file__).with_name("quantizers.md").write_text(page(), encoding="utf-8")
+    (Path(__file__).parent / "reference" / "quantizers.md").write_text(page(), encoding="utf-8")
     for each, how in QUANTIZERS.items():
         draw(each, how)

@@ -1,4 +1,4 @@
-"""Write docs/run-file.md from the models in evonas/config: ``python docs/make_run_file.py``."""
+"""Write docs/reference/run-file.md from the models in evonas/config: ``python docs/make_run_file.py``."""
 
 from __future__ import annotations
 
@@ -64,4 +64,4 @@ def _row(key: str, field: Any) -> str:
 
 
 if __name__ == "__main__":
-    Path(__file__).with_name("run-file.md").write_text(page(), encoding="utf-8")
+    (Path(__file__).parent / "reference" / "run-file.md").write_text(page(), encoding="utf-8")

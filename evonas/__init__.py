@@ -35,9 +35,10 @@ from evonas.version import __version__
 if TYPE_CHECKING:
     from evonas.architecture.graph import Architecture, Op
     from evonas.architecture.methods import Method
-    from evonas.architecture.precision import precision
+    from evonas.architecture.precision import Precision, precision
     from evonas.architecture.scheme import Scheme
     from evonas.errors import EvonasError
+    from evonas.nets.network import Network
     from evonas.nets.quant.quantizer import Quantizer
     from evonas.spaces.genome import Gene, check_genome
     from evonas.spaces.problem import Problem
@@ -58,9 +59,11 @@ _EXPORTS = {
     "Gene": "evonas.spaces.genome",
     "Layer": "objectives",
     "Method": "evonas.architecture.methods",
+    "Network": "evonas.nets.network",
     "NetworkSpace": "evonas.spaces.space",
     "Objective": "objectives",
     "Op": "evonas.architecture.graph",
+    "Precision": "evonas.architecture.precision",
     "Problem": "evonas.spaces.problem",
     "Quantizer": "evonas.nets.quant.quantizer",
     "Run": "evonas.workflows.run_handle",
@@ -87,9 +90,11 @@ __all__ = [
     "Gene",
     "Layer",
     "Method",
+    "Network",
     "NetworkSpace",
     "Objective",
     "Op",
+    "Precision",
     "Problem",
     "Quantizer",
     "Run",

@@ -15,7 +15,9 @@ from evonas.errors import RunFileError, RunFolderError
 from evonas.workflows.compare import compare_runs
 from evonas.workflows.run_handle import open_run
 from reports.pages.comparison_page import write_comparison
+from reports.pages.page import run_page
 from reports.run_folder.files import write_atomically
+from reports.tables.snapshot import Snapshot
 
 
 def front(run: Path, form: str, *, where: str | None, sort: str | None, columns: str | None, pick: str | None) -> None:
@@ -42,10 +44,19 @@ def report(runs: Sequence[Path], *, out: Path | None) -> None:
     if len(runs) > 1:
         compare(runs, out=out or Path("comparison"), quiet=False)
         return
-    page = open_run(runs[0]).report()
+    run = open_run(runs[0])
+    try:
+        page = run.report()
+        content = page.read_text(encoding="utf-8")
+    except OSError as error:
+        if out is None:
+            raise RunFolderError(
+                f"a run folder that can be written to at {run.path}", found=str(error), remedy="name a file with --out"
+            ) from error
+        content = run_page(Snapshot(run.folder))
     if out is not None:
         try:
-            write_atomically(out, page.read_bytes())
+            write_atomically(out, content)
         except OSError as error:
             raise RunFileError("a place to write the page to", found=str(error), remedy="change --out") from error
     typer.echo(out or page)

@@ -14,7 +14,7 @@ class ComputeConfig(Settings):
 
     workers: int = Field(0, ge=0, description="processes that evaluate networks, one thread each; 0: one a core")
     backend: Literal["loky", "threading", "dask"] = Field(
-        "loky", description="loky: processes on this machine; threading; dask: a cluster, see docs/scaling.md"
+        "loky", description="loky: processes on this machine; threading; dask: a cluster, see docs/guide/scaling.md"
     )
     scheduler: str = Field("", description='address of the Dask scheduler, such as "tcp://10.0.0.1:8786"')
     device: Literal["auto", "cpu", "cuda"] = Field(

@@ -63,7 +63,7 @@ def load_config(
     Raises:
         RunFileError: No such file or preset, not TOML, or unknown keys or impossible values: all of them at once.
     """
-    raw = {} if path is None else read_toml(path, wanted="a run file", form="docs/run-file.md")
+    raw = {} if path is None else read_toml(path, wanted="a run file", form="docs/reference/run-file.md")
     if preset is not None:
         raw = laid_over(preset_values(preset), raw)
     source = str(path or (f"preset {preset}" if preset else "the options"))

@@ -38,7 +38,7 @@ class Settings(BaseModel):
         except ValidationError as error:
             found = "; ".join(told(one, ".".join(map(str, one["loc"]))) for one in error.errors())
             raise RunFileError(
-                f"settings of {cls.__name__}", found=found, remedy="change them; docs/run-file.md lists all"
+                f"settings of {cls.__name__}", found=found, remedy="change them; docs/reference/run-file.md lists all"
             ) from error
 
 

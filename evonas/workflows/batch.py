@@ -22,6 +22,7 @@ from evonas.progress import Observer, Silent
 from evonas.run.engine import resume, search
 from evonas.run.lock import alone_with, new_folder
 from evonas.workflows.batch_plan import Plan, read_plan
+from evonas.workflows.run_handle import open_run
 from reports.comparison.comparison import Comparison, comparable_runs, compare
 from reports.pages.comparison_page import write_comparison
 from reports.run_folder.folder import RunFolder
@@ -46,7 +47,7 @@ class Batch:
     @property
     def runs(self) -> list[RunFolder]:
         """The folders of its runs that ended, in the order of the plan."""
-        names = read_toml(self.path / PLAN, wanted="a batch", form="docs/scaling.md")["runs"]
+        names = read_toml(self.path / PLAN, wanted="a batch", form="docs/guide/scaling.md")["runs"]
         folders = [self.path / name for name in names if name not in self.failures]
         return [run for folder in folders if (run := _opened(folder)) is not None and run.facts().stop_reason]
 
@@ -90,7 +91,7 @@ def run_batch(
 
 def resume_batch(folder: Path, *, workers: int | None = None, observer: Observer | None = None) -> Batch:
     """Resume a batch by its folder alone; see :func:`run_batch`."""
-    stored = read_toml(folder / PLAN, wanted="a batch", form="docs/scaling.md")
+    stored = read_toml(folder / PLAN, wanted="a batch", form="docs/guide/scaling.md")
     configs = {name: parse_config(raw, source=str(folder / PLAN)) for name, raw in stored["runs"].items()}
     chosen = Workers.of(ComputeConfig(**stored["compute"]), workers)
     return _run(folder, stored["name"], configs, workers=chosen, observer=observer)
@@ -131,7 +132,7 @@ def _store(folder: Path, plan: Plan, configs: Mapping[str, RunConfig]) -> None:
     runs = {name: config.model_dump(mode="json") for name, config in configs.items()}
     text = tomli_w.dumps({"name": plan.name, "compute": plan.compute.model_dump(), "runs": runs})
     if is_batch(folder):
-        before = read_toml(folder / PLAN, wanted="a batch", form="docs/scaling.md")["runs"]
+        before = read_toml(folder / PLAN, wanted="a batch", form="docs/guide/scaling.md")["runs"]
         changed = [name for name in {**before, **runs} if before.get(name) != runs.get(name)]
         if changed:
             raise RunFolderError(
@@ -176,7 +177,7 @@ def _run_one(folder: Path, config: RunConfig, parent: int) -> str:
 
 
 def _opened(folder: Path) -> RunFolder | None:
-    return RunFolder(folder) if (folder / ARCHIVE).is_file() else None
+    return open_run(folder).folder if (folder / ARCHIVE).is_file() else None
 
 
 class _Orphan:

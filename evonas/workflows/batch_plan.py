@@ -21,7 +21,7 @@ MOST_RUNS = 10_000
 FILE, PRESET = "run_file", "preset"
 """Axes of a grid whose values are whole run files, so that searches may differ in all they have."""
 OF_NAMES = (FILE, PRESET, "data.source", "space.kind")
-WANTED, FORM = "a plan of a batch", "docs/scaling.md"
+WANTED, FORM = "a plan of a batch", "docs/guide/scaling.md"
 
 
 class Plan(Settings):
@@ -123,7 +123,7 @@ def _runs(plan: Plan, axes: dict[str, list[Any]], beside: Path, named: str) -> d
     runs: dict[str, RunConfig] = {}
     problems: dict[tuple[str, str], None] = {}
     files = [beside / file for file in axes.get(FILE, [plan.run_file]) if file]
-    bases = {str(file): read_toml(file, wanted="a run file", form="docs/run-file.md") for file in files}
+    bases = {str(file): read_toml(file, wanted="a run file", form="docs/reference/run-file.md") for file in files}
     presets = {name: preset_values(name) for name in axes.get(PRESET, [plan.preset]) if name}
     for values in itertools.product(*axes.values()):
         chosen = dict(zip(axes, values, strict=True))

@@ -206,8 +206,10 @@ def open_run(path: Path, *, space: Space | None = None) -> Run:
         RunFolderError: It holds no run, or one of another version.
     """
     try:
-        return Run(RunFolder(path), space)
+        folder = RunFolder(path)
+        folder.facts()  # read once, so that odd ones are told here
     except NotARunFolderError as error:
         raise RunFolderError(
-            "a run folder, as evonas search makes it", found=str(error), remedy="check the path; runs lie under runs/"
+            "a run folder, as evonas search makes it", found=str(error), remedy=error.remedy
         ) from error
+    return Run(folder, space)
