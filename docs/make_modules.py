@@ -20,8 +20,9 @@ def page() -> str:
     for package in PACKAGES:
         for room in sorted((ROOT / package).rglob("__init__.py")):
             folder = room.parent
-            text += f"\n## `{folder.relative_to(ROOT).as_posix()}/`\n\n{caption(room)}\n\n| file | what it is |\n| --- | --- |\n"
+            text += f"\n## `{folder.relative_to(ROOT).as_posix()}/`\n\n{caption(room)}\n\n"
             files = sorted(path for path in folder.glob("*.py") if path.name not in ("__init__.py", "__main__.py"))
+            text += "| file | what it is |\n| --- | --- |\n" if files else ""
             text += "".join(f"| `{path.name}` | {caption(path)} |\n" for path in files)
     return text
 

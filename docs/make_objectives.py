@@ -18,8 +18,8 @@ HELD_OUT = {
 HEAD = """# Objectives
 
 What a network is measured by. Any of them may be minimised (`objectives` under `[search]`) or bounded (`constraints`);
-one of your own comes by path, see [own.md](../guide/own.md). All but `error` and `latency` are counted from the layers, exactly,
-and are in every `front.csv`.
+one of your own comes by path, see [own.md](../guide/own.md). All but `error`, `loss` and `latency` are counted from the
+layers, exactly, and are in every `front.csv`.
 
 | name | unit | what it is |
 | --- | --- | --- |
@@ -36,7 +36,7 @@ def page() -> str:
         text += f"\n## `{objective.name}`\n\n{_described(objective)}\n"
         if objective.name == "energy":
             rows, source = energy_table()
-            text += f"\nThe table: {source}.\n\n| weight bits | activation bits | pJ a MAC |\n| --- | --- | --- |\n"
+            text += f"\nThe table: {source}.\n\n| weight bits | activation bits | pJ per MAC |\n| --- | --- | --- |\n"
             text += "".join(f"| {weight} | {act} | {picojoules:.4g} |\n" for weight, act, picojoules in rows)
     return text
 

@@ -16,12 +16,12 @@ from evonas.plugins import resolve
 
 HEAD = """# Quantizers
 
-One line a method first; below, a page each, taken from its class: formula, gradient, reference, and a picture of what
-it does to a number (blue) and of the gradient that it passes on (orange), at its starting parameters. Weights are drawn
-as part of a Gaussian kernel. The run file's [`[quantizers]`](run-file.md) chooses among them; a user's own comes by
-path, `"my_quantizers.py:MINE"`, where `MINE` is an `evonas.Method`.
+One line per method first, then a page for each, taken from its class: formula, gradient, reference, and a picture of
+what it does to a number (blue) and of the gradient that it passes on (orange), at its starting parameters. Weights are
+drawn as part of a Gaussian kernel. The run file's [`[quantizers]`](run-file.md) chooses among them; a user's own comes
+by path, `"my_quantizers.py:MINE"`, where `MINE` is an `evonas.Method`.
 
-| name | quantizes | precisions | float32 numbers stored a layer |
+| name | quantizes | precisions | float32 numbers stored per layer |
 | --- | --- | --- | --- |
 """
 MIXTURES = """
@@ -44,7 +44,7 @@ def page() -> str:
     """The page's text."""
     text = HEAD
     for name, method in QUANTIZERS.items():
-        stored = "one a filter" if method.is_stored_per_filter else str(method.stored)
+        stored = "one per filter" if method.is_stored_per_filter else str(method.stored)
         text += f"| [`{name}`](#{name}) | {method.role}s | {', '.join(method.serves)} | {stored} |\n"
     shown: dict[object, str] = {}
     for name, method in QUANTIZERS.items():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import tomli_w
 from pydantic import BaseModel
@@ -60,7 +61,10 @@ def _row(key: str, field: Any) -> str:
     default = list(default) if isinstance(default, tuple) else default
     shown = "{}" if default == {} else tomli_w.dumps({"x": default}).removeprefix("x = ").strip()
     shown = " ".join(shown.replace(",\n]", "]").split()).replace("[ ", "[")
-    return f"| `{key}` | `{shown}` | {field.description} |\n"
+    names = [name for name in get_args(field.annotation) if isinstance(name, str)]
+    is_listed = len(names) < 2 or all(name in field.description for name in names)
+    listed = "" if is_listed else f"; one of {', '.join(f'`{json.dumps(name)}`' for name in names)}"
+    return f"| `{key}` | `{shown}` | {field.description}{listed} |\n"
 
 
 if __name__ == "__main__":

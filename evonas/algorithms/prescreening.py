@@ -1,4 +1,4 @@
-"""ObjectiveModels predictors decide which networks earn an evaluation, by a search inside the search."""
+"""Learned predictors decide which networks are evaluated, by a search inside the search."""
 
 from __future__ import annotations
 

@@ -13,13 +13,13 @@ from evonas.cli.options import PICK_HELP, Quiet, RunArgument, Workers, keys_of
 def train(
     run: RunArgument,
     pick: Annotated[str, typer.Option(help=PICK_HELP)] = "knee",
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings per network.")] = 1,
+    seeds: Annotated[int, typer.Option(min=1, help="Training runs per network.")] = 1,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the run file's.", show_default=False)] = None,
     inherit: Annotated[bool, typer.Option("--inherit", help="Start from the weights of the run's supernet.")] = False,
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="KEY=VALUE", help="A key of [training] or [compute], such as training.optimizer=sgd."
+            "--set", metavar="KEY=VALUE", help="A key of \\[training] or \\[compute], such as training.optimizer=sgd."
         ),
     ] = None,
     workers: Workers = None,
@@ -36,7 +36,7 @@ def train(
 def trust(
     run: RunArgument,
     nets: Annotated[int, typer.Option(min=1, help="Networks to train, of all sizes that the run evaluated.")] = 20,
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings per network.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="Training runs per network.")] = 3,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the run file's.", show_default=False)] = None,
     workers: Workers = None,
     quiet: Quiet = False,

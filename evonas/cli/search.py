@@ -47,7 +47,7 @@ def resume(run: RunArgument, workers: Workers = None, quiet: Quiet = False) -> N
 
 def batch(
     plan: Annotated[
-        Path, typer.Argument(help="A TOML file with a [grid]; docs/guide/scaling.md shows one.", show_default=False)
+        Path, typer.Argument(help="A TOML file with a \\[grid]; docs/guide/scaling.md shows one.", show_default=False)
     ],
     out: Annotated[
         Path | None,

@@ -12,7 +12,7 @@ from evonas.spaces.settings import Settings
 class ComputeConfig(Settings):
     """[compute]: where the work is done. Workers change times; results in asynchronous mode alone."""
 
-    workers: int = Field(0, ge=0, description="processes that evaluate networks, one thread each; 0: one a core")
+    workers: int = Field(0, ge=0, description="processes that evaluate networks, one thread each; 0: one per core")
     backend: Literal["loky", "threading", "dask"] = Field(
         "loky", description="loky: processes on this machine; threading; dask: a cluster, see docs/guide/scaling.md"
     )

@@ -148,7 +148,7 @@ class SearchConfig(Settings):
         'energy = "0.7 base" }: shares of what the network with all width factors 1 and the most bits has',
     )
     algorithm: Literal["auto", "nsga2", "nsga3", "random", "exhaustive"] = Field(
-        "auto", description="auto: nsga2, or nsga3 for four objectives and more; exhaustive: every network"
+        "auto", description="auto: nsga2, or nsga3 for four objectives and more; random; exhaustive: every network"
     )
     mode: Literal["generational", "asynchronous"] = Field(
         "generational",
@@ -159,7 +159,7 @@ class SearchConfig(Settings):
         description="learned predictors that propose networks, by name: gaussian_process, ridge, forest; the best is "
         "used; []: none; auto: all three, unless an evaluation is known to cost less than a proposal",
     )
-    proposals: Count = Field(10, description="networks that a predictor proposes a generation")
+    proposals: Count = Field(10, description="networks that a predictor proposes per generation")
     budget: Count = Field(600, description="distinct networks to evaluate")
     seconds: float = Field(
         0.0, ge=0, description="time after which the search evaluates no further network; 0: no limit"
@@ -170,7 +170,7 @@ class SearchConfig(Settings):
     )
     population: int = Field(40, ge=4, description="survivors and offspring of a generation; never more than the budget")
     crossover_rate: float = Field(0.9, ge=0, le=1, description="share of offspring with two parents")
-    mutation_rate: float = Field(0.0, ge=0, le=1, description="chance a gene; 0 means one gene in a genome on average")
+    mutation_rate: float = Field(0.0, ge=0, le=1, description="chance per gene; 0: one gene of a genome on average")
     expansion_share: float = Field(
         0.5,
         ge=0,

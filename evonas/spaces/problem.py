@@ -28,7 +28,7 @@ class Problem(TableSpace):
         RunFileError: No genes, no choices, no objectives, or one of them twice.
 
     Example:
-        >>> from evonas.spaces import Problem
+        >>> from evonas import Problem
         >>> problem = Problem(
         ...     {"depth": ("2", "4", "8"), "op": ("conv", "pool")},
         ...     lambda chosen: {"error": 1 / int(chosen["depth"]), "cost": float(chosen["depth"])},

@@ -20,7 +20,7 @@ networks of the default space have about 0.6, with a standard deviation of 0.2; 
 this much is no accident."""
 LIMIT = 0.6
 """The front's share from which convolutions are a clear minority. Below, more pools than at random are a fair trade."""
-EDGE = re.compile(r"cell\d+/node\d+/from\d+/")  # as evonas/spaces/cell_graph.py names searched edges
+EDGE = re.compile(r"cell\d+/node\d+/from\d+/")  # as evonas/spaces/cells/decode.py names searched edges
 
 
 def parameter_free_share(architecture: Architecture) -> float:

@@ -1,4 +1,4 @@
-"""Inverted residual networks (MobileNetV2's blocks) with a kernel, an expansion ratio, widths and precisions a block.
+"""Inverted residual networks (MobileNetV2's blocks) with a kernel, ratio, widths and precisions per block.
 
 After Sandler 2018, "MobileNetV2: inverted residuals and linear bottlenecks", section 3.3: expand by 1x1, filter each
 channel alone, project by 1x1, add the block's input. Kernels, ratios, widths and bit widths are what low-precision

@@ -46,7 +46,7 @@ class StagedSettings(NetworkSpaceSettings):
 
 
 class ResidualSettings(StagedSettings):
-    """[space] kind = "residual": ResNet-20 and its kin, a precision and a width per layer."""
+    """[space] kind = "residual": networks like ResNet-20, a precision and a width per layer."""
 
     kind: Literal["residual"] = Field("residual", description="which search space")
     depth: int = Field(20, description="layers with weights: 6 n + 2 for n blocks per stage")
