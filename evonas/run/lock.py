@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -24,23 +25,26 @@ def alone_with(file: Path, *, patience: float = PATIENCE) -> Iterator[None]:
     """Keep a folder to oneself by a lock on a file of it, which stays as it is; the lock ends with this process.
 
     Args:
-        file: One that every process which works in the folder locks; such as ``run.toml``.
+        file: One that every process which works in the folder locks; such as ``run.toml``. Made if it is not there;
+            whoever holds the lock may delete it.
         patience: Seconds to wait for another process.
 
     Raises:
         RunFolderError: Another process is still at work there.
     """
-    with file.open("r+b") as opened:
-        until = time.monotonic() + patience
-        while not _is_locked(opened.fileno()):
-            if time.monotonic() > until:
-                raise RunFolderError(
-                    f"{file.parent} to work in alone",
-                    found="another process at work there",
-                    remedy="wait until it is done, or end it",
-                )
-            time.sleep(0.05)
-        yield
+    until = time.monotonic() + patience
+    while True:
+        with file.open("a+b") as opened:
+            if _is_locked(opened.fileno()) and _is_there(opened.fileno(), file):
+                yield
+                return
+        if time.monotonic() > until:
+            raise RunFolderError(
+                f"{file.parent} to work in alone",
+                found="another process at work there",
+                remedy="wait until it is done, or end it",
+            )
+        time.sleep(0.05)
 
 
 @contextmanager
@@ -92,6 +96,14 @@ def new_folder(name: str) -> Path:
             ) from error
         return folder
     raise RunFolderError(f"a new folder runs/{stem}", found="a thousand of them", remedy="name one with --out")
+
+
+def _is_there(number: int, file: Path) -> bool:
+    """Whether an open file is the one of this name: the process that held the lock before may have deleted it."""
+    try:
+        return os.path.samestat(os.fstat(number), file.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _is_locked(number: int) -> bool:

@@ -190,7 +190,6 @@ def _alone_at(job: Job) -> Iterator[None]:
     """Keep one training to this process: its checkpoint and weights have one name."""
     lock = job.folder / f"{job.stem}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
-    lock.touch()
     try:
         with alone_with(lock, patience=0.0):
             try:
@@ -280,7 +279,6 @@ def _twin(job: Job, architecture: Architecture, dataset: Dataset) -> Network:
     floating = in_full_precision(architecture)
     if not path.is_file():
         lock = path.with_suffix(".lock")
-        lock.touch()
         with alone_with(lock, patience=math.inf):  # a training by another recipe may need the same twin
             if not path.is_file():
                 unfinished = path.with_suffix(".unfinished.safetensors")
@@ -290,6 +288,7 @@ def _twin(job: Job, architecture: Architecture, dataset: Dataset) -> Network:
                 )
                 save_weights(trained, path, facts={"genome": job.genome, "seed": str(job.seed)})
                 unfinished.unlink(missing_ok=True)
+            lock.unlink()
     twin = Network([floating], generator=torch_generator(job.seed, "network weights"))
     load_weights(twin, path, remedy="delete that file and train again")
     return twin.eval()

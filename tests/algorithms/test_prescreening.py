@@ -1,4 +1,4 @@
-"""ObjectiveModels predictors inside a search: they help where there is something to learn, and step back where there is not."""
+"""Learned predictors inside a search: they help where there is something to learn, and step back where there is not."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ from evonas.algorithms.objective_models import ObjectiveModels
 from evonas.config.load import load_config, parse_config
 from evonas.errors import RunFileError
 from evonas.evaluation.costs import Costs
-from evonas.evaluation.measures import run_measures
-from evonas.run.engine import search
+from evonas.run.engine import resume, search
+from evonas.run.problems.table_problem import TableProblem
 from evonas.spaces import Problem
 from evonas.spaces.genome import Gene, from_text
 from objectives import Objective
 from objectives.fronts.pareto import hypervolume
 from objectives.fronts.scaling import Scaling
+from reports.pages.page import run_page
 from reports.run_folder.folder import RunFolder
 from reports.tables.search import outcome_sentence, outcome_table, predictor_rows, predictor_sentence, predictor_table
+from reports.tables.snapshot import Snapshot
+from tests.support.runs import StopAfter
 
 GENES = tuple(Gene(f"layer{index}", ("a", "b", "c", "d"), is_ordered=index % 2 == 0) for index in range(8))
 WORTH = np.random.default_rng(0).uniform(0.1, 1.0, (8, 4)).cumsum(axis=1)
@@ -74,7 +77,7 @@ def test_its_quality_is_kept_and_told(learned: RunFolder) -> None:
     assert set(table["target"]) == {"error"}  # costs are counted
     assert table["proposed_tau"].iloc[:-1].notna().all()
     assert "at a tau of 0.9" in predictor_sentence(learned)
-    assert predictor_sentence(learned) in (learned.path / "report.html").read_text()
+    assert predictor_sentence(learned) in run_page(Snapshot(learned))
     assert len(predictor_rows(learned)) == len(table)
 
 
@@ -82,7 +85,7 @@ def test_where_nothing_can_be_learned_evolution_goes_on_alone(tmp_path: Path) ->
     run = explored(tmp_path / "noise", noise, predictors=["ridge"])
     table = predictor_table(run)
     assert table["is_used"].mean() < 0.3
-    assert "no better than chance, and evolution went on" in predictor_sentence(run)
+    assert "no better than chance, and evolution continued" in predictor_sentence(run)
     assert len(run.evaluations()) == run.evaluations()["genome"].nunique() == 90
 
 
@@ -92,7 +95,7 @@ def test_the_same_search_proposes_the_same_again(learned: RunFolder, tmp_path: P
     assert again.evaluations()[columns].equals(learned.evaluations()[columns])
 
 
-def test_bounds_known_beforehand_cost_no_evaluation_and_are_counted(tmp_path: Path) -> None:
+def test_bounds_known_before_cost_no_evaluation_and_are_counted(tmp_path: Path) -> None:
     bound = float(np.median(PRICE.sum(axis=0)))
     run = explored(tmp_path / "bounded", additive, predictors=["ridge"], constraints={"cost": bound})
     assert (run.evaluations()["cost"] <= bound).all()
@@ -122,20 +125,21 @@ def test_a_bound_that_nothing_keeps_ends_the_search_with_a_reason(
 
 def costs_of(problem: Problem) -> Costs:
     config = parse_config({"search": {"objectives": ["error", "cost"]}}, source="tests", given_space="Problem")
-    measures = run_measures(config, problem)
-    scaling = Scaling(tuple(measures.table.values()), bounds={"error": (0.0, 1.0), "cost": (1.0, 100.0)})
-    return Costs(problem, measures, scaling=scaling)
+    table = TableProblem.of(config, problem)
+    measures = tuple(table.measures.table.values())
+    return table.costs(Scaling(measures, bounds={"error": (0.0, 1.0), "cost": (1.0, 100.0)}))
 
 
 def test_what_is_counted_is_not_predicted() -> None:
     problem = Problem(GENES, additive, objectives=OBJECTIVES, count=cost)
-    known = ObjectiveModels(costs_of(problem), names=("ridge",))
+    costs = costs_of(problem)
+    known = ObjectiveModels(costs, names=("ridge",))
     genomes = problem.sample(np.random.default_rng(0), 40)
     values = [additive(problem.describe(genome)) for genome in genomes]
     points = np.array([[np.log(value["error"]), np.log(value["cost"])] for value in values])
     known.add(genomes, points, np.empty((40, 0)))
     assert known.fit(0)
-    means, spreads, violations = known.predict(genomes[:7])
+    means, spreads, violations = known.predict(genomes[:7], costs.count(genomes[:7]))
     assert np.allclose(means[:, 1], points[:7, 1])
     assert (spreads[:, 1] == 0).all()
     assert (spreads[:, 0] > 0).all()
@@ -190,8 +194,6 @@ print(len(run.front()), len(run.pick("knee")))
 
 def test_a_formula_bounded_late_is_resumed_to_the_same_end(tmp_path: Path) -> None:
     """Its scale is not known before the first evaluation, and a resumed run must not know it earlier."""
-    from evonas.run.engine import resume
-    from tests.support.runs import StopAfter
 
     def tiny(chosen: Mapping[str, str]) -> dict[str, float]:
         found = additive(chosen)
@@ -290,10 +292,10 @@ def test_predictors_step_back_where_an_evaluation_is_declared_to_cost_less(tmp_p
     cheap = run("cheap", 0.01)
     assert predictor_table(cheap).empty
     assert "declared to take 10 ms" in predictor_sentence(cheap)
-    assert "declared to take 10 ms" in (cheap.path / "report.html").read_text()
+    assert "declared to take 10 ms" in run_page(Snapshot(cheap))
     assert load_config(cheap.path / "run.toml").search.predictors == ()
     alone = run("alone", None, predictors=[])
     assert alone.evaluations()["genome"].equals(cheap.evaluations()["genome"])
-    for other in (run("dear", 0.02), run("unknown", None), run("asked for", 0.01, predictors=["ridge"])):
+    for other in (run("expensive", 0.02), run("unknown", None), run("asked for", 0.01, predictors=["ridge"])):
         assert not predictor_table(other).empty
         assert "declared" not in predictor_sentence(other)

@@ -10,6 +10,7 @@ import pytest
 
 from evonas.export.formats import FORMATS
 from evonas.export.seal import seal
+from evonas.training.datasets import dataset
 from evonas.workflows.run_handle import Run, open_run
 from tests.cli.conftest import Here
 
@@ -49,6 +50,18 @@ def test_a_network_of_two_recipes_is_exported_by_the_one_that_is_named(
     assert f"{first} (1 epochs" in refused.stderr
     assert here("export", folder, "--format", "torch", "--recipe", first).returncode == 0
     assert here("verify", out, "--run", folder).returncode == 0  # a file knows which training it is of
+
+
+def test_the_images_are_read_once_for_all_picks(
+    finished: Run, here: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run = open_run(Path(shutil.copytree(finished.path, tmp_path / "run")))
+    run.train("all", epochs=1)
+    sources, read = [], dataset.read
+    monkeypatch.setattr(dataset, "read", lambda source: sources.append(source) or read(source))
+    exported = here("export", run.path, "--pick", "all", "--format", "torch")
+    assert exported.stdout.count("next:") == len(run.front()) > 1
+    assert sources == ["digits"]
 
 
 def test_weights_that_were_altered_are_refused_and_trained_again(trained: Path, here: Here, tmp_path: Path) -> None:

@@ -44,7 +44,8 @@ def test_overrides_lie_over_the_file(tmp_path: Path) -> None:
         ({"search": {"objectives": ["eror"]}}, r"search.objectives: 'eror' is unknown[^$]*did you mean 'error'"),
         ({"search": {"objectives": []}}, r"search.objectives"),
         ({"search": {"constraints": {"model_sise": 1}}}, r"did you mean 'model_size'"),
-        ({"search": {"constraints": {"model_size": -1}}}, r"greater than 0"),
+        ({"search": {"constraints": {"model_size": float("inf")}}}, r"finite number"),
+        ({"search": {"constraints": {"model_size": "0 base"}}}, r"greater than 0"),
         ({"space": {"weight_precisions": ["9-bit"]}}, r"'9-bit' is unknown, did you mean '"),
         ({"space": {"act_precisions": ["binary", "binary"]}}, r"twice"),
         ({"space": {"ops": ["none"]}}, r"at least one operation besides none"),
@@ -111,6 +112,6 @@ def test_a_missing_file_is_explained(tmp_path: Path) -> None:
 
 
 def test_the_documentation_of_the_keys_is_the_code_s() -> None:
-    written = (ROOT / "docs" / "run-file.md").read_text(encoding="utf-8")
+    written = (ROOT / "docs" / "reference" / "run-file.md").read_text(encoding="utf-8")
     made = runpy.run_path(str(ROOT / "docs" / "make_run_file.py"))["page"]()
     assert written == made, "run: python docs/make_run_file.py"

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from evonas.config.bounds import resolved
 from evonas.config.load import RunConfig, load_config, parse_config
 from evonas.config.presets import preset_caption, preset_names, preset_values
 from evonas.errors import RunFileError
 from evonas.evaluation.measures import run_measures
-from evonas.run import engine
 from evonas.run.context import open_context
-from evonas.spaces import CellSpace
+from evonas.run.engine import resume, search
+from evonas.spaces import CellSpace, NetworkSpace
 from evonas.spaces.cells.settings import CellSettings
 from evonas.spaces.staged.settings import ResidualSettings
 from objectives import OBJECTIVES
@@ -52,18 +54,21 @@ def residual(name: str) -> ResidualSettings:
     return space
 
 
+def bounds_in(space: NetworkSpace, config: RunConfig) -> dict[str, float]:
+    """The bounds of a run file as numbers."""
+    measures = run_measures(config.search, OBJECTIVES, load_own=pytest.fail, bound_of=partial(resolved, space=space))
+    return measures.bounds
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_a_preset_runs_to_its_end_and_can_be_resumed(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engine, "write_reports", lambda run: None)  # the same for all runs, and slow
+def test_a_preset_runs_to_its_end_and_can_be_resumed(name: str, tmp_path: Path) -> None:
     config = preset(name, SMALL | {"space": SIZE[preset(name).space.kind]})
-    run = engine.search(config, tmp_path / name)
+    run = search(config, tmp_path / name)
     rows = run.evaluations()
     assert (rows["reason"] == "").all()
     assert len(rows) == 8
     assert config.name == name
-    assert len(engine.resume(run).evaluations()) == 8
+    assert len(resume(run).evaluations()) == 8
 
 
 def test_every_preset_is_named_here_and_has_a_caption() -> None:
@@ -99,7 +104,7 @@ def test_tga_is_ternary_from_the_first_to_the_last_layer() -> None:
     assert config.quantizers.ternary_weight == "tga"
 
 
-def test_lpnas_has_bits_a_layer_shared_convolution_and_a_bound_on_energy() -> None:
+def test_lpnas_has_bits_per_layer_shared_convolution_and_a_bound_on_energy() -> None:
     space, config = residual("lpnas"), preset("lpnas")
     assert {"2-bit", "3-bit", "4-bit"} <= set(space.weight_precisions) & set(space.act_precisions)
     assert config.supernet.strategy == "shared_convolution_soft"
@@ -107,7 +112,7 @@ def test_lpnas_has_bits_a_layer_shared_convolution_and_a_bound_on_energy() -> No
     assert "energy" in config.search.constraints
 
 
-def test_nce_has_two_bits_locked_expansions_and_is_bounded_by_the_base_network() -> None:
+def test_nce_has_two_bits_locked_widths_and_is_bounded_by_the_base_network() -> None:
     config = preset("nce")
     space = open_context(config).network_space
     assert residual("nce").weight_precisions == residual("nce").act_precisions == ("2-bit",)
@@ -115,7 +120,7 @@ def test_nce_has_two_bits_locked_expansions_and_is_bounded_by_the_base_network()
     assert config.search.expansion_share < 1
     base = space.base()
     assert base is not None
-    bounds = run_measures(config, space).bounds
+    bounds = bounds_in(space, config)
     assert bounds == {name: OBJECTIVES[name].measure(base.layers) for name in ("flops", "parameters")}  # type: ignore[misc]
 
 
@@ -141,10 +146,11 @@ def test_the_base_network_is_the_widths_own_and_its_shares_are_bounds(staged: st
     base = space.base()
     assert base is not None
     assert base == space.fully_unlocked().base()
-    assert base == replace(space, widths=(1.0,), expansions=(), unlocked=()).base()
+    alone = space.settings.model_copy(update={"widths": (1.0,), "locked_widths": ()})
+    assert base == replace(space, settings=alone, unlocked=()).base()
     config = parse_config({"search": {"constraints": {"energy": "0.5 base", "macs": "base"}}}, source="tests")
     measure = {name: OBJECTIVES[name].measure for name in ("energy", "macs")}
-    assert run_measures(config, space).bounds == {
+    assert bounds_in(space, config) == {
         name: share * measure[name](base.layers)  # type: ignore[misc]
         for name, share in (("energy", 0.5), ("macs", 1))
     }
@@ -160,7 +166,7 @@ def test_shares_of_a_base_network_need_one_and_something_that_is_counted() -> No
     for space, name in ((CellSpace.of((1, 8, 8), 10), "macs"), (STAGED_SPACES["residual"], "error")):
         config = parse_config({"search": {"constraints": {name: "base"}}}, source="tests")
         with pytest.raises(RunFileError, match="a number under search"):
-            run_measures(config, space)
+            bounds_in(space, config)
 
 
 def test_an_unknown_preset_is_named_with_its_nearest() -> None:

@@ -8,16 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from evonas.config.load import RunConfig, parse_config
+from evonas.config.load import RunConfig, load_config, parse_config
 from evonas.errors import EvaluationError, RunFileError
-from evonas.evaluation.scoring_context import Checkpoint, build_payload, open_scoring_context
+from evonas.evaluation.scorers import InheritedWeights
+from evonas.evaluation.scoring_context import Checkpoint, WorkerPayload, build_payload, open_scoring_context
 from evonas.evaluation.workers.backend import Broadcast
-from evonas.evaluation.workers.dask import close_links
+from evonas.evaluation.workers.dask import Link, close_links
 from evonas.evaluation.workers.pool import WorkerPool, map_in_order
 from evonas.evaluation.workers.workers import Workers
+from evonas.run.context import open_context
 from evonas.run.engine import search
+from evonas.spaces.genome import from_text
 from evonas.workflows.run_handle import Run
-from tests.evaluation.test_parallel import fails, joined, twice
+from tests.support.jobs import fails, joined, twice
 from tests.support.runs import assert_same_result, with_
 
 BROADCAST = Broadcast("key", lambda: "!")
@@ -46,19 +49,12 @@ def test_a_cluster_tells_how_many_it_is(scheduler: str) -> None:
         assert pool.backend.capacity == 2
 
 
-def test_a_search_on_a_cluster_is_the_same(
-    scheduler: str, tiny_config: RunConfig, finished: Run, tmp_path: Path
-) -> None:
-    config = with_(tiny_config, "compute", backend="dask", scheduler=scheduler)
-    assert_same_result(search(config, tmp_path / "dask"), finished.folder)
+def test_a_search_on_a_cluster_is_the_same(scheduler: str, small_config: RunConfig, small: Run, tmp_path: Path) -> None:
+    config = with_(small_config, "compute", backend="dask", scheduler=scheduler)
+    assert_same_result(search(config, tmp_path / "dask"), small.folder)
 
 
 def test_a_worker_that_does_not_see_the_run_works_from_what_it_was_sent(finished: Run, tmp_path: Path) -> None:
-    from evonas.config.load import load_config
-    from evonas.evaluation.scorers import InheritedWeights
-    from evonas.run.context import open_context
-    from evonas.spaces.genome import from_text
-
     space = open_context(load_config(finished.path / "run.toml")).network_space
     checkpoint = Checkpoint("supernet.safetensors", finished.folder.facts().supernets[0])
     payload = build_payload(finished.path, checkpoint)
@@ -71,9 +67,6 @@ def test_a_worker_that_does_not_see_the_run_works_from_what_it_was_sent(finished
 
 def test_a_worker_never_takes_one_run_for_another(tiny_config: RunConfig, tmp_path: Path) -> None:
     """Run folders of one name: on another machine, in another folder that one stands in, or used again."""
-    from evonas.evaluation.scoring_context import WorkerPayload
-    from evonas.run.context import open_context
-
     context, nowhere = open_context(tiny_config), tmp_path / "runs" / "first"
     for seed in (1, 2):
         payload = WorkerPayload(f"run {seed}", tiny_config.model_copy(update={"seed": seed}), context.dataset, b"")
@@ -86,8 +79,6 @@ def test_a_worker_never_takes_one_run_for_another(tiny_config: RunConfig, tmp_pa
 
 
 def test_a_cluster_without_workers_is_waited_for(scheduler: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from evonas.evaluation.workers.dask import Link
-
     seen, told = [0, 0, 0], Link.n_threads
     monkeypatch.setattr(Link, "n_threads", lambda link: seen.pop() if seen else told(link))
     workers = Workers(0, "dask", scheduler)

@@ -19,14 +19,13 @@ from evonas.evaluation.scoring_context import open_scoring_context
 from evonas.run.context import open_context
 from evonas.run.engine import resume, search
 from evonas.spaces.genome import Genome
-from evonas.training.datasets.dataset import load_dataset
 from evonas.workflows.run_handle import Run
 from reports.pages.page import run_page
 from reports.run_folder.facts import CorrectionFacts, Origin
 from reports.run_folder.folder import RunFolder
 from reports.tables.snapshot import Snapshot
 from surrogates.correction import Correction
-from tests.support.runs import WITHOUT_CLOCK, StopAfter, with_
+from tests.support.runs import WITHOUT_CLOCK, StopAfter, assert_same_result, with_
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +54,7 @@ HALVING = Correction(
 
 
 @pytest.fixture
-def corrected(tiny_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def corrected(small_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     given = []
 
     def fit(losses: np.ndarray, costs: np.ndarray, **more: np.ndarray) -> Correction:
@@ -63,7 +62,7 @@ def corrected(tiny_config: RunConfig, tmp_path: Path, monkeypatch: pytest.Monkey
         return HALVING
 
     monkeypatch.setattr("evonas.run.stages.supernet_stages.fit_correction", fit)
-    config = with_(tiny_config, "search", budget=8, has_baseline=False)
+    config = with_(small_config, "search", budget=8, has_baseline=False)
     run = Run(search(config, tmp_path / "corrected"))
     table = run.evaluations()
     pairs = table[table["origin"] == "inherited"].merge(table[table["origin"] == "short_training"], on="genome")
@@ -85,23 +84,23 @@ def test_errors_are_what_the_correction_makes_of_inherited_losses(corrected: Run
 
 
 def test_a_correction_of_no_use_is_left_out_and_said(
-    tiny_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("evonas.run.stages.supernet_stages.fit_correction", lambda *given, **more: None)
-    run = Run(search(with_(tiny_config, "search", budget=8, has_baseline=False), tmp_path / "run"))
+    run = Run(search(with_(small_config, "search", budget=8, has_baseline=False), tmp_path / "run"))
     assert not run.folder.facts().corrections[Origin.INHERITED].is_used
     assert run.evaluations()["raw_error"].isna().all()
     assert any("were not corrected" in warning for warning in run.folder.facts().warnings)
     assert "corrected by" not in run_page(Snapshot(run.folder)).replace("not corrected by", "")
 
 
-def test_without_correction_networks_errors_are_inherited(tiny_config: RunConfig, tmp_path: Path) -> None:
-    config = with_(tiny_config, "estimate", correction_networks=0)
+def test_without_correction_networks_errors_are_inherited(small_config: RunConfig, tmp_path: Path) -> None:
+    config = with_(small_config, "estimate", correction_networks=0)
     run = Run(search(with_(config, "search", budget=8, has_baseline=False), tmp_path / "run"))
     table = run.evaluations()
     assert table["raw_error"].isna().all()
     assert set(table["origin"]) == {"search"}
-    wrong = table["error"] * len(load_dataset(config.data).heldout)
+    wrong = table["error"] * config.estimate.scoring_images
     assert wrong.to_numpy() == pytest.approx(wrong.round().to_numpy())
 
 
@@ -135,22 +134,20 @@ class StopIn(StopAfter):
             self.left = self.signs
 
 
-def test_an_interrupted_run_with_all_estimates_ends_the_same(
-    tuned: Run, tiny_config: RunConfig, tmp_path: Path
-) -> None:
+def test_an_interrupted_run_with_all_estimates_ends_the_same(small_config: RunConfig, tmp_path: Path) -> None:
     """Stopped while the front is tuned; other tests stop elsewhere."""
-    config = with_(with_(tiny_config, "estimate", tuning_steps=2), "search", has_baseline=False)
+    config = with_(with_(small_config, "estimate", tuning_steps=2), "search", budget=16, has_baseline=False)
+    whole = search(config, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        search(config, tmp_path / "run", observer=StopIn("tuning the front", signs=2))
+        search(config, tmp_path / "run", observer=StopIn("tuning the front", signs=1))
     assert not RunFolder(tmp_path / "run").facts().is_tuned
     assert (RunFolder(tmp_path / "run").evaluations()["origin"] == "tuned").any()
     resumed = resume(RunFolder(tmp_path / "run"))
-    assert (resumed.path / "front.csv").read_bytes() == (tuned.path / "front.csv").read_bytes()
-    pd.testing.assert_frame_equal(resumed.evaluations()[WITHOUT_CLOCK], tuned.evaluations()[WITHOUT_CLOCK])
+    assert_same_result(resumed, whole)
 
 
-def test_short_trainings_give_the_same_values_whatever_the_workers(tiny_config: RunConfig, tmp_path: Path) -> None:
-    config = with_(with_(tiny_config, "estimate", method="short-training", steps=3), "search", budget=6)
+def test_short_trainings_give_the_same_values_whatever_the_workers(small_config: RunConfig, tmp_path: Path) -> None:
+    config = with_(with_(small_config, "estimate", method="short-training"), "search", budget=6)
     runs = [
         Run(search(with_(config, "compute", workers=workers), tmp_path / str(workers))).evaluations()
         for workers in (1, 2)
@@ -161,10 +158,10 @@ def test_short_trainings_give_the_same_values_whatever_the_workers(tiny_config: 
 
 
 def test_a_recipe_that_estimates_rest_on_may_not_change_before_the_run_is_complete(
-    tiny_config: RunConfig, tmp_path: Path
+    small_config: RunConfig, tmp_path: Path
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
-        search(tiny_config, tmp_path / "run", observer=StopAfter(30))
+        search(small_config, tmp_path / "run", observer=StopAfter(14))
     path = tmp_path / "run" / "run.toml"
     text = path.read_text()
     path.write_text(text.replace("epochs = 2", "epochs = 3"))
@@ -179,8 +176,8 @@ def test_a_recipe_that_estimates_rest_on_may_not_change_before_the_run_is_comple
     resume(RunFolder(tmp_path / "run"))
 
 
-def test_the_loss_can_be_an_objective(tiny_config: RunConfig, tmp_path: Path) -> None:
-    config = with_(tiny_config, "search", objectives=("loss", "model_size"), budget=10, has_baseline=False)
+def test_the_loss_can_be_an_objective(small_config: RunConfig, tmp_path: Path) -> None:
+    config = with_(small_config, "search", objectives=("loss", "model_size"), budget=10, has_baseline=False)
     config = with_(config, "estimate", correction_networks=0)
     front = Run(search(config, tmp_path / "run")).front()
     assert front["loss"].is_monotonic_increasing
@@ -244,14 +241,14 @@ class Scripted(Estimator):
 )
 def test_what_may_pass_is_tried_again(script: list[str], retries: int, reason: str, tries: int) -> None:
     estimator, genome = Scripted(script, retries=retries), np.zeros(3, dtype=np.int64)
-    outcome = complete(estimator, genome, estimator.job(genome).run(), cost=Outcome({"macs": 7.0}, ""))
+    outcome = complete(estimator, genome, estimator.job(genome).run(), cost=Outcome({"macs": 7.0, "error": 0.9}, ""))
     assert outcome.reason == reason
     assert outcome.values == ({} if reason else {"error": 0.1, "macs": 7.0})
     assert len(script) - len(estimator.left) == tries
 
 
 def test_memory_that_ran_out_once_is_no_failure(
-    finished: Run, tiny_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: Run, small_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls, true_score = 0, scorers.score_subnet
 
@@ -263,6 +260,6 @@ def test_memory_that_ran_out_once_is_no_failure(
         return true_score(*args, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(scorers, "score_subnet", failing)
-    run = Run(search(tiny_config, tmp_path / "run"))
+    run = Run(search(small_config, tmp_path / "run"))
     assert (run.evaluations()["reason"] == "").all()
-    pd.testing.assert_frame_equal(run.evaluations()[WITHOUT_CLOCK], finished.evaluations()[WITHOUT_CLOCK])
+    pd.testing.assert_frame_equal(run.evaluations()[WITHOUT_CLOCK], small.evaluations()[WITHOUT_CLOCK])

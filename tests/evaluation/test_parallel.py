@@ -14,6 +14,7 @@ from evonas.errors import EvaluationError
 from evonas.evaluation.workers.limits import TimeIsUpError, time_limit
 from evonas.evaluation.workers.pool import WorkerPool, map_in_order
 from evonas.evaluation.workers.workers import Workers
+from tests.support.jobs import fails, twice
 
 
 def killed_at(number: int, victim: int) -> int:
@@ -39,18 +40,6 @@ def test_what_takes_too_long_is_interrupted_and_the_alarm_is_off_afterwards() ->
     with time_limit(0.0):
         pass
     assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
-
-
-def joined(text: str, payload: str) -> str:
-    return text + payload
-
-
-def twice(number: int) -> int:
-    return 2 * number
-
-
-def fails(number: int) -> int:
-    raise ValueError(number)
 
 
 @pytest.mark.parametrize("workers", [Workers(1), Workers(2, "threading"), Workers(2)])

@@ -19,6 +19,7 @@ from evonas.architecture.graph import INPUT, Architecture, Op, Shape
 from evonas.architecture.precision import precision
 from evonas.architecture.scheme import DEFAULT_SCHEME, Scheme
 from evonas.errors import ExportError
+from evonas.export.c import run as c_run
 from evonas.export.c.memory_plan import CELL, Buffer, _place, plan_memory
 from evonas.export.c.run import CProgram
 from evonas.export.c.source import c_source

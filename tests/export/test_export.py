@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +24,12 @@ from evonas.export.seal import VERSION, Sealed, read_sealed
 from evonas.nets.freeze import freeze
 from evonas.nets.frozen import FrozenNetwork
 from evonas.nets.integer_network import IntegerNetwork, apply_rule, average_image, average_pool, sum_in_pairs
-from evonas.nets.network import Network
+from evonas.nets.network import Network, run_op
 from evonas.nets.packing import pack, unpack
 from evonas.spaces import NetworkSpace
 from objectives.model_size import model_size, packed_bytes
 from tests.conftest import EVERY_SPACE
+from tests.support.quantizers import make
 
 # QONNX's executor takes seconds for a deep network; OpenVINO is an extra, and not for every network; C has a file of
 # its own
@@ -183,7 +185,9 @@ def test_a_damaged_file_is_refused_with_its_reason(form: str, tmp_path: Path) ->
 
 
 def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "onnx", None)
+    for name in [name for name in sys.modules if name.startswith("evonas.export.onnx.")]:
+        monkeypatch.delitem(sys.modules, name)  # to be loaded anew
+    monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ExportError, match=r"evonas\[export\]"):
         written(a_network(EVERY_SPACE["no residual"]), "onnx", tmp_path)
 
@@ -206,8 +210,6 @@ def test_exact_averages_are_torchs_but_for_rounding() -> None:
     torch.testing.assert_close(average_image(x), x.mean(dim=(2, 3), keepdim=True))
     for kernel, stride in ((3, 1), (3, 2), (2, 2)):
         op = Op("pool", "avg_pool", ("x",), 3, kernel=kernel, stride=stride)
-        from evonas.nets.network import run_op
-
         torch.testing.assert_close(average_pool(x, kernel, stride), run_op(op, [x], 1))
 
 
@@ -216,7 +218,7 @@ def test_an_activation_rule_does_what_its_quantizer_does(name: str) -> None:
     method = QUANTIZERS[name]
     x = 2 * torch.randn((2, 1, 20, 50), generator=torch.Generator().manual_seed(0))
     for p in method.serves:
-        quantizer = method.make(precision(p))
+        quantizer = make(name, p)
         rule = quantizer.activation_rule()
         assert rule is not None
         assert len(rule.stored) == method.stored

@@ -11,7 +11,7 @@ from qonnx.util.inference_cost import compute_bops_and_macs, compute_mem_bits_an
 from evonas.architecture.graph import Architecture
 from evonas.architecture.precision import PRECISIONS
 from evonas.spaces import CellSpace, NetworkSpace
-from evonas.spaces.cells.layout import EDGE_OPS
+from evonas.spaces.cells.settings import EDGE_OPS
 from objectives import OBJECTIVES
 from tests.conftest import EVERY_SPACE, STAGED_SPACES
 from tests.support.qonnx_graph import qonnx_model

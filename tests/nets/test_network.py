@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -27,10 +29,16 @@ def supernet_of(space: CellSpace, seed: int = 0) -> Network:
     return Network(space.covering(), generator=torch.Generator().manual_seed(seed))
 
 
+@cache
+def kept_supernet(space: CellSpace) -> Network:
+    """Built once, for tests that leave its weights alone."""
+    return supernet_of(space)
+
+
 @few
 @given(seed=seeds)
 def test_an_extracted_subnet_gives_the_same_logits_bit_for_bit(space: CellSpace, seed: int) -> None:
-    supernet, images = supernet_of(space), images_of(space)
+    supernet, images = kept_supernet(space), images_of(space)
     architecture = space.decode(space.sample(np.random.default_rng(seed), 1)[0])
     supernet.activate(architecture)
     supernet.calibrate(images)

@@ -125,10 +125,10 @@ def test_methods_that_do_not_fit_are_refused() -> None:
 
 def test_the_documentation_is_the_code_s() -> None:
     docs = Path(__file__).parents[2] / "docs"
-    made = runpy.run_path(str(docs / "make_quantizers.py"))["page"]()
-    assert (docs / "quantizers.md").read_text(encoding="utf-8") == made, "run: python docs/make_quantizers.py"
+    made, reference = runpy.run_path(str(docs / "make_quantizers.py"))["page"](), docs / "reference"
+    assert (reference / "quantizers.md").read_text(encoding="utf-8") == made, "run: python docs/make_quantizers.py"
     for name in QUANTIZERS:
-        assert (docs / "quantizers" / f"{name}.png").is_file()
+        assert (reference / "quantizers" / f"{name}.png").is_file()
 
 
 def test_a_user_s_own_quantizer_is_loaded_by_path(tmp_path: Path) -> None:

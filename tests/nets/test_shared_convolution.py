@@ -176,7 +176,7 @@ def test_a_blend_keeps_no_more_than_one_quantizer() -> None:
 
 
 @pytest.mark.parametrize("kind", DRAWS)
-def test_all_quantizers_and_all_norms_of_the_active_layers_learn_in_one_update(kind: str) -> None:
+def test_all_quantizers_and_all_norms_of_the_active_layers_learn_in_one_step(kind: str) -> None:
     network, architecture = supernet(SPACE), SPACE.covering()[-1]
     path = mix(architecture, candidates(SPACE.covering()), draw=DRAWS[kind], rng=np.random.default_rng(0))
     network.activate(path)

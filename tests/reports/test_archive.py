@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from objectives import OBJECTIVES
+from objectives import OBJECTIVES, Objective
 from reports.run_folder.folder import RunFolder
 from reports.run_folder.schema import SCHEMA_VERSION, Evaluation
 from reports.tables.convergence import convergence_table
@@ -97,7 +101,8 @@ def test_convergence_is_the_volume_of_every_prefix_by_the_last_values(tmp_path: 
 def test_what_was_appended_outlives_a_killed_process(tmp_path: Path) -> None:
     folder_at(tmp_path / "run")
     code = (
-        "import os, signal, sys; from pathlib import Path; from reports.run_folder.folder import Evaluation, RunFolder\n"
+        "import os, signal, sys; from pathlib import Path; from reports.run_folder.folder import RunFolder\n"
+        "from reports.run_folder.schema import Evaluation\n"
         "run = RunFolder(Path(sys.argv[1]))\n"
         "with run.opened():\n"
         "    for i in range(30): run.append(Evaluation('search', i, str(i), {'error': 0.5}))\n"
@@ -113,8 +118,9 @@ def test_what_was_appended_outlives_a_killed_process(tmp_path: Path) -> None:
 
 def test_a_context_keeps_one_connection_and_may_be_nested(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = folder_at(tmp_path)
-    connect, made = RunFolder._connect, []
-    monkeypatch.setattr(RunFolder, "_connect", lambda self: made.append(connect(self)) or made[-1])
+    connect: Callable[..., sqlite3.Connection] = sqlite3.connect
+    made: list[sqlite3.Connection] = []
+    monkeypatch.setattr(sqlite3, "connect", lambda *args, **kwargs: made.append(connect(*args, **kwargs)) or made[-1])
     with run.opened():
         run.append(row("search", 0.1, 100))
         with run.opened():
@@ -173,12 +179,13 @@ def test_other_threads_and_processes_do_not_use_the_kept_connection(
         thread = threading.Thread(target=run.append, args=[row("search", 0.1, 100)])
         thread.start()
         thread.join()
-        (kept,) = run._kept.values()
+        with run.archive.writing() as kept:
+            pass
         monkeypatch.setattr(os, "getpid", lambda: 0)  # as a fork would find it
-        with run._connection() as other:
+        with run.archive.writing() as other:
             assert other is not kept
         monkeypatch.undo()
-        with run._connection() as mine:
+        with run.archive.writing() as mine:
             assert mine is kept
         assert [one.genome for one in run.rows()] == ["100"]
 
@@ -190,3 +197,91 @@ def test_only_the_columns_and_the_origin_asked_for_are_read(tmp_path: Path) -> N
     pd.testing.assert_frame_equal(run.evaluations(origin="random", columns=["id", "error"]), expected)
     ids = [7, 3, 90, 10_000]
     assert run.evaluations_of(ids)["id"].tolist() == [i for i in sorted(ids) if i <= len(everything)]
+
+
+# Making one
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_folder_that_holds_a_run_is_refused_and_stays_as_it_is(tmp_path: Path) -> None:
+    folder_at(tmp_path, row("search", 0.1, 100), name="first")
+    before = content(tmp_path)
+    with pytest.raises(FileExistsError, match="holds a run"):
+        folder_at(tmp_path, name="second")
+    assert content(tmp_path) == before
+    assert RunFolder(tmp_path).settings["name"] == "first"
+
+
+def test_of_two_that_make_one_folder_at_once_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    exists = Path.exists
+
+    def meanwhile(self: Path, **options: Any) -> bool:
+        found = exists(self, **options)
+        if self.name == "archive.sqlite":
+            monkeypatch.setattr(Path, "exists", exists)
+            with monkeypatch.context() as patch:
+                patch.setattr(os, "getpid", lambda: 1)
+                folder_at(tmp_path / "run", row("search", 0.1, 100), name="first")
+        return found
+
+    monkeypatch.setattr(Path, "exists", meanwhile)
+    with pytest.raises(FileExistsError):
+        folder_at(tmp_path / "run", name="second")
+    run = RunFolder(tmp_path / "run")
+    assert run.settings["name"] == "first"
+    assert 'name = "first"' in (run.path / "run.toml").read_text(encoding="utf-8")
+    assert len(run.rows()) == 1
+    assert sorted(content(run.path)) == ["archive.sqlite", "run.toml"]
+
+
+def test_a_folder_whose_making_failed_holds_no_archive(tmp_path: Path) -> None:
+    bad = {'a"b': Objective('a"b', "", title="no column")}
+    with pytest.raises(sqlite3.Error):
+        RunFolder.create(tmp_path, run_toml="", measures=bad, objectives=[], constraints={})
+    assert content(tmp_path) == {}
+
+
+# Looking at one that may only be read
+
+
+@pytest.fixture
+def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], RunFolder]:
+    """Opens a folder as one that may not be written to; root may write everywhere, so this is only said."""
+
+    def opened(path: Path) -> RunFolder:
+        monkeypatch.setattr(os, "access", lambda asked, mode: mode != os.W_OK or Path(asked) != path)
+        return RunFolder(path)
+
+    return opened
+
+
+def test_a_folder_to_read_only_is_read_and_nothing_else(
+    tmp_path: Path, reader: Callable[[Path], RunFolder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder_at(tmp_path / "run", *random_rows(0), name="read")
+    before = content(tmp_path / "run")
+    run = reader(tmp_path / "run")
+    connect: Callable[..., sqlite3.Connection] = sqlite3.connect
+    asked: list[str] = []
+    monkeypatch.setattr(sqlite3, "connect", lambda at, **options: asked.append(str(at)) or connect(at, **options))
+    assert len(run.rows()) == len(run.evaluations()) > 100
+    assert run.facts().settings["name"] == "read"
+    assert len(front_table(run))
+    assert all("immutable" in address for address in asked)
+    assert content(tmp_path / "run") == before
+
+
+def test_what_a_killed_process_left_beside_the_archive_is_read_too(
+    tmp_path: Path, reader: Callable[[Path], RunFolder]
+) -> None:
+    run = folder_at(tmp_path / "run")
+    with run.opened():
+        run.append(row("search", 0.1, 100))
+        shutil.copytree(run.path, tmp_path / "left")  # as it is while someone writes
+    before = content(tmp_path / "left")
+    assert "archive.sqlite-wal" in before
+    assert [one.genome for one in reader(tmp_path / "left").rows()] == ["100"]
+    assert content(tmp_path / "left") == before

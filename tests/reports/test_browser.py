@@ -9,8 +9,10 @@ import pytest
 
 from evonas.workflows.run_handle import Run
 from reports.pages.page import run_page
+from reports.run_folder.facts import GeneFacts
 from reports.run_folder.folder import RunFolder
 from reports.tables.front import front_history, front_table
+from reports.tables.snapshot import Snapshot
 from tests.support.chromium import CHROMIUM, Chromium, Page, chromium
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
@@ -23,7 +25,7 @@ def run(finished: Run, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     folder = RunFolder(shutil.copytree(finished.path, tmp_path_factory.mktemp("browser") / "moved"))
     folder.store(settings=folder.settings | {"name": NASTY})
     genes = [
-        {"name": f"{NASTY} {gene['name']}", "choices": [f"{NASTY} {choice}" for choice in gene["choices"]]}
+        GeneFacts(name=f"{NASTY} {gene.name}", choices=[f"{NASTY} {choice}" for choice in gene.choices])
         for gene in folder.facts().genes
     ]
     folder.store(genes=genes)
@@ -39,7 +41,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
 
 @pytest.fixture(scope="module")
 def opened(browser: Chromium, run: RunFolder) -> Page:
-    (run.path / "report.html").write_text(run_page(run), encoding="utf-8")
+    (run.path / "report.html").write_text(run_page(Snapshot(run)), encoding="utf-8")
     page = browser.page()
     page.open(run.path / "report.html")
     return page

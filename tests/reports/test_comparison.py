@@ -15,12 +15,10 @@ from evonas.config.load import parse_config
 from evonas.run.engine import search
 from evonas.spaces import Problem
 from evonas.workflows.run_handle import Run
-from reports.figures.bands import bands_svg
-from reports.pages.comparison_page import compare, write_comparison
-from reports.run_folder.folder import RunFolder
 from reports.comparison.comparison import (
     bands_table,
     comparable_runs,
+    compare,
     ends_table,
     holm,
     pairwise_table,
@@ -30,6 +28,9 @@ from reports.comparison.comparison import (
     verdict,
     volumes_table,
 )
+from reports.figures.bands import bands_svg
+from reports.pages.comparison_page import write_comparison
+from reports.run_folder.folder import RunFolder
 
 
 def curves(**searches: list[list[float]]) -> pd.DataFrame:
@@ -56,7 +57,7 @@ def test_a_band_is_the_mean_and_a_standard_deviation_as_far_as_all_repetitions_g
     assert (bands["high"] - bands["mean"]).tolist() == pytest.approx([np.std([0.1, 0.3], ddof=1)] * 2)
 
 
-def test_duels_pair_seeds_and_the_verdict_says_what_is_more_than_luck() -> None:
+def test_searches_are_paired_by_seed_and_the_verdict_says_what_is_more_than_luck() -> None:
     rng = np.random.default_rng(0)
     base = rng.random(8)
     found = curves(good=[[v + 0.1 + 0.01 * i] for i, v in enumerate(base)], bad=[[v] for v in base])
@@ -118,8 +119,8 @@ def test_runs_that_differ_in_the_seed_alone_are_repetitions(runs: list[RunFolder
     assert repetitions(runs[:4]) == ["search.budget=30"] * 2 + ["search.budget=50"] * 2
 
 
-def test_other_objectives_are_another_contest(runs: list[RunFolder]) -> None:
-    assert [len(contest.runs) for contest in comparable_runs(runs)] == [4, 1]
+def test_other_objectives_are_another_group(runs: list[RunFolder]) -> None:
+    assert [len(group.runs) for group in comparable_runs(runs)] == [4, 1]
 
 
 def test_volumes_share_one_scale_so_the_union_of_two_runs_lies_above_both(runs: list[RunFolder]) -> None:
@@ -142,12 +143,12 @@ def test_volumes_share_one_scale_so_the_union_of_two_runs_lies_above_both(runs: 
 
 def test_the_page_states_means_and_tests_and_shows_names_as_text(runs: list[RunFolder], finished: Run) -> None:
     folder = runs[0].path.parent / "compared"
-    all_of_them = [compare(contest) for contest in comparable_runs([*runs, finished.folder])]
+    all_of_them = [compare(group) for group in comparable_runs([*runs, finished.folder])]
     (folder / "comparison").mkdir(parents=True)
     (folder / "comparison" / "7-pairwise.csv").write_text("of an earlier comparison", encoding="utf-8")
     page = write_comparison(all_of_them, folder, title="a <script> & b").read_text(encoding="utf-8")
     assert not (folder / "comparison" / "7-pairwise.csv").exists()
-    (found, *_) = [compare(contest) for contest in comparable_runs(runs)]
+    (found, *_) = [compare(group) for group in comparable_runs(runs)]
     assert "a &lt;script&gt; &amp; b" in page
     assert "<script>" not in page
     assert escape(found.verdict) in page

@@ -20,6 +20,7 @@ from reports.pages import page_data
 from reports.pages.html import packed_plotly, safe_json
 from reports.pages.page import run_page
 from reports.tables.front import front_table
+from reports.tables.snapshot import Snapshot
 
 
 def embedded(page: str) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def test_embedded_json_holds_any_text_and_every_digit(value: object) -> None:
 
 
 def test_numbers_on_the_page_are_the_archives_to_the_digit(finished: Run) -> None:
-    data = embedded(run_page(finished.folder))
+    data = embedded(run_page(Snapshot(finished.folder)))
     front = front_table(finished.folder)
     networks = data["networks"]
     final = [at for at, is_final in enumerate(networks["isFinal"]) if is_final]
@@ -54,7 +55,7 @@ def test_numbers_on_the_page_are_the_archives_to_the_digit(finished: Run) -> Non
 
 
 def test_the_layers_of_the_front_are_on_the_page_and_add_up(finished: Run) -> None:
-    data, front = embedded(run_page(finished.folder)), front_table(finished.folder)
+    data, front = embedded(run_page(Snapshot(finished.folder))), front_table(finished.folder)
     assert set(data["drawings"]) == set(map(str, front["id"]))
     for record in front.to_dict("records"):
         drawn = data["drawings"][str(record["id"])]
@@ -82,7 +83,7 @@ def test_a_million_evaluations_do_not_swell_the_page(
 ) -> None:
     monkeypatch.setattr(page_data, "MOST_POINTS", 7)
     monkeypatch.setattr(page_data, "MOST_LAYERS", 1)
-    page = run_page(finished.folder)
+    page = run_page(Snapshot(finished.folder))
     data = embedded(page)
     assert len(data["points"]["search"]["id"]) == 7
     assert data["points"]["search"]["total"] == 40
@@ -95,11 +96,11 @@ def test_a_million_evaluations_do_not_swell_the_page(
 def test_plotly_is_whole_and_the_page_may_ask_for_nothing(finished: Run) -> None:
     from plotly.offline import get_plotlyjs
 
-    page = run_page(finished.folder)
+    page = run_page(Snapshot(finished.folder))
     assert gzip.decompress(base64.b64decode(packed_plotly())).decode() == get_plotlyjs()
     assert "default-src 'none'" in page
     assert not re.search(r'(src|href)="(?!#)', page)
 
 
 def test_the_page_is_the_same_every_time(finished: Run) -> None:
-    assert run_page(finished.folder) == run_page(finished.folder)
+    assert run_page(Snapshot(finished.folder)) == run_page(Snapshot(finished.folder))

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import tomli_w
 
-from objectives import OBJECTIVES
 from reports.pages.page import write_reports
 from reports.run_folder.folder import NotARunFolderError, RunFolder
 from reports.run_folder.schema import Evaluation
@@ -101,8 +99,9 @@ def test_a_damaged_run_toml_does_not_keep_the_report_away(folder: RunFolder) -> 
 
 def test_an_archive_of_another_version_is_refused(folder: RunFolder) -> None:
     folder.store(schema_version=99)
-    with pytest.raises(NotARunFolderError, match="version 99"):
+    with pytest.raises(NotARunFolderError, match="version 99") as caught:
         RunFolder(folder.path)
+    assert "start the run again" in caught.value.remedy
 
 
 def test_the_archive_can_be_read_while_it_is_written(folder: RunFolder) -> None:

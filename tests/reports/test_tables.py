@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from objectives.fronts.pareto import is_nondominated
-from reports.run_folder.folder import RunFolder
 from reports.comparison.attainment import attainment_table
+from reports.comparison.runs import common_convergence, common_scaling, run_labels, runs_table, setting_differences
+from reports.run_folder.folder import RunFolder
 from reports.tables.convergence import convergence_table
 from reports.tables.front import front_history, front_table, knee_id
 from reports.tables.genes import GeneLabels, choice_history, choice_table, gene_labels
 from reports.tables.query import QueryError
-from reports.comparison.runs import common_convergence, common_scaling, run_labels, runs_table, setting_differences
 from reports.tables.sensitivity import fit_choices, sensitivity
 from reports.tables.trainings import training_texts
-from tests.support.run_folders import folder_at, row
+from reports.tables.trust import how_errors_came
+from tests.support.run_folders import BOUNDS, folder_at, row
 
 GENES = [{"name": "width", "choices": ["1", "2", "3"]}, {"name": "op", "choices": ["conv", "pool"]}]
 
@@ -83,9 +85,38 @@ def test_shares_of_choices_add_up_and_count_the_front(tmp_path: Path) -> None:
     assert np.allclose(history.groupby(["generation", "gene"])["share"].sum(), 1)
 
 
-def test_genes_of_an_older_run_go_by_number(tmp_path: Path) -> None:
-    folder = folder_at(tmp_path, row("search", 0.5, 200, genome="0-3"), row("search", 0.4, 300, genome="1-0"))
-    assert gene_labels(folder) == (GeneLabels("gene 0", ("0", "1")), GeneLabels("gene 1", ("0", "1", "2", "3")))
+def test_genes_are_called_as_the_run_stores_them(searched: RunFolder) -> None:
+    assert gene_labels(searched)[:2] == (GeneLabels("width", ("1", "2", "3")), GeneLabels("op", ("conv", "pool")))
+
+
+INHERITED = "Errors are held-out, with weights inherited from the supernet"
+SHORT = {"n": 9, "is_used": True, "has_costs": False, "tau": 0.5, "raw_tau": 0.5, "noise": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({}, f"{INHERITED}."),  # stopped before correction and tuning, whatever the run file asks for
+        ({"corrections": {"inherited": SHORT}}, f"{INHERITED}, corrected by 9 short"),
+        ({"corrections": {"inherited": {"n": 9, "is_used": False}}}, f"{INHERITED}."),
+        # tuned in part: the front is still drawn from errors before
+        ({"corrections": {"inherited": SHORT, "inherited_tuned": SHORT | {"n": 7}}}, f"{INHERITED}, corrected by 9"),
+        ({"is_tuned": True}, f"{INHERITED} and tuned for 50 steps."),
+        ({"is_tuned": True, "corrections": {"inherited": SHORT}}, f"{INHERITED} and tuned for 50 steps."),
+        (
+            {"is_tuned": True, "corrections": {"inherited": SHORT, "inherited_tuned": SHORT | {"n": 7}}},
+            f"{INHERITED} and tuned for 50 steps, corrected by 7 short",
+        ),
+        ({"is_table": True}, "Errors are looked up."),
+    ],
+)
+def test_it_is_said_how_errors_came_not_how_they_were_to_come(tmp_path: Path, facts: dict[str, Any], said: str) -> None:
+    asked = {"method": "one-shot", "tuning_steps": 50, "correction_networks": 32, "steps": 150}
+    run = folder_at(tmp_path / "run", row("search", 0.5, 200), estimate=asked)
+    run.store(**facts)
+    assert how_errors_came(run).startswith(said)
+    other = folder_at(tmp_path / "short", row("search", 0.5, 200), estimate=asked | {"method": "short-training"})
+    assert how_errors_came(other) == "Errors are held-out, after a training of 150 steps."
 
 
 def planted(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, list[GeneLabels]]:
@@ -145,7 +176,7 @@ def test_attainment_is_ordered_and_never_rises(tmp_path: Path) -> None:
 
 def test_runs_are_compared_on_one_scale(tmp_path: Path) -> None:
     runs = repeated(tmp_path)
-    runs[1].store(bounds={"error": [0.0, 1.0], "model_size": [50.0, 10_000.0], "bitops": [1e3, 1e6]})
+    runs[1].store(bounds=BOUNDS | {"error": (0.0, 1.0), "model_size": (50.0, 10_000.0)})
     scaling = common_scaling(runs)
     assert scaling.bounds["error"] == (0.0, 1.0)
     assert scaling.bounds["model_size"] == (50.0, 10_000.0)

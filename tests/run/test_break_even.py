@@ -41,7 +41,8 @@ def test_a_supernet_that_scores_no_faster_never_pays() -> None:
     assert "for no number" in reason
 
 
-def test_it_times_this_machine(tiny_config: RunConfig) -> None:
+def test_it_times_this_machine(tiny_config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evonas.run.problems.estimate_choice.NETWORKS", 2)
     context = open_context(tiny_config)
     method, reason = choose_method(context.config, context.network_space, context.dataset)
     assert reason.startswith(method)
@@ -52,7 +53,7 @@ def test_it_times_this_machine(tiny_config: RunConfig) -> None:
 def test_what_auto_chose_stands_in_the_run_and_stays(
     tiny_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = with_(with_(tiny_config, "estimate", method="auto", steps=3), "search", budget=8, has_baseline=False)
+    config = with_(with_(tiny_config, "estimate", method="auto", steps=2), "search", budget=8, has_baseline=False)
     choose = "evonas.run.problems.network_problem.choose_method"
     monkeypatch.setattr(choose, lambda *given: ("short-training", "because I say so"))
     run = Run(search(config, tmp_path / "auto"))

@@ -17,7 +17,7 @@ from evonas.run.stages.supernet_store import last_supernet
 from evonas.spaces.genome import from_text
 from evonas.workflows.run_handle import Run
 from reports.run_folder.folder import RunFolder
-from tests.support.runs import StopAfter
+from tests.support.runs import StopAfter, with_
 
 SMALL = {
     "space": {
@@ -29,7 +29,7 @@ SMALL = {
         "weight_precisions": ["ternary", "2-bit"],
         "act_precisions": ["2-bit", "4-bit"],
     },
-    "supernet": {"steps": 10, "expansion_steps": 4},
+    "supernet": {"steps": 6, "expansion_steps": 2},
     "estimate": {
         "steps": 3,
         "correction_networks": 8,
@@ -102,7 +102,7 @@ def test_rescoring_costs_no_budget(expanded: RunFolder, config: RunConfig) -> No
     assert (table["origin"] == "random").sum() == config.search.budget
 
 
-@pytest.mark.parametrize("at", [14, 75])
+@pytest.mark.parametrize("at", [7, 75])
 def test_an_interrupted_expanding_search_ends_the_same(
     expanded: RunFolder, config: RunConfig, tmp_path: Path, at: int
 ) -> None:
@@ -114,27 +114,29 @@ def test_an_interrupted_expanding_search_ends_the_same(
     assert resumed.facts().expansions == expanded.facts().expansions
 
 
-def test_a_share_of_one_never_expands(config: RunConfig, tmp_path: Path) -> None:
-    settings = config.search.model_copy(update={"expansion_share": 1.0, "has_baseline": False})
-    run = search(config.model_copy(update={"search": settings}), tmp_path / "run")
+@pytest.fixture
+def inherited(config: RunConfig) -> RunConfig:
+    """Without correction, without baseline."""
+    return with_(with_(config, "estimate", correction_networks=0), "search", has_baseline=False)
+
+
+def test_a_share_of_one_never_expands(inherited: RunConfig, tmp_path: Path) -> None:
+    run = search(with_(inherited, "search", expansion_share=1.0), tmp_path / "run")
     assert not run.facts().expansions
     assert (run.evaluations()["stage"] == 0).all()
 
 
-def test_short_trainings_expand_without_a_supernet(config: RunConfig, tmp_path: Path) -> None:
-    estimate = config.estimate.model_copy(update={"method": "short-training", "steps": 1})
-    settings = config.search.model_copy(update={"has_baseline": False})
-    run = search(config.model_copy(update={"estimate": estimate, "search": settings}), tmp_path / "run")
+def test_short_trainings_expand_without_a_supernet(inherited: RunConfig, tmp_path: Path) -> None:
+    run = search(with_(inherited, "estimate", method="short-training", steps=1), tmp_path / "run")
     assert run.facts().expansions
     assert not list(run.path.glob("supernet*"))
-    genes = open_context(config).network_space.genes
+    genes = open_context(inherited).network_space.genes
     evaluated = np.array([from_text(text, genes) for text in run.evaluations()["genome"]])
     assert (evaluated.max(axis=0) >= [gene.n_open for gene in genes]).any()
 
 
-def test_a_search_without_generations_expands_and_is_replayed(config: RunConfig, tmp_path: Path) -> None:
-    chosen = config.search.model_copy(update={"mode": "asynchronous", "has_baseline": False})
-    run = search(config.model_copy(update={"search": chosen}), tmp_path / "run")
+def test_a_search_without_generations_expands_and_is_replayed(inherited: RunConfig, tmp_path: Path) -> None:
+    run = search(with_(inherited, "search", mode="asynchronous"), tmp_path / "run")
     assert run.facts().expansions
     before = run.evaluations()[COLUMNS]
     assert before["stage"].max() > 0

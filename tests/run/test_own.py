@@ -117,6 +117,20 @@ def test_a_table_needs_neither_images_nor_networks(tmp_path: Path) -> None:
     resume(folder, space=Bowl())
 
 
+@pytest.mark.parametrize("bound", [0.0, -5.0])
+def test_a_bound_on_what_a_formula_gives_may_be_zero_or_less(tmp_path: Path, bound: float) -> None:
+    problem = evonas.Problem(
+        {name: tuple(map(str, range(8))) for name in "abcd"},
+        lambda chosen: {"near": sum(map(float, chosen.values())), "far": 12 - sum(map(float, chosen.values()))},
+        objectives=["near", "far"],
+    )
+    raw = {**SEARCH, "budget": 40, "has_baseline": False, "objectives": ["near", "far"], "constraints": {"far": bound}}
+    config = parse_config({"search": raw}, source="tests", given_space="Problem")
+    front = Run(search(config, tmp_path / "run", space=problem), problem).front()
+    assert len(front)
+    assert (front["far"] <= bound).all()
+
+
 def test_an_exhausted_table_ends_the_search(tmp_path: Path) -> None:
     config = parse_config(
         {"search": {**SEARCH, "objectives": ["distance", "sum"], "budget": 500}}, source="tests", given_space="Bowl"

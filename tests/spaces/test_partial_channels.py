@@ -15,14 +15,15 @@ from torch import Tensor
 from evonas.architecture.graph import Architecture
 from evonas.config.load import parse_config
 from evonas.errors import RunFileError
-from evonas.evaluation.network_estimator import score_genome
+from evonas.evaluation.network_estimator import ScoringJob
 from evonas.evaluation.scorers import InheritedWeights
-from evonas.evaluation.scoring_context import SUPERNET, Checkpoint
+from evonas.evaluation.scoring_context import Checkpoint
 from evonas.files import file_hash
 from evonas.nets.layer import QuantLayer
 from evonas.nets.network import Network
 from evonas.run.context import open_context
 from evonas.run.engine import search
+from evonas.run.stages.supernet_store import SUPERNET
 from evonas.spaces import CellSpace
 from evonas.spaces.cells.decode import edges_of
 from evonas.spaces.cells.partial_channels import with_partial_channels
@@ -48,7 +49,7 @@ def supernet_of(space: CellSpace, *, normal: int, reduction: int) -> Network:
     return Network(
         space.covering(),
         generator=torch.Generator().manual_seed(0),
-        rewrite=lambda one: with_partial_channels(space, one, normal=normal, reduction=reduction),
+        rewrite=lambda one: with_partial_channels(space.layout, one, normal=normal, reduction=reduction),
     )
 
 
@@ -56,9 +57,9 @@ def supernet_of(space: CellSpace, *, normal: int, reduction: int) -> Network:
 @given(seed=seeds)
 def test_a_ratio_of_one_changes_nothing(space: CellSpace, seed: int) -> None:
     architecture = drawn(space, seed)
-    assert with_partial_channels(space, architecture, normal=1, reduction=1) == architecture
-    other = with_partial_channels(space, architecture, normal=1, reduction=2)
-    is_normal = {f"cell{index}": kind == "normal" for index, kind in enumerate(space.cells)}
+    assert with_partial_channels(space.layout, architecture, normal=1, reduction=1) == architecture
+    other = with_partial_channels(space.layout, architecture, normal=1, reduction=2)
+    is_normal = {f"cell{index}": kind == "normal" for index, kind in enumerate(space.settings.cells)}
     kept = [op for op in architecture.ops if is_normal.get(op.name.split("/")[0], True)]
     assert kept == [op for op in other.ops if is_normal.get(op.name.split("/")[0], True)]
 
@@ -69,7 +70,7 @@ def test_shapes_are_those_of_the_tensors_and_edges_keep_theirs(
     space: CellSpace, seed: int, normal: int, reduction: int
 ) -> None:
     real = drawn(space, seed)
-    architecture = with_partial_channels(space, real, normal=normal, reduction=reduction)
+    architecture = with_partial_channels(space.layout, real, normal=normal, reduction=reduction)
     tensors = Network([architecture], generator=torch.Generator()).activations(images_of(space))
     assert tensors.keys() == architecture.shapes.keys()
     for name, shape in architecture.shapes.items():
@@ -84,7 +85,7 @@ def test_an_edge_mixes_its_operation_s_channels_evenly_among_those_that_pass_by(
     space: CellSpace, seed: int, normal: int, reduction: int
 ) -> None:
     real = drawn(space, seed)
-    architecture = with_partial_channels(space, real, normal=normal, reduction=reduction)
+    architecture = with_partial_channels(space.layout, real, normal=normal, reduction=reduction)
     before = {op.name: op for op in architecture.ops}
     tensors = Network([architecture], generator=torch.Generator()).activations(images_of(space))
     for cell, _, _, _, edge in edges_of(real):
@@ -92,7 +93,7 @@ def test_an_edge_mixes_its_operation_s_channels_evenly_among_those_that_pass_by(
         if edge.kind == "skip":
             assert before[edge.name] == edge
             continue
-        ratio = normal if space.cells[cell] == "normal" else reduction
+        ratio = normal if space.settings.cells[cell] == "normal" else reduction
         part = tensors[f"{edge.name}/part"]
         n_part = part.shape[1]
         assert n_part == -(-edge.channels // ratio)
@@ -113,7 +114,7 @@ def test_a_stride_two_skip_is_an_operation_and_no_edge_stays_none() -> None:
     space = SMALL_SPACES["digits"]
     genotype = {"normal": [("none", 0), ("skip", 1)] * 2, "reduction": [("none", 0), ("skip", 1)] * 2}
     real = space.decode(space.published(genotype))
-    architecture = with_partial_channels(space, real, normal=4, reduction=4)
+    architecture = with_partial_channels(space.layout, real, normal=4, reduction=4)
     added = {op.name for op in architecture.ops} - {op.name for op in real.ops}
     skips = [f"cell1/node{node}/from1/skip" for node in range(2)]
     assert added == {f"{skip}/{part}" for skip in skips for part in ("first", "part", "rest")}
@@ -145,7 +146,7 @@ def test_groups_divide_the_channels_that_are_left_and_are_the_same_at_every_widt
     space = SMALL_SPACES["modules"]
     groups: dict[str, set[int]] = {}
     for genome in space.sample(np.random.default_rng(0), 40):
-        for op in with_partial_channels(space, space.decode(genome), normal=2, reduction=8).ops:
+        for op in with_partial_channels(space.layout, space.decode(genome), normal=2, reduction=8).ops:
             if "group" in op.name and op.kind == "conv":
                 assert op.channels % op.groups == 0
                 groups.setdefault(op.name.split("/")[0], set()).add(op.groups)
@@ -172,9 +173,9 @@ def test_a_run_scores_partial_networks_and_counts_whole_ones(finished: Run, tmp_
     supernet = {"partial_normal": 2, "partial_reduction": 2}
     config = parse_config(TINY, {"supernet": supernet, "search": {"budget": 8, "has_baseline": False}}, source="tests")
     run = Run(search(config, tmp_path / "partial"))
-    table = run.evaluations().query("origin != 'brief'")  # which are networks of their own, without a supernet
+    table = run.evaluations().query("origin != 'short_training'")  # which are networks of their own, without a supernet
     assert (table["reason"] == "").all()
-    of_whole = finished.evaluations().query("origin != 'brief'").drop_duplicates("genome")
+    of_whole = finished.evaluations().query("origin != 'short_training'").drop_duplicates("genome")
     both = table.merge(of_whole, on="genome", suffixes=("", " whole"))
     assert len(both) > 0
     assert (both["model_size"] == both["model_size whole"]).all()
@@ -184,9 +185,8 @@ def test_a_run_scores_partial_networks_and_counts_whole_ones(finished: Run, tmp_
     assert all(name.endswith("/part") for name in names if "/from" in name)
     table = table[table["origin"] == "search"]
     genome = from_text(table["genome"].iloc[0], space.genes)
-    again = score_genome(
-        InheritedWeights(), run.path, Checkpoint(SUPERNET, file_hash(run.path / SUPERNET)), space, genome, True
-    )
+    weights = Checkpoint(SUPERNET, file_hash(run.path / SUPERNET))
+    again = ScoringJob(InheritedWeights(), run.path, weights, space, genome, has_latency=True).run()
     assert again.values["loss"] == table["loss"].iloc[0]
     assert again.values["latency"] > 0
 
@@ -198,4 +198,4 @@ def test_other_spaces_are_refused_before_anything_is_trained() -> None:
     assert caught.value.found == "ResidualSpace"
     config = parse_config(raw, {"supernet": {"partial_reduction": 1}}, source="tests")
     architecture = drawn(SMALL_SPACES["digits"], 0)
-    assert as_trained(config, open_context(config).space)(architecture) is architecture
+    assert as_trained(config.supernet, open_context(config).space)(architecture) is architecture

@@ -11,7 +11,7 @@ from scipy.linalg import cho_solve, cholesky
 from scipy.optimize import check_grad
 from scipy.stats import kendalltau
 
-from surrogates.predictors import choice as choice_file
+from surrogates.predictors import PREDICTOR_NAMES, best_of
 from surrogates.predictors import gaussian_process as gaussian_process_file
 from surrogates.predictors.best_of import PREDICTORS, BestOf
 from surrogates.predictors.gaussian_process import GaussianProcess, spread_evenly
@@ -238,7 +238,7 @@ def fixed(monkeypatch: pytest.MonkeyPatch) -> dict[str, Fixed]:
         "good": Fixed(lambda y: y),
         "as good": Fixed(lambda y: 2 * y),
     }
-    monkeypatch.setattr(choice_file, "PREDICTORS", {name: (lambda it=it: it) for name, it in table.items()})
+    monkeypatch.setattr(best_of, "PREDICTORS", {name: (lambda it=it: it) for name, it in table.items()})
     return table
 
 
@@ -291,6 +291,10 @@ def test_is_useful_asks_for_twice_the_deviation_of_chance(fixed: dict[str, Fixed
     for order in (rng.permutation(15).astype(float) + shift * y for shift in np.linspace(0, 1, 8)):
         fixed["good"].order = lambda _, order=order: order
         assert BestOf(["good"]).fit(np.ones((15, 1)), y).is_useful == (tau(order, y) > bound)
+
+
+def test_the_names_are_those_of_the_table() -> None:
+    assert tuple(PREDICTORS) == PREDICTOR_NAMES
 
 
 @pytest.mark.parametrize("names", [[], ["ridge", "oracle"]])

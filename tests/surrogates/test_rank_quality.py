@@ -69,11 +69,11 @@ def test_intervals_hold_the_estimate_and_shrink_with_more_networks() -> None:
 def test_intervals_of_95_percent_hold_the_truth_about_as_often() -> None:
     large = rank_quality(*columns(0, 3000)[:2], sizes=columns(0, 3000)[2], resamples=2).tau
     held = 0
-    for seed in range(60):
+    for seed in range(40):
         score, truth, sizes = columns(seed + 1, 30)
-        found = rank_quality(score, truth, sizes=sizes, resamples=150)
+        found = rank_quality(score, truth, sizes=sizes, resamples=120)
         held += found.low <= large <= found.high
-    assert held >= 50
+    assert held >= 34
 
 
 def test_regret_is_what_trying_the_best_by_score_misses() -> None:

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 import torch
 
+from evonas.config.sections import DataConfig
 from evonas.errors import DataError
-from evonas.training.datasets.dataset import Data, load_data
-from evonas.training.datasets.image_batches import batches
+from evonas.training.datasets.dataset import Dataset, load_dataset
+from evonas.training.datasets.image_batches import Augmentation, image_batches
 
 
-def load(source: str | Path, **changed: float) -> Data:
-    return load_data(str(source), **{"test_share": 0.2, "heldout_share": 0.2, "split_seed": 0} | changed)  # type: ignore[arg-type]
+def load(source: str | Path, **changed: float) -> Dataset:
+    return load_dataset(DataConfig.of(source=str(source), **changed))
 
 
 def idx_bytes(array: np.ndarray) -> bytes:
@@ -92,7 +93,7 @@ def test_idx_folder_gzipped_or_not(idx_folder: Path) -> None:
 
 def test_batches_shuffle_every_pass_and_keep_label_and_image_together() -> None:
     split = load("digits").train
-    stream = batches(split, batch_size=64, shift=0, flip=False, generator=torch.Generator().manual_seed(0))
+    stream = image_batches(split, Augmentation(), batch_size=64, generator=torch.Generator().manual_seed(0))
     per_pass = len(split) // 64
     first, second = list(islice(stream, per_pass)), list(islice(stream, per_pass))
     assert not torch.equal(first[0][0], second[0][0])
@@ -106,11 +107,11 @@ def test_shifts_move_whole_images_and_flips_mirror_them() -> None:
     split = load("digits").train
     generator = torch.Generator().manual_seed(0)
     plain = {image.numpy().tobytes() for image in split.images}
-    shifted, _ = next(batches(split, batch_size=200, shift=1, flip=False, generator=generator))
+    shifted, _ = next(image_batches(split, Augmentation(shift=1), batch_size=200, generator=generator))
     as_bytes = (shifted * 255).round().to(torch.uint8)
     unmoved = sum(image.numpy().tobytes() in plain for image in as_bytes) / 200
     assert 0.03 < unmoved < 0.3  # one in nine is not moved, and some digits have empty borders
-    flipped, _ = next(batches(split, batch_size=200, shift=0, flip=True, generator=generator))
+    flipped, _ = next(image_batches(split, Augmentation(flip=True), batch_size=200, generator=generator))
     as_bytes = (flipped * 255).round().to(torch.uint8)
     assert 0.35 < sum(image.numpy().tobytes() in plain for image in as_bytes) / 200 < 0.7
     assert all(image.flip(2).numpy().tobytes() in plain or image.numpy().tobytes() in plain for image in as_bytes)
@@ -127,7 +128,7 @@ GOOD_IMAGES, GOOD_LABELS = np.zeros((20, 4, 4)), np.arange(20) % 2
         ({"images": GOOD_IMAGES + 7, "labels": GOOD_LABELS}, "float pixels within 0 to 1"),
         ({"images": GOOD_IMAGES.astype(np.int32), "labels": GOOD_LABELS}, "pixels as uint8"),
         ({"images": GOOD_IMAGES[:, 0], "labels": GOOD_LABELS}, "images as .n, height, width."),
-        ({"images": GOOD_IMAGES, "labels": GOOD_LABELS[:9]}, "20 labels, one an image"),
+        ({"images": GOOD_IMAGES, "labels": GOOD_LABELS[:9]}, "20 labels, one per image"),
         ({"images": GOOD_IMAGES, "labels": GOOD_LABELS - 1}, "labels as whole numbers from 0"),
         ({"images": GOOD_IMAGES, "labels": GOOD_LABELS + 50}, "labels as whole numbers from 0"),
         ({"images": GOOD_IMAGES, "labels": GOOD_LABELS * 2}, "none of class 1"),

@@ -1,4 +1,4 @@
-"""Supernet training that ends early: what it leaves alone until then, and that it goes on where it stopped."""
+"""Supernet training that ends early: what it leaves alone until then, and that it resumes where it stopped."""
 
 from __future__ import annotations
 
@@ -9,35 +9,39 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from evonas.config.load import RunConfig
 from evonas.nets.network import Network
 from evonas.run.engine import resume, search
+from evonas.training import loop
 from evonas.training.early_stop import EarlyStop
-from evonas.training.loop import CheckpointError, train
+from evonas.training.loop import CheckpointError, TrainingPlan, train
 from evonas.training.strategies import STRATEGIES
 from evonas.workflows.run_handle import Run
 from reports.run_folder.folder import RunFolder
 from surrogates.one_shot.score import score_subnet
 from surrogates.one_shot.settling import Probe
-from tests.conftest import SMALL_SPACES
 from tests.support.runs import StopAfter, assert_same_result, with_
-from tests.training.test_strategies import IMAGES, LABELS, batches, supernet
+from tests.support.supernets import IMAGES, LABELS, SPACE, assert_same_weights, batches, supernet
 
-SPACE = SMALL_SPACES["no residual"]
 PROBED = [SPACE.decode(genome) for genome in SPACE.sample(np.random.default_rng(9), 5)]
 STEPS, INTERVAL, SETTLED, END = 30, 4, 16, 20
 ALWAYS = EarlyStop(lambda: [], INTERVAL, settled_tau=-1.0, patience=3)  # probes at 4, 8, 12, 16
 NEVER = replace(ALWAYS, settled_tau=2.0)
 
 
+@pytest.fixture(autouse=True)
+def _frequent_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These trainings are shorter than the time between two checkpoints."""
+    monkeypatch.setattr(loop, "MIN_INTERVAL", 1)
+
+
 def trained(
     rule: EarlyStop | None, *, stop: int | None = None, checkpoint: Path | None = None
 ) -> tuple[Network, int, list[Probe]]:
-    """A supernet of ``test_strategies``, how many updates it got, and what its probes showed."""
+    """A supernet, how many steps it got, and what its probes showed."""
     network, seen = supernet(), []
 
     def probe() -> list[float]:
@@ -46,31 +50,23 @@ def trained(
     def keep(probes: Sequence[Probe]) -> None:
         seen[:] = probes
 
-    updates = train(
+    rule = rule and replace(rule, probe=probe, on_probe=keep)
+    steps = train(
         network,
         STRATEGIES["single_path"](SPACE, np.random.default_rng(0), 2),
-        batches=islice(batches(STEPS), stop),
-        steps=STEPS,
-        learning_rate=0.01,
-        weight_decay=0.01,
-        checkpoint=checkpoint,
-        early_stop=rule and replace(rule, probe=probe, on_probe=keep),
+        islice(batches(STEPS), stop),
+        plan=TrainingPlan(STEPS, learning_rate=0.01, weight_decay=0.01, early_stop=rule, checkpoint=checkpoint),
     )
-    return network, updates, seen
-
-
-def assert_same_weights(first: Network, second: Network) -> None:
-    theirs = dict(second.named_parameters())
-    assert all(torch.equal(mine, theirs[name]) for name, mine in first.named_parameters())
+    return network, steps, seen
 
 
 def test_a_settled_training_ends_early_and_any_other_at_its_full_length() -> None:
-    network, updates, probes = trained(ALWAYS)
-    assert updates == END
+    network, steps, probes = trained(ALWAYS)
+    assert steps == END
     assert [step for step, _ in probes] == [4, 8, 12, 16]
     assert network.training
-    _, updates, probes = trained(NEVER)
-    assert updates == STEPS
+    _, steps, probes = trained(NEVER)
+    assert steps == STEPS
     assert [step for step, _ in probes] == list(range(4, 24, 4))
     assert trained(None)[1:] == (STEPS, [])
 
@@ -84,12 +80,12 @@ def test_probes_leave_the_weights_alone_until_the_order_settles() -> None:
 @pytest.mark.parametrize("stop", [11, 19])  # settled at 16
 def test_an_early_stop_ends_alike_after_an_interruption(tmp_path: Path, stop: int) -> None:
     file = tmp_path / "unfinished"
-    whole, updates, probes = trained(ALWAYS)
+    whole, steps, probes = trained(ALWAYS)
     trained(ALWAYS, stop=stop, checkpoint=file)
     with safe_open(file, framework="pt") as opened:
         assert int(opened.metadata()["step"]) == stop // 3 * 3
-    again, again_updates, again_probes = trained(ALWAYS, checkpoint=file)
-    assert again_updates == updates == END
+    again, again_steps, again_probes = trained(ALWAYS, checkpoint=file)
+    assert again_steps == steps == END
     assert_same_weights(again, whole)
     assert again_probes == (probes if stop < SETTLED else [])  # none are made after the order settled
 
@@ -111,7 +107,7 @@ def test_damaged_probes_are_told(tmp_path: Path, damage: str) -> None:
 
 @pytest.fixture(scope="module")
 def early_config(tiny_config: RunConfig) -> RunConfig:
-    """Twenty updates, a probe after each; a tau that any two orders have after a while."""
+    """Twenty steps, a probe after each; a tau that any two orders have after a while."""
     short = with_(tiny_config, "search", budget=4, population=4, has_baseline=False)
     return with_(short, "supernet", early_stop=True, probes=6, settled_tau=0.2, patience=2)
 
@@ -128,16 +124,16 @@ def test_a_run_says_how_its_supernet_settled(early: RunFolder, early_config: Run
     assert (True, True) not in pairwise(agrees[:-1])
     assert steps == seen[-1][0] + round(0.25 * seen[-1][0]) < early_config.supernet.steps
     assert finished.folder.facts().supernet_steps == early_config.supernet.steps
-    assert finished.folder.facts().probe_taus is None
+    assert finished.folder.facts().probe_taus == []
 
 
 @pytest.mark.parametrize("before_the_end", [1, 4])
-def test_a_run_with_an_early_stop_goes_on_where_it_stopped(
+def test_a_run_with_an_early_stop_resumes_where_it_stopped(
     early: RunFolder, early_config: RunConfig, tmp_path: Path, before_the_end: int
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
         search(early_config, tmp_path, observer=StopAfter(early.facts().supernet_steps - before_the_end))
     resumed = resume(RunFolder(tmp_path))
     assert_same_result(resumed, early)
-    for key in ("supernet_steps", "probe_taus"):
-        assert resumed.meta(key) == early.meta(key)
+    mine, theirs = resumed.facts(), early.facts()
+    assert (mine.supernet_steps, mine.probe_taus) == (theirs.supernet_steps, theirs.probe_taus)

@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 from evonas.config.load import parse_config
+from evonas.config.sections import DataConfig
 from evonas.errors import DataError
-from evonas.run.provenance import data_hash
 from evonas.training.datasets import cifar
-from evonas.training.datasets.dataset import load_dataset
+from evonas.training.datasets.dataset import dataset_hash, load_dataset
 from evonas.training.datasets.readers import READERS, read
 
 RNG = np.random.default_rng(0)
@@ -170,11 +170,11 @@ def test_a_folder_of_something_else_lists_what_is_in_it(tmp_path: Path) -> None:
 
 
 def test_one_changed_picture_changes_the_hash_of_the_data(pictures: Path) -> None:
-    config = parse_config({"data": {"source": str(pictures)}}, source="tests")
-    before = data_hash(load_dataset(config))
-    assert data_hash(load_dataset(config)) == before
+    settings = DataConfig(source=str(pictures))
+    before = dataset_hash(load_dataset(settings))
+    assert dataset_hash(load_dataset(settings)) == before
     save_picture(pictures / "train" / "ant" / "4.png", np.full((4, 5, 3), 250, np.uint8))
-    assert data_hash(load_dataset(config)) != before
+    assert dataset_hash(load_dataset(settings)) != before
 
 
 def test_names_of_the_hub_are_no_paths() -> None:

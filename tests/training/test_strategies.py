@@ -1,8 +1,7 @@
-"""How supernets are trained: what paths an update takes, and that a training goes on where it stopped."""
+"""How supernets are trained: what paths a step takes, and that a training resumes where it stopped."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
 
@@ -10,45 +9,37 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name every torch user knows
-from torch import Tensor
 
-from evonas.architecture.scheme import Scheme
 from evonas.nets.mixed_path import MixedPath
 from evonas.nets.network import Network
 from evonas.spaces import NetworkSpace
-from evonas.training.loop import CheckpointError, train
+from evonas.training import loop
+from evonas.training.loop import CheckpointError, TrainingPlan, train
 from evonas.training.sandwich import Sandwich
 from evonas.training.schedule import cosine
-from evonas.training.single_path import Paths
+from evonas.training.single_path import SinglePath
 from evonas.training.strategies import STRATEGIES
 from tests.conftest import SMALL_SPACES
+from tests.support.supernets import IMAGES, LABELS, SPACE, batches, supernet
 
-SPACE = replace(SMALL_SPACES["no residual"], scheme=Scheme(ternary_weight="twn"))  # tga clips its gradients
 ONE_PATH = ("single_path", "shared_convolution", "shared_convolution_soft")
-IMAGES = torch.rand(16, *SPACE.input_shape, generator=torch.Generator().manual_seed(0))
-LABELS = torch.arange(16) % SPACE.n_classes
+STEPS = 12
 
 
-def supernet() -> Network:
-    return Network(SPACE.covering(), generator=torch.Generator().manual_seed(0))
+@pytest.fixture(autouse=True)
+def _frequent_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After each step: these trainings are shorter than the time between two checkpoints."""
+    monkeypatch.setattr(loop, "MIN_INTERVAL", 1)
 
 
-def batches(n: int) -> list[tuple[Tensor, Tensor]]:
-    generator = torch.Generator().manual_seed(1)
-    return [(torch.rand(8, *SPACE.input_shape, generator=generator), LABELS[:8]) for _ in range(n)]
+def plan(checkpoint: Path | None = None) -> TrainingPlan:
+    return TrainingPlan(STEPS, learning_rate=0.01, weight_decay=0.01, checkpoint=checkpoint)
 
 
-def trained(name: str, *, steps: int = 12, stop: int | None = None, checkpoint: Path | None = None) -> Network:
+def trained(name: str, *, stop: int | None = None, checkpoint: Path | None = None) -> Network:
     network = supernet()
-    train(
-        network,
-        STRATEGIES[name](SPACE, np.random.default_rng(0), 3),
-        batches=islice(batches(steps), stop),
-        steps=steps,
-        learning_rate=0.01,
-        weight_decay=0.01,
-        checkpoint=checkpoint,
-    )
+    strategy = STRATEGIES[name](SPACE, np.random.default_rng(0), 3)
+    train(network, strategy, islice(batches(STEPS), stop), plan=plan(checkpoint))
     return network
 
 
@@ -73,11 +64,8 @@ def test_a_training_that_was_stopped_does_not_begin_anew(tmp_path: Path) -> None
     train(
         supernet(),
         STRATEGIES["single_path"](SPACE, np.random.default_rng(0), 3),
-        batches=batches(12),
-        steps=12,
-        learning_rate=0.01,
-        weight_decay=0.01,
-        checkpoint=file,
+        batches(STEPS),
+        plan=plan(file),
         on_step=lambda step, loss: done.append(step),
     )
     assert done == [8, 9, 10, 11, 12]
@@ -95,11 +83,8 @@ def test_a_damaged_checkpoint_and_one_of_another_network_are_told(tmp_path: Path
         train(
             Network(other.covering(), generator=torch.Generator()),
             STRATEGIES["single_path"](other, np.random.default_rng(0), 3),
-            batches=[(torch.rand(8, *other.input_shape), torch.zeros(8, dtype=torch.long))],
-            steps=12,
-            learning_rate=0.01,
-            weight_decay=0.01,
-            checkpoint=file,
+            [(torch.rand(8, *other.input_shape), torch.zeros(8, dtype=torch.long))],
+            plan=plan(file),
         )
 
 
@@ -113,22 +98,18 @@ def test_every_strategy_draws_networks_that_are_alive(name: str, network_space: 
             assert (path.architecture if isinstance(path, MixedPath) else path).dead_reason is None
 
 
-def test_paths_average_the_gradients_of_their_cross_entropies() -> None:
-    network, paths = supernet(), [SPACE.decode(genome) for genome in SPACE.sample(np.random.default_rng(0), 3)]
-    expected: dict[str, Tensor] = {}
-    for path in paths:
-        network.zero_grad()
-        network.activate(path)
-        F.cross_entropy(network(IMAGES), LABELS).backward()  # type: ignore[no-untyped-call]
-        for name, parameter in network.named_parameters():
-            if parameter.grad is not None:
-                expected[name] = expected.get(name, torch.zeros_like(parameter)) + parameter.grad / 3
-    network.zero_grad()
-    Paths(lambda: paths).backward(network, paths, IMAGES, LABELS)
-    for name, parameter in network.named_parameters():
-        assert (parameter.grad is None) == (name not in expected)
-        if parameter.grad is not None:
-            torch.testing.assert_close(parameter.grad, expected[name])
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.2])
+def test_a_path_gets_the_gradients_of_its_cross_entropy(label_smoothing: float) -> None:
+    network, path = supernet(), SPACE.decode(SPACE.sample(np.random.default_rng(0), 1)[0])
+    network.activate(path)
+    loss = F.cross_entropy(network(IMAGES), LABELS, label_smoothing=label_smoothing)
+    expected = torch.autograd.grad(loss, list(network.parameters()), allow_unused=True)
+    strategy = SinglePath(lambda: path, label_smoothing=label_smoothing)
+    assert strategy.backward(network, strategy.draw(), IMAGES, LABELS) == pytest.approx(loss.item())
+    for parameter, gradient in zip(network.parameters(), expected, strict=True):
+        assert (parameter.grad is None) == (gradient is None)
+        if gradient is not None and parameter.grad is not None:
+            torch.testing.assert_close(parameter.grad, gradient)
 
 
 def test_a_sandwich_teaches_the_small_by_the_large() -> None:

@@ -45,10 +45,10 @@ TINY: dict[str, Any] = {
 )
 def test_a_supernet_that_moves_leaves_nothing_behind(run_file: dict[str, Any], strategy: str) -> None:
     """torch's device without data refuses tensors of another one, as a GPU would."""
-    setup = open_context(parse_config(run_file, source="tests"))
-    supernet = build_supernet(setup.config, setup.network_space).to("meta")
+    context = open_context(parse_config(run_file, source="tests"))
+    supernet = build_supernet(context.config, context.network_space).to("meta")
     supernet.train()
-    drawn = STRATEGIES[strategy](setup.network_space, np.random.default_rng(0), 4)
+    drawn = STRATEGIES[strategy](context.network_space, np.random.default_rng(0), 4)
     for path in drawn.draw():
         supernet.activate(path)
         logits = supernet(torch.zeros(2, 1, 8, 8, device="meta"))
@@ -84,16 +84,14 @@ def test_a_gpu_that_is_not_there_is_refused_before_anything_is_trained(
         search(parse_config({**TINY, "compute": {"device": "cuda"}}, source="tests"), tmp_path / "run")
 
 
-def test_a_supernet_that_a_gpu_began_is_not_gone_on_with_on_a_cpu(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_supernet_that_a_gpu_began_is_not_resumed_on_a_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = parse_config({**TINY, "compute": {"workers": 1, "device": "cpu"}}, source="tests")
-    monkeypatch.setattr("evonas.run.supernet_store.train", interrupted)
+    monkeypatch.setattr("evonas.run.stages.supernet_store.train_supernet", interrupted)
     with pytest.raises(KeyboardInterrupt):
         search(config, tmp_path / "run")
     run = RunFolder(tmp_path / "run")
     run.store(supernet_device="cuda")
-    monkeypatch.setattr("evonas.run.supernet_store.has_gpu", lambda: False)
+    monkeypatch.setattr("evonas.run.stages.supernet_store.has_gpu", lambda: False)
     with pytest.raises(RunFileError, match="start a new run"):
         resume(run)
 

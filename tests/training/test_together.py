@@ -17,7 +17,7 @@ from evonas.config.load import parse_config
 from evonas.errors import RunFileError
 from evonas.nets.distributed import batch_norm
 from evonas.run.engine import search
-from evonas.run.torchrun import together
+from evonas.run.torchrun import with_helpers
 from evonas.training.loop import train
 from tests.conftest import TINY
 
@@ -30,7 +30,7 @@ def losses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     def recorded(*arguments: Any, **named: Any) -> int:
         return train(*arguments, **named | {"on_step": lambda step, loss: found.append(loss)})
 
-    monkeypatch.setattr("evonas.run.supernet_store.train", recorded)
+    monkeypatch.setattr("evonas.training.supernet_training.train", recorded)
     return found
 
 
@@ -65,7 +65,7 @@ def test_batches_that_cannot_be_shared_equally_are_refused(monkeypatch: pytest.M
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "3")
     config = parse_config({"supernet": {"batch_size": 64}}, source="tests")
-    with pytest.raises(RunFileError, match="3 processes share equally"), together(tmp_path, config):
+    with pytest.raises(RunFileError, match="3 processes share equally"), with_helpers(tmp_path, config):
         pass
 
 

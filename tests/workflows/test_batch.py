@@ -13,10 +13,12 @@ import pytest
 import evonas
 from evonas.config.load import RunConfig, load_config
 from evonas.errors import RunFileError, RunFolderError
+from evonas.run import engine
 from evonas.run.engine import search
 from evonas.run.lock import alone_with
 from evonas.workflows.batch import PLAN, Batch, resume_batch, run_batch
 from evonas.workflows.batch_plan import read_plan
+from reports.run_folder.folder import RunFolder
 from tests.support.own_problem import BOWL
 from tests.support.runs import WITHOUT_CLOCK, StopAfter
 
@@ -73,6 +75,31 @@ def test_a_batch_that_was_stopped_anywhere_ends_like_one_that_was_not(
         assert (one.path / "front.csv").read_bytes() == (other.path / "front.csv").read_bytes()
     for file in (batch.path / "comparison").iterdir():
         assert file.read_bytes() == (resumed.path / "comparison" / file.name).read_bytes()
+
+
+@pytest.mark.usefixtures("pages")
+def test_a_run_counts_as_done_once_its_page_is_whole(
+    plan: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = {**plan, "grid": {"seed": [0]}}
+
+    def stopped(run: RunFolder) -> None:
+        (run.path / "report.html").write_text("<!doctype html><ti", encoding="utf-8")  # as a lost disk may leave it
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "write_reports", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            run_batch(one, tmp_path / "batch")
+    run = RunFolder(tmp_path / "batch" / "bowls-seed0")
+    assert run.facts().stop_reason
+    assert not run.facts().has_reports
+    resume_batch(tmp_path / "batch")
+    assert run.facts().has_reports
+    assert (run.path / "report.html").read_text(encoding="utf-8").rstrip().endswith("</html>")
+    page = (run.path / "report.html").stat().st_mtime_ns
+    resume_batch(tmp_path / "batch")
+    assert (run.path / "report.html").stat().st_mtime_ns == page
 
 
 def test_runs_side_by_side_are_the_same(plan: dict[str, Any], batch: Batch, tmp_path: Path) -> None:

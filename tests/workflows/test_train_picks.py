@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 from collections.abc import Callable
@@ -17,8 +18,10 @@ from evonas.errors import RunFileError, RunFolderError
 from evonas.nets.network import Network
 from evonas.nets.weights import load_weights
 from evonas.run.context import open_context
+from evonas.run.lock import alone_with
 from evonas.spaces.genome import from_text
 from evonas.training import loop, network_training
+from evonas.training.network_training import TrainingExtras
 from evonas.training.supernet_training import build_supernet
 from evonas.workflows import train_picks
 from evonas.workflows.run_handle import Run, open_run
@@ -91,6 +94,73 @@ def test_settings_that_the_run_rests_on_may_not_be_overridden(run: Run) -> None:
         run.train("knee", overrides={"data": {"shift": 2}}, workers=1)
 
 
+# Two trainings at once: a lock of this process keeps out this process, too
+
+
+def test_a_training_that_another_process_is_at_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    train_and_test = train_picks.train_and_test
+
+    def meanwhile(*args: Any, **kwargs: Any) -> Any:
+        with pytest.raises(RunFolderError, match="another process at that training"):
+            train(run)
+        return train_and_test(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train_picks, "train_and_test", meanwhile)
+        done = train(run)
+    assert run.folder.trainings()["weights"].tolist() == [done.weights]
+    monkeypatch.setattr(train_picks, "train_and_test", lambda *args, **kwargs: pytest.fail("trained twice"))
+    assert train(run) == done
+    assert not list((run.path / "nets").rglob("*.lock"))
+
+
+def test_another_recipe_may_be_trained_meanwhile(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    train_and_test, inner = train_picks.train_and_test, []
+
+    def meanwhile(*args: Any, **kwargs: Any) -> Any:
+        monkeypatch.setattr(train_picks, "train_and_test", train_and_test)
+        inner.append(train(run, label_smoothing=0.1))
+        return train_and_test(*args, **kwargs)
+
+    monkeypatch.setattr(train_picks, "train_and_test", meanwhile)
+    outer = train(run)
+    assert set(run.folder.trainings()["weights"]) == {outer.weights, inner[0].weights}
+
+
+def test_what_another_process_trained_before_one_was_alone_is_not_trained_again(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_and_test, alone_with, made = train_picks.train_and_test, train_picks.alone_with, []
+    monkeypatch.setattr(
+        train_picks, "train_and_test", lambda *args, **kwargs: made.append(0) or train_and_test(*args, **kwargs)
+    )
+
+    def just_before(*args: Any, **kwargs: Any) -> Any:
+        monkeypatch.setattr(train_picks, "alone_with", alone_with)
+        train(run)
+        return alone_with(*args, **kwargs)
+
+    monkeypatch.setattr(train_picks, "alone_with", just_before)
+    train(run)
+    assert made == [0]
+
+
+def test_a_lock_whose_file_was_deleted_meanwhile_is_taken_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, flock = tmp_path / "lock", fcntl.flock
+
+    def deleted(number: int, how: int) -> None:
+        flock(number, how)
+        monkeypatch.setattr(fcntl, "flock", flock)
+        path.unlink()  # as whoever held it before does
+        path.touch()  # and somebody else is about to lock it
+
+    monkeypatch.setattr(fcntl, "flock", deleted)
+    with alone_with(path), pytest.raises(RunFolderError, match="another process"), alone_with(path, patience=0.0):
+        pass
+
+
 # A twin in full precision
 
 
@@ -121,6 +191,23 @@ def test_the_twin_is_trained_once_for_a_seed_whatever_is_distilled_from_it(
 
 def interrupted(*args: object, **kwargs: object) -> None:
     raise KeyboardInterrupt
+
+
+def test_two_trainings_that_need_one_twin_take_turns(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    train_in_full, twins = train_picks.train_in_full, []
+
+    def meanwhile(*args: Any, extras: TrainingExtras, **kwargs: Any) -> Network:
+        assert extras.checkpoint is not None
+        lock = extras.checkpoint.with_name(extras.checkpoint.name.replace(".unfinished.safetensors", ".lock"))
+        twins.append(lock)
+        with pytest.raises(RunFolderError, match="another process"), alone_with(lock, patience=0.0):
+            pass
+        return train_in_full(*args, extras=extras, **kwargs)
+
+    monkeypatch.setattr(train_picks, "train_in_full", meanwhile)
+    train(run, distillation=0.5)
+    assert len(twins) == 1
+    assert not twins[0].exists()
 
 
 # Inherited weights

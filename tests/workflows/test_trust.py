@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from evonas.training.datasets.dataset import folds, load_dataset
 from evonas.workflows.run_handle import Run, open_run
 from evonas.workflows.trust import FLOORS, chosen_networks, trust_sentence, trust_table, truth
 from reports.run_folder.facts import Origin
+from reports.tables.trust import trust_texts
 from tests.support.runs import with_
 
 
@@ -42,6 +44,9 @@ def test_it_says_how_every_score_ranks_and_keeps_it(trusted: Run) -> None:
     page = (trusted.path / "report.html").read_text()
     assert stored.sentence in page.replace("&#x27;", "'")
     assert "another training" in page
+    texts = trust_texts(trusted.folder).set_index("ranking by")["tau [95 %]"]
+    assert re.fullmatch(r"-?\d\.\d\d \[-?\d\.\d\d, -?\d\.\d\d\]", texts["estimate"])
+    assert re.fullmatch(r"-?\d\.\d\d", texts["another training"])  # a mean over seeds has no interval
 
 
 def test_asked_again_it_trains_only_what_is_missing(trusted: Run, monkeypatch: pytest.MonkeyPatch) -> None:

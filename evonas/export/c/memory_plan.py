@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 
 from evonas.architecture.graph import INPUT, Architecture, Op
 from evonas.nets.frozen import FrozenConv, FrozenNetwork
 
 CELL = 4  # bytes: a float, or a sum
+ROUNDS = 10  # in which places are tried from each order
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,14 +186,30 @@ def _place_all(
 
 
 def _place(buffers: Sequence[Buffer]) -> tuple[dict[str, int], int]:
-    """First fit, in the best of several orders."""
+    """First fit, in the best of several orders: what sticks out at the end is put first in the next one."""
     orders: list[Callable[[Buffer], tuple[int, ...]]] = [
         lambda buffer: (-buffer.cells, buffer.first),
         lambda buffer: (buffer.first, -buffer.cells),
         lambda buffer: (buffer.first - buffer.last, -buffer.cells),
         lambda buffer: (-buffer.last, -buffer.cells),
     ]
-    return min((_first_fit(sorted(buffers, key=order)) for order in orders), key=lambda placed: placed[1])
+    least = max((sum(other.cells for other in buffers if _are_alive(one, other)) for one in buffers), default=0)
+    best: tuple[dict[str, int], int] = {}, -1
+    for order in orders:
+        in_order = sorted(buffers, key=order)
+        for _ in range(ROUNDS):
+            offsets, size = _first_fit(in_order)
+            if best[1] < 0 or size < best[1]:
+                best = offsets, size
+            if size <= least:  # no plan takes less
+                return best
+            in_order.sort(key=lambda buffer: offsets[buffer.name] + buffer.cells < size)
+    return best
+
+
+def _are_alive(one: Buffer, other: Buffer) -> bool:
+    """Whether the other buffer is in use when the one begins to be."""
+    return other.first <= one.first <= other.last
 
 
 def _first_fit(buffers: Sequence[Buffer]) -> tuple[dict[str, int], int]:
@@ -204,5 +223,5 @@ def _first_fit(buffers: Sequence[Buffer]) -> tuple[dict[str, int], int]:
                     break
                 offset = max(offset, start + other.cells)
         offsets[buffer.name] = offset
-        placed = sorted([*placed, (offset, buffer)], key=lambda pair: pair[0])
+        insort(placed, (offset, buffer), key=itemgetter(0))
     return offsets, max((start + buffer.cells for start, buffer in placed), default=0)

@@ -55,6 +55,14 @@ class CellCanonical:
         Returns:
             The same genomes in canonical form, and whether each network is alive, ``(n,)``.
         """
+        canonical, is_alive, has_new_alias = self._pass(genomes)
+        while len(rows := np.flatnonzero(has_new_alias)):
+            has_new_alias = np.zeros_like(is_alive)
+            canonical[rows], is_alive[rows], has_new_alias[rows] = self._pass(canonical[rows])
+        return canonical, is_alive
+
+    def _pass(self, genomes: Ints) -> tuple[Ints, Mask, Mask]:
+        """Resolve aliases, then drop what is constant; also where dropping left a node that is an alias now."""
         chosen = np.ascontiguousarray(genomes.T)
         column = {name: chosen[row] for name, row in self.row.items()}
         read = {kind: self._without_aliases(kind, one) for kind, one in topologies(self.layout, column).items()}
@@ -63,8 +71,9 @@ class CellCanonical:
         canonical = np.zeros_like(chosen)
         canonical[self.row["classifier/weight"]] = column["classifier/weight"]
         canonical[self.row["stem/weight"]] = column["stem/weight"] * is_alive
+        has_new_alias = np.zeros_like(is_alive)
         for kind in self.layout.kinds:
-            self._enter_kind(kind, read[kind], found, chosen, canonical)
+            has_new_alias |= self._enter_kind(kind, read[kind], found, chosen, canonical)
         for index, kind in enumerate(self.layout.settings.cells):
             is_needed, name = found.is_needed[index], f"cell{index}"
             width = self.first_expansion[index][column[f"{name}/expansion"]]
@@ -72,7 +81,7 @@ class CellCanonical:
             if kind == "reduction" and self.layout.has_residual_at(index):
                 has_residual = is_needed & found.outputs[1 + index]
                 canonical[self.row[f"{name}/residual"]] = column[f"{name}/residual"] * has_residual
-        return canonical.T.copy(), is_alive
+        return canonical.T.copy(), is_alive, has_new_alias
 
     def liveness(self, genomes: Ints) -> Liveness:
         """What of canonical genomes, ``(n, n_genes)``, depends on the image and is needed."""
@@ -120,8 +129,8 @@ class CellCanonical:
             root[2 + node] = np.where(is_handed_on, only, np.where(is_any, 2 + node, -1))
         return Topology(sources, ops)
 
-    def _enter_kind(self, kind: str, read: Topology, found: Liveness, chosen: Ints, canonical: Ints) -> None:
-        """Enter a kind's topology as it is in use, its module, and its layers' precisions."""
+    def _enter_kind(self, kind: str, read: Topology, found: Liveness, chosen: Ints, canonical: Ints) -> Mask:
+        """Enter a kind's topology as it is in use, its module, and its layers' precisions; where it has a new alias."""
         layout, cells = self.layout, self.layout.cells_of(kind)
         carries = found.edges[cells] & found.is_needed[cells, None, None]  # cells, nodes, edges, n
         in_use: Mask = np.logical_or.reduce(carries)
@@ -148,6 +157,8 @@ class CellCanonical:
             )
             row = self.row[f"{kind}/module"]
             canonical[row] = self.first_module[(*(part.astype(np.int64) for part in parts), chosen[row])]
+        lost_one = self.is_op[read.ops].all(axis=1) & (in_use[:, 0] ^ in_use[:, 1])
+        return np.asarray((lost_one & (in_use & (read.ops == self.skip)).any(axis=1)).any(axis=0))
 
     def _enter_precisions(
         self, index: int, is_read: Mask, has_conv: Mask, moves: Mask, chosen: Ints, canonical: Ints

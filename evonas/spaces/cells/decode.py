@@ -43,8 +43,10 @@ def build(layout: CellLayout, choice: Mapping[str, str], live: Liveness) -> Arch
             cell.build()
             ops += cell.ops
         outputs.append(cell.output)
-    if not live.outputs[-1, 0]:  # the whole network is a constant
-        ops = [Op(outputs[-1], "zeros", (INPUT,), cell.width * layout.settings.nodes)]
+    if not live.outputs[-1, 0]:  # the whole network is a constant, from some cell on
+        dead = int(live.outputs[2:, 0].argmin())
+        width = layout.width(dead, float(choice[f"cell{dead}/expansion"])) * layout.settings.nodes
+        outputs, ops = [f"cell{dead}"], [Op(f"cell{dead}", "zeros", (INPUT,), width)]
     steps = module_steps(layout.settings.classifier_module)
     classifier = Op(
         "classifier",
