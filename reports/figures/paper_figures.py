@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import combinations
@@ -17,6 +18,7 @@ from matplotlib.lines import Line2D
 
 from objectives import Objective
 from reports.figures.plots import QUESTIONS, Asked
+from reports.run_folder.files import write_atomically
 
 WIDTHS = {  # inches, as the venues' LaTeX classes set a column or the text
     "ieee-column": 3.5,
@@ -74,13 +76,15 @@ def plot(kind: str, question: Asked, path: Path, *, width: float) -> Path:
         OSError: It cannot be written there.
     """
     table = QUESTIONS[kind](question)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    drawn = io.BytesIO()
     dates = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
     with rc_context(STYLE):
         figure = DRAWINGS[kind](table, question, width)
-        figure.savefig(path, dpi=300, metadata=dates.get(path.suffix.lower()))
+        form = path.suffix.removeprefix(".").lower()
+        figure.savefig(drawn, dpi=300, format=form, metadata=dates.get(path.suffix.lower()))
     data = path.with_suffix(".csv")
-    table.to_csv(data, index=False)
+    write_atomically(path, drawn.getvalue())
+    write_atomically(data, table.to_csv(index=False))
     return data
 
 

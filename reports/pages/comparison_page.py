@@ -51,7 +51,7 @@ def write_comparison(found: Sequence[Comparison], folder: Path, *, title: str) -
         tables = {name: getattr(one, name) for name in ("volumes", "bands", "ends", "pairwise", "ranking")}
         tables |= {f"attained-{cost}": table for cost, table in one.attained.items()}
         for name, table in tables.items():
-            table.to_csv(beside / f"{number}-{name}.csv", index=False)
+            write_atomically(beside / f"{number}-{name}.csv", table.to_csv(index=False))
     page = folder / PAGE
     write_atomically(
         page,

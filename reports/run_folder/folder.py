@@ -7,7 +7,7 @@ import os
 import sqlite3
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,16 @@ from reports.run_folder.schema import (
 
 
 class NotARunFolderError(Exception):
-    """A folder that holds no run, or one that this version cannot read."""
+    """A folder that holds no run, or one that this version cannot read.
+
+    Args:
+        found: What is there instead.
+        remedy: What to do about it.
+    """
+
+    def __init__(self, found: str, *, remedy: str = "check the path; runs lie under runs/") -> None:
+        super().__init__(found)
+        self.remedy = remedy
 
 
 class RunFolder:
@@ -57,8 +66,8 @@ class RunFolder:
             raise NotARunFolderError(f"{path / ARCHIVE}: {error}") from error
         if version != SCHEMA_VERSION:
             raise NotARunFolderError(
-                f"{path / ARCHIVE} has version {version}; this evonas reads {SCHEMA_VERSION}: start the run again, or "
-                "read it with the version of evonas that made it"
+                f"{path / ARCHIVE} has version {version}; this evonas reads {SCHEMA_VERSION}",
+                remedy="start the run again, or read it with the version of evonas that made it",
             )
 
     @classmethod
@@ -83,7 +92,7 @@ class RunFolder:
             facts: More of :class:`Facts`.
 
         Raises:
-            FileExistsError: It holds a run.
+            FileExistsError: It holds a run; nothing of that is changed.
         """
         known = Facts(
             schema_version=SCHEMA_VERSION,
@@ -95,27 +104,22 @@ class RunFolder:
         )
         path.mkdir(parents=True, exist_ok=True)
         columns = ", ".join(f'"{name}" {"NUMERIC" if one.is_analytic else "REAL"}' for name, one in measures.items())
-        partial = path / f"{ARCHIVE}.{os.getpid()}.partial"
+        partial, partial_run_file = (path / f"{name}.{os.getpid()}.partial" for name in (ARCHIVE, RUN_FILE))
         partial.unlink(missing_ok=True)
-        connection = sqlite3.connect(partial)
         try:
-            with connection:
+            with closing(sqlite3.connect(partial)) as connection, connection:
                 connection.executescript(SCHEMA.format(columns=columns))
                 _store(connection, known, known.model_fields_set)
-        finally:
-            connection.close()
-        try:
-            partial_run_file = path / f"{RUN_FILE}.{os.getpid()}.partial"
             partial_run_file.write_text(run_toml, encoding="utf-8")
             if (path / ARCHIVE).exists():
                 raise FileExistsError(f"{path} holds a run")
-            partial_run_file.replace(path / RUN_FILE)
+            _move_to_nothing(partial_run_file, path / RUN_FILE)  # first, so that no archive is without it
             _move_to_nothing(partial, path / ARCHIVE)
         finally:
             partial.unlink(missing_ok=True)
-        with sqlite3.connect(path / ARCHIVE) as connection:  # only now, for a WAL file does not move along
+            partial_run_file.unlink(missing_ok=True)
+        with closing(sqlite3.connect(path / ARCHIVE)) as connection:  # only now, for a WAL file does not move along
             connection.execute("PRAGMA journal_mode=WAL")
-        connection.close()
         return cls(path)
 
     @contextmanager

@@ -31,7 +31,8 @@ def network_table(layers: Layers, *, labels: Mapping[str, LayerLabel] | None = N
     Returns:
         A row per layer: ``layer``, ``operation``, ``inputs`` (names), ``shape`` of the output (channels, height,
         width), ``weight`` and ``act`` (names of precisions, empty without weights), ``levels`` (distinct values of a
-        weight, 0 for float32), ``weights``, ``bytes``, ``macs``, ``bitops``. The last three add up to the network's objectives.
+        weight, 0 for float32), ``weights``, ``bytes``, ``macs``, ``bitops``. The last three add up to the network's
+        objectives.
     """
     labels = labels or {}
     columns = ["layer", "operation", "inputs", "shape", "weight", "act", "levels", "weights", "bytes", "macs", "bitops"]

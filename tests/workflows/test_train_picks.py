@@ -52,7 +52,7 @@ def files(run: Run) -> set[str]:
     return {path.name for path in (run.path / "nets").rglob("*.safetensors")}
 
 
-def test_an_interrupted_training_goes_on_and_ends_in_the_same_file(
+def test_an_interrupted_training_is_resumed_and_ends_in_the_same_file(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "MIN_INTERVAL", 1)
