@@ -10,78 +10,17 @@ import numpy as np
 import pytest
 import torch
 
-from evonas.architecture.graph import Architecture
 from evonas.config.load import RunConfig, parse_config
 from evonas.run import engine
 from evonas.run.lock import alone_with
-from evonas.spaces import CellSpace, InvertedResidualSpace, NetworkSpace, ResidualSpace
-from evonas.spaces.staged.staged_space import StagedSpace
+from evonas.spaces import CellSpace, NetworkSpace
 from evonas.workflows.run_handle import Run
 from reports.pages.page import write_reports
 from reports.run_folder.folder import RunFolder
 from tests.support.runs import with_, write_front
+from tests.support.spaces import EVERY_SPACE, SMALL_SPACES
 
 torch.set_num_threads(1)
-
-SMALL_SPACES = {
-    "digits": CellSpace.of((1, 8, 8), 10),
-    "four nodes": CellSpace.of((3, 9, 7), 4, cells=("normal", "reduction", "reduction", "normal"), nodes=4, channels=4),
-    "no residual": CellSpace.of((1, 8, 8), 3, has_residual=False, channels=4, nodes=1),
-    "float": CellSpace.of(
-        (1, 6, 6), 3, weight_precisions=("float", "binary"), act_precisions=("float", "2-bit"), nodes=1
-    ),
-    "no none": CellSpace.of(
-        (2, 6, 6),
-        2,
-        modules=("norm-quant-conv-prelu",),
-        ops=("skip", "conv_3x3", "dil_conv_5x5", "conv_1x1"),
-        channels=3,
-    ),
-    "modules": CellSpace.of(
-        (3, 10, 10),
-        5,
-        cells=("normal", "reduction", "normal", "reduction"),
-        modules=("norm-quant-conv", "norm-quant-conv-relu", "norm-quant-conv-norm-shortcut-prelu"),
-        ops=("none", "skip", "max_pool_3x3", "group_conv_3x3", "group_conv_5x5", "conv_3x3"),
-        weight_precisions=("binary", "ternary", "float"),
-        act_precisions=("binary", "4-bit"),
-        precision_scope="cell",
-        residual_downsamplings=("free", "float", "ternary"),
-        stem_module="norm-conv",
-        has_affine_resampling=False,
-    ),
-}
-
-MODULES = ("norm-quant-conv", "norm-quant-conv-norm-prelu", "quant-conv-norm-relu")
-STAGED_SPACES: dict[str, StagedSpace] = {
-    "residual": ResidualSpace.of((1, 8, 8), 10, depth=8, channels=4),
-    "residual, odd sides": ResidualSpace.of(
-        (3, 9, 7),
-        4,
-        depth=14,
-        channels=3,
-        modules=MODULES,
-        weight_precisions=("float", "ternary", "binary"),
-        act_precisions=("float", "2-bit"),
-        precision_scope="stage",
-    )
-    .unlock("stage1/width")
-    .unlock("stage1/width")
-    .unlock("stage2/block1/width"),
-    "inverted": InvertedResidualSpace.of((1, 8, 8), 10, stem_channels=6, stages=((6, 1, 1), (8, 2, 2))),
-    "inverted, odd sides": InvertedResidualSpace.of(
-        (3, 9, 7),
-        4,
-        stem_channels=5,
-        stages=((6, 2, 2), (7, 1, 1), (6, 2, 2)),
-        kernels=(3, 5, 7),
-        ratios=(1, 2),
-        has_stage_shortcut=False,
-        widths=(0.5, 0.55, 1.0),
-        modules=MODULES,
-        act_precisions=("float", "ternary"),
-    ).unlock("stage1/width"),
-}
 
 TINY = {
     "name": "tiny",
@@ -110,18 +49,9 @@ def space(request: pytest.FixtureRequest) -> CellSpace:
     return SMALL_SPACES[request.param]
 
 
-EVERY_SPACE: dict[str, NetworkSpace] = {**SMALL_SPACES, **STAGED_SPACES}
-
-
 @pytest.fixture(params=EVERY_SPACE)
 def network_space(request: pytest.FixtureRequest) -> NetworkSpace:
     return EVERY_SPACE[request.param]
-
-
-def random_architectures(space: NetworkSpace, seed: int) -> list[Architecture]:
-    """One of a cell space, three of a space in stages: there are fewer of those, and each kind needs as many."""
-    rng, n = np.random.default_rng(seed), 1 if isinstance(space, CellSpace) else 3
-    return [space.decode(genome) for genome in space.sample(rng, n)]
 
 
 @pytest.fixture(scope="session")

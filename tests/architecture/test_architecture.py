@@ -15,7 +15,7 @@ from evonas.nets.layer import QuantLayer
 from evonas.nets.network import Network
 from evonas.spaces import CellSpace, NetworkSpace
 from objectives import OBJECTIVES
-from tests.conftest import random_architectures
+from tests.support.spaces import random_architectures
 
 counted = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 seeds = st.integers(0, 2**32 - 1)

@@ -21,7 +21,7 @@ from evonas.spaces import CellSpace, NetworkSpace
 from evonas.spaces.cells.settings import CellSettings
 from evonas.spaces.staged.settings import ResidualSettings
 from objectives import OBJECTIVES
-from tests.conftest import STAGED_SPACES
+from tests.support.spaces import STAGED_SPACES
 
 NAMES = ["joint", "lpnas", "nce", "tas", "tga", "ubnas"]
 SIZE = {  # of the space, so small that a search of it takes a moment

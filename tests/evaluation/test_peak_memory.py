@@ -14,7 +14,7 @@ from evonas.architecture.graph import INPUT, Architecture, Op
 from evonas.nets.network import Network
 from evonas.spaces import NetworkSpace
 from objectives.peak_memory import peak_memory
-from tests.conftest import random_architectures
+from tests.support.spaces import random_architectures
 
 HEAVY = 10**9  # bytes beyond any of the networks here
 

@@ -30,7 +30,7 @@ from evonas.nets.integer_network import IntegerNetwork
 from evonas.nets.network import Network
 from evonas.spaces.staged.residual import ResidualSpace
 from objectives.peak_memory import peak_memory
-from tests.conftest import EVERY_SPACE, random_architectures
+from tests.support.spaces import EVERY_SPACE, random_architectures
 
 GCC = shutil.which("gcc")
 needs_gcc = pytest.mark.skipif(GCC is None, reason="gcc is not installed")

@@ -28,8 +28,8 @@ from evonas.nets.network import Network, run_op
 from evonas.nets.packing import pack, unpack
 from evonas.spaces import NetworkSpace
 from objectives.model_size import model_size, packed_bytes
-from tests.conftest import EVERY_SPACE
 from tests.support.quantizers import make
+from tests.support.spaces import EVERY_SPACE
 
 # QONNX's executor takes seconds for a deep network; OpenVINO is an extra, and not for every network; C has a file of
 # its own

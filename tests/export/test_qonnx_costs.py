@@ -13,8 +13,8 @@ from evonas.architecture.precision import PRECISIONS
 from evonas.spaces import CellSpace, NetworkSpace
 from evonas.spaces.cells.settings import EDGE_OPS
 from objectives import OBJECTIVES
-from tests.conftest import EVERY_SPACE, STAGED_SPACES
 from tests.support.qonnx_graph import qonnx_model
+from tests.support.spaces import EVERY_SPACE, STAGED_SPACES
 
 EVERYTHING = CellSpace.of(
     (3, 9, 7),

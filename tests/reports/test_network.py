@@ -21,7 +21,7 @@ from objectives import OBJECTIVES, Layer
 from reports.figures.figures import draw_network, save
 from reports.figures.layered_graph import LayeredGraph, layered_graph
 from reports.tables.network import network_table, precision_label
-from tests.conftest import SMALL_SPACES
+from tests.support.spaces import SMALL_SPACES
 
 LARGE = CellSpace.of((3, 32, 32), 10, cells=("normal", "normal", "reduction") * 2 + ("normal", "normal"), nodes=4)
 IMAGE = Layer("input", "input", (), (1, 4, 4), output_bits=8)

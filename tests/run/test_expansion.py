@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from evonas.run.expansion import LEAST, Expansion, elite, genes_to_expand
 from evonas.spaces import CellSpace, ResidualSpace
-from tests.conftest import STAGED_SPACES
+from tests.support.spaces import STAGED_SPACES
 
 SPACE = ResidualSpace.of((1, 8, 8), 10, depth=8, channels=16)
 POSITION = {gene.name: index for index, gene in enumerate(SPACE.genes)}

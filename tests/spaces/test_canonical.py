@@ -10,7 +10,7 @@ import pytest
 from evonas.spaces import CellSpace, NetworkSpace
 from evonas.spaces.genome import Genome, Genomes
 from evonas.spaces.staged.staged_space import StagedSpace
-from tests.conftest import EVERY_SPACE
+from tests.support.spaces import EVERY_SPACE
 from tests.twins.cell_build import build
 
 SHORTCUTS = ("norm-quant-conv", "norm-quant-conv-norm-shortcut-prelu", "norm-quant-conv-relu")

@@ -9,7 +9,7 @@ from evonas.architecture.graph import INPUT, Architecture, Op
 from evonas.spaces import CellSpace, NetworkSpace
 from evonas.spaces.cells.collapse import EXCESS, LIMIT, collapse_warning, parameter_free_share
 from evonas.spaces.staged.staged_space import StagedSpace
-from tests.conftest import random_architectures
+from tests.support.spaces import random_architectures
 
 
 def network(n_free: int, n_convs: int) -> Architecture:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from evonas.spaces import CellSpace
-from tests.conftest import SMALL_SPACES
 from tests.spaces.test_canonical import CONSTANT_CELLS, by_network, raw_genomes
+from tests.support.spaces import SMALL_SPACES
 from tests.twins.cell_build import build
 
 SPACES = {**SMALL_SPACES, **CONSTANT_CELLS}

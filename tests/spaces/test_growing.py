@@ -16,7 +16,7 @@ from evonas.nets.layer import NEW_INPUTS, QuantLayer
 from evonas.nets.network import Network
 from evonas.spaces import CellSpace, NetworkSpace, ResidualSpace
 from evonas.spaces.staged.staged_space import StagedSpace
-from tests.conftest import STAGED_SPACES
+from tests.support.spaces import STAGED_SPACES
 
 few = settings(max_examples=6, deadline=None)
 seeds = st.integers(0, 2**32 - 1)

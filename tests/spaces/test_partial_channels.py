@@ -30,7 +30,8 @@ from evonas.spaces.cells.partial_channels import with_partial_channels
 from evonas.spaces.genome import from_text
 from evonas.training.supernet_training import as_trained, build_supernet
 from evonas.workflows.run_handle import Run
-from tests.conftest import SMALL_SPACES, TINY
+from tests.conftest import TINY
+from tests.support.spaces import SMALL_SPACES
 
 seeds = st.integers(0, 2**32 - 1)
 ratios = st.sampled_from([1, 2, 4, 8])

@@ -16,7 +16,7 @@ from evonas.errors import GenomeError, RunFileError
 from evonas.spaces import SPACES, CellSpace, InvertedResidualSpace, ResidualSpace
 from evonas.spaces.staged.staged_space import StagedSpace
 from objectives import OBJECTIVES
-from tests.conftest import STAGED_SPACES
+from tests.support.spaces import STAGED_SPACES
 from tests.support.staged import every_space, raw_architecture, raw_genome
 
 seeds = st.integers(0, 2**32 - 1)

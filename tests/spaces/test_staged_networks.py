@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from evonas.nets.network import Network
 from evonas.spaces import ResidualSpace
 from evonas.spaces.staged.staged_space import StagedSpace
-from tests.conftest import STAGED_SPACES
+from tests.support.spaces import STAGED_SPACES
 from tests.support.staged import every_space, images_of, raw_architecture
 
 seeds = st.integers(0, 2**32 - 1)

@@ -9,7 +9,7 @@ import torch
 from evonas.architecture.graph import Architecture
 from evonas.spaces.genome import Genome
 from evonas.spaces.staged.staged_space import StagedSpace
-from tests.conftest import STAGED_SPACES
+from tests.support.spaces import STAGED_SPACES
 
 every_space = pytest.mark.parametrize("space", STAGED_SPACES.values(), ids=STAGED_SPACES)
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from evonas.architecture.scheme import Scheme
 from evonas.nets.network import Network
-from tests.conftest import SMALL_SPACES
+from tests.support.spaces import SMALL_SPACES
 
 SPACE = replace(SMALL_SPACES["no residual"], scheme=Scheme(ternary_weight="twn"))  # tga clips its gradients
 IMAGES = torch.rand(16, *SPACE.input_shape, generator=torch.Generator().manual_seed(0))

@@ -19,7 +19,7 @@ from evonas.training.sandwich import Sandwich
 from evonas.training.schedule import cosine
 from evonas.training.single_path import SinglePath
 from evonas.training.strategies import STRATEGIES
-from tests.conftest import SMALL_SPACES
+from tests.support.spaces import SMALL_SPACES
 from tests.support.supernets import IMAGES, LABELS, SPACE, batches, supernet
 
 ONE_PATH = ("single_path", "shared_convolution", "shared_convolution_soft")
