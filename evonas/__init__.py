@@ -6,7 +6,7 @@ Three lines are a whole search:
     run = evonas.search()      # scikit-learn's digits; evonas.search("run.toml") for your own images
     print(run.front())         # a pandas DataFrame, one row per network
 
-Rooms, each higher one may use lower ones only:
+Rooms, from top to bottom; a room may use only the rooms below it:
 
 - ``cli``: the command line.
 - ``workflows``: what is done with runs: train, trust, export, batch, compare.
@@ -20,7 +20,7 @@ Rooms, each higher one may use lower ones only:
 - ``nets``: networks that run, quantizers.
 - ``architecture``: what a network is, as plain data.
 
-Beside them ``errors``, ``files``, ``plugins``, ``progress``, ``seeding`` and ``version``, which any of them may use.
+Beside them ``errors``, ``files``, ``plugins``, ``progress``, ``seeding`` and ``version``, which every room may use.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ _EXPORTS = {
     "resume": "evonas.workflows.api",
     "search": "evonas.workflows.api",
 }
-"""Where each public name lives; it is loaded when it is first asked for, for most bring a library along."""
+"""Where each public name lives; it is loaded at first use, because most names need a large library."""
 
 __all__ = [
     "Architecture",
@@ -122,7 +122,7 @@ def __getattr__(name: str) -> Any:
 
 
 def _check_siblings() -> None:
-    """evonas comes with three packages of plain names; say so if a file of the user's hides one of them."""
+    """evonas comes with three packages of plain names; raise an error if a user's file hides one of them."""
     home = Path(__file__).resolve().parent.parent
     for name in ("objectives", "surrogates", "reports"):
         spec = find_spec(name)

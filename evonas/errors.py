@@ -1,4 +1,4 @@
-"""The mistakes a user can meet, each told in three parts: what was wanted, what was found, what to do."""
+"""Errors for users, each in three parts: what was wanted, what was found, what to do."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class DataError(EvonasError):
 
 
 class RunFolderError(EvonasError):
-    """A run folder is missing, not empty, or not one of ours."""
+    """A run folder is missing, not empty, or not one that evonas made."""
 
 
 class GenomeError(EvonasError):

@@ -75,7 +75,7 @@ def load_object(name: str, kind: type[T]) -> T:
             raise RunFileError(
                 wanted, found=f"{type(error).__name__} while running it: {error}", remedy="correct that file"
             ) from error
-        register_pickle_by_value(module)  # workers have no such module: what they are sent brings its code along
+        register_pickle_by_value(module)  # workers have no such module, so its code is sent to them
     found = getattr(sys.modules[module_name], attribute, None)
     if found is None or not isinstance(found, kind):
         raise RunFileError(wanted, found="nothing" if found is None else type(found).__name__, remedy=remedy)

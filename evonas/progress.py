@@ -1,4 +1,4 @@
-"""How a run tells what it is doing: a live display in a terminal, nothing elsewhere."""
+"""Progress of a run: a live display in a terminal, nothing elsewhere."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rich.progress import (
 
 
 class Observer(Protocol):
-    """Hears what a run is doing."""
+    """Receives the progress of a run."""
 
     def phase(self, title: str, *, total: int) -> None:
         """A new phase of ``total`` steps begins."""
@@ -30,7 +30,7 @@ class Observer(Protocol):
 
 
 class Silent:
-    """Says nothing."""
+    """Shows nothing."""
 
     def phase(self, title: str, *, total: int) -> None:
         """Ignore it."""
@@ -40,7 +40,7 @@ class Silent:
 
 
 class LiveDisplay:
-    """A bar a phase: steps done, how it stands, time spent and left. Use it as a context manager."""
+    """One bar per phase: steps done, a note, time spent and left. Use it as a context manager."""
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
@@ -66,7 +66,7 @@ class LiveDisplay:
         self._progress.stop()
 
     def phase(self, title: str, *, total: int) -> None:
-        """Start a bar, or continue that of the title: phases of a search alternate."""
+        """Start a bar, or continue the one with this title: phases of a search alternate."""
         if title not in self._tasks:
             self._tasks[title] = self._progress.add_task(title, total=total, note="")
         self._task = self._tasks[title]

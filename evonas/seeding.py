@@ -1,4 +1,4 @@
-"""One seed of a run, a generator of its own for every purpose; torch's are in :mod:`evonas.nets.generator`."""
+"""Random generators from a run's one seed, one per purpose; torch's are in :mod:`evonas.nets.generator`."""
 
 from __future__ import annotations
 

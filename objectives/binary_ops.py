@@ -11,12 +11,12 @@ BINARY_OPS_A_WORD = 64  # what one XNOR and one popcount of a 64-bit processor d
 def binary_ops(layers: Layers) -> Number:
     """``OPs = FLOPs of float layers + BitOPs of quantized layers / 64``.
 
-    These papers' "FLOPs" are one a multiply-accumulate, not two as in :func:`objectives.macs.flops`. A layer is float
+    These papers count one "FLOP" per multiply-accumulate, not two as in :func:`objectives.macs.flops`. A layer is float
     if its weights or the activations it reads are 32 bits wide. Float operations beside the MACs count as one each;
     batch norm, activation functions, pooling and additions do not count.
 
-    The papers define it for binary layers. For k bits this charges ``weight_bits * act_bits / 64`` a MAC, so an 8-bit
-    MAC counts as a float one. NAS-BNN's code charges its 8-bit layers otherwise, ``sqrt(8 * 8) / 64`` a MAC: an eighth.
+    The papers define it for binary layers. For k bits this charges ``weight_bits * act_bits / 64`` per MAC, so an 8-bit
+    MAC counts as a float one. NAS-BNN's code charges its 8-bit layers ``sqrt(8 * 8) / 64`` per MAC: an eighth.
 
     References:
         Liu 2020 (ReActNet), ``OPs = BOPs / 64 + FLOPs``; after Liu 2018 (Bi-Real Net).

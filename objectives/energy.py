@@ -40,10 +40,10 @@ def mac_energy(weight_bits: int, act_bits: int) -> float:
 
 
 def energy_table() -> tuple[list[tuple[int, int, float]], str]:
-    """What the model charges, to be printed beside its results.
+    """What the model charges, to be printed next to its results.
 
     Returns:
-        Rows of weight bits, activation bits and pJ a multiply-accumulate; and one line that names the source and what
+        Rows of weight bits, activation bits and pJ per multiply-accumulate; and one line that names the source and what
         a float operation and a moved bit cost.
     """
     widths = (1, 2, 4, 8, 32)
@@ -59,7 +59,7 @@ def energy(layers: Layers) -> Number:
     Weights are read once; an activation is written once and read once by each layer that reads it, all from and to a
     32 KiB SRAM. Not modelled: DRAM, caches, reuse beyond that, the quantized copy of an input, leakage, control. An
     accumulator of 32 bits and the float activations between layers make a binary MAC far more expensive than a 64th of
-    an 8-bit one, which is what BitOPs say. Good for ranking networks, not for the battery of a device.
+    an 8-bit one, its cost in BitOPs. Good for ranking networks, not for the battery of a device.
 
     References:
         Horowitz 2014, "Computing's energy problem (and what we can do about it)", ISSCC.

@@ -15,7 +15,7 @@ def macs(layers: Layers) -> Number:
 
 
 def flops(layers: Layers) -> Number:
-    """Two a multiply-accumulate, and float operations beside them: ``FLOPs = 2 * MACs + float_ops``."""
+    """Two per multiply-accumulate, plus the other float operations: ``FLOPs = 2 * MACs + float_ops``."""
     return 2 * macs(layers) + sum(layer.float_ops for layer in layers)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from objectives.layer import Number
 from objectives.objective import Layers, Objective
 
-TRITS_PER_BYTE = 5  # 3^5 = 243 <= 256: 1.6 bits a ternary weight
+TRITS_PER_BYTE = 5  # 3^5 = 243 <= 256: 1.6 bits per ternary weight
 # Weights that fill so many bytes, by number of levels: the fewest whole bytes of whole weights.
 WEIGHTS_PER_UNIT = {0: (1, 4), 3: (TRITS_PER_BYTE, 1), **{2**bits: (8, bits) for bits in (1, *range(2, 9))}}
 _WEIGHTS, _BYTES = (np.ones(257, dtype=np.int64) for _ in range(2))
@@ -16,7 +16,7 @@ for _levels, (_weights, _bytes) in WEIGHTS_PER_UNIT.items():
 
 
 def packed_bytes(weights: Number, *, levels: Number) -> Number:
-    """Bytes of one layer's weights, padded to a whole byte a layer.
+    """Bytes of one layer's weights, padded to a whole byte per layer.
 
     Args:
         weights: How many.

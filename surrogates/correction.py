@@ -12,7 +12,7 @@ from sklearn.linear_model import BayesianRidge
 
 Floats = NDArray[np.float64]
 LEAST_NETWORKS = 8  # for two or three coefficients and a spread
-LEAST_ERROR = 1e-4  # what an error of zero counts as: below what any held-out set can tell
+LEAST_ERROR = 1e-4  # what an error of zero counts as: smaller than any held-out set can resolve
 
 
 @dataclass(frozen=True)
@@ -68,13 +68,13 @@ class Correction:
         return self.errors_of(np.exp(mean)), np.sqrt(self.error_slope**2 * variance + self.error_noise**2)
 
     def errors_of(self, true_losses: Floats) -> Floats:
-        """Errors, 0–1, that losses after training mean, ``(n,)``; they rank as those do."""
+        """Errors, 0–1, that belong to losses after training, ``(n,)``; they rank as those do."""
         errors = np.exp(self.error_intercept + self.error_slope * np.log(true_losses))
         return np.asarray(np.clip(errors, 0.0, 1.0))
 
     @property
     def facts(self) -> dict[str, float | bool | int]:
-        """What reports say of it."""
+        """What reports say about it."""
         return {"has_costs": self.has_costs, "tau": self.tau, "raw_tau": self.raw_tau, "n": self.n, "noise": self.noise}
 
 

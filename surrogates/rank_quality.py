@@ -52,7 +52,7 @@ def rank_quality(
     """Measure how a score ranks.
 
     Intervals resample networks, not seeds of a supernet or of trainings: they are too narrow where one supernet was
-    judged by one training a network.
+    judged by one training per network.
 
     Args:
         score: Smaller is better, ``(n,)``.

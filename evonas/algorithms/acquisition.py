@@ -1,4 +1,4 @@
-"""Which of many predicted networks earn an evaluation: those that promise the most hypervolume, and the least known."""
+"""Choose which predicted networks to evaluate: by expected gain in hypervolume, and a few by their uncertainty."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from objectives.fronts.pareto import hypervolume, is_nondominated
 
 Floats = NDArray[np.float64]
 NODES = ((0.0, 2 / 3), (-np.sqrt(3.0), 1 / 6), (np.sqrt(3.0), 1 / 6))
-"""Deviations from the mean, and their weights: Gauss's rule of three nodes for an expectation under a normal law."""
+"""Deviations from the mean, and their weights: Gauss-Hermite quadrature with three nodes, for a normal distribution."""
 MARGIN = 0.1  # how far the reference point lies beyond the worst values, as a share of their range
-MOST = 300  # candidates whose gain is computed; volumes take time
+MOST = 300  # candidates whose gain is computed; hypervolumes are slow
 
 
 def choose(front: Floats, means: Floats, spreads: Floats, *, n: int, n_uncertain: int) -> list[int]:
     """Choose candidates one after another, each with the largest expected gain in hypervolume.
 
-    What is chosen counts as found where it is predicted, so that the next one lies elsewhere. The last ones are those
-    that could be on the front, and are known least.
+    A chosen candidate counts as found at its predicted values, so that the next one lies elsewhere. The last ones are
+    those that could be on the front and are the most uncertain.
 
     Args:
         front: What was found so far, non-dominated and feasible, ``(m, n_objectives)``; m may be 0.
         means: Predicted or counted objectives, ``(k, n_objectives)``.
         spreads: Their standard deviations, 0 for what is counted.
-        n: Wanted; fewer only if there are fewer candidates.
-        n_uncertain: Of them, chosen for their spread.
+        n: How many to choose; fewer only if there are fewer candidates.
+        n_uncertain: How many of them are chosen for their spread.
 
     Returns:
         Indices of candidates.
@@ -65,7 +65,7 @@ def choose(front: Floats, means: Floats, spreads: Floats, *, n: int, n_uncertain
 
 def _hopeful(found: Floats, optimistic: Floats) -> NDArray[np.int64]:
     """Candidates that nothing found dominates if they turn out well; the best of them if they are many."""
-    is_worse = (found[None] <= optimistic[:, None]).all(axis=2)  # a candidate a row, what was found a column
+    is_worse = (found[None] <= optimistic[:, None]).all(axis=2)  # one row per candidate, one column per point found
     indices = np.flatnonzero(~np.any(is_worse, axis=1))
     order = np.argsort(~is_nondominated(optimistic[indices]), kind="stable")  # the optimistic front first
     return np.sort(indices[order[:MOST]])
@@ -76,7 +76,7 @@ def _volume(found: Floats, reference: Floats) -> float:
 
 
 def _volume_with(found: Floats, mean: Floats, spread: Floats, reference: Floats) -> float:
-    """Expected hypervolume with a candidate; all objectives that are predicted are off in the same direction."""
+    """Expected hypervolume with a candidate; its predicted objectives are assumed to be off in the same direction."""
     nodes = NODES if spread.any() else ((0.0, 1.0),)
     volumes = (weight * _volume(np.concatenate([found, [mean + step * spread]]), reference) for step, weight in nodes)
     return float(sum(volumes))

@@ -16,14 +16,14 @@ from evonas.spaces.genome import Genomes, to_text
 from evonas.spaces.sampling import random_genomes
 
 Floats = NDArray[np.float64]
-LARGEST_EXHAUSTED = 1_000_000  # genomes that are all looked at; more would not end
+LARGEST_EXHAUSTED = 1_000_000  # genomes; to evaluate more would take too long
 CHUNK = 500  # genomes that an exhaustive search asks for at a time
 
 
 class Algorithm(ABC):
     """Asks for genomes that it never asked for before, and is told their values.
 
-    Deterministic: the same seed and the same answers bring the same questions, which is what resuming rests on.
+    Deterministic: the same seed and the same answers lead to the same questions; resuming relies on it.
 
     Attributes:
         min_evaluations: Evaluations that it must be told before it can ask for more than its first genomes.
@@ -47,7 +47,7 @@ class Algorithm(ABC):
         del genomes, points, violations
 
     def population(self) -> Genomes:
-        """Survivors, ``(n, n_genes)``, whose values matter for what is asked next; none if nothing survives here."""
+        """Survivors, ``(n, n_genes)``, whose values matter for what is asked next; none if there is no survival."""
         return np.empty((0, 0), dtype=np.int64)
 
     def change_space(self, space: Space) -> None:
@@ -66,7 +66,7 @@ class Algorithm(ABC):
 
     @property
     def facts(self) -> list[dict[str, object]]:
-        """What the run shall keep of how this algorithm came to its questions; a JSON value."""
+        """What the run stores about how this algorithm chose its genomes; a JSON value."""
         return []
 
 
@@ -75,8 +75,8 @@ class RandomSearch(Algorithm):
 
     Args:
         space: What to draw from.
-        rng: Draws.
-        population: Genomes a generation.
+        rng: Source of randomness.
+        population: Genomes per generation.
     """
 
     def __init__(self, space: Space, rng: np.random.Generator, *, population: int) -> None:
@@ -98,7 +98,7 @@ class Exhaustive(Algorithm):
     """Asks for every network of a small space, so that the front is the true one.
 
     Args:
-        space: With few enough genomes.
+        space: A space with few enough genomes.
 
     Raises:
         RunFileError: There are more than ``LARGEST_EXHAUSTED``.

@@ -1,4 +1,4 @@
-"""NSGA-II on arrays: the search on predicted values inside a search, which runs many times and must be quick."""
+"""NSGA-II on arrays: for the inner search on predicted values, which runs many times and must be fast."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from evonas.spaces import Space
 from evonas.spaces.genome import Genomes
 from objectives.fronts.pareto import pareto_rank
 
-SURPLUS = 2  # offspring bred for each one wanted, since some were there before
+SURPLUS = 2  # offspring bred per offspring wanted, since some are not new
 
 
 class ArrayNsga2(Algorithm):
     """NSGA-II whose operators take whole populations.
 
-    It does what :class:`evonas.algorithms.nsga2.Nsga` does in a tenth of the time, with the same operators. What an
-    inner search comes across counts, not what survives it, so many objectives need no other survival here.
+    It does what :class:`evonas.algorithms.nsga2.Nsga` does in a tenth of the time, with the same operators. For an
+    inner search all visited genomes count, not the survivors, so many objectives need no other survival here.
 
     Args:
         space: Gives genes and repair.
         first: Genomes of the first generation, ``(n, n_genes)``, repaired and distinct.
-        population: Survivors, and offspring, of a generation.
+        population: Number of survivors, and of offspring, per generation.
         crossover_rate: Share of matings that mix their parents.
-        mutation_rate: Chance a gene.
-        seed: Of everything random here.
+        mutation_rate: Probability per gene.
+        seed: Seed of everything random here.
 
     References:
         Deb 2002, "A fast and elitist multiobjective genetic algorithm: NSGA-II".

@@ -16,9 +16,9 @@ def features(genes: Sequence[Gene], genomes: Genomes, *, costs: Mapping[str, Flo
     """Genomes as predictors see them: a column per choice, one for the order of ordered genes, one per cost.
 
     Args:
-        genes: Of the space.
+        genes: Genes of the space.
         genomes: ``(n, n_genes)``.
-        costs: By name, ``(n,)`` each; taken by logarithm.
+        costs: Costs by name, ``(n,)`` each; their logarithms are used.
 
     Returns:
         ``(n, n_features)``.

@@ -14,7 +14,7 @@ from evonas.spaces import Space
 from evonas.spaces.genome import Genomes
 from evonas.spaces.sampling import first_population
 
-STEADY_OFFSPRING = 8  # bred at a time in asynchronous mode: few, so that they come of what is known by then
+STEADY_OFFSPRING = 8  # bred at a time in asynchronous mode: few, so that each batch uses the latest results
 
 
 def make_algorithm(settings: SearchConfig, space: Space, costs: Costs, *, seed: int) -> Algorithm:

@@ -1,4 +1,4 @@
-"""The only file that speaks pymoo: NSGA-II and NSGA-III over genomes, asked and told in evonas' own terms."""
+"""NSGA-II and NSGA-III over genomes, behind evonas' own ask and tell. The only file that uses pymoo."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class Nsga(Algorithm):
     Args:
         space: Gives genes and repair.
         first: Genomes of the first generation, ``(n, n_genes)``, repaired and distinct.
-        n_objectives: Columns told.
-        n_constraints: Columns of constraint violations told.
-        population: Survivors.
-        offspring: Genomes of a generation after the first; by default as many.
+        n_objectives: Number of objectives told.
+        n_constraints: Number of constraint violations told.
+        population: Number of survivors.
+        offspring: Genomes per generation after the first; by default as many as survivors.
         crossover_rate: Share of matings that mix their parents.
-        mutation_rate: Chance a gene.
-        seed: Of everything random here.
-        is_third: Whether it is NSGA-III, which keeps a network for each of many directions instead of a wide crowd.
+        mutation_rate: Probability per gene.
+        seed: Seed of everything random here.
+        is_third: Whether it is NSGA-III, which keeps a network for each of many directions instead of using crowding.
 
     References:
         Deb 2002, "A fast and elitist multiobjective genetic algorithm: NSGA-II"; Deb 2014, "An evolutionary
@@ -102,8 +102,8 @@ class Nsga(Algorithm):
     def tell(self, genomes: Genomes, points: NDArray[np.float64], violations: NDArray[np.float64]) -> None:
         """See :class:`evonas.algorithms.algorithm.Algorithm`; failed ones are left out: pymoo cannot sort NaN.
 
-        So values that are unknown, of networks beyond a bound, are imputed with the worst known value: what exceeds a
-        bound ranks by how far, whatever its objectives are.
+        So unknown values of networks beyond a bound are replaced by the worst known value: a network that exceeds a
+        bound ranks by how far it does, whatever its objectives are.
         """
         if len(genomes) == 0:
             return
@@ -126,7 +126,7 @@ class Nsga(Algorithm):
         self._repair.space = self._mutation.space = self._crossover.space = space
 
     def reassess(self, genomes: Genomes, points: NDArray[np.float64], violations: NDArray[np.float64]) -> None:
-        """See :class:`evonas.algorithms.algorithm.Algorithm`; the population is selected anew from them.
+        """See :class:`evonas.algorithms.algorithm.Algorithm`; the population is selected again from these.
 
         To be called between a :meth:`tell` and the next :meth:`ask`.
 
@@ -140,7 +140,7 @@ class Nsga(Algorithm):
         for individual in fresh:
             individual.evaluated.update(("F", "G"))
         algorithm, n = self._algorithm, min(len(fresh), self._algorithm.pop_size)
-        if isinstance(algorithm, NSGA3):  # which else keeps the best of the old values as its ideal point
+        if isinstance(algorithm, NSGA3):  # otherwise it keeps the best of the old values as its ideal point
             algorithm.survival.norm = type(algorithm.survival.norm)(points.shape[1])
         algorithm.pop = algorithm.survival.do(
             algorithm.problem, fresh, n_survive=n, algorithm=algorithm, random_state=algorithm.random_state
@@ -196,7 +196,7 @@ class _Mutation(Mutation):
 
 
 class _NeverAskedBefore(DuplicateElimination):
-    """Refuses what was ever asked for, not only what is in the population."""
+    """Refuses every genome that was asked for before, not only those in the population."""
 
     def __init__(self, seen: set[bytes]) -> None:
         super().__init__()
@@ -213,5 +213,5 @@ class _NeverAskedBefore(DuplicateElimination):
 
 
 def _key(genome: Genome) -> bytes:
-    """What tells genomes apart; quicker than their text form."""
+    """A key that identifies a genome; faster than its text form."""
     return np.asarray(genome, dtype=np.int64).tobytes()

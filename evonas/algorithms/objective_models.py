@@ -23,10 +23,10 @@ class ModelQuality:
     Attributes:
         generation: Counted from 0.
         target: The objective, or ``"bound on NAME"``.
-        evaluations: That it was fitted to.
+        evaluations: Number of evaluations it was fitted to.
         predictor: Its name.
         tau: Kendall's tau between what was measured and what is predicted for networks left out of the fit.
-        is_used: Whether it was trusted; while a target's is not, no predictor proposes.
+        is_used: Whether it was trusted; while one target's is not, no predictor proposes networks.
         proposed_tau: Kendall's tau of the networks that it proposed, once they are evaluated. They lie close together,
             so it is smaller; None where nothing was proposed.
     """
@@ -43,12 +43,12 @@ class ModelQuality:
 class ObjectiveModels:
     """Evaluations, and predictors fitted to them.
 
-    Objectives that are predicted are flattened first: where most evaluations are far worse than the best, predictors
-    shall spend themselves on telling the good ones apart. That is monotone, so it changes no dominance.
+    Predicted objectives are flattened first: where most evaluations are far worse than the best, predictors should
+    rather tell the good ones apart. Flattening is monotone, so it changes no dominance.
 
     Args:
         costs: Counts what needs no evaluation; its space decides which choices are open.
-        names: Of the predictors to choose among.
+        names: Names of the predictors to choose from.
     """
 
     def __init__(self, costs: Costs, *, names: Sequence[str]) -> None:
@@ -83,7 +83,7 @@ class ObjectiveModels:
         self._counted = {name: np.append(known, counted[name][is_whole]) for name, known in self._counted.items()}
 
     def fit(self, generation: int) -> bool:
-        """Fit the predictors to all evaluations; whether all of them are of use."""
+        """Fit the predictors to all evaluations; returns whether all of them are useful."""
         self._best = self._told.min(axis=0)
         self._median = np.median(self._told, axis=0) - self._best
         x = features(self.costs.space.genes, self.genomes, costs=self._counted)
@@ -129,7 +129,7 @@ class ObjectiveModels:
             quality.is_used = False
 
     def expect(self, genomes: Genomes, means: Floats) -> None:
-        """Remember what was predicted of genomes that shall be evaluated, to compare it."""
+        """Remember the predictions for genomes that will be evaluated, to compare them later."""
         self._predicted = {to_text(genome): mean for genome, mean in zip(genomes, means, strict=True)}
 
     def _flattened(self, told: Floats) -> Floats:
@@ -141,7 +141,7 @@ class ObjectiveModels:
         return flat
 
     def _compare(self, genomes: Genomes, told: Floats) -> None:
-        """How the networks that were proposed rank by what was predicted of them, now that they are evaluated."""
+        """Compare the predicted ranks of proposed networks with the ranks found by evaluation."""
         keys = [to_text(genome) for genome in genomes]
         pairs = [(self._predicted[key], found) for key, found in zip(keys, told, strict=True) if key in self._predicted]
         self._predicted = {}
@@ -154,7 +154,7 @@ class ObjectiveModels:
 
 
 def _cost_scale(x: Floats, n_costs: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Center and scale of features: choices stay as they are, costs spread like them."""
+    """Center and scale of features: choices stay as they are, costs get a similar spread."""
     center, scale = np.zeros(x.shape[1]), np.ones(x.shape[1])
     if n_costs:
         center[-n_costs:] = x[:, -n_costs:].mean(axis=0)

@@ -1,4 +1,4 @@
-"""How genomes are varied: mates, crossover and mutation of whole populations at once."""
+"""Variation of genomes: mates, crossover and mutation of whole populations at once."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ MATE_CANDIDATES = 5
 
 
 def near_mates(first: NDArray[np.int64], points: Floats, rng: np.random.Generator) -> NDArray[np.int64]:
-    """For each first parent a mate: of a few random ones, the nearest in objective space.
+    """Choose a mate for each first parent: of a few random ones, the nearest in objective space.
 
     Parents at far ends of a front have offspring that are good at neither; near ones search along the whole front.
 
     Args:
         first: Indices of the first parents, ``(n,)``.
         points: Objectives of the population, ``(size, n_objectives)``.
-        rng: Draws.
+        rng: Source of randomness.
 
     Returns:
         Indices of the second parents, ``(n,)``.
@@ -44,16 +44,16 @@ def crossover(
 ) -> tuple[Genomes, Genomes]:
     """Mix pairs of parents: gene by gene half of the time, else cell by cell or stage by stage.
 
-    Genes belong together whose names begin alike, up to the first slash, so that what works together stays so.
+    Genes whose names are equal up to the first slash belong together, so that good combinations survive.
 
     Args:
         first, second: Parents, ``(n, n_genes)``.
         genes: Those of the space.
-        rng: Draws.
+        rng: Source of randomness.
         rate: Share of pairs that are mixed; the others are copied.
 
     Returns:
-        Two children of each pair, that together have the genes of both, ``(n, n_genes)`` each.
+        Two children per pair, which together have the genes of both parents, ``(n, n_genes)`` each.
     """
     n, n_genes = first.shape
     parts, part_of = np.unique([gene.name.partition("/")[0] for gene in genes], return_inverse=True)
@@ -68,7 +68,7 @@ def mutate(genomes: Genomes, genes: Sequence[Gene], rng: np.random.Generator, *,
     Args:
         genomes: ``(n, n_genes)``; they stay as they are.
         genes: Those of the space.
-        rng: Draws.
+        rng: Source of randomness.
         rate: Chance per gene; genes with one open choice never change.
 
     Returns:

@@ -19,7 +19,7 @@ INNER_POPULATION = 40  # beside the front that the inner search starts from
 UNCERTAIN_SHARE = 0.1  # of the networks proposed: those of which the least is known
 
 DEFAULT_PREDICTORS = ("gaussian_process", "ridge", "forest")
-# More than docs/experiments/overhead-and-archive.md measures; a constant, so that no result hangs on a clock.
+# More than docs/experiments/overhead-and-archive.md measures; a constant, so that no result depends on a clock.
 SECONDS_PER_PROPOSAL = 0.02
 
 Inner = Callable[[Space, Genomes, int], Algorithm]
@@ -27,7 +27,7 @@ Inner = Callable[[Space, Genomes, int], Algorithm]
 
 
 def chosen_predictors(space: Space) -> tuple[tuple[str, ...], str]:
-    """Which predictors ``predictors = "auto"`` stands for, and why there are none if so.
+    """Which predictors ``predictors = "auto"`` stands for, and, if it stands for none, why.
 
     Depends on what the space declares, never on a clock: the same seed asks the same questions on any machine.
     """
@@ -41,17 +41,17 @@ def chosen_predictors(space: Space) -> tuple[tuple[str, ...], str]:
 
 
 class Prescreened(Algorithm):
-    """Evolves on what predictors say, and asks only for the networks that promise the most.
+    """Searches on predicted values, and asks only for the most promising networks.
 
     Costs are counted, never predicted; every other objective, and every bound on one, has a predictor of its own that
-    is fitted anew each generation. While one of them ranks no better than chance, the outer algorithm asks instead.
+    is fitted again in each generation. While one of them ranks no better than chance, the outer algorithm asks instead.
 
     Args:
         outer: Asks as long as there is too little to learn from; keeps the population.
         models: The predictors.
         inner: Makes the search on predicted values.
         n_proposed: Networks asked for in a generation.
-        rng: Draws.
+        rng: Source of randomness.
 
     References:
         Lu 2020, "NSGANetV2: evolutionary multi-objective surrogate-assisted neural architecture search", for the
@@ -80,7 +80,7 @@ class Prescreened(Algorithm):
         fresh = self._proposed() if is_useful else None
         while fresh is None:
             asked = self.outer.ask()
-            # it does not know of what was proposed, and failed
+            # it does not know which proposals failed
             is_new = np.array([to_text(genome) not in self._seen for genome in asked], dtype=bool)
             fresh = asked[is_new] if is_new.any() or len(asked) == 0 else None
         self._seen.update(map(to_text, fresh))
@@ -112,7 +112,7 @@ class Prescreened(Algorithm):
         return [asdict(quality) for quality in self.models.qualities]
 
     def _proposed(self) -> Genomes | None:
-        """The networks that promise the most; None if nothing new is in sight."""
+        """The most promising networks; None if no new one was found."""
         genomes, means, spreads = self._candidates()
         if len(genomes) == 0:
             self.models.mark_unused()
@@ -124,14 +124,14 @@ class Prescreened(Algorithm):
         return genomes[chosen]
 
     def _predicted(self, genomes: Genomes) -> tuple[Genomes, Floats, Floats, Floats]:
-        """Genomes of which everything can be told, and what is predicted of them."""
+        """Genomes whose costs can all be counted, and the predictions for them."""
         counted = self.models.costs.count(genomes)
         is_counted = np.broadcast_to(np.all([np.isfinite(cost) for cost in counted.values()], axis=0), len(genomes))
         counted = {name: cost[is_counted] for name, cost in counted.items()}
         return genomes[is_counted], *self.models.predict(genomes[is_counted], counted)
 
     def _candidates(self) -> tuple[Genomes, Floats, Floats]:
-        """What an inner search comes across within the bounds, and what is predicted of it; nothing asked before."""
+        """New genomes within the bounds that an inner search visits, and the predictions for them."""
         space = self.models.costs.space
         first = [*self.models.front()[0], *space.sample(self.rng, INNER_POPULATION)]
         distinct = np.stack(list({to_text(genome): genome for genome in first}.values()))

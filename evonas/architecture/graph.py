@@ -6,7 +6,6 @@ Every part of evonas that needs a network reads this graph: the modules in ``net
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,13 +22,13 @@ STEPS = ("norm", "standardize", "relu", "pool", "quant", "conv", "shuffle", "sho
 
 @dataclass(frozen=True, slots=True)
 class Op:
-    """One operation of the graph; its output goes by its name.
+    """One operation of the graph; its output has the same name.
 
     Attributes:
         name: Unique in the network. In a supernet, operations of the same name share one latent kernel.
         kind: One of
 
-            - ``conv``: the one with weights, a module of several ``steps``; a classifier is one that pools first;
+            - ``conv``: the only kind with weights, a module of several ``steps``; a classifier is one that pools first;
             - ``max_pool``, ``avg_pool``, ``skip``, ``add``, ``concat``;
             - ``align``: cut or zero-pad the channels of each segment;
             - ``splice``: the first input's p channels, then those of the second from p on, shuffled as by a channel
@@ -50,9 +49,9 @@ class Op:
             - ``conv``: quantized weights, convolution, bias if ``has_bias``;
             - ``shuffle``: mixes the channels of the groups, by the order of the filters, so at no cost;
             - ``shortcut``: adds the module's input, average-pooled if the stride is 2; channels must be equal;
-            - ``prelu``: a learned shift, PReLU and shift, a channel each (RPReLU);
+            - ``prelu``: a learned shift, PReLU and shift, one of each per channel (RPReLU);
             - ``relu``, and ``pool``, which averages over the whole image.
-        has_bias: Whether the convolution adds a bias a channel.
+        has_bias: Whether the convolution adds a bias per channel.
         segments: Equal groups of a convolution's output channels; a narrower use cuts each of them, so that a channel
             keeps its meaning where the output is added to a concatenation.
     """
@@ -167,16 +166,6 @@ class Architecture:
             has_bias=int(op.has_bias),
             input_bits_each=EIGHT_BIT.bits if op.inputs[0] == INPUT else 32,
         )
-
-
-def prune(ops: Iterable[Op]) -> tuple[Op, ...]:
-    """Leave out the operations whose output the last one does not need; the order stays."""
-    ops = tuple(ops)
-    needed = {ops[-1].name}
-    for op in reversed(ops):
-        if op.name in needed:
-            needed.update(op.inputs)
-    return tuple(op for op in ops if op.name in needed)
 
 
 def _output_shape(op: Op, inputs: list[Shape]) -> Shape:

@@ -1,4 +1,4 @@
-"""How a convolution and its module are counted: whole numbers of one layer, or arrays for many networks."""
+"""Counts of a convolution with its module: integers for one layer, or arrays for many networks."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from evonas.architecture.scheme import Scheme
 from objectives import Layer
 
 Number = Any
-"""An int, or an array ``(n,)`` of int64 with one entry a network."""
+"""An int, or an array ``(n,)`` of int64 with one entry per network."""
 
 
 class WeightFacts(NamedTuple):
-    """What counts of a weight precision; see :class:`evonas.architecture.methods.Method`."""
+    """What counts need to know of a weight precision; see :class:`evonas.architecture.methods.Method`."""
 
     levels: Number
     bits: Number
@@ -28,7 +28,7 @@ class WeightFacts(NamedTuple):
 
 
 class ActFacts(NamedTuple):
-    """What counts of an activation precision; see :class:`evonas.architecture.methods.Method`."""
+    """What counts need to know of an activation precision; see :class:`evonas.architecture.methods.Method`."""
 
     bits: Number
     stored: Number
@@ -37,7 +37,7 @@ class ActFacts(NamedTuple):
 
 
 class ModuleFacts(NamedTuple):
-    """What counts of a module's steps: batch norms on either side of the convolution, and whether the rest is there."""
+    """What counts need to know of a module's steps: batch norms before and after the convolution, other steps."""
 
     norms_before: Number
     norms_after: Number
@@ -110,11 +110,11 @@ def conv_layer(
     """Count a convolution with its module.
 
     Args:
-        name, op, inputs: Of the layer.
-        source_channels, source_pixels: Of the input; pixels are height times width.
-        channels, height, width: Of the output.
-        kernel, groups: Of the convolution.
-        weight, act, module: What they count.
+        name, op, inputs: Those of the layer.
+        source_channels, source_pixels: Those of the input; pixels are height times width.
+        channels, height, width: Those of the output.
+        kernel, groups: Those of the convolution.
+        weight, act, module: The facts that are counted.
         has_bias: Whether there is a bias, as 0 or 1.
         input_bits_each: Stored bits of an input element.
     """

@@ -1,7 +1,7 @@
 """Quantization methods as plain facts. ``QUANTIZERS`` is the table that the run file's ``[quantizers]`` refers to.
 
 The classes live in :mod:`evonas.nets.quant`, one per file, and are loaded when a layer is built: what a method costs is
-known without torch.
+known without loading torch.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Method:
         serves: Names of the precisions it can make.
         stored: float32 numbers beside the codes (scales, steps); per filter if ``is_stored_per_filter``.
         is_stored_per_filter: See ``stored``.
-        planes: Low-bit kernels that stand for one weight: bytes and MACs count so many times.
+        planes: Low-bit kernels that stand for one weight: bytes and MACs count once per plane.
         flops_per_element: Float operations for each input number at run time, where a scale depends on the image.
         learned: Numbers that its quantizer learns; checked when one is built.
         options: Further arguments of ``make``.

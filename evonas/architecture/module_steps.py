@@ -1,4 +1,4 @@
-"""Module structures: in which order batch norm, quantizer, convolution and the rest stand, as a gene's choice."""
+"""Module structures: the order of batch norm, quantizer, convolution and other steps, as a gene's choice."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def classifier_steps(label: str) -> tuple[str, ...]:
     """Read the structure of a last layer, which gives one number per class.
 
     Raises:
-        ValueError: As :func:`module_steps`; or it does not pool, or anything stands behind its convolution.
+        ValueError: As :func:`module_steps`; or it does not pool, or a step follows its convolution.
     """
     steps = module_steps(label)
     if "pool" not in steps:
@@ -68,7 +68,7 @@ def module_steps(label: str) -> tuple[str, ...]:
     if steps.count("conv") != 1:
         raise ValueError(f"{label!r} must hold conv once")
     conv = steps.index("conv")
-    if "quant" in steps and steps[conv - 1 : conv] != ("quant",):  # else the convolution would read floats
+    if "quant" in steps and steps[conv - 1 : conv] != ("quant",):  # otherwise the convolution would read floats
         raise ValueError(f"{label!r} must quantize directly before conv")
     if "pool" in steps[conv:]:
         raise ValueError(f"{label!r} must pool before conv")

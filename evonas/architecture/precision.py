@@ -1,4 +1,4 @@
-"""Binary, ternary, 2–8 bit, float: levels, stored bits, name: one table."""
+"""Number formats in one table: binary, ternary, 2–8 bit and float, each with its name, levels and bits."""
 
 from __future__ import annotations
 

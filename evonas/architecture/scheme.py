@@ -1,4 +1,4 @@
-"""Which method quantizes what: one name a role and kind of precision."""
+"""Which method quantizes what: one method name per role and kind of precision."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The command line: which subcommands there are, and how they end.
+"""The command line: its subcommands and its exit codes.
 
-May import all other rooms. A file declares subcommands and imports nothing heavy; its ``_actions`` load when one runs.
+May import all other rooms. Files that declare subcommands import nothing large; ``_actions`` are loaded when one runs.
 
 - ``search``, ``search_actions``: search, resume, batch, presets, spaces, selfcheck.
 - ``inspect``, ``inspect_actions``: front, show, report, plot, compare.

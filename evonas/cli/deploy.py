@@ -1,4 +1,4 @@
-"""The subcommands that make use of what was found: train, trust, export, verify."""
+"""The subcommands that use networks that were found: train, trust, export, verify."""
 
 from __future__ import annotations
 

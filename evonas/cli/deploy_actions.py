@@ -1,4 +1,4 @@
-"""What the subcommands do that make use of what was found."""
+"""Actions of the subcommands that ``deploy`` declares."""
 
 from __future__ import annotations
 

@@ -51,6 +51,9 @@ def show(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Draw it too: .png, .svg or .pdf.", show_default=False)] = None,
     form: Annotated[str, typer.Option("--format", help="text, or json.")] = "text",
+    may_run_code: Annotated[
+        bool, typer.Option("--run-code", help="Let Python files that the run names run, for networks off its front.")
+    ] = False,
 ) -> None:
     """Print a network layer by layer, and what it costs; draw it."""
     from evonas.cli import inspect_actions
@@ -66,7 +69,7 @@ def show(
         raise RunFileError(
             "a run folder, or --genome", found="neither", remedy="such as: evonas show runs/first --pick knee"
         )
-    inspect_actions.show(run, pick=pick, genome=genome, config=config, out=out, form=form)
+    inspect_actions.show(run, pick=pick, genome=genome, config=config, out=out, form=form, may_run_code=may_run_code)
 
 
 def report(

@@ -1,4 +1,4 @@
-"""What the subcommands that look at runs do. Nothing that a run names is loaded, unless a network must be decoded."""
+"""Actions of the subcommands that ``inspect`` declares. A run's own files are loaded only to decode a network."""
 
 from __future__ import annotations
 
@@ -26,10 +26,20 @@ def front(run: Path, form: str, *, where: str | None, sort: str | None, columns:
 
 
 def show(
-    run: Path | None, *, pick: str | None, genome: str | None, config: Path | None, out: Path | None, form: str
+    run: Path | None,
+    *,
+    pick: str | None,
+    genome: str | None,
+    config: Path | None,
+    out: Path | None,
+    form: str,
+    may_run_code: bool,
 ) -> None:
     """Print a network; draw it."""
-    view = of_run(run, pick or "knee") if run is not None and genome is None else of_genome(genome or "", run, config)
+    if run is not None and genome is None:
+        view = of_run(run, pick or "knee", may_run_code=may_run_code)
+    else:
+        view = of_genome(genome or "", run, config, may_run_code=may_run_code)
     if form == "json":
         print_json(view)
     else:

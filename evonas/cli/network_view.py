@@ -1,4 +1,4 @@
-"""One network for people: its layers and what it is worth, from a run's archive or decoded from a genome."""
+"""One network for people: its layers and values, from a run's archive or decoded from a genome."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ import pandas as pd
 
 from evonas.architecture.layer_table import architecture_table
 from evonas.config.load import load_config
-from evonas.errors import GenomeError, SelectionError
+from evonas.errors import GenomeError, RunFolderError, SelectionError
 from evonas.run.context import open_context
+from evonas.run.provenance import code_of
 from evonas.spaces import NetworkSpace
 from evonas.spaces.genome import from_text, to_text
 from evonas.workflows.picks import pick
 from evonas.workflows.run_handle import open_run
 from objectives import OBJECTIVES, Objective
 from reports.run_folder.folder import RunFolder
+from reports.run_folder.schema import RUN_FILE
 
 
 @dataclass(frozen=True)
@@ -41,15 +43,17 @@ class NetworkView:
     id: int | None = None
 
 
-def of_run(path: Path, which: str) -> NetworkView:
+def of_run(path: Path, which: str, *, may_run_code: bool = False) -> NetworkView:
     """A network that a run evaluated. Those of its front are stored, so that neither images nor torch are needed.
 
     Args:
         path: The run folder.
         which: A pick of a single network, or the id of any evaluation that succeeded.
+        may_run_code: Whether Python files that the run names may run, to decode a network that is not stored.
 
     Raises:
-        RunFolderError: There is no run, or a network that is not stored cannot be decoded with its settings.
+        RunFolderError: There is no run, a network that is not stored cannot be decoded with its settings, or files
+            would have to run and may not.
         SelectionError: It names no network, or several.
     """
     run = open_run(path).folder
@@ -57,22 +61,24 @@ def of_run(path: Path, which: str) -> NetworkView:
     genome, values = str(row["genome"]), {name: row[name] for name in run.measures}
     table = run.networks([genome]).get(genome)
     if table is None:
-        table = _decoded(genome, _space(path, None)).table
+        table = _decoded(genome, _space(path, None, may_run_code=may_run_code)).table
     return NetworkView(genome, genome, table, values, run.measures, int(row["id"]))
 
 
-def of_genome(text: str, run: Path | None, config: Path | None) -> NetworkView:
+def of_genome(text: str, run: Path | None, config: Path | None, *, may_run_code: bool = False) -> NetworkView:
     """A network of a search space, whether or not it was ever evaluated.
 
     Args:
         text: Choices joined by dashes.
         run: The run whose space it is of.
         config: The run file whose space it is of, where there is no run; None for all defaults.
+        may_run_code: Whether Python files that the run names may run.
 
     Raises:
-        GenomeError: It is none of that space, or cannot see its image.
+        GenomeError: The genome is not one of that space, or its network cannot see the image.
+        RunFolderError: Files that the run names would have to run, and may not.
     """
-    return _decoded(text, _space(run, config))
+    return _decoded(text, _space(run, config, may_run_code=may_run_code))
 
 
 def _row(run: RunFolder, which: str) -> pd.Series:
@@ -95,9 +101,17 @@ def _row(run: RunFolder, which: str) -> pd.Series:
     return found.iloc[0]
 
 
-def _space(run: Path | None, config: Path | None) -> NetworkSpace:
+def _space(run: Path | None, config: Path | None, *, may_run_code: bool) -> NetworkSpace:
     if run is not None:
-        return open_run(run).context.network_space
+        opened = open_run(run)
+        files = code_of(load_config(run / RUN_FILE))
+        if files and not may_run_code:
+            raise RunFolderError(
+                "a network of the front, whose layers are stored",
+                found=f"another one, which needs {', '.join(sorted(files))} to run",
+                remedy="if you trust that code, add --run-code",
+            )
+        return opened.context.network_space
     return open_context(load_config(config)).network_space
 
 

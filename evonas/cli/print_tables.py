@@ -137,7 +137,7 @@ def print_spaces(
 
 
 def print_genes(name: str, genes: Sequence[Gene]) -> None:
-    """Every gene of a space with its choices, those that no search takes yet apart."""
+    """Every gene of a space with its choices; locked ones are listed apart."""
     has_locked = any(gene.n_locked for gene in genes)
     printed = Table(title=f"genes of {name}", title_justify="left", caption="a genome counts choices from 0")
     for column in ("gene", "choices", *["locked"] * has_locked):
@@ -179,7 +179,7 @@ def print_network(shown: NetworkView) -> None:
 
 
 def print_json(shown: NetworkView) -> None:
-    """The same as JSON: genome, canonical genome, a list of layers, a value a measure."""
+    """The same as JSON: genome, canonical genome, a list of layers, one value per measure."""
     facts = {
         "genome": shown.genome,
         "canonical": shown.canonical,
@@ -200,7 +200,7 @@ def _shape(shape: Sequence[int]) -> str:
 
 
 def show_table(table: Table) -> None:
-    """Print a table as wide as the terminal; into a file or pipe as wide as it needs, so that nothing is folded."""
+    """Print a table as wide as the terminal; into a file or pipe as wide as it needs, so that no cell is wrapped."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=1000)

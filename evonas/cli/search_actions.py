@@ -1,4 +1,4 @@
-"""What the subcommands that search do."""
+"""Actions of the subcommands that ``search`` declares."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DIGITS: dict[str, Any] = {"input_shape": (1, 8, 8), "n_classes": 10}  # known wi
 def search(
     run_file: Path | None, *, preset: str | None, out: Path | None, keys: Mapping[str, Any], quiet: bool
 ) -> None:
-    """Run a search; ``keys`` are those of the run file that options set, with dots, None where they are left out."""
+    """Run a search; ``keys`` are the run file's keys that options set, with dots; None for options left out."""
     if _has_helped():
         return
     overrides: dict[str, Any] = {}

@@ -10,7 +10,7 @@ from evonas.spaces.settings import Settings
 
 
 class ComputeConfig(Settings):
-    """[compute]: where the work is done. Workers change times; results in asynchronous mode alone."""
+    """[compute]: where the work is done. The number of workers changes results in asynchronous mode only."""
 
     workers: int = Field(0, ge=0, description="processes that evaluate networks, one thread each; 0: one per core")
     backend: Literal["loky", "threading", "dask"] = Field(
@@ -19,8 +19,8 @@ class ComputeConfig(Settings):
     scheduler: str = Field("", description='address of the Dask scheduler, such as "tcp://10.0.0.1:8786"')
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto",
-        description="that trains supernets, and networks in evonas train; on a GPU in bf16 with channels last, where "
-        "results differ, and are not the same twice; auto: a GPU if there is one",
+        description="device that trains supernets and, in evonas train, networks; on a GPU in bf16 with channels last, "
+        "where results differ from those of a CPU and between two runs; auto: a GPU if there is one",
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""The run file: every key with its default, read from TOML, laid over a preset, checked all at once."""
+"""The run file: all keys with their defaults; read from TOML, merged over a preset, checked as a whole."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class RunConfig(Settings):
     """A whole run file."""
 
     name: str = Field(
-        "", pattern=r"^[\w.-]*$", description='of the run, in its folder runs/NAME-TIME; "": that of the data'
+        "", pattern=r"^[\w.-]*$", description='name of the run, in its folder runs/NAME-TIME; "": that of the data'
     )
-    seed: int = Field(0, ge=0, description="of everything random but the split")
+    seed: int = Field(0, ge=0, description="seed of everything random except the split")
     data: DataConfig = DataConfig()
     space: SpaceConfig = CellSettings()
     quantizers: QuantizersConfig = QuantizersConfig()
@@ -117,7 +117,7 @@ def parse_config(
 
 
 def laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """Keys of ``above``, and of ``below`` what it leaves out, section by section.
+    """Keys of ``above``, and those of ``below`` that ``above`` leaves out, section by section.
 
     A ``[space]`` of another kind is taken as a whole.
     """
@@ -174,9 +174,9 @@ def dump_config(config: RunConfig) -> str:
 
 
 def _unknown_measures(raw: dict[str, Any]) -> list[tuple[str, str]]:
-    """Objectives and constraints that nobody measures, each as what was found and what to do.
+    """Objectives and constraints with unknown names, each as what was found and what to do.
 
-    A space of one's own may measure what it likes, which shows only later.
+    A user's own space may measure anything, so its names are checked later.
     """
     space, search = raw.get("space", {}), raw.get("search", {})
     if not isinstance(search, dict) or (isinstance(space, dict) and space.get("kind", "cells") not in SPACE_SETTINGS):
@@ -196,7 +196,7 @@ def _problem(detail: Any) -> tuple[str, str]:
     path = [str(part) for part in detail["loc"]]
     given = detail["input"]
     models: dict[str, Any] = {name: field.annotation for name, field in RunConfig.model_fields.items()}
-    if path[:1] == ["space"] and len(path) > 1:  # behind it stands which kind of space
+    if path[:1] == ["space"] and len(path) > 1:  # the part after it is the kind of space
         models["space"] = {**SPACE_SETTINGS, "own": OwnSpaceConfig}[path.pop(1)]
     elif detail["type"] == "space_kind" and isinstance(given, dict):
         path, given = ["space", "kind"], given.get("kind")

@@ -12,7 +12,7 @@ from evonas.plugins import is_path
 from evonas.spaces.settings import Count, Names, Settings, known
 from surrogates.predictors import PREDICTOR_NAMES
 
-LEAST_NETWORKS = 8  # that a correction can be fitted to
+LEAST_NETWORKS = 8  # the fewest that a correction can be fitted to
 Share = Annotated[float, Field(gt=0, lt=1)]
 STRATEGY_NAMES = ("single_path", "sandwich", "shared_convolution", "shared_convolution_soft")
 """Keys of :data:`evonas.training.strategies.STRATEGIES`, which needs torch."""
@@ -67,10 +67,10 @@ class SupernetConfig(Settings):
         description="single_path: one random network a step; sandwich: the largest, the smallest and random ones; "
         "shared_convolution, shared_convolution_soft: one network, each layer with all its precisions at once",
     )
-    paths: int = Field(6, ge=2, description="networks of a step of sandwich; the other strategies take one")
+    paths: int = Field(6, ge=2, description="networks per step of sandwich; the other strategies take one")
     steps: Count = Field(3500, description="optimizer steps; each costs as much as it has paths")
     batch_size: int = Field(64, ge=2, description="images per step")
-    learning_rate: float = Field(5e-3, gt=0, description="at its highest; warm-up and cosine decay around it")
+    learning_rate: float = Field(5e-3, gt=0, description="its highest value, between a warm-up and a cosine decay")
     weight_decay: float = Field(1e-4, ge=0, description="decoupled, on kernels only")
     partial_normal: Count = Field(
         1, description="k: in the supernet, an edge of a normal cell sees 1/k of the channels; 1: all"
@@ -83,12 +83,12 @@ class SupernetConfig(Settings):
     probes: int = Field(
         24,
         ge=4,
-        description="those networks; scored every twentieth of the steps, at the cost of some steps",
+        description="how many networks; scoring them, every twentieth of the steps, takes as long as some steps",
     )
     settled_tau: float = Field(
-        0.7, gt=0, le=1, description="Kendall's tau between two scorings in a row from which their orders agree"
+        0.7, gt=0, le=1, description="Kendall's tau between two scorings in a row from which on their orders agree"
     )
-    patience: Count = Field(3, description="agreements in a row that make the order settled; then the decay begins")
+    patience: Count = Field(3, description="agreements in a row after which the order is settled and the decay begins")
 
     @field_validator("strategy")
     @classmethod
@@ -106,14 +106,14 @@ class EstimateConfig(Settings):
     """[estimate]: how the error of a network is estimated during the search."""
 
     method: Literal["one-shot", "short-training", "auto"] = Field(
-        "one-shot", description="weights of a supernet; a short training of each; or whichever takes less time here"
+        "one-shot", description="weights of a supernet, a short training of each, or whichever takes less time here"
     )
     steps: Count = Field(150, description="steps of a short training, by the recipe under [training]")
     correction_networks: int = Field(
         32, ge=0, description="networks trained for a short time to correct the estimates; 0: no correction"
     )
     tuning_steps: int = Field(
-        50, ge=0, description="steps of each network of the front before it is scored once more; 0: none"
+        50, ge=0, description="training steps of each network of the front before it is scored again; 0: none"
     )
     tuning_networks: Count = Field(
         100, description="networks of the front that are tuned, evenly chosen over model sizes if there are more"

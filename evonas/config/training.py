@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 
 from evonas.spaces.settings import Count, Settings
 
-# Keys of which only `evonas train` knows: short training runs and `evonas trust` start from random weights, have no
-# teacher and are not worth a compilation; a log changes nothing.
+# Keys that only `evonas train` uses: short training runs and `evonas trust` start from random weights, have no teacher
+# and are too short to be compiled; a log changes no result.
 OF_FULL_TRAININGS = ("initial_weights", "distillation", "temperature", "compile")
 WITHOUT_EFFECT = ("tensorboard",)
 
@@ -28,7 +28,7 @@ class TrainingConfig(Settings):
         "cosine",
         description="of the learning rate: a short warm-up and a cosine decay, or a rise over 30 % and a decay",
     )
-    weight_decay: float = Field(1e-4, ge=0, description="on kernels only; decoupled, but for sgd an L2 penalty")
+    weight_decay: float = Field(1e-4, ge=0, description="on kernels only; decoupled, but an L2 penalty with sgd")
     two_stage: float = Field(
         0.0,
         ge=0,
@@ -46,19 +46,19 @@ class TrainingConfig(Settings):
         2000, ge=2, description="training images that set the batch norm's statistics at the end"
     )
     initial_weights: Literal["random", "inherited"] = Field(
-        "random", description="of evonas train alone: random, or inherited from the run's supernet"
+        "random", description="in evonas train only: random, or inherited from the run's supernet"
     )
     distillation: float = Field(
         0.0,
         ge=0,
         le=1,
-        description="of evonas train alone: weight of the distance to what a twin in full precision, trained first by "
-        "the same recipe, says; the labels keep the rest; 0: no twin",
+        description="in evonas train only: weight of the distance to the outputs of a twin in full precision, trained "
+        "first by the same recipe; the labels get the rest; 0: no twin",
     )
-    temperature: float = Field(4.0, gt=0, description="that softens what twin and network say, for that distance")
+    temperature: float = Field(4.0, gt=0, description="softens the outputs of twin and network for that distance")
     compile: Literal["auto", True, False] = Field(
         False,
-        description="of evonas train alone: whether torch.compile speeds steps up, which moves the last digits of "
+        description="in evonas train only: whether torch.compile speeds steps up, which moves the last digits of "
         "results; auto: where it saves more time than it takes",
     )
     tensorboard: bool = Field(
@@ -73,13 +73,13 @@ class TrainingConfig(Settings):
 
     @property
     def short_recipe(self) -> str:
-        """What short training runs and ``evonas trust`` use of it, as JSON text: it identifies their results."""
+        """The keys that short training runs and ``evonas trust`` use, as JSON text: it identifies their results."""
         return self.model_dump_json(exclude={*OF_FULL_TRAININGS, *WITHOUT_EFFECT})
 
     def full_recipe(self, **facts: str) -> str:
         """All that identifies a training of ``evonas train``, with facts from elsewhere, as JSON text.
 
-        ``compile`` must be decided. Keys that do nothing beside the others stand at their defaults.
+        ``compile`` must be decided. Keys without effect, given the others, have their defaults.
         """
         assert self.compile != "auto"
         idle = ["momentum", "nesterov"] * (self.optimizer != "sgd") + ["temperature"] * (not self.distillation)

@@ -1,4 +1,4 @@
-"""Estimates corrected by what a few short training runs taught."""
+"""Estimates corrected by a regression on a few short training runs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Corrected(Estimator):
     """Corrects the errors of another estimator; what that one measured is kept as ``raw_error``.
 
     Args:
-        estimator: That one.
-        correction: What its losses mean.
+        estimator: The other estimator.
+        correction: From its losses to errors.
         trained: Losses of networks that were trained for a short while, by genome in text form; they need no
             correction.
     """

@@ -30,7 +30,7 @@ class Costs(ABC):
 
     Args:
         measures: What the run measures.
-        scaling: How the algorithm is told objectives.
+        scaling: The scale on which the algorithm is told objectives.
         names: Costs that the algorithm and its predictors look at.
 
     Attributes:
@@ -170,11 +170,11 @@ class TableCosts(Costs):
     """Costs that a table or a formula knows without being evaluated.
 
     Args:
-        space: Counts.
+        space: The table or formula, which counts.
         measures, scaling: See :class:`Costs`.
 
     Raises:
-        RunFileError: It counts what it does not measure.
+        RunFileError: The space counts something that it does not measure.
     """
 
     space: TableSpace
@@ -189,7 +189,7 @@ class TableCosts(Costs):
         return {name: _finite(np.array([values.get(name, np.nan) for values in found])) for name in self.names}
 
     def _count_all(self, genomes: Genomes) -> list[Outcome]:
-        """What fails here is not refused: the evaluation will say what is wrong with it."""
+        """A failure here refuses no genome: its evaluation will report what is wrong with it."""
         found = [count_table(self.space, genome) if self.names else {} for genome in genomes]
         return [Outcome({name: one for name, one in values.items() if math.isfinite(one)}, "") for values in found]
 
@@ -218,7 +218,7 @@ def _counted_names(space: TableSpace, measures: Measures) -> tuple[str, ...]:
 
 
 def _excess(values: Floats, bound: float) -> Floats:
-    """How far values lie above a bound, as a share of it; plainly for a bound of 0."""
+    """How far values lie above a bound, as a share of it; as a difference for a bound of 0."""
     return (values - bound) / (abs(bound) or 1.0)
 
 

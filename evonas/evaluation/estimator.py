@@ -1,4 +1,4 @@
-"""What gives genomes their values, and how many of them are evaluated side by side."""
+"""The interface of what gives genomes their values, and the evaluation of many genomes side by side."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from evonas.spaces.genome import Genome, Genomes
 
 @dataclass(frozen=True)
 class EvaluationPolicy:
-    """Who evaluates, for how long, and how often again.
+    """Who evaluates, with what time limit, and how many retries.
 
     Attributes:
         workers: Who evaluates.
-        seconds_per_network: After which an evaluation has failed; 0: no limit.
+        seconds_per_network: Seconds after which an evaluation has failed; 0: no limit.
         retries: Further tries of what failed for a transient reason.
     """
 
@@ -31,7 +31,7 @@ class EvaluationPolicy:
 
     @classmethod
     def of(cls, config: RunConfig) -> EvaluationPolicy:
-        """That of a run file."""
+        """The policy of a run file."""
         estimate = config.estimate
         return cls(Workers.of(config.compute), estimate.seconds_per_network, estimate.retries)
 
@@ -40,8 +40,8 @@ class Estimator(ABC):
     """Gives every genome its values; a pure function of the genome, save for measured times.
 
     Attributes:
-        policy: Who evaluates, for how long, and how often again.
-        broadcast: What workers need that may not see this machine's files.
+        policy: Who evaluates, with what time limit, and how many retries.
+        broadcast: Data for workers that may not see this machine's files.
     """
 
     policy: EvaluationPolicy
@@ -76,7 +76,7 @@ def evaluate(estimator: Estimator, genomes: Genomes, *, costs: Costs) -> Iterato
 def complete(estimator: Estimator, genome: Genome, outcome: Outcome, *, cost: Outcome) -> Outcome:
     """The final outcome of a job: tried again if its failure was transient, with what was counted added.
 
-    What an evaluation finds counts more than what was counted before it.
+    Values that an evaluation finds replace those counted before it.
     """
     for _ in range(estimator.policy.retries):
         if not outcome.reason.startswith(TRANSIENT):

@@ -18,15 +18,15 @@ from reports.run_folder.schema import Evaluation
 class Evaluator:
     """Evaluates genomes and stores each evaluation in the archive as it finishes.
 
-    What the archive holds already is answered from there: a network is evaluated once, and a resumed run repeats
+    Evaluations that the archive holds are taken from there: a network is evaluated once, and a resumed run repeats
     nothing.
 
     Args:
         estimator: Gives the values.
         folder: The run.
         costs: Counts what needs no evaluation.
-        origins: Names under which it stores; evaluations of one answer for another.
-        stage: Evaluations of other stages do not answer for this one.
+        origins: Origins under which it stores; an evaluation stored under any of them is reused.
+        stage: The search stage; evaluations of other stages are not reused.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Evaluator:
             genomes: Repaired, distinct, ``(n, n_genes)``.
             origin: One of ``origins``; stored with each.
             generation: Stored with each.
-            may_go_on: Asked before each evaluation that the archive does not answer; ends the iteration if not.
+            may_go_on: Asked before each evaluation that is not in the archive; False ends the iteration.
 
         Yields:
             One evaluation per genome, in the order given.

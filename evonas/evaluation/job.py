@@ -1,4 +1,4 @@
-"""What a worker is sent, and what comes back: one evaluation as plain data; its values or why it failed."""
+"""The job that a worker is sent, and the outcome that comes back: values, or why the evaluation failed. Plain data."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ TRANSIENT = (LOST_WORKER, OUT_OF_TIME, OUT_OF_MEMORY)  # reasons that may not oc
 
 
 class Outcome(NamedTuple):
-    """Of one genome.
+    """The result of evaluating one genome.
 
     Attributes:
-        values: A number a measure, by name; empty if the evaluation failed.
+        values: One number per measure, by name; empty if the evaluation failed.
         reason: Why it failed; empty if it did not.
         seconds: Spent on it.
     """
@@ -28,18 +28,18 @@ class Outcome(NamedTuple):
 
 
 def checked(values: dict[str, float], names: Iterable[str]) -> Outcome:
-    """Values, unless one that should be there is missing or not finite."""
+    """An outcome with these values; a failure if one of ``names`` is missing or not finite."""
     failed = [name for name in names if not math.isfinite(values.get(name, math.nan))]
     return Outcome({}, f"no finite value for {', '.join(failed)}") if failed else Outcome(values, "")
 
 
 def lost_outcome() -> Outcome:
-    """That of a network whose worker was killed."""
+    """The outcome of a network whose worker was killed."""
     return Outcome({}, LOST_WORKER)
 
 
 class Job(ABC):
-    """One evaluation; small, for each is sent to a worker."""
+    """One evaluation; small, because each job is sent to a worker."""
 
     @abstractmethod
     def run(self, payload: Any = None) -> Outcome:

@@ -21,7 +21,7 @@ class TableJob(Job):
     Attributes:
         space: The table.
         genome: In canonical form.
-        seconds: After which it has failed; 0: no limit.
+        seconds: Seconds after which it has failed; 0: no limit.
     """
 
     space: TableSpace
@@ -55,7 +55,7 @@ class TableEstimator(Estimator):
 
     Args:
         space: The table.
-        policy: Who evaluates, for how long, and how often again.
+        policy: Who evaluates, with what time limit, and how many retries.
     """
 
     def __init__(self, space: TableSpace, policy: EvaluationPolicy) -> None:

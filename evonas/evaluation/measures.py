@@ -17,7 +17,7 @@ RESERVED = {"id", "origin", "generation", "genome", "reason", "seconds", "stage"
 
 @dataclass(frozen=True)
 class Measures:
-    """What is measured, what of it is minimised, what of it is bounded.
+    """What is measured, which part of it is minimised, and which part is bounded.
 
     Attributes:
         table: Everything measured, by name.
@@ -42,7 +42,7 @@ def run_measures(
     load_own: Callable[[str], Objective],
     bound_of: Callable[[float | str, Objective], float],
 ) -> Measures:
-    """Find out what a run measures.
+    """Collect what a run measures.
 
     Args:
         search: The run file's ``[search]``.
@@ -51,7 +51,7 @@ def run_measures(
         bound_of: A bound of the run file as a number in the objective's unit.
 
     Raises:
-        RunFileError: A name that nobody measures, or an objective of one's own that cannot be used.
+        RunFileError: An unknown name, or a user's objective that cannot be used.
     """
     measured, names = dict(table), {}
     for path in (*search.objectives, *search.constraints):

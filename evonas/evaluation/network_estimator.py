@@ -32,7 +32,7 @@ class NetworkEstimator(Estimator):
         space: Decodes genomes.
         folder: The run.
         checkpoint: Its supernet's weights; None where the scorer needs none.
-        policy: Who scores, for how long, and how often again.
+        policy: Who scores, with what time limit, and how many retries.
         has_latency: Whether to measure how long one image takes, too.
     """
 
@@ -75,7 +75,7 @@ class ScoringJob(Job):
         space: That of the run.
         genome: A repaired genome.
         has_latency: Whether to measure how long one image takes, too.
-        seconds: After which it has failed; 0: no limit.
+        seconds: Seconds after which it has failed; 0: no limit.
     """
 
     scorer: Scorer
@@ -107,14 +107,14 @@ class ScoringJob(Job):
 
 def _reason(error: Exception) -> str:
     text = str(error).partition("\n")[0] or "no message"
-    # torch says it by a RuntimeError; on a GPU by a subclass of it
+    # torch reports it as a RuntimeError; on a GPU as a subclass of it
     if isinstance(error, MemoryError) or "alloc" in text.lower() or "out of memory" in text.lower():
         return f"{OUT_OF_MEMORY}: {text}"
     return f"{type(error).__name__}: {text}"
 
 
 def _latency(architecture: Architecture) -> float:
-    """Median seconds of one image through a stand-alone network; which weights it has makes no difference."""
+    """Median seconds of one image through a stand-alone network; its weights make no difference."""
     network = Network([architecture], generator=torch.Generator()).eval()
     image = torch.rand(1, *architecture.input_shape, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():

@@ -16,7 +16,7 @@ from surrogates.one_shot.score import Score, score_network, score_subnet
 
 
 class Scorer(ABC):
-    """Scores one network in whatever process it is in; small, for it is sent with every job."""
+    """Scores one network in any process; small, because it is sent with every job."""
 
     @abstractmethod
     def score(self, context: ScoringContext, architecture: Architecture) -> Score:
@@ -59,7 +59,7 @@ class ShortTraining(Scorer):
     """The network is trained from scratch on the training images, for a short while.
 
     Attributes:
-        steps: Of the training.
+        steps: Training steps.
     """
 
     steps: int

@@ -22,12 +22,12 @@ RUN_FILE = "run.toml"
 
 
 class Checkpoint(NamedTuple):
-    """Which weights of a supernet are meant."""
+    """Identifies the weights of a supernet."""
 
     file: str
     """Name within the run folder."""
     sha256: str
-    """That the file must have."""
+    """SHA-256 that the file must have."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class ScoringContext:
 
     Attributes:
         config: The run file.
-        dataset: Its images, whole.
+        dataset: All its images.
         supernet: With its weights; None where networks are trained one by one.
         calibration: Training images that set batch-norm statistics, ``(n, channels, height, width)``.
         images, labels: Held-out images that score, and their classes.
@@ -51,13 +51,13 @@ class ScoringContext:
 
     @property
     def the_supernet(self) -> Network:
-        """The supernet, which must be there."""
+        """The supernet, which must exist."""
         assert self.supernet is not None
         return self.supernet
 
 
 def scoring_context(config: RunConfig, dataset: Dataset, supernet: Network | None) -> ScoringContext:
-    """Lay out the images that the run file asks for."""
+    """Select the images that the run file asks for."""
     settings = config.estimate
     return ScoringContext(
         config,
@@ -71,12 +71,12 @@ def scoring_context(config: RunConfig, dataset: Dataset, supernet: Network | Non
 
 @dataclass(frozen=True)
 class WorkerPayload:
-    """What a worker needs that does not see the run's folder; it is sent once to each of them.
+    """What a worker needs if it does not see the run's folder; it is sent once to each such worker.
 
     Attributes:
-        run: Which run it is of, see :func:`run_identity`.
+        run: The run's identity, see :func:`run_identity`.
         config: The run file.
-        dataset: Its images, whole.
+        dataset: All its images.
         weights: Content of the supernet's file; empty where there is none.
     """
 
@@ -87,7 +87,7 @@ class WorkerPayload:
 
 
 def run_identity(folder: Path) -> str:
-    """What tells a run from others, in folders of its name, before and after it; empty if there is none."""
+    """A text that tells a run from earlier and later runs in a folder of the same name; empty if there is no run."""
     run_file = folder / RUN_FILE
     if not run_file.is_file():
         return ""
@@ -101,7 +101,7 @@ def build_payload(folder: Path, checkpoint: Checkpoint | None) -> WorkerPayload:
     return WorkerPayload(run_identity(folder), config, load_dataset(config.data), weights)
 
 
-_kept = threading.local()  # by thread, for a supernet runs one network at a time
+_kept = threading.local()  # by thread, because a supernet runs one network at a time
 
 
 def open_scoring_context(
@@ -113,7 +113,7 @@ def open_scoring_context(
         folder: The run folder.
         checkpoint: Its supernet's weights; None for none.
         space: That of the run, with what was unlocked when the supernet was trained.
-        payload: Used where the folder is not to be seen, or holds another run.
+        payload: Used where the folder is not visible, or holds another run.
 
     Raises:
         RunFolderError: The supernet's file is not the one that was meant; or there is neither folder nor payload.

@@ -23,7 +23,7 @@ PATIENCE = timedelta(hours=24)  # helpers wait while images are read and the run
 
 @contextmanager
 def process_group(word: str) -> Iterator[str]:
-    """Join the processes that torchrun started; what the first of them says with ``word``. All leave together."""
+    """Join the processes that torchrun started; yields the first one's ``word``. All leave together."""
     if torch.cuda.is_available():  # gloo sums what lies on GPUs, too
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
     dist.init_process_group("gloo", timeout=PATIENCE)

@@ -1,9 +1,9 @@
-"""Runs a frozen network in torch, to the bit as every other runtime does: whole-number sums, float sums in one order.
+"""Runs a frozen network in torch, bit for bit like every other runtime: integer sums, float sums in a fixed order.
 
-Two sums of floats are left in a network beside those of two or a few branches, and their order is fixed here:
+Besides sums of a few branches, a network has two kinds of float sums, and their order is fixed here:
 
-- an average pool adds the rows of its window from top to bottom, then what came of the columns from left to right, and
-  divides by how many of them lie within the image;
+- an average pool adds the rows of its window from top to bottom, then the sums of the columns from left to right, and
+  divides by the number of pixels within the image;
 - an average over a whole image adds neighbours in pairs, then pairs of pairs, and so on; one that is left over moves
   up unchanged.
 """

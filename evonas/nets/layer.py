@@ -123,7 +123,7 @@ class QuantLayer(nn.Module):
         return F.conv2d(x, weight, bias, op.stride, padding, op.dilation, op.groups)
 
     def filters_of(self, tensor: Tensor, channels: int) -> Tensor:
-        """What of a parameter belongs to the first ``channels`` output channels, an equal part of each segment."""
+        """The part of a parameter for the first ``channels`` output channels, an equal part of each segment."""
         if self.segments == 1:
             return tensor[:channels]
         parts = tensor.view(self.segments, -1, *tensor.shape[1:])
@@ -152,7 +152,7 @@ class QuantLayer(nn.Module):
         return found
 
     def copy_slice(self, other: QuantLayer) -> None:
-        """Take over from ``other``, a layer at least as large, what this one needs of it.
+        """Copy what this layer needs from ``other``, a layer at least as large.
 
         Args:
             other: Holds every precision that this layer holds.
@@ -174,7 +174,7 @@ class QuantLayer(nn.Module):
                 mine[name].load_state_dict(theirs[name].state_dict())
 
     def grow_from(self, other: QuantLayer) -> None:
-        """Take over all of ``other``, a layer at most as large; kernels that read its new channels start near zero.
+        """Copy all of ``other``, a layer at most as large; kernels that read new channels start near zero.
 
         Args:
             other: Holds the same precisions; this layer is as :class:`QuantLayer` made it.

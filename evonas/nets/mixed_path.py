@@ -1,7 +1,7 @@
 """Mixed paths: layers that run all their precisions at once and convolve once, over random shares.
 
 Convolution is bilinear, so ``conv(sum_i q_i A_i(x), sum_j p_j W_j(w))`` is the sum of all ``q_i p_j conv(A_i(x),
-W_j(w))``: what is added before it needs one convolution instead of one a pair. A soft blend adds weighted tensors. A
+W_j(w))``: what is added before it needs one convolution instead of one per pair. A soft blend adds weighted tensors. A
 hard one gives every filter and every channel one precision, so that the convolution reads real low-bit numbers, which
 it never does in a soft one.
 
@@ -39,11 +39,11 @@ class Blend(ABC):
 
     @abstractmethod
     def kernel(self, latent: Tensor, quantizers: Sequence[nn.Module]) -> Tensor:
-        """Blend what the quantizers, one a candidate, make of a kernel; its first axis are the filters."""
+        """Blend what the quantizers, one per candidate, make of a kernel; its first axis are the filters."""
 
     @abstractmethod
     def activations(self, latent: Tensor, quantizers: Sequence[nn.Module]) -> Tensor:
-        """Blend what the quantizers, one a candidate, make of ``(n, channels, height, width)``."""
+        """Blend what the quantizers, one per candidate, make of ``(n, channels, height, width)``."""
 
     @abstractmethod
     def affine(self, rows: Tensor) -> Tensor:
@@ -54,11 +54,11 @@ class Blend(ABC):
 class SoftBlend(Blend):
     """Every precision has a share of every number.
 
-    What only one candidate learns gets the gradient that it would get alone, not times its share. Forward there is no
-    scaling: batch norm sees to the size, and a share of 1 must be the plain layer.
+    Parameters of one candidate get the gradient that they would get alone, not multiplied by its share. The forward
+    pass is not scaled: batch norm corrects the size, and a share of 1 must be the plain layer.
 
     Attributes:
-        shares: One a candidate, of sum 1.
+        shares: One per candidate, of sum 1.
     """
 
     precisions: tuple[Precision, ...]

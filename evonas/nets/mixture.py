@@ -1,7 +1,7 @@
 """Mixtures of precisions in one tensor: soft ones with forward-and-backward scaling, and hard ones.
 
 A supernet that runs all its choices at once adds what they make before it convolves once: LPNAS's sharing of
-convolution. Unscaled, a rare choice starves. Its share multiplies what it adds and the gradient it gets, and over
+convolution. Unscaled, a rare choice hardly learns: its share multiplies its result and its gradient, and over
 layers the shares multiply up. Scaling divides the forward by a statistic of the shares and each choice's gradient by
 its own share. The paper's equations are not public; these follow from that reading (LPNAS-inspired).
 
@@ -38,11 +38,11 @@ def mix_precisions(
 
     Args:
         latent: Weights or activations, any shape.
-        quantizers: One a choice.
-        shares: One a choice, not negative, of sum 1; may need a gradient, which gets no factor but the result's. A
+        quantizers: One per choice.
+        shares: One per choice, not negative, of sum 1; may need a gradient, which gets no factor but the result's. A
             choice of share 0 is left out, unless its share learns.
         is_scaled: Whether to scale forward and backward.
-        is_forward_scaled: Whether a scaled mixture scales forward, too. Not where a batch norm sees to the size, or
+        is_forward_scaled: Whether a scaled mixture scales forward, too. Not where a batch norm corrects the size, or
             where a share of 1 must give what the quantizer alone gives.
 
     Returns:
@@ -63,7 +63,7 @@ def choose_precisions(latent: Tensor, quantizers: Sequence[nn.Module], choice: T
 
     Args:
         latent: ``(n, channels, height, width)``.
-        quantizers: One a choice.
+        quantizers: One per choice.
         choice: Which of them a channel takes, ``(channels,)`` int64.
 
     Returns:
@@ -117,7 +117,7 @@ def _scale_gradient(x: Tensor, factor: Tensor) -> Tensor:
 
 
 class _Mixed(torch.autograd.Function):
-    """``sum_i p_i Q_i(x)``; of what the quantizers make nothing is kept."""
+    """``sum_i p_i Q_i(x)``; the quantizers' results are not kept."""
 
     @staticmethod
     def forward(

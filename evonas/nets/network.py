@@ -30,7 +30,7 @@ class Network(nn.Module):
         architectures: What it must be able to run, at the largest widths and in every precision, of one scheme; the
             first one starts active.
         generator: Draws the initial weights.
-        rewrite: Makes of each architecture that is given what is run in its place, such as one with partial channels.
+        rewrite: Maps each given architecture to the one that is run instead, such as one with partial channels.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Network(nn.Module):
         Args:
             images: ``(n, channels, height, width)``; a few hundred are enough.
         """
-        if self.training:  # a supernet has many modules to tell
+        if self.training:  # slow in a supernet, which has many modules
             self.eval()
         norms = [norm for op in self.active.ops if op.kind == "conv" for norm in self.layers[op.name].norms.values()]  # type: ignore[operator]
         for norm in norms:
@@ -135,7 +135,7 @@ class Network(nn.Module):
         """A larger network in which every architecture that this one holds gives the same logits, bit for bit.
 
         Prefixes of kernels are sliced before they are quantized, so what is beyond them changes nothing. New channels
-        start with random filters that their readers all but ignore, see :data:`evonas.nets.layer.NEW_INPUTS`.
+        start with random filters that their readers nearly ignore, see :data:`evonas.nets.layer.NEW_INPUTS`.
 
         Args:
             architectures: What it must be able to run, all that this one holds included; of the same precisions.

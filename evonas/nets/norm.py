@@ -24,7 +24,7 @@ class SlicedNorm(nn.Module):
     Args:
         channels: At its largest.
         segments: Equal groups of channels that are sliced alike.
-        keys: One learned scale and shift each (a shared one costs ranking quality in a supernet); none: no affine part.
+        keys: A learned scale and shift for each (a shared one costs ranking quality in a supernet); none: not affine.
     """
 
     mean: Tensor

@@ -1,4 +1,4 @@
-"""Codes packed into bytes, and back: 1 bit binary, five trits a byte ternary, k bits for k-bit."""
+"""Codes packed into bytes, and back: 1 bit per binary code, five ternary codes per byte, k bits per k-bit code."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ POWERS_OF_THREE = 3 ** np.arange(TRITS_PER_BYTE)
 def pack(indices: NDArray[np.integer], *, levels: int) -> NDArray[np.uint8]:
     """Pack whole numbers from 0 to ``levels - 1``.
 
-    Ternary: five a byte, the first one counts 1, the next 3, 9, 27, 81. Otherwise a stream of bits, each number and
-    each byte from its lowest bit up. What is left of the last byte is zero.
+    Ternary: five per byte, the first one counts 1, the next 3, 9, 27, 81. Otherwise a stream of bits, each number and
+    each byte from its lowest bit up. Unused bits of the last byte are zero.
 
     Args:
         indices: Any shape; taken in C order.

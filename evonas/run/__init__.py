@@ -3,8 +3,8 @@
 May import ``algorithms``, ``evaluation`` and what lies below, and ``reports``.
 
 - ``engine``: open, train the supernet, search, score the front again, report.
-- ``loop``: ask, evaluate, tell; ``steady_state``: the same without generations; ``state``: what both drive.
-- ``stopping``: every way a search ends; ``expansion``: widths that it has earned.
+- ``loop``: ask, evaluate, tell; ``steady_state``: the same without generations; ``state``: the state of both.
+- ``stopping``: every way a search ends; ``expansion``: which widths it unlocks.
 - ``context``: what a run file stands for; ``problems``: networks or a table; ``stages``: what scores them.
-- ``provenance``: what a run must keep to stay itself; ``lock``: whose a folder is; ``torchrun``: helping processes.
+- ``provenance``: what must not change in a run; ``lock``: one process per folder; ``torchrun``: helper processes.
 """

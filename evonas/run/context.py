@@ -128,7 +128,7 @@ def reopen(
         has_versions: Whether versions of packages count; not where nothing is added to the run.
 
     Raises:
-        RunFolderError: Settings, files, space, images or versions are others.
+        RunFolderError: Settings, files, space, images or versions have changed.
         RunFileError: The space or an objective cannot be used.
         DataError: The images cannot be used.
     """

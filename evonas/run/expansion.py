@@ -1,4 +1,4 @@
-"""Which widths a search has earned: where the best networks press against the largest open choice, the next unlocks.
+"""Which widths a search unlocks: where many of the best networks use the largest open choice, the next one opens.
 
 The evolutionary form of neural channel expansion, in which a layer may grow once its preference for its largest width
 exceeds a threshold; here the share of elite networks that use it stands for the preference.
@@ -13,7 +13,7 @@ import numpy as np
 from evonas.spaces import Space
 from evonas.spaces.genome import Genome, Genomes
 
-LEAST = 5  # networks whose shares mean something
+LEAST = 5  # the fewest networks whose shares mean something
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Expansion:
 
 
 def elite(front: Genomes) -> Genomes:
-    """The networks that may press for wider layers: the small ones of a front need none, and would outvote the others.
+    """The networks that may ask for wider layers: the small ones of a front need none, and would outvote the others.
 
     Args:
         front: Non-dominated genomes, the most accurate first.
@@ -50,8 +50,8 @@ def genes_to_expand(space: Space, elite: Genomes, *, threshold: float) -> tuple[
 
     Args:
         space: As it is open now; genes without locked choices are never named.
-        elite: The best genomes in canonical form, ``(n, n_genes)``; none expand nothing.
-        threshold: A share within 0–1; one that is just reached expands nothing.
+        elite: The best genomes in canonical form, ``(n, n_genes)``; without any, nothing expands.
+        threshold: A share within 0–1; a share equal to it expands nothing.
 
     References:
         Sourced from the abstract of neural channel expansion (Park 2022, arXiv 2212.10878); its threshold is not known.

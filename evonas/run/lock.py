@@ -1,4 +1,4 @@
-"""One process at a time works in a folder, and a new run's folder is one process's alone from the start."""
+"""Locks: one process at a time works in a folder, and a new run's folder belongs to one process from the start."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if sys.platform != "win32":
 
 PATIENCE = 20.0  # seconds: workers whose batch was killed need a moment to see it
 CLAIM = ".claim"
-BEGINNINGS = (CLAIM, ".partial")  # endings of what a process leaves that was killed before its archive was complete
+BEGINNINGS = (CLAIM, ".partial")  # suffixes of files of a process that was killed before its archive was complete
 
 
 @contextmanager
 def alone_with(file: Path, *, patience: float = PATIENCE) -> Iterator[None]:
-    """Keep a folder to oneself by a lock on a file of it, which stays as it is; the lock ends with this process.
+    """Reserve a folder by a lock on one of its files, which is not changed; the lock ends with this process.
 
     Args:
         file: One that every process which works in the folder locks; such as ``run.toml``. Made if it is not there;
@@ -49,7 +49,7 @@ def alone_with(file: Path, *, patience: float = PATIENCE) -> Iterator[None]:
 
 @contextmanager
 def claimed(folder: Path) -> Iterator[None]:
-    """Have a new folder for oneself until a run is in it; one that was made here and stays empty is removed.
+    """Reserve a new folder until it holds a run; a folder that was made here and stays empty is removed.
 
     Raises:
         RunFolderError: It holds files already, another process has claimed it, or it cannot be made.
@@ -82,7 +82,7 @@ def claimed(folder: Path) -> Iterator[None]:
 
 
 def new_folder(name: str) -> Path:
-    """Make the folder of a run that was not told where to go: ``runs/NAME-YYYYMMDD-HHMMSS``, then ``-2`` and so on."""
+    """Make the folder of a run without ``out``: ``runs/NAME-YYYYMMDD-HHMMSS``, then ``-2`` and so on."""
     stem = f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
     for number in range(1, 1000):
         folder = Path("runs") / (stem if number == 1 else f"{stem}-{number}")

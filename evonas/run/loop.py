@@ -14,7 +14,7 @@ from reports.run_folder.schema import Evaluation
 
 
 def generational(state: SearchState) -> StopReason:
-    """Search until the run file says stop; a resumed run answers from the archive, and comes to the same."""
+    """Search until the run file says stop; a resumed run answers from the archive, and gets the same result."""
     state.announce()
     for generation in itertools.count():
         asked = state.algorithm.ask()
@@ -37,7 +37,7 @@ def generational(state: SearchState) -> StopReason:
 
 
 def _evaluate(state: SearchState, asked: Genomes, generation: int) -> tuple[list[Evaluation], bool]:
-    """Evaluate what keeps within the bounds known before, tell the algorithm all; whether time cut it short."""
+    """Evaluate genomes within the bounds known before, tell the algorithm; also returns whether time ran out."""
     counted = state.costs.columns(asked)
     points, violations = state.costs.objectives_and_violations(counted, len(asked))
     is_within = state.costs.within_bounds(violations)

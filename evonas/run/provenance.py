@@ -1,4 +1,4 @@
-"""What a run was started with, so that it stays itself when it is resumed, trained from, or loaded."""
+"""What a run was started with: nothing of it may have changed when the run is resumed, trained from, or loaded."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Started = dict[str, dict[str, Any]]
 
 
 def started_with(config: RunConfig, problem: Problem) -> Started:
-    """What a run must keep to stay itself: settings, files, space, images, versions. Work, recipe and name may change.
+    """What must not change in a run: settings (except [compute], [training] and name), files, space, images, versions.
 
-    The content of a user's own files belongs to it, and so does that of files among a space's options.
+    Files are the user's own, and those among a space's options; their content is hashed.
     """
     return {
         **settings_and_files(config),
@@ -39,7 +39,7 @@ def check_versions(run: RunFolder) -> None:
     """Make sure that packages are those that the run was started with, so that what is added to it is alike.
 
     Raises:
-        RunFolderError: A version is another.
+        RunFolderError: A version has changed.
     """
     check_started(run, {"versions": _versions()})
 
@@ -56,28 +56,33 @@ def settings_and_files(config: RunConfig) -> Started:
         for section, content in settings.items()
         for key, value in (content.items() if isinstance(content, dict) else [("", content)])
     }
-    named = (*config.quantizers.model_dump().values(), *config.search.objectives, *config.search.constraints)
-    files = {name.rpartition(":")[0] for name in (*named, config.space.kind) if is_path(name)}
+    files = code_of(config)
     if isinstance(config.space, OwnSpaceConfig):
         files |= {value for value in config.space.options.values() if isinstance(value, str)}
     return {"settings": flat, "files": {file: file_hash(Path(file)) for file in sorted(files) if Path(file).is_file()}}
 
 
+def code_of(config: RunConfig) -> set[str]:
+    """Python files of the user's own that a run file names."""
+    named = (*config.quantizers.model_dump().values(), *config.search.objectives, *config.search.constraints)
+    return {name.rpartition(":")[0] for name in (*named, config.space.kind) if is_path(name)}
+
+
 def identity(started: Started) -> str:
-    """What tells a run from others: its supernets carry it. Packages may be updated while it is still the same run."""
+    """A hash that identifies a run; its supernets store it. It does not depend on versions of packages."""
     kept = {what: found for what, found in started.items() if what != "versions"}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
 def check_started(run: RunFolder, current: Started) -> None:
-    """Make sure that a run is still what it was started as.
+    """Make sure that a run is still what it was when it was started.
 
     Args:
         run: The run.
         current: Parts of :func:`started_with`, as it is opened now.
 
     Raises:
-        RunFolderError: One of them is another; a mixture of two runs would be neither.
+        RunFolderError: One of them has changed; a mixture of two runs would be neither.
     """
     stored = run.facts().started_with
     for what, now in current.items():
@@ -93,7 +98,7 @@ def check_started(run: RunFolder, current: Started) -> None:
 def check_recipe(run: RunFolder, config: RunConfig) -> None:
     """Make sure that a run which is resumed estimates as it did: short training runs use the recipe under [training].
 
-    How long ``evonas train`` trains may change, and what only it makes use of.
+    The length of ``evonas train`` may change, and keys that only it uses.
 
     Raises:
         RunFolderError: Another part of the recipe changed.

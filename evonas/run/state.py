@@ -1,4 +1,4 @@
-"""The state of a search, whoever drives it: what was evaluated, the stage it is in, what the algorithm was told."""
+"""The state of a search, with or without generations: its evaluations, its stage, what the algorithm was told."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from reports.run_folder.facts import ExpansionFacts, Origin
 from reports.run_folder.folder import RunFolder
 from reports.run_folder.schema import Evaluation
 
-POPULATIONS_BETWEEN = 3  # populations' worth of networks between expansions, so that the front shows what came of one
+POPULATIONS_BETWEEN = 3  # populations of networks between expansions, so that the front shows the effect of one
 
 
 class SearchState:
@@ -93,7 +93,7 @@ class SearchState:
         return self.genomes(rows), *self.costs.objectives_and_violations(values, len(rows))
 
     def set_scale(self, alive: Sequence[Evaluation]) -> None:
-        """Measure hypervolumes of a formula, of which nothing was known before, by its first values."""
+        """Set the scale of a formula's hypervolumes by its first values: nothing was known before."""
         if self.problem.provisional_box():
             columns = {name: [row.values[name] for row in alive] for name in self.measures.table}
             self.run.store(bounds=bounds_of(columns))
@@ -105,7 +105,7 @@ class SearchState:
         return np.array([from_text(row.genome, genes) for row in rows], dtype=np.int64).reshape(-1, len(genes))
 
     def keep_facts(self) -> None:
-        """Store how the search stands."""
+        """Store the state of the search in the run's facts."""
         facts: dict[str, Any] = {"seconds": self.stopping.elapsed()}  # a run that is killed has spent them too
         if self.algorithm.facts:
             facts["predictors"] = self.algorithm.facts
@@ -127,7 +127,7 @@ class SearchState:
         return genes_to_expand(space, elite(self.genomes(self._front())), threshold=settings.expansion_share)
 
     def enter(self, expansions: Sequence[Expansion], generation: int) -> None:
-        """Unlock widths; what is compared with new networks is scored anew."""
+        """Unlock widths; networks that new ones are compared with are scored again."""
         before, again = self.stage.number, self._to_value_again()  # while the stage is what it was
         self._expanded_at = len(self.rows)
         self.stage = self.stages.after(self.stage, expansions)
@@ -145,7 +145,7 @@ class SearchState:
         self.announce()
 
     def _to_value_again(self) -> list[Evaluation]:
-        """What matters from now on: the front, and the algorithm's population."""
+        """Evaluations that still matter: the front, and the algorithm's population."""
         matter = {row.genome for row in self._front()} | set(map(to_text, self.algorithm.population()))
         return [row for row in self.rows if row.is_ok and row.stage == self.stage.number and row.genome in matter]
 
@@ -183,7 +183,7 @@ class SearchState:
 
 
 def search_at_random(state: SearchState, n: int) -> None:
-    """The baseline that is always there: as many random networks within the bounds, valued by the same estimate."""
+    """The baseline: as many random networks within the bounds, valued by the same estimate."""
     problem = state.problem
     rng, costs = numpy_rng(problem.config.seed, "random search"), problem.costs(state.scaling)
     found: dict[str, np.ndarray] = {}

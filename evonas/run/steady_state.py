@@ -1,4 +1,4 @@
-"""A search without generations: a worker that is free gets the next network, chosen by what is known by then."""
+"""A search without generations: a free worker gets the next network, chosen by the results so far."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from reports.run_folder.schema import Evaluation
 def steady_state(state: SearchState) -> StopReason:
     """Search until the run file says stop, with every worker busy.
 
-    The algorithm is asked anew as soon as its last genome is handed out, and is told then of all that came back
+    The algorithm is asked again as soon as its last genome is handed out, and is then told all results that came
     meanwhile. Which networks it asks for depends on the order in which results come in, and on how many are out at a
     time. The archive holds the one, and the run's facts the other; so a resumed run asks its questions again in that
     order, and hands out what was being evaluated when it stopped.
@@ -41,14 +41,14 @@ def steady_state(state: SearchState) -> StopReason:
 
 
 End = StopReason | tuple[Expansion, ...]
-"""Why a stage ended: the search does, or widths were earned."""
+"""Why a stage ended: the search ends, or widths were earned."""
 
 
 class _SteadyState:
-    """What is out and what is to be told.
+    """Networks that are being evaluated, and results that the algorithm was not told yet.
 
     Attributes:
-        n_asks: Times that the algorithm was asked.
+        n_asks: How often the algorithm was asked.
     """
 
     def __init__(self, state: SearchState) -> None:
@@ -62,7 +62,7 @@ class _SteadyState:
         self._in_flight = list(state.run.facts().in_flight)
 
     def search_stage(self) -> End:
-        """Search until the end, or until a stage ends, which nothing may be out for."""
+        """Search until the end, or until a stage ends: then no network may still be in evaluation."""
         state = self.state
         stage, estimator = state.stage.number, state.evaluator.estimator
         stored = [row for row in state.run.rows() if row.origin == Origin.SEARCH and row.stage == stage]
@@ -103,7 +103,7 @@ class _SteadyState:
         return pool.submit(self.state.evaluator.estimator.job(genome))
 
     def _target(self, pool: WorkerPool[Outcome], *, is_replay: bool) -> int:
-        """How many networks shall be out at a time: as many as there are workers, now or when this was first done."""
+        """How many networks to evaluate at a time: as many as there are workers, now or when this was first done."""
         known = len(self.state.rows)
         if not is_replay:
             n = pool.backend.capacity
@@ -115,7 +115,7 @@ class _SteadyState:
         return [n for after, n in self._in_flight if after <= known][-1]
 
     def _ask(self) -> End | None:
-        """Have a genome in the queue; or why there is none."""
+        """Make sure that a genome is in the queue; or return why there is none."""
         state = self.state
         while not self._queue:
             self._tell()
@@ -143,7 +143,7 @@ class _SteadyState:
         return costs.objectives_and_violations(costs.columns(genomes), len(genomes))
 
     def _random(self) -> Genomes:
-        """Genomes to begin with, where workers come free before the algorithm was told enough to be asked again."""
+        """Random genomes, where workers are free before the algorithm was told enough to be asked again."""
         n, space = self.state.settings.population, self.state.problem.space
         return random_genomes(space, self._filler, n=n, known=self._handed)
 

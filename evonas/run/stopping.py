@@ -1,4 +1,4 @@
-"""When a search ends: every way stands in one list, with the sentence that reports print."""
+"""When a search ends: all reasons in one list, with the sentences that reports print."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from objectives.fronts.pareto import is_nondominated
 from objectives.fronts.scaling import Scaling
 from reports.run_folder.schema import Evaluation
 
-LEAST_GAIN = 1e-3  # of the hypervolume: what a search must gain within so many evaluations not to stall
-BARREN_GENERATIONS = 200  # without a network that keeps within the bounds, after which none is expected
+LEAST_GAIN = 1e-3  # of the hypervolume: a search that gains less within so many evaluations has stalled
+BARREN_GENERATIONS = 200  # without a new network within the bounds, after which none is expected
 
 
 class StopReason(Enum):
@@ -29,7 +29,7 @@ class StopReason(Enum):
 
 
 class Stopping:
-    """Looks after the limits that the run file sets.
+    """Checks the limits that the run file sets.
 
     Args:
         settings: The section ``[search]``.
@@ -54,7 +54,7 @@ class Stopping:
             generation: Counted from 0.
             n: Evaluations so far.
             n_new: Those of this generation.
-            stage: The current one; hypervolumes of different stages do not compare.
+            stage: The current one; hypervolumes of different stages cannot be compared.
             volume: The hypervolume of this stage.
         """
         settings = self.settings

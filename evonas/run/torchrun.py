@@ -1,4 +1,4 @@
-"""Supernet training by several processes under torchrun: the first one searches, the others help it train and go.
+"""Supernet training by several processes under torchrun: the first one searches, the others help it train and then end.
 
 torchrun --nproc-per-node 2 -m evonas search run.toml --out runs/first
 """
@@ -30,7 +30,7 @@ def is_helper() -> bool:
 
 @contextmanager
 def with_helpers(folder: Path, config: RunConfig) -> Iterator[None]:
-    """Have the helpers train with this process inside this context; alone if there are none.
+    """Let the helpers train with this process inside this context; it trains alone if there are none.
 
     Args:
         folder: The run, which helpers must see: they read the run file and the training's checkpoint.
@@ -54,20 +54,20 @@ def with_helpers(folder: Path, config: RunConfig) -> Iterator[None]:
 
 
 def release() -> None:
-    """Let helpers go that are not needed, or no longer."""
+    """Release helpers that are not needed, or no longer needed."""
     if n_processes() > 1 and not is_helper() and not _is_over:
         with _joined(""):
             pass
 
 
 def met() -> AbstractContextManager[str]:
-    """As a helper: wait for the first process, and be in its group; the folder of its run, or nothing to do."""
+    """As a helper, wait for the first process and join its group; yields its run's folder, or "" if not needed."""
     return _joined("")
 
 
 @contextmanager
 def _joined(folder: str) -> Iterator[str]:
-    """Meet the others: what the first process says the folder is."""
+    """Join the other processes; yields the folder that the first process names."""
     global _is_over  # noqa: PLW0603  # helpers come once
     _is_over = True
     with process_group(folder) as said, one_thread():

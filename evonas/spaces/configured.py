@@ -1,4 +1,4 @@
-"""What the search spaces of networks have in common that the run file can name: settings, and how they are made."""
+"""The base of network spaces that the run file can name: their settings, and how they are made."""
 
 from __future__ import annotations
 

@@ -23,9 +23,9 @@ class Gene:
 
     Attributes:
         name: Path-like and unique within its space, such as ``cell0/node1/edge0/weight``.
-        choices: A label a choice; the genome stores the index.
+        choices: One label per choice; the genome stores the index.
         is_ordered: Whether neighbouring choices resemble each other (widths, bits), so that a mutation may step.
-        n_locked: Choices at the end that no search takes until they are unlocked.
+        n_locked: Number of choices, at the end, that no search takes until they are unlocked.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Gene:
 
     @property
     def n_open(self) -> int:
-        """Choices, from the first, that a search may take."""
+        """Number of choices, from the first, that a search may take."""
         return len(self.choices) - self.n_locked
 
 

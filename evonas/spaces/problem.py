@@ -14,15 +14,15 @@ Named = Callable[[dict[str, str]], Mapping[str, float]]
 
 
 class Problem(TableSpace):
-    """Whatever a function can evaluate; no networks, images or torch are needed.
+    """A space of whatever a function can evaluate; no networks, images or torch are needed.
 
     Args:
         genes: The decisions: choices by name of the gene, or :class:`Gene` objects where order matters.
-        evaluate: Called once a genome, with its choices; may take long, may fail, may return NaN.
+        evaluate: Called once per genome, with its choices; may take long, may fail, may return NaN.
         objectives: What ``evaluate`` returns, by name or as :class:`objectives.Objective`.
-        count: The part of it that costs next to nothing; a search asks for it often, and never predicts it.
+        count: The values that take almost no time; a search asks for them often, and never predicts them.
         is_slow: Whether ``evaluate`` is worth sending to workers; it must then be importable, or picklable.
-        seconds: That ``evaluate`` takes, roughly, if it is known; see :class:`TableSpace`.
+        seconds: Seconds that ``evaluate`` takes, roughly, if known; see :class:`TableSpace`.
 
     Raises:
         RunFileError: No genes, no choices, no objectives, or one of them twice.

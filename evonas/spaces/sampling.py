@@ -1,4 +1,4 @@
-"""Which genomes are looked at first: random ones, uniform-precision ones, and networks of every size."""
+"""Samples of genomes: random ones, uniform-precision ones, and networks of every size."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def first_population(
 
     Args:
         space: What to draw from.
-        rng: Draws.
+        rng: Source of randomness.
         n_corners: Uniform networks at most; a random choice of them if the space has more.
         n_random: Random networks.
         is_within: Which genomes keep within bounds; uniform networks that do not are taken only where those that do
@@ -55,11 +55,11 @@ def stratified_by_size(
     """Draw networks whose sizes lie evenly, by logarithm, between the smallest and the largest that are drawn.
 
     Random networks, uniform-precision ones, and crossings of both: uniform draws alone leave out the small and the
-    uniform networks that a search comes to.
+    uniform networks that a search finds.
 
     Args:
         space: What to draw from.
-        rng: Draws.
+        rng: Source of randomness.
         n: Networks at most.
         bounds: Upper bounds by name; networks beyond one that can be counted are left out, if enough others are there.
         pool: Random networks to choose from, and crossings; 0 for ``PER_NETWORK`` times ``n``.

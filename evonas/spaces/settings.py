@@ -1,4 +1,4 @@
-"""Settings as validated data: what every section of the run file is, and what all network spaces can be set to."""
+"""Settings as validated data: the base of every section of the run file, and the settings of all network spaces."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Settings(BaseModel):
 
 
 class NetworkSpaceSettings(Settings):
-    """What every search space of networks can be set to."""
+    """Settings of every search space of networks."""
 
     kind: str
     weight_precisions: Names = Field(LOW_BITS, description="of searched layers")

@@ -19,8 +19,8 @@ class Space(ABC):
     """Genes and a canonical form. Subclass :class:`NetworkSpace` or :class:`TableSpace`, not this.
 
     Attributes:
-        seconds: What an evaluation costs, or would cost if it were not a table's; None where that is not known. Where
-            it costs next to nothing, a search does without learned predictors.
+        seconds: What an evaluation takes, or would take without the table; None if unknown. If it takes almost no
+            time, a search uses no learned predictors.
     """
 
     seconds: float | None = None
@@ -35,7 +35,7 @@ class Space(ABC):
         """Give all genomes of one network the same genes: those that have no effect get a fixed choice."""
 
     def repair(self, genome: Genome) -> Genome:
-        """Make any integer vector a valid genome in canonical form; see :meth:`repair_all`, which subclasses change."""
+        """Make any integer vector a valid genome in canonical form; subclasses override :meth:`repair_all`."""
         repaired: Genome = self.repair_all(self._in_range(genome)[None])[0]
         return repaired
 
@@ -77,7 +77,7 @@ class Space(ABC):
         )
 
     def fully_unlocked(self) -> Self:
-        """The same space with every choice open: all that a search may ever come to."""
+        """The same space with every choice open: all that a search may ever reach."""
         space = self
         for gene in self.genes:
             for _ in range(gene.n_locked):

@@ -1,4 +1,4 @@
-"""Train a network on labels and on what a teacher says."""
+"""Train a network on labels and on the outputs of a teacher."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Distilled(Generic[A]):
         return [self.drawn()]
 
     def backward(self, supernet: Supernet[A], paths: Sequence[A], images: Tensor, labels: Tensor) -> float:
-        """See :class:`surrogates.one_shot.supernet.Strategy`; the loss given is the whole sum."""
+        """See :class:`surrogates.one_shot.supernet.Strategy`; the loss returned is the whole sum."""
         with torch.no_grad():
             target = F.log_softmax(self.teacher(images) / self.temperature, dim=1)
         (path,) = paths

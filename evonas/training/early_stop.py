@@ -29,10 +29,10 @@ class EarlyStop:
     """A rule to end a training early.
 
     Attributes:
-        probe: Losses of the fixed networks with the weights of the moment. May leave the supernet in eval mode and its
+        probe: Losses of the fixed networks with the current weights. May leave the supernet in eval mode and its
             batch-norm statistics changed; must not draw from the generators of batches and paths.
         interval: Steps between probes; there are none in the warm-up and the decay.
-        settled_tau: From which Kendall's tau on two probes agree.
+        settled_tau: Kendall's tau from which on two probes agree.
         patience: Agreements in a row that make the order settled.
         decay_share: Length of the decay, as a share of the steps before it.
         on_probe: Called after each probe with all probes so far, those before an interruption too.
@@ -46,7 +46,7 @@ class EarlyStop:
     on_probe: Callable[[Sequence[Probe]], None] = _ignore
 
     def schedule(self, steps: int, *, warmup: float, probes: Sequence[Probe]) -> Schedule:
-        """What the training looks like from what the probes have shown: a pure function.
+        """The schedule of the training that follows from the probes so far: a pure function.
 
         Args:
             steps: Steps if the order never settles; the last of them are the decay, a fifth if ``decay_share`` is
@@ -80,7 +80,7 @@ def early_stop_rule(
     Args:
         config: The run file.
         dataset: Training images for the batch-norm statistics, held-out images for the losses.
-        space: Which random networks there are.
+        space: Where the random networks come from.
         supernet: The one in training.
         on_probe: See :class:`EarlyStop`.
     """

@@ -22,13 +22,13 @@ from evonas.training.recipe import parts_of
 # What torch.compile takes and saves on a core, in seconds, at the careful end of benchmarks/compile_training.py: a
 # slower or busier machine is slower at both.
 TAKEN_A_LAYER = 10.0
-SAVED_A_LAYER, SAVED_A_NUMBER = 5e-4, 8e-9  # a step; the second for each number of each image that a layer reads
+SAVED_A_LAYER, SAVED_A_NUMBER = 5e-4, 8e-9  # per step; the second per number of each image that a layer reads
 COMPILERS = ("g++", "clang++", "c++")
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """Where steps are made, and how.
+    """Where training steps run, and how.
 
     Attributes:
         device: torch's name for it.
@@ -40,7 +40,7 @@ class Hardware:
 
     @classmethod
     def of(cls, config: RunConfig) -> Self:
-        """That of a run file in which all is :func:`resolve_hardware`."""
+        """That of a run file from :func:`resolve_hardware`, in which nothing is left to decide."""
         assert config.compute.device != "auto"
         return cls(config.compute.device, is_compiled=config.training.compile is True)
 
@@ -78,7 +78,7 @@ def has_gpu() -> bool:
 
 
 def device_of(config: RunConfig) -> Literal["cpu", "cuda"]:
-    """The device that a run file chooses, or this machine for it.
+    """The device that a run file names; for ``auto``, a GPU if there is one.
 
     Raises:
         RunFileError: A GPU is asked for, and there is none.

@@ -23,7 +23,7 @@ from surrogates.one_shot.supernet import Strategy, Supernet
 
 A = TypeVar("A")
 MakeOptimizer = Callable[[list[dict[str, Any]]], torch.optim.Optimizer]
-"""From groups of parameters, each with its learning rate and weight decay."""
+"""Makes an optimizer from groups of parameters, each with its learning rate and weight decay."""
 
 CLIP_NORM = 5.0
 CHECKPOINTS = 10  # over a whole training
@@ -44,10 +44,10 @@ class TrainingPlan:
     """How a network is trained, whatever its loss.
 
     Attributes:
-        steps: Of the optimizer.
-        learning_rate: At its highest.
+        steps: Steps of the optimizer.
+        learning_rate: Its highest value.
         weight_decay: Decoupled, on kernels only.
-        make_optimizer: Makes what takes the steps.
+        make_optimizer: Makes the optimizer.
         schedule: Of the learning rate, over ``steps``; by default a linear warm-up and a cosine decay to zero. Not with
             ``early_stop``, which has one of its own.
         early_stop: When to end before ``steps``. With it, the learning rate stays at its highest between warm-up and
@@ -80,7 +80,7 @@ def train(
     by its momentum.
 
     Args:
-        supernet: Trained in place; left in training mode. A network of one architecture will do, too.
+        supernet: Trained in place; left in training mode. A network of one architecture works, too.
         strategy: Paths and loss of each step.
         batches: At least ``plan.steps`` pairs of images ``(n, channels, height, width)`` and labels ``(n,)``.
         plan: Length, learning rates, optimizer, checkpoint.

@@ -34,8 +34,8 @@ class TrainingExtras:
         start: A network of this architecture alone, whose weights it starts from, and which is trained in place; by
             default it starts from random ones.
         teacher: What the network learns from besides the labels, by the recipe's ``distillation``.
-        checkpoint: A file to resume from if it is there, and to write now and then; whoever has kept the result deletes
-            it. On the CPU and not compiled, the result is to the bit that of a training that was never stopped.
+        checkpoint: A file to resume from if it is there, and to write now and then; the caller deletes it when the
+            result is stored. On the CPU and not compiled, the result is to the bit that of a training without a stop.
         log: A folder for TensorBoard; None for none.
     """
 
@@ -75,7 +75,7 @@ def train_alone(
         seed: Of weights, batches and augmentation.
         steps: Instead of the recipe's passes over the images.
         extras: First weights, teacher, checkpoint, log.
-        hardware: What it is trained on; it is then back on the CPU.
+        hardware: What it is trained on; afterwards it is back on the CPU.
 
     Raises:
         FloatingPointError: Its loss is no longer finite.

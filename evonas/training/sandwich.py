@@ -34,7 +34,7 @@ class Sandwich(Generic[A]):
         return self.drawn()
 
     def backward(self, supernet: Supernet[A], paths: Sequence[A], images: Tensor, labels: Tensor) -> float:
-        """See :class:`surrogates.one_shot.supernet.Strategy`; the loss given is that of the largest."""
+        """See :class:`surrogates.one_shot.supernet.Strategy`; the loss returned is that of the largest."""
         supernet.activate(paths[0])
         logits = supernet(images)
         loss = F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)

@@ -1,4 +1,4 @@
-"""The learning rate over a training: a rise, a constant part, half a cosine down to zero; or several such in turn."""
+"""The learning rate over a training: warm-up, constant part, cosine decay to zero; or several of these in turn."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def warm_up(steps: int, share: float) -> int:
 
 
 def one_cycle(steps: int) -> Schedule:
-    """One long rise and one long decay: high learning rates in the middle regularise, so that fewer steps will do.
+    """One long rise and one long decay: high learning rates in the middle regularise, so that fewer steps are enough.
 
     Args:
         steps: Steps in all.

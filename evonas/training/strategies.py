@@ -24,7 +24,7 @@ def single_path(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> 
 
 
 def sandwich(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> Strategy[SupernetPath]:
-    """The networks of most and of fewest BitOPs, and random ones, taught by the first."""
+    """The networks with the most and the fewest BitOPs, and random ones; the first one teaches the others."""
     known = [*map(space.decode, space.corners(rng)), *space.covering()]  # widths of layers that grew alone, too
     known.sort(key=lambda one: bitops(one.layers))
     ends = [known[-1], known[0]]
@@ -38,7 +38,7 @@ def sandwich(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> Str
 
 
 def shared_convolution(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> Strategy[SupernetPath]:
-    """One random network per step with all precisions of every layer at once, a filter and a channel one of them."""
+    """One random network per step with all precisions of every layer at once, one for each filter and channel."""
     del n_paths
     return _mixed(space, rng, draw_hard)
 

@@ -67,10 +67,10 @@ def train_supernet(
         supernet: Left on the CPU, where its networks are scored.
         dataset: The run's images.
         config: The run file.
-        space: As far as it is open.
+        space: The space, as far as it is unlocked.
         device: What it is trained on.
         checkpoint: A file to resume from if it is there.
-        stage: Supernets before this one.
+        stage: Number of supernets before this one.
         on_step: Called after each step with the number of steps done and the loss.
         on_probe: Called after each probe of the early stop.
 

@@ -16,7 +16,7 @@ def scalar_log(folder: Path | None, *, learning_rate: Callable[[int], float]) ->
 
     Args:
         folder: Where to; None logs nothing.
-        learning_rate: Of the step after so many steps.
+        learning_rate: From steps done to the rate of the next step.
 
     Yields:
         What to call after each step, with the number of steps done and the loss.
@@ -40,7 +40,7 @@ def summary_writer() -> Any:
     """Torch's writer of TensorBoard's files, an optional extra.
 
     Raises:
-        RunFileError: It is not.
+        RunFileError: It is not installed.
     """
     try:
         from torch.utils.tensorboard import SummaryWriter

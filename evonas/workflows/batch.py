@@ -53,7 +53,7 @@ class Batch:
 
     @cached_property
     def comparisons(self) -> list[Comparison]:
-        """What is said about its runs, a comparison for every set of them that can be compared."""
+        """One comparison for every set of its runs that can be compared."""
         return [compare(group) for group in comparable_runs(self.runs)]
 
 
@@ -105,7 +105,7 @@ def is_batch(folder: Path) -> bool:
 def _run(
     folder: Path, name: str, configs: Mapping[str, RunConfig], *, workers: Workers, observer: Observer | None
 ) -> Batch:
-    observer, folder = observer or Silent(), folder.resolve()  # workers may stand elsewhere
+    observer, folder = observer or Silent(), folder.resolve()  # workers may have another working folder
     with alone_with(folder / PLAN):
         observer.phase("runs of the batch", total=len(configs))
         parent = os.getpid() if workers.backend == "loky" else 0
@@ -128,7 +128,7 @@ def _run(
 
 
 def _store(folder: Path, plan: Plan, configs: Mapping[str, RunConfig]) -> None:
-    """Write down what the batch is, complete and with absolute paths, or find it written down."""
+    """Store what the batch is, complete and with absolute paths; or check that the same is stored."""
     runs = {name: config.model_dump(mode="json") for name, config in configs.items()}
     text = tomli_w.dumps({"name": plan.name, "compute": plan.compute.model_dump(), "runs": runs})
     if is_batch(folder):
@@ -155,7 +155,7 @@ def _store(folder: Path, plan: Plan, configs: Mapping[str, RunConfig]) -> None:
 
 
 def _run_one(folder: Path, config: RunConfig, parent: int) -> str:
-    """Make one run, or resume it; the reason if it fails, in a line."""
+    """Make one run, or resume it; returns the reason if it fails, in one line."""
     if not is_batch(folder.parent):
         raise RunFolderError(
             f"a worker that sees {folder.parent}", found="no batch there", remedy="share the folder with all machines"
@@ -181,7 +181,7 @@ def _opened(folder: Path) -> RunFolder | None:
 
 
 class _Orphan:
-    """Ends a worker at its next sign of life once its batch is gone, so that another may resume the run.
+    """Ends a worker at its next progress report once its batch is gone, so that another may resume the run.
 
     Args:
         parent: The batch's process; 0 where it is on another machine.

@@ -1,4 +1,4 @@
-"""The plan of a batch: a run file that all runs share, and a grid of what they differ in."""
+"""The plan of a batch: a run file that all runs share, and a grid of the keys that differ."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from evonas.spaces.settings import Settings
 
 MOST_RUNS = 10_000
 FILE, PRESET = "run_file", "preset"
-"""Axes of a grid whose values are whole run files, so that searches may differ in all they have."""
+"""Axes of a grid whose values are whole run files, so that searches may differ in every key."""
 OF_NAMES = (FILE, PRESET, "data.source", "space.kind")
 WANTED, FORM = "a plan of a batch", "docs/guide/scaling.md"
 
@@ -170,7 +170,7 @@ def _set(raw: dict[str, Any], key: str, value: Any) -> None:
 
 
 def _label(chosen: Mapping[str, Any]) -> str:
-    """What tells a search from the others of a grid, as a name of a folder; its seed is no part of it."""
+    """A name for a folder that tells a search from the others of a grid; without its seed."""
     return "-".join(_text(key, value) for key, value in chosen.items() if key != "seed")
 
 

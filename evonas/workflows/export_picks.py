@@ -1,4 +1,4 @@
-"""Export trained networks of a run, and hold exported files against the networks they came from."""
+"""Export trained networks of a run, and compare exported files with the networks they came from."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Verification:
         images: Test images that it was run on.
         difference: Largest difference to the logits of the torch network that the run's weights freeze to.
         agreement: Share of images with the same prediction as that network.
-        trained_agreement: The same against the network as it was trained, whose sums are of floats.
+        trained_agreement: The same compared with the network as it was trained, whose sums are of floats.
         accuracy: Of the file on these images, 0 to 1.
         file_bytes: Its size.
         layers: A row per convolution: ``layer``, ``stored`` (bytes in the file; empty where formats mix them with
@@ -200,7 +200,7 @@ def _in_batches(run: Runner, pixels: NDArray[np.uint8]) -> Logits:
 
 
 def _milliseconds(run: Runner, pixels: NDArray[np.uint8]) -> float:
-    """Median time of one call, until so many were made or a second has passed."""
+    """Median time of one call, over ``TIMED_CALLS`` calls or as many as fit into a second."""
     run(pixels)
     times: list[float] = []
     while len(times) < TIMED_CALLS and sum(times) < 1:

@@ -20,7 +20,7 @@ from evonas.workflows.picks import pick, select
 from reports.pages.page import write_reports
 from reports.run_folder.folder import NotARunFolderError, RunFolder
 
-if TYPE_CHECKING:  # these bring torch along, which a table of results does without
+if TYPE_CHECKING:  # these load torch, which a table of results does not need
     from evonas.nets.network import Network
     from evonas.workflows.export_picks import Verification
     from evonas.workflows.train_picks import Training
@@ -51,7 +51,7 @@ class Run:
         """What the run works with, opened when it is first needed, and compared with what the run was started with.
 
         Raises:
-            RunFolderError: Settings, files, space or images are others.
+            RunFolderError: Settings, files, space or images have changed.
         """
         return reopen(self.folder, space=self.space, has_versions=False)
 
@@ -70,8 +70,8 @@ class Run:
     def evaluations(self) -> pd.DataFrame:
         """Every evaluation, random search's too (see the column ``origin``).
 
-        A network that was valued anew, by a supernet that grew or another correction, has a row a ``stage``; the last
-        stage is what counts.
+        A network that was valued again, by a supernet that grew or another correction, has one row per ``stage``; the
+        last stage counts.
         """
         return self.folder.evaluations()
 
@@ -187,7 +187,7 @@ class Run:
         return write_reports(self.folder)
 
     def _changed(self, overrides: Mapping[str, Mapping[str, Any]] | None, *, epochs: int | None) -> RunContext:
-        """The context with other keys of the run file, in which something is added to the run."""
+        """The context with other keys of the run file, for adding something to the run."""
         changed = {section: dict(keys) for section, keys in (overrides or {}).items()}
         if epochs is not None:
             changed["training"] = {**changed.get("training", {}), "epochs": epochs}
@@ -207,7 +207,7 @@ def open_run(path: Path, *, space: Space | None = None) -> Run:
     """
     try:
         folder = RunFolder(path)
-        folder.facts()  # read once, so that odd ones are told here
+        folder.facts()  # read once, so that invalid ones raise an error here
     except NotARunFolderError as error:
         raise RunFolderError(
             "a run folder, as evonas search makes it", found=str(error), remedy=error.remedy

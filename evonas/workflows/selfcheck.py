@@ -70,7 +70,7 @@ def selfcheck(*, seeds: int = 3, observer: Observer | None = None) -> pd.DataFra
     """Search the table with every method.
 
     Args:
-        seeds: Searches a method.
+        seeds: Searches per method.
         observer: Receives progress updates.
 
     Returns:

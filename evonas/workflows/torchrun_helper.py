@@ -1,4 +1,4 @@
-"""What the other processes of torchrun do: help the first one train its supernet, and end."""
+"""What the other processes of torchrun do: help the first one train its supernet, and then end."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class Training:
         evaluation: Id of the network in the archive.
         genome: In text form.
         seed: Of weights, batches and augmentation.
-        recipe: How it was trained, as JSON text: the keys of [training], the device, the supernet if weights are its.
+        recipe: How it was trained, as JSON text: the keys of [training], the device, the supernet if it inherits.
         test: Error and loss on the test images, after the last epoch.
         test_images: How many there are.
         weights: Path of the weights within the run folder.
@@ -66,7 +66,7 @@ class Training:
 
     @property
     def remarks(self) -> str:
-        """What of the recipe a reader of the results must know; empty for a plain training on the CPU."""
+        """What a reader of the results must know of the recipe; empty for a plain training on the CPU."""
         recipe = json.loads(self.recipe)
         told = {
             "weights inherited from the run's supernet": recipe["initial_weights"] == "inherited",
@@ -138,7 +138,7 @@ def train_picks(
         was interrupted is resumed from its checkpoint.
 
     Raises:
-        RunFolderError: Another process is at one of these trainings.
+        RunFolderError: Another process is working on one of these trainings.
     """
     config = context.config
     if config.training.tensorboard:
@@ -187,7 +187,7 @@ def _known(run: RunFolder) -> dict[tuple[int, int, str], Training]:
 
 @contextmanager
 def _alone_at(job: Job) -> Iterator[None]:
-    """Keep one training to this process: its checkpoint and weights have one name."""
+    """Reserve one training for this process, since its checkpoint and weights have fixed names."""
     lock = job.folder / f"{job.stem}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -272,7 +272,7 @@ def _train_one(job: Job) -> Training:
 
 
 def _twin(job: Job, architecture: Architecture, dataset: Dataset) -> Network:
-    """The network in full precision, by the same recipe and seed; trained once, whatever is distilled from it how."""
+    """The network in full precision, by the same recipe and seed; trained once for all recipes that distil from it."""
     config = job.config.model_copy(update={"training": job.config.training.of_twin()})
     own = replace(job, config=config, supernet=None)
     path = job.folder / f"{own.stem}.twin.safetensors"

@@ -25,7 +25,7 @@ class Trained:
         network: With its weights, in eval mode: pixels within 0 to 1 in, logits out.
         genome: In text form.
         weights: Their path within the run folder; its stem ends in the recipe's hash.
-        test_error: As the archive has it.
+        test_error: As stored in the archive.
     """
 
     network: Network
@@ -46,7 +46,7 @@ def load_trained(run: RunFolder, context: RunContext, evaluation: int, *, seed: 
 
     Raises:
         SelectionError: It was not trained with this seed and recipe, or with several recipes.
-        RunFolderError: The weights are others than they were.
+        RunFolderError: The weights have changed.
     """
     row = _found(run, evaluation, seed=seed, recipe=recipe)
     networks = context.network_space

@@ -108,7 +108,7 @@ def measure_trust(
 
 
 def chosen_networks(run: RunFolder, *, n: int) -> pd.DataFrame:
-    """Evaluations of a run, evenly_by_log_size over sizes by logarithm, from small to large.
+    """Evaluations of a run, chosen evenly over the logarithm of their sizes, from small to large.
 
     Raises:
         SelectionError: Fewer than ``LEAST_NETWORKS`` are there or wanted.
@@ -127,7 +127,7 @@ def chosen_networks(run: RunFolder, *, n: int) -> pd.DataFrame:
 
 
 def trust_table(scores: Mapping[str, Floats], truths: Floats, *, sizes: Floats) -> pd.DataFrame:
-    """How every score ranks, and how one more training would.
+    """How well every score ranks, and how well one more training would.
 
     Args:
         scores: By name, each ``(n,)``, smaller is better.
@@ -136,7 +136,7 @@ def trust_table(scores: Mapping[str, Floats], truths: Floats, *, sizes: Floats) 
 
     Returns:
         One row per score, and the last one, ``"another training"``: each seed compared with the mean of the others, a
-        mean over seeds without an interval. That truth is of one seed fewer, so an estimate as good as a training
+        mean over seeds without an interval. That mean is over one seed fewer, so an estimate as good as a training
         may come out a little above it.
     """
     mean = truths.mean(axis=1)
@@ -150,7 +150,7 @@ def trust_table(scores: Mapping[str, Floats], truths: Floats, *, sizes: Floats) 
 
 
 def trust_sentence(estimates: Floats, truth: Floats, table: pd.DataFrame) -> str:
-    """What a user should make of it, in a sentence or two."""
+    """What the result means for a user, in a sentence or two."""
     taus: dict[str, float] = dict(zip(table["score"], table["tau"], strict=True))
     ratio = trusted_ratio(np.maximum(estimates, 1e-6), truth, share=OFTEN)
     if np.isfinite(ratio):
@@ -219,7 +219,7 @@ def truth(architecture: Architecture, data: Dataset, config: RunConfig, *, seed:
         architecture: What to train.
         data: All of the held-out images and the other parts of the training images train it.
         config: Its ``training`` section is the recipe.
-        seed: Of the training, from 0; also the number of the part, counted round and round.
+        seed: Of the training, from 0; also the number of the part, modulo ``n_folds``.
         n_folds: Parts of the training images.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Several runs beside one another, as tables.
+"""Comparisons of several runs, as tables.
 
 May import ``tables``, ``run_folder`` and ``objectives``.
 

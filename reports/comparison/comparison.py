@@ -1,4 +1,4 @@
-"""Searches against one another: repetitions pooled, one scale for all, and whether a lead is more than luck."""
+"""Searches compared: repetitions pooled, one scale for all, and tests of whether a lead is more than luck."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ EXACT_PAIRS = 13  # up to so many, all signs are tried
 
 
 class ComparableRuns(NamedTuple):
-    """Runs that one scale fits: the same images, the same objectives."""
+    """Runs that can be measured on one scale: the same images, the same objectives."""
 
     title: str
     runs: tuple[RunFolder, ...]
 
 
 def comparable_runs(runs: Sequence[RunFolder]) -> list[ComparableRuns]:
-    """Sort runs by what they searched on and for; hypervolumes of others mean nothing beside theirs."""
+    """Group runs by images and objectives; hypervolumes of different groups cannot be compared."""
     found: dict[tuple[str, tuple[str, ...]], list[RunFolder]] = {}
     for run in runs:
         found.setdefault((json.dumps(run.settings.get("data"), sort_keys=True), run.objectives), []).append(run)
@@ -123,14 +123,14 @@ def ends_table(volumes: pd.DataFrame) -> pd.DataFrame:
 
 
 def pairwise_table(ends: pd.DataFrame) -> pd.DataFrame:
-    """Every two searches, paired by seed: who leads, by how much, and how likely luck alone leads as far.
+    """Every two searches, paired by seed: who leads, by how much, and how likely such a lead is by luck alone.
 
     Args:
         ends: As :func:`ends_table` gives them.
 
     Returns:
-        A row a pair: ``first``, ``second``, ``pairs`` (seeds of both), ``wins`` (of them, those in which the first has
-        more), ``difference`` (mean of first minus second), ``p`` (two-sided Wilcoxon signed rank; NaN below two
+        A row per pair: ``first``, ``second``, ``pairs`` (seeds of both), ``wins`` (those in which the first has more),
+        ``difference`` (mean of first minus second), ``p`` (two-sided Wilcoxon signed rank; NaN below two
         pairs), ``p_holm`` (adjusted for all rows by Holm's method), ``least_p`` (the smallest p that so many pairs can
         give).
 
@@ -240,13 +240,13 @@ def _runs(n: int) -> str:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All that is said about runs that one scale fits, as tables; :mod:`reports.comparison.comparison` has the columns.
+    """All tables of comparable runs; :mod:`reports.comparison.comparison` describes the columns.
 
     Attributes:
         title: What was searched for, and on what.
-        runs: Theirs.
+        runs: The runs.
         volumes, bands, ends, pairwise, ranking: Tables.
-        attained: A table a cost.
+        attained: One table per cost.
         verdict: A sentence or two.
     """
 
@@ -262,7 +262,7 @@ class Comparison:
 
 
 def compare(group: ComparableRuns) -> Comparison:
-    """Make every table of runs that one scale fits."""
+    """Make all tables of comparable runs."""
     runs = group.runs
     volumes = volumes_table(runs)
     ends = ends_table(volumes)

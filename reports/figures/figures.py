@@ -44,7 +44,7 @@ def draw_front(
 ) -> Figure:
     """Error over each cost: the front, everything evaluated, and random search's front.
 
-    A point of the front may look dominated in one panel; it then pays in another one's cost.
+    A point of the front may look dominated in one panel; it is then better in another one's cost.
 
     Args:
         front: As :func:`reports.tables.front.front_table` gives it.
@@ -53,7 +53,7 @@ def draw_front(
         baseline: Random search's front; no rows if there was none.
         knee: Id of the row to mark.
         error: The measure on the vertical axis.
-        costs: Measures on the horizontal axes, one a panel.
+        costs: Measures on the horizontal axes, one per panel.
     """
     is_share = error.unit == "share"
     factor = 100 if is_share else 1

@@ -41,7 +41,7 @@ class LayeredGraph:
 def layered_graph(
     inputs: Mapping[str, Sequence[str]], width: Callable[[str], float], *, gap: float, sweeps: int = SWEEPS
 ) -> LayeredGraph:
-    """Place the nodes of a directed graph without circles, sources at the top.
+    """Place the nodes of an acyclic directed graph, sources at the top.
 
     Args:
         inputs: Names of what each node reads, by name; every input comes before its reader.

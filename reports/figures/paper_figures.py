@@ -1,4 +1,4 @@
-"""Figures for papers: tables of :mod:`reports.figures.plots` at a venue's widths, fonts embedded, data beside."""
+"""Figures for papers: draw tables of :mod:`reports.figures.plots`, fonts embedded; the data is stored beside them."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def plot(kind: str, question: Asked, path: Path, *, width: float) -> Path:
 
     Args:
         kind: One of :data:`reports.figures.plots.QUESTIONS`.
-        question: What of.
+        question: What it shows.
         path: Where to; the suffix, pdf, svg or png, chooses the format.
         width: Inches.
 
@@ -97,7 +97,7 @@ def draw_front(table: pd.DataFrame, question: Asked, width: float) -> Figure:
 
 
 def draw_pairs(table: pd.DataFrame, question: Asked, width: float) -> Figure:
-    """Every pair of objectives, a panel each."""
+    """Every pair of objectives, one panel per pair."""
     names = [str(name) for name in table if name not in ("kind", "id")]
     pairs = list(combinations(names, 2)) or [(question.y, question.x)]
     columns = min(3, len(pairs))

@@ -1,4 +1,4 @@
-"""What figures for papers show: one question a kind, answered as a plain table that is stored beside the figure."""
+"""What figures for papers show: one question per kind, answered as a table that is stored beside the figure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from reports.tables.query import QueryError, closest
 
 @dataclass(frozen=True)
 class Asked:
-    """What a figure is of.
+    """What a figure shows.
 
     Attributes:
         runs: One or more.
@@ -60,7 +60,7 @@ def asked(runs: Sequence[RunFolder], *, x: str | None = None, y: str | None = No
 
 
 def front_points(question: Asked) -> pd.DataFrame:
-    """Every network that has a value now, random search's front and the front: ``kind``, ``id``, a column a measure."""
+    """Every network that has a value now, random search's front and the front: ``kind``, ``id``, all measures."""
     run = question.run
     names = list(dict.fromkeys([question.y, question.x, *run.objectives]))
     searched = run.valued(origin="search", columns=["id", *names])

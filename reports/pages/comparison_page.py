@@ -1,4 +1,4 @@
-"""A comparison of searches for people: one page without anything to fetch, and its numbers as CSV files beside it."""
+"""A comparison of searches for people: one self-contained page, and its numbers as CSV files beside it."""
 
 from __future__ import annotations
 

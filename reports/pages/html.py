@@ -1,4 +1,4 @@
-"""How pages are put together: parts from the folder web, data that cannot become markup, plotly without a network."""
+"""How pages are made: parts from the folder web, data that cannot become markup, plotly embedded."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def _predictors(run: RunFolder) -> dict[str, Any]:
 
 
 def columns_of(table: pd.DataFrame) -> dict[str, list[Any]]:
-    """A table as JSON can hold it: a list a column; what is missing is None."""
+    """A table as JSON can hold it: one list per column; what is missing is None."""
     return {str(name): _numbers(table[name]) for name in table}
 
 

@@ -2,7 +2,7 @@
 
 - ``schema``: the tables of the archive, and one evaluation.
 - ``facts``: all that a run stores beside its evaluations, as one typed model.
-- ``archive``: connections to the archive, for writing or only for looking.
+- ``archive``: connections to the archive, for writing or only for reading.
 - ``folder``: the run folder, made, written and read.
 - ``files``: files that are either complete or not there.
 """

@@ -1,4 +1,4 @@
-"""Connections to a run's archive: one per call, one kept while a search writes, one that only looks."""
+"""Connections to a run's archive: one per call, one kept while a search writes, one that only reads."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ class Origin(StrEnum):
 
     SEARCH = "search"
     RANDOM = "random"
-    """The baseline that is always there."""
+    """A random network of the baseline."""
     TUNED = "tuned"
     """A candidate of the front, scored again after a few steps of training."""
     INHERITED = "inherited"
@@ -86,7 +86,7 @@ class TrustFacts(_Model):
 
 
 class Facts(_Model):
-    """Of a run. The first ones are known when it begins.
+    """The facts of a run. The first ones are known when it begins.
 
     Attributes:
         schema_version: Of the archive.
@@ -96,7 +96,7 @@ class Facts(_Model):
         constraints: Upper bounds by name.
         is_table: Whether values are looked up, so that nothing is trained.
         created: Date and time.
-        started_with: What it must keep to stay itself, see :mod:`evonas.run.provenance`.
+        started_with: What must not change in it, see :mod:`evonas.run.provenance`.
         bounds: Where the hypervolume's box begins and ends, by measure.
         log10_space_size: Decimal logarithm of the number of genomes.
         genes: Of the search space.

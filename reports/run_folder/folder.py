@@ -244,7 +244,7 @@ class RunFolder:
         ]
 
     def valued(self, *, origin: str, columns: Sequence[str]) -> pd.DataFrame:
-        """The evaluations of one origin that succeeded in its last stage, in order: a network has one of them."""
+        """The evaluations of one origin that succeeded in its last stage, in order: one per network."""
         table = self.evaluations(origin=origin, columns=list(dict.fromkeys([*columns, "reason", "stage"])))
         found: pd.DataFrame = table[(table["reason"] == "") & (table["stage"] == table["stage"].max())][list(columns)]
         return found
@@ -252,7 +252,7 @@ class RunFolder:
     def feasible(self, *, origin: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """The evaluations of one origin that succeeded and keep within the run's constraints, in order.
 
-        Of those of the last stage: another supernet values all networks on another scale.
+        Only those of the last stage: another supernet values all networks on another scale.
 
         Args:
             origin: See :class:`Evaluation`.
@@ -280,7 +280,7 @@ class RunFolder:
             connection.executemany("INSERT OR IGNORE INTO networks VALUES (?, ?)", cells)
 
     def networks(self, genomes: Iterable[str]) -> dict[str, pd.DataFrame]:
-        """The layers of those of these networks that they are stored of, by genome."""
+        """The layers of these networks by genome; networks whose layers are not stored are left out."""
         query = "SELECT genome, layers FROM networks WHERE genome IN (SELECT value FROM json_each(?))"
         with self.archive.reading() as connection:
             rows = connection.execute(query, [json.dumps(list(genomes))]).fetchall()

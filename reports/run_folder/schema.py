@@ -39,7 +39,7 @@ class Evaluation:
         origin: A value of :class:`reports.run_folder.facts.Origin`.
         generation: Counted from 0.
         genome: In text form.
-        values: A number a measure, by name. Of a corrected estimate also ``raw_error``, the error before correction,
+        values: One number per measure, by name. A corrected estimate also has ``raw_error``, the uncorrected error,
             and ``error_log_sd``, the standard deviation of the error's logarithm. Empty if the evaluation failed.
         reason: Why it failed; empty if it did not.
         seconds: Spent on the evaluation.

@@ -29,7 +29,7 @@ def convergence_table(run: RunFolder, *, n_points: int = 60, scaling: Scaling | 
 
 
 def _of_origin(run: RunFolder, origin: str, *, n_points: int, scaling: Scaling) -> list[tuple[str, int, float]]:
-    """Networks in the order in which they were first evaluated, by the values of the last stage, which do compare.
+    """Networks in the order in which they were first evaluated, by the values of the last stage, which can be compared.
 
     What is dominated once stays so: from one point to the next, only the front and what is new are compared.
     """

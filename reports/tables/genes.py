@@ -16,7 +16,7 @@ MOST_GENERATIONS = 60  # that a history shows, evenly chosen
 
 
 class GeneLabels(NamedTuple):
-    """A gene as people call it."""
+    """A gene's name and the labels of its choices, for people."""
 
     name: str
     choices: tuple[str, ...]

@@ -13,7 +13,7 @@ from objectives.model_size import model_size
 
 
 class LayerLabel(NamedTuple):
-    """What people call a layer's operation and precisions; a layer's numbers do not tell all of it."""
+    """Names of a layer's operation and precisions for people; its numbers alone do not determine them."""
 
     operation: str
     weight: str

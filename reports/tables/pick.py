@@ -21,9 +21,8 @@ def picked(run: RunFolder, front: pd.DataFrame, which: str) -> pd.DataFrame:
         run: Whose front it is.
         front: As :func:`reports.tables.front.front_table` gives it.
         which: ``"knee"``; ``"all"``; ``"best:MEASURE"``; ``"balanced:MEASURE=WEIGHT,…"``, see
-            :func:`reports.tables.front.knee_id`; a
-            condition such as ``"model_size < 8KiB and error < 5%"``, which picks the smallest error (the first
-            objective) within it; or ids such as ``"17,42"``.
+            :func:`reports.tables.front.knee_id`; a condition such as ``"model_size < 8KiB and error < 5%"``,
+            which picks the smallest error (the first objective) within it; or ids such as ``"17,42"``.
 
     Returns:
         The chosen rows of ``front``.

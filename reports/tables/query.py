@@ -42,7 +42,7 @@ class QueryError(ValueError):
     """A question that cannot be answered, in three parts.
 
     Attributes:
-        wanted, found, remedy: What is allowed, what stood there, what to do about it.
+        wanted, found, remedy: What is allowed, what was there, what to do about it.
     """
 
     def __init__(self, wanted: str, *, found: str, remedy: str) -> None:
@@ -111,7 +111,7 @@ class _Token(NamedTuple):
 
 
 class _Parser:
-    """Recursive descent, one method a rule: ``or`` binds weakest, then ``and``, then ``not``, then comparisons."""
+    """Recursive descent, one method per rule: ``or`` binds weakest, then ``and``, then ``not``, then comparisons."""
 
     def __init__(self, table: pd.DataFrame, condition: str) -> None:
         self.table, self.condition = table, condition

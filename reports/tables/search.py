@@ -1,4 +1,4 @@
-"""How a search went: what was evaluated, what failed, what was refused before; what predictors were worth."""
+"""How a search went: what was evaluated, what failed, what was refused; how good the predictors were."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ FEW = 12  # rows of the predictors' table that people read
 
 
 def outcome_table(run: RunFolder) -> pd.DataFrame:
-    """What became of the networks that the search came to.
+    """The outcome of every network that the search considered.
 
     Returns:
         Columns ``outcome`` (``"evaluated"``, ``"failed"``, ``"not evaluated"``), ``reason`` and ``networks``; each
@@ -37,7 +37,7 @@ def outcome_sentence(run: RunFolder) -> str:
 
 
 def predictor_table(run: RunFolder) -> pd.DataFrame:
-    """What the learned predictors were worth, one row per generation and target.
+    """How good the learned predictors were, one row per generation and target.
 
     Returns:
         The columns of :class:`reports.run_folder.facts.ModelFacts`; none of its rows if the search had no predictors.

@@ -20,7 +20,7 @@ WIDE = 1.96  # standard errors to either side of 95 % of a normal distribution
 
 
 class Sensitivity(NamedTuple):
-    """What genes do to a measure.
+    """The effects of genes on a measure.
 
     Attributes:
         effects: A row per gene and choice that was evaluated: ``gene``, ``choice``, ``effect`` (on the measure, in its
@@ -28,8 +28,8 @@ class Sensitivity(NamedTuple):
             ``networks`` with that choice.
         genes: A row per gene with two evaluated choices or more, the most influential first: ``gene``, ``best`` and
             ``worst`` choice, ``change`` from the one to the other, ``low``, ``high``.
-        measure: Which.
-        networks: That the regression saw.
+        measure: Its name.
+        networks: How many the regression used.
         explained: Share of the measure's variance that choices explain one by one (leave-one-out R²; 0 at the least).
     """
 
@@ -43,7 +43,7 @@ class Sensitivity(NamedTuple):
 def sensitivity(run: RunFolder) -> Sensitivity:
     """Fit the error, or the first objective where there is none, to the choices of all evaluated networks.
 
-    A linear model, one coefficient a choice, penalised (ridge) by generalised cross-validation. It describes the
+    A linear model, one coefficient per choice, penalised (ridge) by generalised cross-validation. It describes the
     networks that were evaluated, which crowd near the front; interactions between genes end up in the error of the fit.
     Intervals are those of the penalised estimate under equal, independent residuals; they do not cover its bias towards
     zero, nor that of an inherited error.

@@ -13,7 +13,7 @@ from reports.tables.front import front_history, front_table, knee_id
 
 
 class Snapshot:
-    """Of a run that nothing is added to meanwhile.
+    """The data of a run; nothing may be added to the run meanwhile.
 
     Args:
         run: The run.

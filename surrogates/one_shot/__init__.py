@@ -1,4 +1,4 @@
 """Weight sharing: train one supernet, then score any of its subnets with inherited weights.
 
-- ``supernet``: what must be known of one; ``score``: a subnet's score; ``settling``: when training may end early.
+- ``supernet``: protocols; ``score``: a subnet's score; ``settling``: when training may end early.
 """

@@ -1,8 +1,8 @@
 """When a supernet's training may end early: the rank order of fixed networks no longer changes between probes.
 
-A probe scores the same networks with the weights of the moment. A search needs their order, not their losses; once two
+A probe scores the same networks with the current weights. A search needs their order, not their losses; once two
 probes in a row order them alike, more steps at a high learning rate bring little. Then the learning rate decays to
-zero at once, as a plain stop would leave weights that still jump about, and the training ends.
+zero at once, because a plain stop would leave weights that still vary strongly, and the training ends.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def settled_at(probes: Sequence[Probe], *, tau: float, patience: int) -> int | N
 
     Args:
         probes: In order, all of the same networks.
-        tau: From which Kendall's tau on two probes agree.
+        tau: Kendall's tau from which on two probes agree.
         patience: Agreements in a row.
 
     Returns:
@@ -48,7 +48,7 @@ def settled_at(probes: Sequence[Probe], *, tau: float, patience: int) -> int | N
 def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float:
     """Kendall's tau-b of two columns; 0 where it is not defined. A NaN ties with everything.
 
-    Written out, as scipy.stats takes longer to load than a probe to make.
+    Written out, because scipy.stats takes longer to load than a probe takes to make.
     """
     signs = [np.greater.outer(column, column) * 1 - np.less.outer(column, column) for column in (first, second)]
     untied = math.prod(float(np.abs(sign).sum()) for sign in signs)

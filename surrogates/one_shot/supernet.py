@@ -1,4 +1,4 @@
-"""What the one-shot estimate must know of a supernet, and of a way to train it."""
+"""Protocols that the one-shot estimate needs: of a supernet, and of a way to train it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Supernet(Protocol[A_contra]):
 
 
 class Strategy(Protocol[A]):
-    """How one step of a supernet is made: which paths it takes, and what they minimise."""
+    """How one training step of a supernet is made: which paths it takes, and what they minimise."""
 
     def draw(self) -> Sequence[A]:
         """Architectures of the next step."""

@@ -1,4 +1,4 @@
-"""The best of several predictors for the rows at hand, by its own validation; and whether it is of use at all."""
+"""The best of several predictors for the given rows, by validation on rows left out; and whether it is useful."""
 
 from __future__ import annotations
 

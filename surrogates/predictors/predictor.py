@@ -1,4 +1,4 @@
-"""What a learned predictor is: feature rows and values in, means and spreads out, and its own honest validation."""
+"""What a learned predictor is: feature rows and values in, means and spreads out, validation on rows left out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 LEAST_ROWS = 4  # below, nothing can be learned and left out at once
-GROWTH = 1.3  # what is slow to learn is learned again once there are so many times more rows
+GROWTH = 1.3  # what is slow to learn is learned again once rows have grown by this factor
 
 
 class Predictor(ABC):
@@ -75,5 +75,5 @@ def standardised(y: Floats, *, center: float, scale: float) -> Floats:
 
 
 def has_grown(before: int, now: int) -> bool:
-    """Whether rows are so many more, or fewer, that what is slow to learn should be learned again."""
+    """Whether the number of rows changed so much that what is slow to learn should be learned again."""
     return now >= GROWTH * before or now < before

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
-from evonas.architecture.graph import CLASSIFIER, Architecture, Op, prune
+from evonas.architecture.graph import CLASSIFIER, Architecture, Op
 from evonas.architecture.precision import EIGHT_BIT, PRECISIONS
 from evonas.nets.layer import QuantLayer
 from evonas.nets.network import Network
@@ -96,11 +96,6 @@ def test_model_size_by_hand() -> None:
     macs = 16 * 27, 16 * 135, 16 * 35, 14
     assert measure("macs", architecture) == sum(macs)
     assert measure("bitops", architecture) == 64 * macs[0] + 4 * macs[1] + 1 * macs[2] + 64 * macs[3]
-
-
-def test_prune_keeps_what_the_output_needs_in_order() -> None:
-    ops = [Op("a", "skip", ("input",), 1), Op("b", "skip", ("input",), 1), Op("c", "skip", ("a",), 1)]
-    assert [op.name for op in prune(ops)] == ["a", "c"]
 
 
 @pytest.mark.parametrize("name", ["macs", "bitops", "model_size", "peak_memory"])

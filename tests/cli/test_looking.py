@@ -109,7 +109,18 @@ def test_looking_runs_nothing_that_a_run_names(here: Here, foreign: Foreign, fin
     assert not foreign.trace.exists()
 
 
-LOADING = [("resume",), ("train",), ("trust",), ("export",), ("show", "--genome", "0-0")]
+@pytest.mark.parametrize("which", [("--pick", "1"), ("--genome", "0-0")], ids=" ".join)
+def test_code_runs_for_other_networks_only_if_the_command_says_so(
+    here: Here, foreign: Foreign, which: tuple[str, str]
+) -> None:
+    RunFolder(foreign.path).store(started_with={})  # all that is asked matches
+    check_three_parts(here("show", foreign.path, *which), "add --run-code")
+    assert not foreign.trace.exists()
+    here("show", foreign.path, *which, "--run-code")
+    assert foreign.trace.exists()
+
+
+LOADING = [("resume",), ("train",), ("trust",), ("export",), ("show", "--genome", "0-0", "--run-code")]
 """What cannot do without what a run names."""
 
 

@@ -5,11 +5,11 @@ The package finds them in arrays (:mod:`evonas.spaces.cells.canonical`); tests c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from evonas.architecture.graph import INPUT, Architecture, Op, prune
+from evonas.architecture.graph import INPUT, Architecture, Op
 from evonas.architecture.module_steps import module_steps
 from evonas.architecture.precision import EIGHT_BIT, FLOAT, Precision, precision
 from evonas.spaces.cells.layout import CellLayout, pair_of
@@ -65,6 +65,16 @@ def build(layout: CellLayout, choice: Mapping[str, str], *, keeps_unused: bool =
     )
     ops.append(classifier)
     return Architecture(layout.input_shape, tuple(ops) if keeps_unused else prune(ops), layout.scheme)
+
+
+def prune(ops: Iterable[Op]) -> tuple[Op, ...]:
+    """Leave out the operations whose output the last one does not need; the order stays."""
+    ops = tuple(ops)
+    needed = {ops[-1].name}
+    for op in reversed(ops):
+        if op.name in needed:
+            needed.update(op.inputs)
+    return tuple(op for op in ops if op.name in needed)
 
 
 @dataclass

@@ -1,9 +1,9 @@
-"""Who does the work of a run: this process, processes beside it, threads, a cluster.
+"""Workers of a run: this process, other processes, threads, or a cluster.
 
 May import ``config`` and the small root files.
 
-- ``pool``: jobs handed out and results taken; ``backend``: the interface of who works.
-- ``local``: this machine, the one door to joblib; ``dask``: a cluster, the one door to Dask.
+- ``pool``: jobs handed out and results taken; ``backend``: the interface of backends.
+- ``local``: this machine, the only file that uses joblib; ``dask``: a cluster, the only file that uses Dask.
 - ``workers``: the table of backends, as the run file names them.
-- ``limits``: one thread, and a time limit.
+- ``limits``: a time limit.
 """

@@ -1,4 +1,4 @@
-"""What stands between work and those who do it: jobs are handed out, waited for, and done again if a worker dies."""
+"""The interface of backends: jobs are handed out, waited for, and done again if a worker dies."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_
 
 
 class Broadcast(NamedTuple):
-    """What jobs need that may have to be sent to other machines."""
+    """Data that jobs need and that may have to be sent to other machines."""
 
     key: Hashable
-    """The same for the same content."""
+    """Equal for equal content."""
     make: Callable[[], Any]
 
 
@@ -27,7 +27,7 @@ class WorkerLostError(Exception):
 
 
 class Backend(ABC):
-    """Runs functions elsewhere. A context manager: what is not done at its end is given up."""
+    """Runs functions elsewhere. A context manager: jobs that are not done at its end are dropped."""
 
     def __enter__(self) -> Self:
         return self
@@ -54,10 +54,10 @@ class Backend(ABC):
         return wait(futures, return_when=FIRST_COMPLETED).done
 
     def again(self, function: Callable[..., Any], job: tuple[Any, ...], error: BaseException) -> Future[Any] | None:
-        """Hand out a job once more whose worker is gone; None if the error is the job's own.
+        """Hand out a job again if its worker is gone; None if the error is the job's own.
 
         Raises:
-            WorkerLostError: Its worker died again; or as often as a cluster puts up with.
+            WorkerLostError: Its worker died again; or, in a cluster, as often as the cluster allows.
         """
         del function, job, error
         return None
@@ -68,11 +68,11 @@ class Backend(ABC):
 
 
 def in_worker(function: Callable[..., Any], job: tuple[Any, ...]) -> Any:
-    """Run a job in a worker's process: one torch thread, and Ctrl-C is for the parent, which ends its workers."""
+    """Run a job in a worker's process: with one torch thread, and without Ctrl-C, which the parent handles."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name, value in ONE_THREAD.items():
         os.environ.setdefault(name, value)
-    if "torch" in sys.modules:  # it came along with the function
+    if "torch" in sys.modules:  # it was loaded with the function
         sys.modules["torch"].set_num_threads(1)
     return function(*job)

@@ -1,4 +1,4 @@
-"""Workers of a Dask cluster, on however many machines. The one door to Dask."""
+"""Workers of a Dask cluster, on any number of machines. The only file that uses Dask."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any
 from evonas.errors import EvaluationError, RunFileError
 from evonas.evaluation.workers.backend import Backend, Broadcast, WorkerLostError, in_worker
 
-PATIENCE = 60.0  # seconds in which a scheduler that is started again is waited for
-LOOK = 1.0  # seconds between looks at how many workers a cluster has
+PATIENCE = 60.0  # seconds to wait for a scheduler that is started again
+LOOK = 1.0  # seconds between two counts of a cluster's workers
 
 
 class Dask(Backend):
     """Workers that may come and go while a search runs.
 
-    The scheduler gives the work of a worker that died to another one. If the scheduler itself is started again, all
-    that was handed out is handed out once more. A process keeps its connection, and what it sent along, for later.
+    The scheduler gives the jobs of a worker that died to another one. If the scheduler itself is started again, all
+    unfinished jobs are handed out again. A process keeps its connection, and the data that it sent, for later use.
     """
 
     def __init__(self, address: str) -> None:
@@ -34,7 +34,7 @@ class Dask(Backend):
 
     @property
     def capacity(self) -> int:
-        """See :class:`Backend`; at least 1, for workers may still come."""
+        """See :class:`Backend`; at least 1, because workers may still come."""
         return max(1, self.link.n_threads())
 
     def set_broadcast(self, broadcast: Broadcast) -> None:
@@ -79,11 +79,11 @@ class Link:
     """A connection to a Dask scheduler.
 
     Args:
-        address: Its.
+        address: The scheduler's address.
 
     Raises:
         RunFileError: The package is not installed.
-        EvaluationError: It does not answer.
+        EvaluationError: The scheduler does not answer.
     """
 
     def __init__(self, address: str) -> None:
@@ -107,7 +107,7 @@ class Link:
         return bool(self.client.status == "running")
 
     def n_threads(self) -> int:
-        """Threads of all workers; asked for now and then only."""
+        """Threads of all workers; counted again only after ``LOOK`` seconds."""
         if time.monotonic() - self._looked > LOOK:
             try:
                 self._n = sum(self.client.ncores().values()) if self.is_up else 0
@@ -117,16 +117,16 @@ class Link:
         return self._n
 
     def sent(self, broadcast: Broadcast) -> Any:
-        """A handle on something that workers keep; sent anew where a scheduler has forgotten it."""
+        """A handle on data that workers keep; sent again if the scheduler has forgotten it."""
         self._wait_for_a_worker()
         handle = self._sent.get(broadcast.key)
         if handle is None or handle.status != "finished":
             (handle,) = self.client.scatter([broadcast.make()], hash=False)
-            self._sent = {broadcast.key: handle}  # of a supernet that has grown, only the latest is of use
+            self._sent = {broadcast.key: handle}  # of a supernet that has grown, only the latest is needed
         return handle
 
     def _wait_for_a_worker(self) -> None:
-        """Wait until somebody is there to send something to: on a cluster with a queue, workers may take hours."""
+        """Wait for a first worker that data can be sent to: on a cluster with a queue, this may take hours."""
         if self.n_threads():
             return
         warnings.warn(f"no worker at {self.address} yet; waiting for the first one", stacklevel=2)
@@ -158,11 +158,11 @@ _links: dict[str, Link] = {}
 
 
 def close_links() -> None:
-    """Let go of all schedulers."""
+    """Close the connections to all schedulers."""
     while _links:
         _links.popitem()[1].client.close()
 
 
 def with_broadcast(function: Callable[..., Any], job: tuple[Any, ...], payload: Any) -> Any:
-    """Run a job that has something broadcast."""
+    """Run a job with the data that was broadcast."""
     return in_worker(function, (*job, payload))

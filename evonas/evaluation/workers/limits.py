@@ -1,4 +1,4 @@
-"""A time limit on what runs here."""
+"""A time limit on code in this process."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class TimeIsUpError(BaseException):
 def time_limit(seconds: float) -> Iterator[None]:
     """Interrupt what runs inside after some seconds; 0 sets no limit, nor does a platform without alarms.
 
-    A single call into compiled code is interrupted when it returns. In a process's main thread only, where alarms ring:
-    processes beside this one have their work there, threads and Dask's workers do not.
+    A single call into compiled code is interrupted when it returns. It works in a process's main thread only, since
+    alarms arrive there: processes on this machine run jobs in their main thread, threads and Dask's workers do not.
 
     Raises:
         TimeIsUpError: It took longer.
     """
-    is_main = threading.current_thread() is threading.main_thread()  # only there alarms ring
+    is_main = threading.current_thread() is threading.main_thread()  # alarms arrive only there
     if not seconds or not hasattr(signal, "setitimer") or not is_main:
         yield
         return

@@ -1,4 +1,4 @@
-"""Workers on this machine: this process, processes beside it, or threads. The one door to joblib."""
+"""Workers on this machine: this process, other processes, or threads. The only file that uses joblib."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ IDLE = 300  # seconds after which processes without work end
 
 
 def n_workers(wanted: int) -> int:
-    """Processes to use: what is wanted, or for 0 one for each core that this process may use."""
+    """Number of processes to use: as many as wanted, or for 0 one per core that this process may use."""
     return wanted or int(cpu_count())
 
 
@@ -50,8 +50,8 @@ class Processes(Backend):
 
     def __exit__(self, *error: object) -> None:
         if any(not future.done() for future in list(self._running)):
-            # They would be waited for when this process ends. loky cannot stand that they are cancelled before, nor
-            # that one is still on its way to the workers.
+            # Otherwise this process would wait for them when it ends. loky fails if they are cancelled before that, or
+            # if one is still on its way to the workers.
             time.sleep(ON_ITS_WAY)
             self._executor().shutdown(kill_workers=True)
 
@@ -73,7 +73,7 @@ class Processes(Backend):
         with _sigint_held():
             try:
                 future: Future[Any] = self._executor().submit(in_worker, function, job)
-            except BrokenProcessPool:  # it broke this very moment; the next one is whole
+            except BrokenProcessPool:  # it broke just now; the next one works
                 future = self._executor().submit(in_worker, function, job)
         self._running.add(future)
         future.add_done_callback(self._running.discard)
@@ -95,7 +95,7 @@ class Processes(Backend):
 class Threads(Backend):
     """Threads of this process: for evaluations that wait for something else, such as a device or a service.
 
-    They stay for the next use, and what each of them has loaded with them.
+    They stay for the next use, with what each of them has loaded.
     """
 
     def __init__(self, n: int) -> None:
@@ -133,4 +133,4 @@ def _sigint_held() -> Iterator[None]:
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)  # one that came meanwhile is heard now
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)  # a Ctrl-C that came meanwhile is delivered now

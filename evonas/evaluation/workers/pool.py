@@ -1,4 +1,4 @@
-"""Work done side by side: results in order, or each as soon as it is there; what a lost worker had is done again."""
+"""Work done side by side: results in order, or as they come; jobs of a lost worker are done again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from multiprocessing import ProcessError
-from pickle import PicklingError  # how it is said that something cannot be sent; nothing is unpickled here
+from pickle import PicklingError  # raised when something cannot be sent; nothing is unpickled here
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -55,17 +55,17 @@ class WorkerPool(Generic[T]):
 
     @property
     def n_out(self) -> int:
-        """Jobs whose results were not given yet."""
+        """Number of jobs whose results were not given yet."""
         return len(self._out) + len(self._done)
 
     def submit(self, *job: Any) -> int:
-        """Hand out a job; its number, counted from 0."""
+        """Hand out a job; returns its number, counted from 0."""
         number, self._n = self._n, self._n + 1
         self._out[self.backend.submit(self.function, job)] = number, job
         return number
 
     def next_done(self) -> tuple[int, T]:
-        """Wait for a result; the number of its job, and it.
+        """Wait for a result; returns the number of its job, and the result.
 
         Raises:
             EvaluationError: A job cannot be sent, or killed its worker and there is no ``on_loss``.
@@ -108,7 +108,7 @@ class WorkerPool(Generic[T]):
         raise error
 
     def _hand_out_again(self) -> None:
-        """A process that dies takes its pool along: what the others were at is handed out once more."""
+        """A process that dies takes its pool with it: unfinished jobs of the other processes are handed out again."""
         for future in [one for one in self._out if one.done() and isinstance(one.exception(), BROKEN_POOL)]:
             number, job = self._out.pop(future)
             self._out[self.backend.submit(self.function, job)] = number, job

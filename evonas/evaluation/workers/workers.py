@@ -1,4 +1,4 @@
-"""Who does the work of a run, by name: ``BACKENDS`` is the table."""
+"""Workers of a run, by name of their backend. ``BACKENDS`` is the table."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from evonas.evaluation.workers.local import Processes, Serial, Threads, n_worker
 
 
 class Workers(NamedTuple):
-    """Who does the work of a run, as ``[compute]`` says it.
+    """Who does the work of a run, as set in ``[compute]``.
 
     Attributes:
-        n: Processes or threads on this machine; 0: one a core. A cluster has as many as it has.
+        n: Processes or threads on this machine; 0: one per core. A cluster has its own number.
         backend: A name of ``BACKENDS``.
-        scheduler: Address of a cluster's.
+        scheduler: Address of a cluster's scheduler.
     """
 
     n: int = 1
@@ -30,11 +30,11 @@ class Workers(NamedTuple):
         return cls(n_workers(compute.workers if n is None else n), compute.backend, compute.scheduler)
 
     def at_most(self, n_jobs: int) -> Workers:
-        """No more than there is work for."""
+        """The same, but no more workers than jobs."""
         return self._replace(n=max(1, min(self.n, n_jobs)))
 
     def start(self) -> Backend:
-        """Have them ready; a single one on this machine is this process.
+        """Start them; a single one on this machine is this process.
 
         Raises:
             RunFileError: They need a package that is not installed.

@@ -1,4 +1,4 @@
-"""Where each tensor of a network lies in one block of memory, as C code uses it; which are stored as codes."""
+"""Where each tensor of a network lies in the C code's one block of memory, and which tensors are stored as codes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Buffer:
     """Memory that something needs for a while.
 
     Attributes:
-        name: What for.
+        name: What it is for.
         cells: Size in units of four bytes.
         first, last: The steps during which it is in use, both included.
     """

@@ -1,4 +1,4 @@
-"""A network's operations as C: the function that runs them one after another, and the table that says what they are."""
+"""A network's operations as C: the function that runs them one after another, and the table that describes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compiles an exported C file and runs it on images, to see that its logits are those that it should give."""
+"""Compiles an exported C file and runs it on images, so that its logits can be checked."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from evonas.export.seal import Sealed
 
 COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-std=c99", "-O2", "-DEVONAS_MAIN")
-SECONDS = 600  # for each of the two
+SECONDS = 600  # limit for compiling, and for running
 
 
 class CProgram:

@@ -18,7 +18,7 @@ from evonas.nets.frozen import Floats, FrozenConv
 from evonas.nets.integer_network import apply_rule
 from evonas.nets.quant.activation_rule import ActivationRule
 
-MOST_THRESHOLDS = 3  # a channel; more take more bytes than the floats that they replace
+MOST_THRESHOLDS = 3  # per channel; more take more bytes than the floats that they replace
 LARGEST_SUM = 2**31 - 1
 LARGEST_PIXEL = 255
 
@@ -62,9 +62,9 @@ def largest_sum(conv: FrozenConv) -> int:
 
 
 def find_thresholds(conv: FrozenConv, reader: FrozenConv) -> Thresholds | None:
-    """Thresholds for the sums of ``conv``, whose output only ``reader`` reads; None where floats serve better.
+    """Thresholds for the sums of ``conv``, whose output only ``reader`` reads; None where floats are better.
 
-    They serve where there are up to four levels, one sum a filter, and nothing that rises and falls.
+    They are used where there are up to four levels, one sum per filter, and nothing that both rises and falls.
     """
     largest, act = largest_sum(conv), reader.act
     assert act is not None

@@ -20,7 +20,7 @@ QONNX = "qonnx.custom_op.general"
 class Packed(Dialect):
     """Plain ONNX: weights are packed into uint8 and unpacked by standard operators, once when a session starts.
 
-    1 bit a binary, 1.6 a ternary, k a k-bit weight: as many bytes as ``model_size`` says.
+    1 bit per binary, 1.6 per ternary and k per k-bit weight: as many bytes as ``model_size`` says.
     """
 
     def codes(self, conv: FrozenConv, nodes: Nodes) -> str:
@@ -70,7 +70,7 @@ class Qonnx(Dialect):
     """ONNX with quantizers as operators, for FINN and other readers of QONNX; an interchange format, not a small one.
 
     Weights are codes in float32 behind ``Quant`` or ``BipolarQuant`` of scale 1, which keeps binary layers bipolar; the
-    scales stand behind the convolution. Pixels are floats annotated as UINT8, one image a call.
+    scales stand behind the convolution. Pixels are floats annotated as UINT8, one image per call.
 
     References:
         Pappalardo 2022, arXiv 2206.07527.

@@ -36,7 +36,7 @@ class Dialect(ABC):
 
     @abstractmethod
     def codes(self, conv: FrozenConv, nodes: Nodes) -> str:
-        """Store a layer's codes; name of a float tensor ``(planes, out, in / groups, side, side)`` that holds them."""
+        """Store a layer's codes; returns the name of a float tensor ``(planes, out, in / groups, side, side)``."""
 
     def marked(self, codes: str, act: ActivationRule, nodes: Nodes) -> str:
         """Tell a reader of the graph that these floats are codes from ``act.low`` to ``act.high``."""

@@ -1,4 +1,4 @@
-"""Nodes, constants and initializers of an ONNX graph that grows, and the few patterns that graphs are made of."""
+"""Nodes, constants and initializers of a growing ONNX graph, and the few patterns that graphs are made of."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ class Nodes:
         return self.constant(np.array(value, dtype=np.float32))
 
     def parts(self, name: str, array: NDArray[np.float32]) -> list[str]:
-        """Store an array ``(n,)``; names of its numbers, each a tensor ``(1,)``."""
+        """Store an array ``(n,)``; returns the names of its numbers, each a tensor ``(1,)``."""
         whole = self.initializer(name, array)
         if len(array) == 1:
             return [whole]
         return [self.slice(whole, i, i + 1, axis=0) for i in range(len(array))]
 
     def rows(self, name: str, array: NDArray[np.float32]) -> list[str]:
-        """Store an array ``(rows, channels)``; names of its rows, each a tensor ``(1, channels, 1, 1)``."""
+        """Store an array ``(rows, channels)``; returns the names of its rows, each a tensor ``(1, channels, 1, 1)``."""
         n, channels = array.shape
         whole = self.initializer(name, array.reshape(n, channels, 1, 1))
         return [whole] if n == 1 else [self.slice(whole, i, i + 1, axis=0) for i in range(n)]

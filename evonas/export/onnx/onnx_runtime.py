@@ -11,7 +11,7 @@ from evonas.export.seal import Sealed
 def run_onnx(sealed: Sealed) -> Runner:
     """Open a checked file on one core."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # its threads spin, to the harm of whatever runs beside them
+    options.intra_op_num_threads = 1  # its threads spin, which slows other processes down
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(sealed.raw, options, providers=["CPUExecutionProvider"])
     return lambda pixels: session.run(None, {"pixels": pixels})[0]

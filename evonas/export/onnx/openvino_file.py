@@ -3,7 +3,7 @@
 The packed ONNX graph with a ``BinaryConvolution`` in the place of each convolution that can be one: binary weights and
 binary activations, one group, input channels in eights (with others its kernels give wrong results). Their weights take
 one bit, those of other layers a float32. One zip file holds the two that OpenVINO reads, ``network.xml`` and
-``network.bin``; they take one image a call, because binary convolutions want all sides known.
+``network.bin``; they take one image per call, because binary convolutions need all sides known.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ A_DATE = (1980, 1, 1, 0, 0, 0)  # the same network makes the same file
 
 
 class OneImage(Packed):
-    """One image a call: binary convolutions want all sides known."""
+    """One image per call: binary convolutions need all sides known."""
 
     batch = 1
 

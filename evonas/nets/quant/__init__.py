@@ -1,4 +1,4 @@
-"""Quantizers: latent numbers in, a few levels out, one method a file.
+"""Quantizers: latent numbers in, a few levels out, one method per file.
 
 May import ``architecture`` and torch. The table of methods is :data:`evonas.architecture.methods.QUANTIZERS`.
 

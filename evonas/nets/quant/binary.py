@@ -36,7 +36,7 @@ class BinaryWeight(Quantizer):
         return sign(latent.detach())
 
     def scale(self, latent: Tensor) -> Tensor:
-        """Mean magnitude a filter, ``(out_channels, 1, 1, 1)`` for a kernel."""
+        """Mean magnitude per filter, ``(out_channels, 1, 1, 1)`` for a kernel."""
         return mean_magnitude(latent, is_per_filter=True)
 
 

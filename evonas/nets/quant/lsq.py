@@ -59,8 +59,7 @@ class LsqActivation(Quantizer):
     """Activations of any number of levels whose step is learned; unsigned ones contain the ReLU.
 
     Formula: ``s * round(clip(x / s, low, high))``; unsigned from 0 to ``levels - 1``, signed as :class:`LsqWeight`;
-    ``s`` is
-    learned through its logarithm. Three unsigned levels, 0, 1 and 2 steps, are a ternary activation.
+    ``s`` is learned through its logarithm. Three unsigned levels, 0, 1 and 2 steps, are a ternary activation.
     Gradient: for the latent, the identity within the range and 0 outside; for the step, the sum of ``g * (code - x/s)``
     inside and ``g * code`` outside, divided by ``sqrt(n * high)`` with ``n`` the numbers that share it.
 

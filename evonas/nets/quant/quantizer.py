@@ -29,7 +29,7 @@ class Quantizer(nn.Module, ABC):
         precision: What it quantizes to.
 
     Attributes:
-        learning_rate_factor: On the learning rate of its own parameters; they get no weight decay.
+        learning_rate_factor: Factor on the learning rate of its own parameters; they get no weight decay.
     """
 
     learning_rate_factor: ClassVar[float] = 1.0
@@ -51,7 +51,7 @@ class Quantizer(nn.Module, ABC):
         """Positive factor without gradient, of a shape that broadcasts against ``latent``."""
 
     def activation_rule(self) -> ActivationRule | None:
-        """What an activation quantizer does once it is trained; None for weights, and where no rule tells it all."""
+        """What an activation quantizer does once it is trained; None for weights, and where no rule describes it."""
         return None
 
     def zero_share(self, latent: Tensor) -> float:
@@ -63,7 +63,7 @@ def build_quantizer(method: Method, precision: Precision) -> Quantizer:
     """Build a method's quantizer for a precision.
 
     Raises:
-        RunFileError: It is no quantizer, or learns another count of numbers than its method says, which are counted.
+        RunFileError: It is no quantizer, or learns more or fewer numbers than its method says.
     """
     make = resolve(method.make) if isinstance(method.make, str) else method.make
     quantizer = make(precision, **method.options)
@@ -84,7 +84,7 @@ def mean_magnitude(latent: Tensor, *, is_per_filter: bool = False) -> Tensor:
 
     Args:
         latent: Any shape; its first axis the filters if ``is_per_filter``.
-        is_per_filter: Whether to give one mean a filter, ``(n, 1, 1, …)``, instead of one scalar.
+        is_per_filter: Whether to give one mean per filter, ``(n, 1, 1, …)``, instead of one scalar.
     """
     magnitudes = latent.detach().abs()
     if not is_per_filter:

@@ -20,15 +20,14 @@ WINDOW = 0.5  # half-width of the surrogate slope around the threshold, in thres
 class Tas(Quantizer):
     """Weights of ``-w_n``, 0, ``+w_p`` with a threshold that follows each filter's spread.
 
-    Formula: ``Delta_f = d * mean|W_f|`` for each filter ``f``, with ``d`` learned a layer within 0.05 to 1.2;
+    Formula: ``Delta_f = d * mean|W_f|`` for each filter ``f``, with one learned ``d`` per layer within 0.05 to 1.2;
     ``code = sign(w) if |w| > Delta_f else 0``; ``w_p = mean|W| * r_p`` and ``w_n = mean|W| * r_n``, learned through
     logarithms.
     Gradient: for the weight, ``g`` times the level relative to its start, and ``g`` where the code is 0; for a level,
-    the
-    sum of ``g`` over its set with the sign of its codes; for ``d``, that of a soft threshold: a weight near ``Delta_f``
-    would fall to zero if it grew, so ``dL/dDelta_f = -sum g sign(w) level K((|w| - Delta_f) / h) / h`` with the
-    triangle
-    ``K(u) = max(0, 1 - |u|)`` and ``h = Delta_f / 2``. It has the sign of the data's wish, so ``d`` can move both ways.
+    the sum of ``g`` over its set with the sign of its codes; for ``d``, that of a soft threshold: a weight near
+    ``Delta_f`` would fall to zero if it grew, so ``dL/dDelta_f = -sum g sign(w) level K((|w| - Delta_f) / h) / h`` with
+    the triangle ``K(u) = max(0, 1 - |u|)`` and ``h = Delta_f / 2``. Its sign follows the data, so ``d`` can move both
+    ways.
 
     References:
         Loni 2022, "TAS: ternarized neural architecture search", for the adaptive relative threshold; the gradient of

@@ -25,8 +25,7 @@ class TernaryActivation(Quantizer):
     Formula, signed: ``code = sign(x) if |x| > t else 0``. Unsigned: ``code = 0 up to t, 1 up to t + s, 2 beyond``.
     ``effective = s * code``; ``t`` and ``s`` are learned through their logarithms.
     Gradient: for the activation, 1 where ``|x| <= t + s`` (signed) or ``0 <= x <= t + 2s`` (unsigned), else 0; for
-    ``s``, the
-    sum of ``g * code``; for ``t``, that of a soft threshold, see :class:`evonas.nets.quant.tas.Tas`.
+    ``s``, the sum of ``g * code``; for ``t``, that of a soft threshold, see :class:`evonas.nets.quant.tas.Tas`.
 
     References:
         Loni 2022 (TAS) for learned activation thresholds; the gradients are our own, since the published ones pass
@@ -70,7 +69,7 @@ class PerImageTernary(Quantizer):
 
     Formula, for each image: ``t = 0.767 mean|x|``; ``code = sign(x) if |x| > t else 0``;
     ``s = mean of |x| over |x| > t``.
-    Gradient: 1 where ``|x| <= t + s``, else 0; nothing is learned. Two float operations an element are charged.
+    Gradient: 1 where ``|x| <= t + s``, else 0; nothing is learned. Two float operations per element are charged.
 
     References:
         Loni 2022 (TAS), as its code has it at the start of training, with the usual clipped estimator.

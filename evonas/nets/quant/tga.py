@@ -30,7 +30,7 @@ class Tga(Quantizer):
     a sigmoid) and learns slowly; being a ratio it serves every width of a shared kernel.
 
     Residual expansion: several planes, each a ternary kernel of the same latent weight with a threshold of its own;
-    the effective weight is their mean. Bytes, MACs and scales count once a plane.
+    the effective weight is their mean. Bytes, MACs and scales count once per plane.
 
     References:
         He 2019, "Simultaneously optimizing weight and quantizer of ternary neural network using truncated Gaussian

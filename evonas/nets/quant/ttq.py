@@ -15,14 +15,12 @@ THRESHOLD = 0.05  # of the largest magnitude, as in the paper's experiments
 
 
 class Ttq(Quantizer):
-    """Weights of ``-w_n``, 0, ``+w_p``, both levels learned a layer.
+    """Weights of ``-w_n``, 0, ``+w_p``, both levels learned per layer.
 
     Formula: ``code = sign(w) if |w| > 0.05 max|w| else 0``; ``w_p = mean|w| * r_p`` and ``w_n = mean|w| * r_n``, the
-    ratios
-    learned through their logarithms, so that levels stay positive.
+    ratios learned through their logarithms, so that levels stay positive.
     Gradient: for the weight, ``r_p g`` where the code is +1, ``r_n g`` where it is -1, ``g`` where it is 0; for a
-    level, the
-    sum of ``g`` over its set, with the sign of its codes.
+    level, the sum of ``g`` over its set, with the sign of its codes.
 
     References:
         Zhu 2017, "Trained ternary quantization", eq. 6 to 9.

@@ -20,7 +20,7 @@ def ternary_codes(latent: Tensor, threshold: Tensor) -> Tensor:
 class Twn(Quantizer):
     """Weights of -1, 0, +1 times the mean magnitude of those that are not zero; nothing is learned.
 
-    Formula: ``code = sign(w) if |w| > 0.7 mean|w| else 0``; ``alpha = mean of |w| over |w| > 0.7 mean|w|``, a layer.
+    Formula: ``code = sign(w) if |w| > 0.7 mean|w| else 0``; ``alpha = mean of |w| over |w| > 0.7 mean|w|``, per layer.
     With a threshold of ``0.05 max|w|`` instead, few weights are zero.
     Gradient: the identity.
 

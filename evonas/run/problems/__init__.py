@@ -2,7 +2,7 @@
 
 May import ``evaluation``, ``training`` and what lies below.
 
-- ``problem``: the questions that both answer; ``table_problem``, ``network_problem``: the answers.
+- ``problem``: the interface; ``table_problem``, ``network_problem``: its two implementations.
 - ``estimate_choice``: whether a supernet or short training runs take less time.
 - ``spaces``: the search space that a run file names.
 """

@@ -25,7 +25,7 @@ from evonas.training.strategies import STRATEGIES
 from evonas.training.supernet_training import build_supernet
 
 NETWORKS = 5  # random ones, of which the median counts, so that a slow first one does no harm
-STEPS = 6  # timed of each; the first ones are left to the caches
+STEPS = 6  # timed for each network; the first ones only fill caches
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,10 @@ def compare(times: Times, *, networks: int, steps: int, correction_networks: int
 
     Args:
         times: Of this machine.
-        networks: To be evaluated, at most.
-        steps: Of the supernet's training.
-        correction_networks: Trained for a short while to correct the supernet's estimate.
-        workers: Processes.
+        networks: How many are evaluated, at most.
+        steps: Steps of the supernet's training.
+        correction_networks: How many are trained for a short while to correct the supernet's estimate.
+        workers: Number of processes.
 
     Returns:
         See :func:`choose_method`.

@@ -171,7 +171,7 @@ class NetworkProblem(Problem):
 
 
 def _check_fit(space: NetworkSpace, dataset: Dataset) -> None:
-    """A space that is an object was made without a look at the images."""
+    """Check that the space fits the images: one that is given as an object was made without them."""
     network = space.decode(space.repair(np.zeros(len(space.genes), dtype=np.int64)))
     found = network.input_shape, network.shapes[network.ops[-1].name].channels
     if found != (dataset.input_shape, dataset.n_classes):

@@ -1,4 +1,4 @@
-"""What a run searches: the questions that networks and tables answer differently, each asked in one place."""
+"""What a run searches: one interface for all that differs between networks and tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from evonas.spaces import Space
 from objectives.fronts.scaling import Scaling
 
 Box = dict[str, tuple[float, float]]
-"""Where hypervolumes begin and end, by measure."""
+"""Where the hypervolume's box begins and ends, by measure."""
 
 
 class Problem(ABC):
@@ -42,7 +42,7 @@ class Problem(ABC):
 
     @abstractmethod
     def hypervolume_box(self) -> Box:
-        """Where the hypervolume's box begins and ends, of every measure.
+        """Where the hypervolume's box begins and ends, for every measure.
 
         Raises:
             RunFileError: An objective of the user's counts no network.
@@ -72,16 +72,16 @@ class Problem(ABC):
         """The same problem with more choices of its space open."""
 
     def describe(self, genomes: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
-        """A front, given as genomes in text form: layers of its networks as tables, and what a user should know."""
+        """A front, given as genomes in text form: layers of its networks as tables, and warnings for the user."""
         del genomes
         return {}, []
 
     def decided(self) -> tuple[Self, dict[str, str]]:
-        """The problem with what its run file leaves open chosen, and the reasons as facts of the run."""
+        """The problem with all choices made that its run file leaves open, and the reasons as facts of the run."""
         return self, {}
 
     def limits(self) -> AbstractContextManager[None]:
-        """What holds while it is searched."""
+        """A context for the search, such as one torch thread."""
         return nullcontext()
 
     def _first_genome(self) -> Any:

@@ -19,7 +19,7 @@ from objectives import Objective
 from objectives.fronts.scaling import Scaling, bounds_of
 
 PROBES = 64  # genomes whose results tell one space from another
-ROWS = 1000  # of a table, that its hypervolume's box is made of
+ROWS = 1000  # of a table, from which its hypervolume's box is made
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class TableProblem(Problem):
         return TableCosts(self.space, self.measures, scaling=scaling)
 
     def hypervolume_box(self) -> Box:
-        """See :class:`Problem`: of a thousand rows; of a formula, what the first generation finds."""
+        """See :class:`Problem`: from a thousand rows of a table; for a formula, from the first generation."""
         if provisional := self.provisional_box():
             return provisional
         genomes = (self._first_genome(), *self.space.sample(np.random.default_rng(0), ROWS))

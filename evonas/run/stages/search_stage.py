@@ -20,7 +20,7 @@ class SearchStage(Generic[P]):
     """A part of a search.
 
     Attributes:
-        number: Supernets before this one.
+        number: Number of supernets before this one.
         problem: The run's, with the space of this stage.
         supernet: SHA-256 of the supernet's file; None where there is none.
     """
@@ -31,15 +31,15 @@ class SearchStage(Generic[P]):
 
 
 class StageFactory(ABC, Generic[P]):
-    """Makes the stages of a run, and the estimators of each; what was made before an interruption is found again."""
+    """Makes the stages of a run, and the estimators of each; what was made before an interruption is reused."""
 
     @abstractmethod
     def first(self) -> SearchStage[P]:
-        """A run as it starts."""
+        """The stage that a run starts with."""
 
     @abstractmethod
     def after(self, stage: SearchStage[P], expansions: Sequence[Expansion]) -> SearchStage[P]:
-        """Unlock the widths that a search has earned."""
+        """The next stage, with the widths unlocked that a search has earned."""
 
     @abstractmethod
     def estimator(self, stage: SearchStage[P]) -> Estimator:
@@ -47,15 +47,15 @@ class StageFactory(ABC, Generic[P]):
 
     @abstractmethod
     def tuned_estimator(self, stage: SearchStage[P]) -> Estimator | None:
-        """What scores the candidates of the front once more and better; None if nothing does."""
+        """What scores the candidates of the front again, more accurately; None if nothing does."""
 
     def warnings(self) -> list[str]:
-        """What the run shall say of its estimates in the end."""
+        """Warnings about the estimates, for the end of the run."""
         return []
 
 
 def unlocked(space: Space, expansions: Sequence[Expansion]) -> Space:
-    """A space with the choices open that a search has earned."""
+    """A space in which the choices are open that a search has earned."""
     for expansion in expansions:
         for _ in range(expansion.unlocks):
             space = space.unlock(expansion.gene)

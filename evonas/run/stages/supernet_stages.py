@@ -44,7 +44,7 @@ class SupernetStages(StageFactory[NetworkProblem]):
         self.store = SupernetStore(run, observer)
 
     def first(self) -> Stage:
-        """See :class:`StageFactory`; the supernet, if the run works with one, is trained now unless that was done.
+        """See :class:`StageFactory`; the supernet, if the run works with one, is trained now unless it exists.
 
         Raises:
             RunFolderError: Training cannot be resumed from a checkpoint.
@@ -56,7 +56,7 @@ class SupernetStages(StageFactory[NetworkProblem]):
         return SearchStage(0, self.problem, supernet)
 
     def after(self, stage: Stage, expansions: Sequence[Expansion]) -> Stage:
-        """See :class:`StageFactory`; the supernet grows and is trained further, unless that was done."""
+        """See :class:`StageFactory`; the supernet grows and is trained further, unless it exists."""
         before = stage.problem
         problem = before.unlocked(unlocked(before.space, expansions))
         if stage.supernet is None:
@@ -96,7 +96,7 @@ class SupernetStages(StageFactory[NetworkProblem]):
     def _correction(
         self, estimator: Estimator, stage: Stage, *, origin: Origin
     ) -> tuple[Correction | None, dict[str, float]]:
-        """Score a few networks and train them for a short while, and learn what the score does not tell.
+        """Score a few networks, train them for a short while, and fit a correction of the scores.
 
         They are spread over the sizes of the space. The archive keeps their values, so that a resumed run fits the same
         correction.

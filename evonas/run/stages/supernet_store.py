@@ -1,4 +1,4 @@
-"""A run's supernets on disk: trained, grown, or taken as they lie there."""
+"""A run's supernets on disk: trained, grown, or taken from disk if they are complete."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class SupernetStore:
     """Makes the supernets of a run; one that is complete is never made again.
 
     Args:
-        run: Where they lie.
+        run: Where they are stored.
         observer: Receives progress updates.
     """
 
@@ -47,7 +47,7 @@ class SupernetStore:
         self.run, self.observer = run, observer
 
     def trained(self, problem: NetworkProblem) -> str:
-        """SHA-256 of the first supernet; trained now unless that was done.
+        """SHA-256 of the first supernet; it is trained now unless it exists.
 
         Raises:
             RunFolderError: Training cannot be resumed from its checkpoint, or the file there is of another run.
@@ -101,7 +101,7 @@ class SupernetStore:
         return self._save(supernet, 0)
 
     def _kept(self, stage: int) -> str | None:
-        """SHA-256 of a complete supernet, if there is one; it must be of this very run."""
+        """SHA-256 of a complete supernet, if there is one; it must belong to this run."""
         if known := self.run.facts().supernets.get(stage):
             return known
         path = self.run.path / checkpoint_of(stage, "").file

@@ -1,6 +1,6 @@
 """Networks of cells: a normal and a reduction cell, searched edge by edge and stacked.
 
-May import ``architecture`` and the files of ``spaces`` that are no space.
+May import ``architecture`` and the files of ``spaces`` that define no network space.
 
 - ``settings``: the run file's section, and the operations of edges.
 - ``layout``: widths, groups and names that follow from the settings.

@@ -52,7 +52,7 @@ class CellSpace(ConfiguredSpace[CellSettings]):
     scheme: Scheme = DEFAULT_SCHEME
 
     def __post_init__(self) -> None:
-        assert self.layout  # what cannot be is told now
+        assert self.layout  # impossible settings raise an error now
 
     @cached_property
     def layout(self) -> CellLayout:

@@ -79,7 +79,7 @@ class _Cell:
     ops: list[Op] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        # attributes, for a search builds many cells
+        # attributes, because a search builds many cells
         self.name = f"cell{self.index}"
         self.kind = self.layout.settings.cells[self.index]
         self.width = self.layout.width(self.index, float(self.choice[f"{self.name}/expansion"]))

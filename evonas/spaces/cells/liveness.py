@@ -1,4 +1,4 @@
-"""Which edges of many cell networks carry an image, and which cells their outputs need: arrays, no networks."""
+"""Which edges of many cell networks depend on the image, and which cells their outputs need, as arrays."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Liveness:
         is_read: Whether such an edge reads each of a cell's two inputs, ``(cells, 2, n)``.
         outputs: Whether the stem, the stem again as the first cell's other input, and each cell's output depend on the
             image, ``(2 + cells, n)``.
-        is_needed: Whether each cell does, and the network's output depends on it, ``(cells, n)``.
+        is_needed: Whether each cell depends on the image and the network's output on the cell, ``(cells, n)``.
     """
 
     edges: Mask

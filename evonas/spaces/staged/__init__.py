@@ -1,6 +1,6 @@
 """Networks of blocks in stages, whose widths, kernels, precisions and modules are searched.
 
-May import ``architecture`` and the files of ``spaces`` that are no space.
+May import ``architecture`` and the files of ``spaces`` that define no network space.
 
 - ``settings``: the run file's sections.
 - ``slots``: the graph, every attribute fixed or decided by a gene.

@@ -1,4 +1,4 @@
-"""The run file's ``[space]`` for networks of blocks in stages: what they share, and one model a kind."""
+"""The run file's ``[space]`` for networks of blocks in stages: what they share, and one model per kind."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONVS = 2  # of a basic block
 
 
 class StagedSettings(NetworkSpaceSettings):
-    """What all spaces of blocks in stages can be set to.
+    """Settings of all spaces of blocks in stages.
 
     Width genes follow neural channel expansion (Park 2022): a layer starts with factors up to 1, and larger ones are
     unlocked for layers that want to grow.
@@ -22,7 +22,7 @@ class StagedSettings(NetworkSpaceSettings):
 
     precision_scope: Literal["layer", "stage", "place", "network"] = Field(
         "layer",
-        description="what has precisions of its own; a place is one of each block, in a stage or in all",
+        description="what has precisions of its own; stage: a place in the blocks of a stage; place: in all blocks",
     )
     widths: Factors = Field(
         (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0), description="factors on a layer's channels, ascending"

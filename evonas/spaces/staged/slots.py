@@ -23,7 +23,7 @@ class Choice(Generic[Value]):
     """An attribute that a gene decides.
 
     Attributes:
-        values: One a choice of the gene; exactly one if there is no gene.
+        values: One per choice of the gene; exactly one if there is no gene.
         gene: None for an attribute that is the same in all networks.
     """
 
@@ -70,7 +70,7 @@ class Slot:
         weight: Precision of the kernel.
         act: Precision of the activations that a convolution reads.
         steps: Structure of the module.
-        has_bias: Whether the convolution adds a bias a channel.
+        has_bias: Whether the convolution adds a bias per channel.
     """
 
     name: str
@@ -87,13 +87,13 @@ class Slot:
 
     @property
     def searched(self) -> list[tuple[Gene, tuple[Any, ...]]]:
-        """What is decided here or in slots before: genes, and what each choice means."""
+        """What is decided here or in earlier slots: genes, and what each choice means."""
         attributes: tuple[Choice[Any], ...] = (*self.channels, self.kernel, self.weight, self.act, self.steps)
         return [(attribute.gene, attribute.values) for attribute in attributes if attribute.gene]
 
 
 def build(slots: Sequence[Slot], choice: Mapping[str, int]) -> tuple[Op, ...]:
-    """The operations under a choice of every gene, one a slot."""
+    """The operations under a choice of every gene, one per slot."""
     names, ops = {INPUT: INPUT}, []
     for slot in slots:
         kernel = slot.kernel.at(choice)

@@ -43,7 +43,7 @@ class StagedSpace(ConfiguredSpace[S]):
 
     Raises:
         RunFileError: A precision without a method.
-        GenomeError: ``unlocked`` names what has nothing locked.
+        GenomeError: ``unlocked`` names a gene without locked choices.
     """
 
     settings: S

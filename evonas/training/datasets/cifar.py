@@ -25,7 +25,7 @@ PIXELS = 3 * SIDE * SIDE
 
 @dataclass(frozen=True)
 class Version:
-    """One of the two data sets: its files, the label bytes a record, its classes."""
+    """One of the two data sets: its files, the label bytes per record, its classes."""
 
     training: tuple[str, ...]
     test: str

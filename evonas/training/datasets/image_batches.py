@@ -32,7 +32,7 @@ class Augmentation:
 
     @classmethod
     def of(cls, data: DataConfig, *, cutout: int = 0) -> Self:
-        """That of the run file's ``[data]``."""
+        """The augmentation of the run file's ``[data]``."""
         return cls(data.shift, data.flip, cutout)
 
 
@@ -76,7 +76,7 @@ def _shifted(images: Tensor, shift: int, generator: torch.Generator) -> Tensor:
 
 
 def _squares(images: Tensor, side: int, generator: torch.Generator) -> Tensor:
-    """A mask ``(n, 1, height, width)`` that is true in one square an image, whose centre is any of its pixels."""
+    """A mask ``(n, 1, height, width)`` that is true in one square per image, whose centre is any of its pixels."""
     n, _, *sides = images.shape
     inside = []
     for length in sides:
