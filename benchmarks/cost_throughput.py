@@ -1,4 +1,4 @@
-"""Claim: the cost models count more genomes a second than any search can ask for, and count them exactly.
+"""Claim: the cost models count more genomes per second than any search can ask for, and count them exactly.
 
 Every space, with its defaults for 32x32 colour images: model size, MACs, BitOPs and energy together, then peak memory
 too, for batches of random genomes on one core; beside it the same counts one network at a time. Both are compared

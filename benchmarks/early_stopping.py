@@ -1,6 +1,6 @@
 """Claim: a supernet whose training ends early takes at most half the time, for at most 1 % of the search's hypervolume.
 
-Two whole searches a seed, alike but for early_stop. What each found is not judged by its own estimates, which differ,
+Two whole searches per seed, alike but for early_stop. What each found is not judged by its own estimates, which differ,
 but by one short training of every network of its front. Hypervolume of (error, model size, BitOPs) on the run's scale,
 costs by logarithm; beside it that of as many networks of the first generation, drawn at random.
 
@@ -16,13 +16,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
 from report import write_report
 
 import evonas
 from evonas.evaluation.job import run_job
 from evonas.evaluation.network_estimator import ScoringJob
 from evonas.evaluation.scorers import ShortTraining
+from evonas.evaluation.workers.pool import map_in_order
+from evonas.evaluation.workers.workers import Workers
 from evonas.spaces.genome import from_text
 from evonas.workflows.run_handle import Run
 
@@ -38,8 +39,8 @@ QUICK = {
 def judged(run: Run, genomes: list[str]) -> float:
     """Hypervolume of networks by one short training of each."""
     space, scorer = run.context.network_space, ShortTraining(run.context.config.estimate.steps)
-    jobs = [ScoringJob(scorer, run.path, None, space, from_text(text, space.genes)) for text in genomes]
-    outcomes = Parallel(-1)(delayed(run_job)(job) for job in jobs)
+    jobs = [(ScoringJob(scorer, run.path, None, space, from_text(text, space.genes)),) for text in genomes]
+    outcomes = map_in_order(run_job, jobs, workers=Workers.of(run.context.config.compute))
     table = run.evaluations().drop_duplicates("genome").set_index("genome").loc[genomes]
     values = table[list(run.folder.objectives)].to_numpy(dtype=float)
     values[:, run.folder.objectives.index("error")] = [outcome.values["error"] for outcome in outcomes]

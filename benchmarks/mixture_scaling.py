@@ -123,7 +123,7 @@ def _draw(tables: dict[str, pd.DataFrame], path: Path) -> None:
     fig, axes = plt.subplots(*shape, figsize=(13, 7.6), sharex=True, sharey="row", layout="constrained")
     for row, (name, what) in enumerate(MEASURES.items()):
         labels = [f"{label}, {share:.0%}" for label, share in zip(BITS, SHARES, strict=True)]
-        labels = labels if name == OF_CHOICES else ["all choices"]
+        labels = labels if name == OF_CHOICES else [what]
         for column, (title, table) in enumerate(tables.items()):
             ax, grid = axes[row, column], table[name].unstack("layer")
             for choice, label in enumerate(labels):
@@ -135,7 +135,8 @@ def _draw(tables: dict[str, pd.DataFrame], path: Path) -> None:
             ax.grid(alpha=0.3)
             axes[0, column].set_title(title, fontsize=10)
         axes[row, 0].set_ylabel(f"{name}\n{what}", fontsize=8)
-        axes[row, -1].legend(fontsize=7)
+        if name == OF_CHOICES:
+            axes[row, -1].legend(fontsize=7)
     for ax in axes[-1]:
         ax.set_xlabel("layer")
         ax.set_xticks(np.arange(1, LAYERS + 1))

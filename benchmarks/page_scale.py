@@ -90,7 +90,7 @@ def made_up(path: Path, count: int) -> RunFolder:
             error = float(np.clip(900 / counted.values["model_size"] ** 0.9 + rng.gamma(2, 0.02), 0.005, 0.9))
             values = counted.values | {"error": error, "loss": 2 * error}
             run.append(Evaluation(Origin.SEARCH, number // 40, to_text(genomes[number]), values))
-        run.store_networks(problem.describe(front_table(run)["genome"].tolist()))
+        run.store_networks(problem.describe(front_table(run)["genome"].tolist())[0])
     return run
 
 

@@ -319,7 +319,7 @@ def verdicts(task: str, table: pd.DataFrame) -> list[dict[str, Any]]:
 def main() -> None:
     """Rank, print the table, write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("task", choices=("digits", "fashion"), nargs="*", default=["digits"])
+    parser.add_argument("tasks", choices=["digits", "fashion", []], nargs="*", default=[], help="digits by default")
     parser.add_argument("--images", default="/usr/share/datasets/fashion-mnist", help="Fashion-MNIST's IDX files")
     parser.add_argument("--quick", action="store_true", help="few networks, short trainings")
     parser.add_argument("--strategies", nargs="+", choices=tuple(STRATEGIES), default=tuple(STRATEGIES))
@@ -329,7 +329,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     results, tables = [], {}
-    for name in options.task:
+    for name in options.tasks or ["digits"]:
         task = replace(tasks(options.images, quick=options.quick)[name], strategies=tuple(options.strategies))
         if options.steps:
             task = replace(task, run_file={**task.run_file, "supernet": {"steps": options.steps}})

@@ -4,7 +4,7 @@
 
 Parts, all by default:
 
-- `throughput`: evaluations a second of one process, of two, and of a real Dask cluster of two worker processes on
+- `throughput`: evaluations per second of one process, of two, and of a real Dask cluster of two worker processes on
   loopback. An evaluation is a fixed number of convolutions on one torch thread, as long as scoring a network of digits
   and one of Fashion-MNIST; the target is for the longer ones. Beside them two processes that get half of the work each
   and talk to nobody: what this machine has to give. Rounds are interleaved; medians of their ratios.
@@ -106,7 +106,7 @@ def run(folder: Path, space: Problem, *, compute: dict[str, Any], **settings: An
 
 
 def throughput(*, quick: bool) -> list[Result]:
-    """Evaluations a second of 1 and 2 workers, for each length of an evaluation."""
+    """Evaluations per second of 1 and 2 workers, for each length of an evaluation."""
     rounds, rows = 3 if quick else 7, []
     for layers, n in ((SHORT, 100), (LONG, 25)) if quick else ((SHORT, 120), (LONG, 40)):
         rates: dict[str, list[float]] = {

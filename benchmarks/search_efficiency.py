@@ -138,7 +138,7 @@ def by_pymoo(problem: Problem, seed: int, n: int, settings: dict[str, Any]) -> F
     n_choices = np.array([len(gene.choices) for gene in space.genes])
 
     class Reset(Mutation):  # type: ignore[misc]
-        """Draws a gene anew, one of a genome on average."""
+        """Draws a gene anew, one per genome on average."""
 
         def _do(self, problem: Any, X: Any, random_state: Any = None, **kwargs: Any) -> Any:  # noqa: N803
             drawn = random_state.integers(n_choices, size=X.shape)

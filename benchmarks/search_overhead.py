@@ -1,4 +1,4 @@
-"""Claim: all that a search does besides evaluating takes at most 5 % of its time, at 10 ms an evaluation.
+"""Claim: all that a search does besides evaluating takes at most 5 % of its time, at 10 ms per evaluation.
 
 A formula takes 10 ms to tell a made-up error, and counts two costs; it is searched over 20 plain genes, over the genes
 of the default residual space, and over those of the default space of cells. Overhead is everything but evaluations:
@@ -132,7 +132,7 @@ def main() -> None:
     for name, how, predictors in contenders:
         found = one(name, budget=budget, predictors=predictors)
         each = 1e3 * (found["seconds"] - found["evaluating"]) / budget
-        took = f"{found['share']:.1%} of {found['seconds']:.1f} s, {each:.2f} ms an evaluation"
+        took = f"{found['share']:.1%} of {found['seconds']:.1f} s, {each:.2f} ms per evaluation"
         cpu = 1e3 * found["cpu"] / budget
         took += f"; {cpu:.2f} ms of processor time, {cpu / (cpu + 1e3 * SECONDS):.1%}"
         print(f"{name}, {how}: {took}; front and page {found['report']:.1f} s on top", flush=True)

@@ -13,9 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from evonas.spaces import TableSpace
-from evonas.spaces.genome import Gene
-from objectives import Objective
+from evonas import Gene, Objective, TableSpace
 
 STAGES = ((0, 2), (2, 5), (5, 8))  # layers of a stage; an identity that is not first in its stage may sit anywhere
 IDENTITY = 0

@@ -1,6 +1,6 @@
-"""An objective of one's own, counted from the layers: grams of CO2 for a million images at 400 g a kWh, modelled."""
+"""An objective of one's own, counted from the layers: grams of CO2 for a million images at 400 g per kWh, modelled."""
 
-from objectives import Objective
+from evonas import Objective
 from objectives.energy import energy
 
 GRAMS_PER_JOULE = 400 / 3.6e6

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evonas.architecture.graph import CLASSIFIER, Architecture, Op
-from evonas.architecture.precision import EIGHT_BIT, precision
-from evonas.architecture.scheme import DEFAULT_SCHEME, Scheme
-from evonas.spaces import NetworkSpace
-from evonas.spaces.genome import Gene, check_genome
+from evonas import Architecture, Gene, NetworkSpace, Op, Scheme, check_genome, precision
 
 WIDTHS = ("8", "16", "32")
 PRECISIONS = ("binary", "ternary", "4-bit")
+EIGHT_BIT = precision("8-bit")
+CLASSIFIER = ("norm", "relu", "pool", "quant", "conv")
 DEPTH = 3
+METHODS = Scheme()  # how numbers are quantized, unless the run file says otherwise
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Plain(NetworkSpace):
 
     input_shape: tuple[int, int, int]
     n_classes: int
-    scheme: Scheme = DEFAULT_SCHEME
+    scheme: Scheme = METHODS
     stride: int = 2
 
     @property
