@@ -60,7 +60,7 @@ def qonnx_costs(model: ModelWrapper) -> dict[str, float]:
 @pytest.mark.parametrize("name", SPACES)
 def test_costs_are_those_that_qonnx_counts(name: str) -> None:
     space = SPACES[name]
-    for genome in space.sample(np.random.default_rng(0), 150 if name in STAGED_SPACES else 50):
+    for genome in space.sample(np.random.default_rng(0), 60 if name in STAGED_SPACES else 20):
         architecture = space.decode(genome)
         model = qonnx_model(architecture)
         for tensor, shape in architecture.shapes.items():
@@ -80,7 +80,7 @@ def test_costs_stay_when_qonnx_infers_the_types_itself(name: str) -> None:
 
 def test_every_operation_and_precision_was_counted() -> None:
     """Otherwise the tests above would prove less than they say."""
-    ops = [op for genome in EVERYTHING.sample(np.random.default_rng(0), 50) for op in EVERYTHING.decode(genome).ops]
+    ops = [op for genome in EVERYTHING.sample(np.random.default_rng(0), 20) for op in EVERYTHING.decode(genome).ops]
     convs = [op for op in ops if op.kind == "conv"]
     assert {op.kind for op in ops} == {"conv", "skip", "max_pool", "avg_pool", "add", "concat", "align", "zeros"}
     assert {op.weight.name for op in convs} == {op.act.name for op in convs} == set(PRECISIONS)
