@@ -36,7 +36,7 @@ from evonas.nets.norm import SlicedNorm
 from evonas.spaces import CellSpace, NetworkSpace, ResidualSpace
 from evonas.training.hardware import Hardware, compile_pays
 from evonas.training.loop import TrainingPlan, train
-from evonas.training.single_path import SinglePath
+from evonas.training.strategies.single_path import SinglePath
 
 SPACES: dict[str, NetworkSpace] = {
     "cells, 8x8 images": CellSpace.of((1, 8, 8), 10),

@@ -12,6 +12,7 @@ import pytest
 
 import evonas
 from evonas.cli import app
+from evonas.export.formats import FORMATS
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
@@ -50,6 +51,12 @@ def test_architecture_is_short_and_names_the_rooms_in_order() -> None:
     walk = re.findall(r"`((?:evonas|reports|surrogates|objectives)/[\w/]+\.py)`", text)
     assert len(set(walk)) <= 14, "a genome on its way from ask to page"
     assert [name for name in walk if not (ROOT / name).exists()] == []
+
+
+def test_formats_are_named_where_users_choose_one() -> None:
+    for page in (ROOT / "README.md", ROOT / "docs" / "guide" / "export.md", ROOT / "evonas" / "cli" / "deploy.py"):
+        words = set(re.findall(r"[\w-]+", page.read_text(encoding="utf-8")))
+        assert set(FORMATS) - words == set(), page.name
 
 
 def snippets() -> list[tuple[str, str]]:

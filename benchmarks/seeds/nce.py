@@ -32,7 +32,7 @@ from evonas.training.datasets.image_batches import Augmentation, image_batches
 from evonas.training.hardware import one_thread
 from evonas.training.loop import TrainingPlan, train
 from evonas.training.network_training import n_steps
-from evonas.training.single_path import SinglePath
+from evonas.training.strategies.single_path import SinglePath
 from surrogates.one_shot.score import score_network
 
 BOUNDED = ("flops", "parameters")

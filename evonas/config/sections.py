@@ -39,15 +39,20 @@ class DataConfig(Settings):
     flip: bool = Field(False, description="augmentation: mirror half of the images left to right")
 
 
+def _methods(role: str, precision: str) -> str:
+    """Names of the methods that serve a precision in a role."""
+    return ", ".join(name for name, one in QUANTIZERS.items() if one.role == role and precision in one.serves)
+
+
 class QuantizersConfig(Settings):
     """[quantizers]: which method serves which kind of precision, by name or as FILE.py:NAME of your own."""
 
-    binary_weight: str = Field("xnor", description="xnor")
-    ternary_weight: str = Field("tga", description="tga, tga_x2, tga_x4, twn, twn_max, ttq, tas, lsq_weight, sawb")
-    multibit_weight: str = Field("lsq_weight", description="lsq_weight, sawb")
-    binary_act: str = Field("approx_sign", description="approx_sign, sign")
-    ternary_act: str = Field("lsq", description="lsq, lsq_signed, pact, ternary, ternary_unsigned, ternary_per_image")
-    multibit_act: str = Field("lsq", description="lsq, lsq_signed, pact")
+    binary_weight: str = Field("xnor", description=_methods("weight", "binary"))
+    ternary_weight: str = Field("tga", description=_methods("weight", "ternary"))
+    multibit_weight: str = Field("lsq_weight", description=_methods("weight", "2-bit"))
+    binary_act: str = Field("approx_sign", description=_methods("act", "binary"))
+    ternary_act: str = Field("lsq", description=_methods("act", "ternary"))
+    multibit_act: str = Field("lsq", description=_methods("act", "2-bit"))
 
     @field_validator("*")
     @classmethod
@@ -64,7 +69,7 @@ class SupernetConfig(Settings):
 
     strategy: str = Field(
         "single_path",
-        description="single_path: one random network a step; sandwich: the largest, the smallest and random ones; "
+        description="single_path: one random network per step; sandwich: the largest, the smallest and random ones; "
         "shared_convolution, shared_convolution_soft: one network, each layer with all its precisions at once",
     )
     paths: int = Field(6, ge=2, description="networks per step of sandwich; the other strategies take one")

@@ -11,7 +11,7 @@ from evonas.nets.generator import torch_generator
 from evonas.training.datasets.image_batches import Augmentation, image_batches
 from evonas.training.loop import TrainingPlan, train
 from evonas.training.network_training import train_alone
-from evonas.training.single_path import SinglePath
+from evonas.training.strategies.single_path import SinglePath
 from surrogates.one_shot.score import Score, score_network, score_subnet
 
 

@@ -35,7 +35,10 @@ class Sealed(NamedTuple):
 
 
 def unsealed(format_name: str, facts: Mapping[str, str]) -> str:
-    """The text that a writer puts somewhere into its file; :func:`seal` fills in the digest.
+    """The text that a writer puts into its file, once; :func:`seal` fills in the digest.
+
+    It must lie there as plain bytes, outside of anything that is compressed or has a checksum: in a
+    header or a comment.
 
     Facts are in base64, which means nothing special in any format.
     """

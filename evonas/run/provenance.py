@@ -29,6 +29,7 @@ def started_with(config: RunConfig, problem: Problem) -> Started:
     """
     return {
         **settings_and_files(config),
+        "measures": {"the list of measures": list(problem.measures.table)},
         "space": {"its genes and networks": problem.fingerprint()},
         "images": problem.images(),
         "versions": _versions(),
@@ -69,8 +70,8 @@ def code_of(config: RunConfig) -> set[str]:
 
 
 def identity(started: Started) -> str:
-    """A hash that identifies a run; its supernets store it. It does not depend on versions of packages."""
-    kept = {what: found for what, found in started.items() if what != "versions"}
+    """A hash that identifies a run; its supernets store it. It does not depend on versions and measures."""
+    kept = {what: found for what, found in started.items() if what not in ("versions", "measures")}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 

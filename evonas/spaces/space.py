@@ -118,7 +118,10 @@ class NetworkSpace(Space):
 
     @abstractmethod
     def covering(self) -> list[Architecture]:
-        """Architectures that together hold every operation, at its largest open width and in each of its precisions.
+        """Architectures that together hold every operation at its largest open width.
+
+        Each operation must come in each weight precision, and in each pair of a module and an activation precision, for
+        which batch norm is kept.
 
         A supernet is built from them. What is locked is not in it: it grows when choices are unlocked, see
         :meth:`evonas.nets.network.Network.grown`.

@@ -3,8 +3,8 @@
 May import ``config``, ``spaces``, ``nets``, ``architecture`` and the small root files.
 
 - ``loop``: the training loop with its plan and checkpoint; ``schedule``: learning rates.
-- ``single_path``, ``sandwich``, ``distillation``: what a step minimises.
-- ``strategies``: which paths a supernet trains on; the table ``STRATEGIES``.
+- ``strategies``: which paths a supernet trains on, and what a step minimises; the table ``STRATEGIES``.
+- ``distillation``: a step of a network that learns from a teacher.
 - ``supernet_training``, ``early_stop``: a run's supernet.
 - ``network_training``, ``recipe``: one network by the recipe of the run file.
 - ``hardware``: device, number format, compilation; ``tensorboard``: a log.

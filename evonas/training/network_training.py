@@ -21,7 +21,7 @@ from evonas.training.hardware import Hardware, resolve_hardware
 from evonas.training.loop import CheckpointError, TrainingPlan, train
 from evonas.training.recipe import OPTIMIZERS, SCHEDULES, parts_of
 from evonas.training.schedule import InTurn
-from evonas.training.single_path import SinglePath
+from evonas.training.strategies.single_path import SinglePath
 from evonas.training.tensorboard import scalar_log
 from surrogates.one_shot.score import Score, score_network
 

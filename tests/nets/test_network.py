@@ -15,7 +15,7 @@ from evonas.nets.layer import QuantLayer
 from evonas.nets.network import Network
 from evonas.spaces import CellSpace
 from evonas.training.loop import TrainingPlan, train
-from evonas.training.single_path import SinglePath
+from evonas.training.strategies.single_path import SinglePath
 
 seeds = st.integers(0, 2**32 - 1)
 few = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

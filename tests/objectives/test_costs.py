@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from objectives import Layer
+from objectives import OBJECTIVES, Layer
 from objectives.binary_ops import binary_ops
 from objectives.energy import energy, energy_table, mac_energy
 from objectives.macs import bitops, flops, macs
@@ -134,6 +134,12 @@ TWINS: list[tuple[Callable[[list[Layer]], float], Callable[[Layer], int | Fracti
     (energy, slow_energy),
     (parameters, lambda layer: sum(1 for _ in range(layer.parameters))),
 ]
+
+
+def test_every_cost_has_a_slow_twin() -> None:
+    """Peak memory's walks the execution, see tests/evaluation."""
+    measures = {objective.measure for objective in OBJECTIVES.values() if objective.is_analytic}
+    assert measures - {measure for measure, _ in TWINS} == {peak_memory}
 
 
 @pytest.mark.parametrize(("measure", "twin"), TWINS, ids=lambda function: function.__name__)

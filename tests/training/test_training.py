@@ -21,7 +21,7 @@ from evonas.training.datasets.image_batches import Augmentation, image_batches
 from evonas.training.distillation import Distilled
 from evonas.training.network_training import TrainingExtras, n_steps, train_in_full
 from evonas.training.recipe import in_full_precision, parts_of, with_float_weights
-from evonas.training.single_path import SinglePath
+from evonas.training.strategies.single_path import SinglePath
 from evonas.training.tensorboard import scalar_log
 from tests.support.runs import interrupted_after
 from tests.support.trainings import STEPS, config_of, few_digits, same, small_architecture, trained

@@ -5,5 +5,4 @@ May import ``architecture`` and torch. The table of methods is :data:`evonas.arc
 - ``quantizer``: the interface; ``build_quantizer`` makes one of a method.
 - ``binary``, ``twn``, ``ttq``, ``tga``, ``tas``, ``lsq``, ``sawb``, ``pact``, ``ternary_activation``: the methods.
 - ``activation_rule``: what a trained activation quantizer does, as plain numbers.
-- ``float_steps``: the float32 numbers next to a number.
 """

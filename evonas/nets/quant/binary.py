@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from evonas.nets.quant.activation_rule import ActivationRule
-from evonas.nets.quant.float_steps import next_above, next_below
-from evonas.nets.quant.quantizer import Quantizer, StraightThrough, mean_magnitude
+from evonas.nets.quant.quantizer import Quantizer, StraightThrough, mean_magnitude, next_above, next_below
 
 
 def sign(x: Tensor) -> Tensor:

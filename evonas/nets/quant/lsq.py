@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from evonas.architecture.precision import Precision
 from evonas.nets.quant.activation_rule import ActivationRule
-from evonas.nets.quant.float_steps import next_above, next_below
-from evonas.nets.quant.quantizer import Quantizer, mean_magnitude
+from evonas.nets.quant.quantizer import Quantizer, mean_magnitude, next_above, next_below
 
 # Steps that lose least (mean squared error) on a standard normal, by number of levels; a test computes them anew.
 WEIGHT_STEPS = {3: 1.224, 4: 1.048, 8: 0.602, 16: 0.339, 32: 0.189, 64: 0.104, 128: 0.0569, 256: 0.0308}

@@ -10,9 +10,8 @@ from torch import Tensor, nn
 
 from evonas.architecture.precision import Precision
 from evonas.nets.quant.activation_rule import ActivationRule
-from evonas.nets.quant.float_steps import next_below
 from evonas.nets.quant.lsq import ACT_STEPS
-from evonas.nets.quant.quantizer import Quantizer
+from evonas.nets.quant.quantizer import Quantizer, next_below
 
 
 class Pact(Quantizer):

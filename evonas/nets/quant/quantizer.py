@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -115,3 +116,13 @@ class StraightThrough(torch.autograd.Function):
             return grad, None, None
         latent, limit = ctx.saved_tensors
         return grad * (latent.abs() <= limit), None, None
+
+
+def next_above(x: float) -> float:
+    """The smallest float32 above ``x``; fused gradient kernels have open bounds where quantizers have closed ones."""
+    return float(np.nextafter(np.float32(x), np.float32(np.inf)))
+
+
+def next_below(x: float) -> float:
+    """The largest float32 below ``x``."""
+    return -next_above(-x)

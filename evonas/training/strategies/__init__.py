@@ -1,4 +1,7 @@
-"""How a run's supernet is trained: which paths of its search space a step takes. ``STRATEGIES`` is the table."""
+"""How a run's supernet is trained: which paths of its search space a step takes. ``STRATEGIES`` is the table.
+
+- ``single_path``: one path, or several precisions of it at once; ``sandwich``: several paths, which teach one another.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ import numpy as np
 from evonas.architecture.graph import Architecture
 from evonas.nets.mixed_path import Draw, SupernetPath, candidates, draw_hard, draw_soft, mix
 from evonas.spaces import NetworkSpace
-from evonas.training.sandwich import Sandwich
-from evonas.training.single_path import SinglePath
+from evonas.training.strategies.sandwich import Sandwich
+from evonas.training.strategies.single_path import SinglePath
 from objectives.macs import bitops
 from surrogates.one_shot.supernet import Strategy
 
