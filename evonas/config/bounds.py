@@ -6,7 +6,7 @@ import math
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from evonas.errors import RunFileError
 from evonas.spaces import NetworkSpace
@@ -20,13 +20,14 @@ def _is_bound(bound: float | str) -> float | str:
     if share is None and isinstance(bound, str):
         raise ValueError('a number, or a share of the base network such as "base" or "0.5 base"')
     if not math.isfinite(_share(bound) if isinstance(bound, str) else bound):
-        raise ValueError("must be finite")
+        raise ValueError("must be a finite number")
     if isinstance(bound, str) and not _share(bound) > 0:
         raise ValueError("must be greater than 0")
     return bound
 
 
-Bound = Annotated[float | str, AfterValidator(_is_bound)]
+# infinite numbers are let through to the validator, which says it once and not once per kind of bound
+Bound = Annotated[Annotated[float, Field(allow_inf_nan=True)] | str, AfterValidator(_is_bound)]
 
 
 def resolved(bound: float | str, objective: Objective, *, space: NetworkSpace) -> float:
