@@ -1,0 +1,82 @@
+"""A run's folder belongs to one process, from before anything is loaded; a supernet's file belongs to one run."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from evonas.config.load import RunConfig, parse_config
+from evonas.errors import RunFileError, RunFolderError
+from evonas.run import engine
+from evonas.run.engine import resume, search
+from evonas.run.lock import claimed, new_folder
+from evonas.run.stages.supernet_store import SUPERNET
+from evonas.run.stopping import StopReason
+from evonas.workflows.run_handle import Run
+from reports.run_folder.folder import RunFolder
+from tests.support.runs import StopAfter
+
+FORMULA = """
+import sys, time, evonas
+problem = evonas.Problem({"x": tuple("0123456789"), "y": tuple("0123456789")},
+    lambda c: time.sleep(0.01) or {"near": float(c["x"]), "far": 9.0 - float(c["x"]) + float(c["y"])},
+    objectives=["near", "far"])
+try:
+    search = {"objectives": ["near", "far"], "budget": 60, "population": 8, "has_baseline": False, "predictors": []}
+    evonas.search(space=problem, out=sys.argv[1], overrides={"name": sys.argv[2], "search": search})
+except evonas.EvonasError as error:
+    sys.exit(str(error))
+"""
+
+
+def test_of_two_processes_that_search_in_one_folder_one_is_refused(tmp_path: Path) -> None:
+    path, names = tmp_path / "run", ("first", "second")
+    both = [
+        subprocess.Popen([sys.executable, "-c", FORMULA, str(path), name], stderr=subprocess.PIPE, text=True)
+        for name in names
+    ]
+    errors = [one.communicate(timeout=120)[1] for one in both]
+    (winner,) = [name for name, one in zip(names, both, strict=True) if one.returncode == 0]
+    (refusal,) = [error for error, one in zip(errors, both, strict=True) if one.returncode != 0]
+    assert "found:  another process at work there" in refusal or f"found:  files in {path}" in refusal
+    run = RunFolder(path)
+    assert run.settings["name"] == winner
+    assert run.facts().stop_reason == StopReason.BUDGET_SPENT.value
+    assert len(run.rows()) == 60
+
+
+def test_a_folder_is_claimed_before_anything_is_loaded(
+    tiny_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[object] = []
+    monkeypatch.setattr(engine, "open_context", lambda *arguments: loaded.append(arguments))
+    with claimed(tmp_path / "run"), pytest.raises(RunFolderError, match="another process at work there"):
+        search(tiny_config, tmp_path / "run")
+    assert not loaded
+    assert not (tmp_path / "run").exists()
+
+
+def test_default_folders_never_collide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("time.strftime", lambda form: "20260101-000000")
+    assert [new_folder("digits").name for _ in range(3)] == [f"digits-20260101-000000{end}" for end in ("", "-2", "-3")]
+
+
+def test_a_supernet_of_another_run_is_not_used(small: Run, small_config: RunConfig, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        search(small_config.model_copy(update={"seed": 1}), tmp_path / "run", observer=StopAfter(0))
+    shutil.copy(small.path / SUPERNET, tmp_path / "run")
+    with pytest.raises(RunFolderError, match="another run's\nto do:  delete that file"):
+        resume(RunFolder(tmp_path / "run"))
+
+
+@pytest.mark.parametrize(
+    "compute", [{"backend": "threading"}, {"backend": "dask", "scheduler": "tcp://127.0.0.1:8786"}]
+)
+def test_a_time_limit_that_nobody_keeps_is_refused(compute: dict[str, str]) -> None:
+    with pytest.raises(RunFileError, match=r'works with compute\.backend = "loky" alone'):
+        parse_config({"estimate": {"seconds_per_network": 5.0}, "compute": compute}, source="run.toml")
