@@ -46,7 +46,7 @@ def _caption(objective: Objective) -> str:
     if objective.name in HELD_OUT:
         return HELD_OUT[objective.name]
     name = "objectives.latency" if objective is LATENCY else f"objectives.{objective.name}"
-    if objective.name in ("bitops", "flops", "macs"):  # a file for the three of them
+    if objective.name in ("binary_ops", "bitops", "flops", "macs"):  # one file for the four of them
         return (inspect.getdoc(measure) or "").splitlines()[0].replace("``", "`")
     return (sys.modules[name].__doc__ or "").splitlines()[0].replace("``", "`")
 

@@ -1,4 +1,4 @@
-"""Random generators from a run's one seed, one per purpose; torch's are in :mod:`evonas.nets.generator`."""
+"""Random generators from a run's one seed, one per purpose; torch's are in :mod:`evonas.training.generator`."""
 
 from __future__ import annotations
 

@@ -8,12 +8,11 @@ is not in it: every archive has a column for all in the table, and a latency is 
 - every other file is one objective or several of one kind.
 """
 
-from objectives.binary_ops import BINARY_OPS
 from objectives.energy import ENERGY
 from objectives.held_out import ERROR, LOSS
 from objectives.latency import LATENCY
 from objectives.layer import Layer
-from objectives.macs import BITOPS, FLOPS, MACS
+from objectives.macs import BINARY_OPS, BITOPS, FLOPS, MACS
 from objectives.model_size import MODEL_SIZE
 from objectives.objective import Layers, Objective
 from objectives.parameters import PARAMETERS

@@ -25,10 +25,10 @@ from trainings import cost, gain, print_accuracies, train_all
 
 from evonas.architecture.graph import Architecture
 from evonas.architecture.precision import PRECISIONS
-from evonas.nets.generator import torch_generator
 from evonas.nets.network import Network
 from evonas.spaces import ResidualSpace
 from evonas.training.datasets.image_batches import Augmentation, image_batches
+from evonas.training.generator import torch_generator
 from evonas.training.hardware import one_thread
 from evonas.training.loop import TrainingPlan, train
 from evonas.training.network_training import n_steps

@@ -106,7 +106,7 @@ def _has_helped() -> bool:
     """Whether this is one of several processes of torchrun, and not the first: then it has helped and is done."""
     if int(os.environ.get("RANK", "0")) == 0:
         return False
-    resolve("evonas.workflows.torchrun_helper:help_out")()
+    resolve("evonas.run.torchrun_helper:help_out")()
     return True
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from evonas.architecture.graph import Architecture
 from evonas.evaluation.scoring_context import ScoringContext
-from evonas.nets.generator import torch_generator
 from evonas.training.datasets.image_batches import Augmentation, image_batches
+from evonas.training.generator import torch_generator
 from evonas.training.loop import TrainingPlan, train
 from evonas.training.network_training import train_alone
 from evonas.training.strategies.single_path import SinglePath

@@ -5,7 +5,6 @@ May import ``architecture``, torch and the small root files.
 - ``network``: executes architectures, one alone or a whole space's over shared weights.
 - ``layer``, ``norm``: the quantized layer and its batch norm, at any width and precision.
 - ``mixed_path``: layers that run all their precisions at once; ``mixture``: several precisions in one tensor.
-- ``generator``: torch's random numbers.
 - ``distributed``: several processes that train one network.
 - ``weights``: weights on disk.
 - ``frozen``, ``freeze``: a trained network as integer codes and scales.

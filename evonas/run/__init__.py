@@ -6,5 +6,6 @@ May import ``algorithms``, ``evaluation`` and what lies below, and ``reports``.
 - ``loop``: ask, evaluate, tell; ``steady_state``: the same without generations; ``state``: the state of both.
 - ``stopping``: every way a search ends; ``expansion``: which widths it unlocks.
 - ``context``: what a run file stands for; ``problems``: networks or a table; ``stages``: what scores them.
-- ``provenance``: what must not change in a run; ``lock``: one process per folder; ``torchrun``: helper processes.
+- ``provenance``: what must not change in a run; ``lock``: one process per folder; ``torchrun``, ``torchrun_helper``:
+  helper processes.
 """

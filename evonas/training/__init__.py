@@ -7,6 +7,6 @@ May import ``config``, ``spaces``, ``nets``, ``architecture`` and the small root
 - ``distillation``: a step of a network that learns from a teacher.
 - ``supernet_training``, ``early_stop``: a run's supernet.
 - ``network_training``, ``recipe``: one network by the recipe of the run file.
-- ``hardware``: device, number format, compilation; ``tensorboard``: a log.
+- ``generator``: torch's random numbers; ``hardware``: device, number format, compilation; ``tensorboard``: a log.
 - ``datasets``: images.
 """

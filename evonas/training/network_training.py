@@ -11,12 +11,12 @@ from evonas.config.load import RunConfig
 from evonas.config.training import TrainingConfig
 from evonas.errors import EvaluationError, ExportError, RunFolderError
 from evonas.nets.freeze import freeze
-from evonas.nets.generator import torch_generator
 from evonas.nets.integer_network import IntegerNetwork
 from evonas.nets.network import Network
 from evonas.training.datasets.dataset import Dataset, Split
 from evonas.training.datasets.image_batches import Augmentation, image_batches
 from evonas.training.distillation import Distilled
+from evonas.training.generator import torch_generator
 from evonas.training.hardware import Hardware, resolve_hardware
 from evonas.training.loop import CheckpointError, TrainingPlan, train
 from evonas.training.recipe import OPTIMIZERS, SCHEDULES, parts_of

@@ -10,7 +10,6 @@ from evonas.architecture.graph import Architecture
 from evonas.config.load import RunConfig
 from evonas.config.sections import SupernetConfig
 from evonas.errors import EvaluationError, RunFileError, RunFolderError
-from evonas.nets.generator import torch_generator
 from evonas.nets.network import Network, unchanged
 from evonas.seeding import numpy_rng
 from evonas.spaces import CellSpace, NetworkSpace, Space
@@ -18,6 +17,7 @@ from evonas.spaces.cells.partial_channels import with_partial_channels
 from evonas.training.datasets.dataset import Dataset
 from evonas.training.datasets.image_batches import Augmentation, image_batches
 from evonas.training.early_stop import early_stop_rule
+from evonas.training.generator import torch_generator
 from evonas.training.hardware import Hardware
 from evonas.training.loop import CheckpointError, TrainingPlan, train
 from evonas.training.strategies import STRATEGIES

@@ -8,5 +8,4 @@ May import ``run``, ``export`` and what lies below, and ``reports``.
 - ``trust``: how far estimates can be trusted.
 - ``batch``, ``batch_plan``: a grid of runs; ``compare``: runs compared.
 - ``selfcheck``: the engine on a small table whose front is known.
-- ``torchrun_helper``: what helper processes do.
 """

@@ -21,7 +21,6 @@ from evonas.evaluation.scoring_context import Checkpoint, open_scoring_context
 from evonas.evaluation.workers.pool import map_in_order
 from evonas.evaluation.workers.workers import Workers
 from evonas.files import file_hash, is_whole
-from evonas.nets.generator import torch_generator
 from evonas.nets.network import Network
 from evonas.nets.weights import load_weights, save_weights
 from evonas.run.context import RunContext
@@ -30,6 +29,7 @@ from evonas.run.stages.supernet_store import last_supernet
 from evonas.spaces import NetworkSpace
 from evonas.spaces.genome import from_text
 from evonas.training.datasets.dataset import Dataset
+from evonas.training.generator import torch_generator
 from evonas.training.hardware import one_thread, resolve_hardware
 from evonas.training.network_training import TrainingExtras, n_steps, train_and_test, train_in_full
 from evonas.training.recipe import in_full_precision

@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from objectives import OBJECTIVES, Layer
-from objectives.binary_ops import binary_ops
 from objectives.energy import energy, energy_table, mac_energy
-from objectives.macs import bitops, flops, macs
+from objectives.macs import binary_ops, bitops, flops, macs
 from objectives.model_size import model_size, packed_bytes
 from objectives.parameters import parameters
 from objectives.peak_memory import peak_memory

@@ -15,10 +15,10 @@ from evonas.errors import EvaluationError
 from evonas.evaluation.scorers import InheritedWeights, Scorer, ShortTraining
 from evonas.evaluation.scoring_context import ScoringContext, scoring_context
 from evonas.evaluation.workers.local import n_workers
-from evonas.nets.generator import torch_generator
 from evonas.spaces import NetworkSpace
 from evonas.training.datasets.dataset import Dataset
 from evonas.training.datasets.image_batches import Augmentation, image_batches
+from evonas.training.generator import torch_generator
 from evonas.training.hardware import one_thread
 from evonas.training.loop import TrainingPlan, train
 from evonas.training.strategies import STRATEGIES

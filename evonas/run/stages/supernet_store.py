@@ -12,7 +12,6 @@ from evonas.errors import RunFileError, RunFolderError
 from evonas.evaluation.scoring_context import Checkpoint
 from evonas.files import file_hash
 from evonas.nets.distributed import leads
-from evonas.nets.generator import torch_generator
 from evonas.nets.network import Network
 from evonas.nets.weights import START_AGAIN, load_weights, save_weights
 from evonas.progress import Observer
@@ -22,6 +21,7 @@ from evonas.run.provenance import identity
 from evonas.run.stages.search_stage import unlocked
 from evonas.run.torchrun import with_helpers
 from evonas.spaces import NetworkSpace
+from evonas.training.generator import torch_generator
 from evonas.training.hardware import device_of, has_gpu
 from evonas.training.supernet_training import build_supernet, supernet_steps, train_supernet
 from reports.run_folder.folder import RunFolder
