@@ -13,7 +13,7 @@ from evonas.architecture.graph import Architecture
 from evonas.config.load import parse_config
 from evonas.nets.layer import QuantLayer
 from evonas.nets.quant.quantizer import Quantizer
-from evonas.nets.quant.tga import Tga
+from evonas.nets.quant.weights.tga import Tga
 from evonas.training.hardware import one_thread
 from evonas.training.network_training import train_and_test
 from objectives import OBJECTIVES

@@ -54,24 +54,26 @@ TERNARY, MANY = ("ternary",), ("ternary", *MULTI_BIT)
 QUANTIZERS: dict[str, Method] = {
     # weights
     "xnor": _weight("binary:BinaryWeight", ("binary",), is_stored_per_filter=True),
-    "twn": _weight("twn:Twn", TERNARY),
-    "twn_max": _weight("twn:Twn", TERNARY, options={"is_of_largest": True}),
-    "ttq": _weight("ttq:Ttq", TERNARY, stored=2, learned=2),
-    "tga": _weight("tga:Tga", TERNARY, learned=1),
-    "tga_x2": _weight("tga:Tga", TERNARY, stored=2, planes=2, learned=2, options={"planes": 2}),
-    "tga_x4": _weight("tga:Tga", TERNARY, stored=4, planes=4, learned=4, options={"planes": 4}),
-    "tas": _weight("tas:Tas", TERNARY, stored=2, learned=3),
+    "twn": _weight("weights.twn:Twn", TERNARY),
+    "twn_max": _weight("weights.twn:Twn", TERNARY, options={"is_of_largest": True}),
+    "ttq": _weight("weights.ttq:Ttq", TERNARY, stored=2, learned=2),
+    "tga": _weight("weights.tga:Tga", TERNARY, learned=1),
+    "tga_x2": _weight("weights.tga:Tga", TERNARY, stored=2, planes=2, learned=2, options={"planes": 2}),
+    "tga_x4": _weight("weights.tga:Tga", TERNARY, stored=4, planes=4, learned=4, options={"planes": 4}),
+    "tas": _weight("weights.tas:Tas", TERNARY, stored=2, learned=3),
     "lsq_weight": _weight("lsq:LsqWeight", MANY, learned=1),
-    "sawb": _weight("sawb:Sawb", ("ternary", "2-bit", "3-bit", "4-bit", "8-bit")),
+    "sawb": _weight("weights.sawb:Sawb", ("ternary", "2-bit", "3-bit", "4-bit", "8-bit")),
     # activations
     "sign": _act("binary:Sign", ("binary",), stored=0),
     "approx_sign": _act("binary:ApproxSign", ("binary",), stored=0),
-    "ternary": _act("ternary_activation:TernaryActivation", TERNARY, stored=2, learned=2, options={"is_signed": True}),
-    "ternary_unsigned": _act(
-        "ternary_activation:TernaryActivation", TERNARY, stored=2, learned=2, options={"is_signed": False}
+    "ternary": _act(
+        "activations.ternary_activation:TernaryActivation", TERNARY, stored=2, learned=2, options={"is_signed": True}
     ),
-    "ternary_per_image": _act("ternary_activation:PerImageTernary", TERNARY, stored=0, flops_per_element=2),
+    "ternary_unsigned": _act(
+        "activations.ternary_activation:TernaryActivation", TERNARY, stored=2, learned=2, options={"is_signed": False}
+    ),
+    "ternary_per_image": _act("activations.ternary_activation:PerImageTernary", TERNARY, stored=0, flops_per_element=2),
     "lsq": _act("lsq:LsqActivation", MANY, learned=1),
     "lsq_signed": _act("lsq:LsqActivation", MANY, learned=1, options={"is_signed": True}),
-    "pact": _act("pact:Pact", MANY, learned=1),
+    "pact": _act("activations.pact:Pact", MANY, learned=1),
 }

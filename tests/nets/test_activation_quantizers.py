@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from evonas.architecture.precision import PRECISIONS, TERNARY
+from evonas.nets.quant.activations.pact import Pact
+from evonas.nets.quant.activations.ternary_activation import PerImageTernary, TernaryActivation
 from evonas.nets.quant.binary import ApproxSign, Sign
-from evonas.nets.quant.pact import Pact
-from evonas.nets.quant.tas import WINDOW
-from evonas.nets.quant.ternary_activation import PerImageTernary, TernaryActivation
+from evonas.nets.quant.weights.tas import WINDOW
 from tests.support.quantizers import gradients, latent
 
 

@@ -16,7 +16,7 @@ from evonas.architecture.precision import TERNARY
 from evonas.architecture.scheme import Scheme
 from evonas.errors import RunFileError
 from evonas.nets.quant.quantizer import build_quantizer
-from evonas.nets.quant.twn import Twn
+from evonas.nets.quant.weights.twn import Twn
 from evonas.plugins import load_object
 from tests.support.quantizers import EVERY, gradients, latent, make
 
@@ -133,7 +133,7 @@ def test_the_documentation_is_the_code_s() -> None:
 
 def test_a_user_s_own_quantizer_is_loaded_by_path(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
-        "from evonas.architecture.methods import Method\nfrom evonas.nets.quant.twn import Twn\n"
+        "from evonas.architecture.methods import Method\nfrom evonas.nets.quant.weights.twn import Twn\n"
         "MINE = Method(Twn, 'weight', ('ternary',))\nOTHER = 3\n"
     )
     scheme = Scheme(ternary_weight=f"{tmp_path / 'mine.py'}:MINE")
@@ -155,7 +155,7 @@ def test_a_user_s_own_quantizer_is_loaded_by_path(tmp_path: Path) -> None:
 def test_a_method_that_says_another_count_of_learned_numbers_is_refused(says: int) -> None:
     """The count of parameters goes by what it says, without building the quantizer."""
     with pytest.raises(RunFileError, match=rf"learned = {says}, and 1 numbers(.|\n)*learned=1"):
-        build_quantizer(Method("evonas.nets.quant.tga:Tga", "weight", ("ternary",), learned=says), TERNARY)
+        build_quantizer(Method("evonas.nets.quant.weights.tga:Tga", "weight", ("ternary",), learned=says), TERNARY)
 
 
 def test_a_method_that_makes_no_quantizer_is_refused() -> None:

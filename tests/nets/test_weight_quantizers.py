@@ -13,13 +13,13 @@ from torch import Tensor
 from evonas.architecture.precision import PRECISIONS, TERNARY
 from evonas.nets.quant.binary import BinaryWeight
 from evonas.nets.quant.quantizer import Quantizer
-from evonas.nets.quant.sawb import Sawb
-from evonas.nets.quant.tas import HIGH as TAS_HIGH
-from evonas.nets.quant.tas import LOW as TAS_LOW
-from evonas.nets.quant.tas import WINDOW, Tas, soft_slope
-from evonas.nets.quant.tga import GRADIENT_LIMIT, HIGH, LOW, Tga, tail_mean
-from evonas.nets.quant.ttq import Ttq
-from evonas.nets.quant.twn import Twn
+from evonas.nets.quant.weights.sawb import Sawb
+from evonas.nets.quant.weights.tas import HIGH as TAS_HIGH
+from evonas.nets.quant.weights.tas import LOW as TAS_LOW
+from evonas.nets.quant.weights.tas import WINDOW, Tas, soft_slope
+from evonas.nets.quant.weights.tga import GRADIENT_LIMIT, HIGH, LOW, Tga, tail_mean
+from evonas.nets.quant.weights.ttq import Ttq
+from evonas.nets.quant.weights.twn import Twn
 from tests.support.quantizers import gradients, latent
 
 

@@ -226,7 +226,7 @@ def test_training_from_a_changed_run_is_refused(finished: Run, tmp_path: Path) -
 
 def test_a_changed_file_of_the_user_s_is_noticed(small_config: RunConfig, tmp_path: Path) -> None:
     mine = tmp_path / "mine.py"
-    imports = "from evonas.architecture.methods import Method\nfrom evonas.nets.quant.twn import Twn\n"
+    imports = "from evonas.architecture.methods import Method\nfrom evonas.nets.quant.weights.twn import Twn\n"
     text = f"{imports}MINE = Method(Twn, 'weight', ('ternary',))\n"
     mine.write_text(text)
     config = with_(small_config, "quantizers", ternary_weight=f"{mine}:MINE")

@@ -3,6 +3,6 @@
 May import ``architecture`` and torch. The table of methods is :data:`evonas.architecture.methods.QUANTIZERS`.
 
 - ``quantizer``: the interface; ``build_quantizer`` makes one of a method.
-- ``binary``, ``twn``, ``ttq``, ``tga``, ``tas``, ``lsq``, ``sawb``, ``pact``, ``ternary_activation``: the methods.
+- ``weights``, ``activations``: methods of one role; ``binary``, ``lsq``: of both.
 - ``activation_rule``: what a trained activation quantizer does, as plain numbers.
 """

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from evonas.architecture.precision import Precision
 from evonas.nets.quant.activation_rule import ActivationRule
 from evonas.nets.quant.quantizer import Quantizer, StraightThrough, mean_magnitude
-from evonas.nets.quant.tas import soft_slope
-from evonas.nets.quant.twn import ternary_codes
+from evonas.nets.quant.weights.tas import soft_slope
+from evonas.nets.quant.weights.twn import ternary_codes
 
 SIGNED = (0.612, 1.224)  # threshold and scale that lose least on a standard normal
 UNSIGNED = (0.4215, 0.843)  # the same for max(0, x)
@@ -25,7 +25,7 @@ class TernaryActivation(Quantizer):
     Formula, signed: ``code = sign(x) if |x| > t else 0``. Unsigned: ``code = 0 up to t, 1 up to t + s, 2 beyond``.
     ``effective = s * code``; ``t`` and ``s`` are learned through their logarithms.
     Gradient: for the activation, 1 where ``|x| <= t + s`` (signed) or ``0 <= x <= t + 2s`` (unsigned), else 0; for
-    ``s``, the sum of ``g * code``; for ``t``, that of a soft threshold, see :class:`evonas.nets.quant.tas.Tas`.
+    ``s``, the sum of ``g * code``; for ``t``, that of a soft threshold, see :class:`evonas.nets.quant.weights.tas.Tas`.
 
     References:
         Loni 2022 (TAS) for learned activation thresholds; the gradients are our own, since the published ones pass

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from evonas.architecture.precision import Precision
 from evonas.nets.quant.quantizer import Quantizer, mean_magnitude
-from evonas.nets.quant.twn import ternary_codes
+from evonas.nets.quant.weights.twn import ternary_codes
 
 THRESHOLD = 0.05  # of the largest magnitude, as in the paper's experiments
 

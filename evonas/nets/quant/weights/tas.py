@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from evonas.architecture.precision import Precision
 from evonas.nets.quant.quantizer import Quantizer, mean_magnitude
-from evonas.nets.quant.twn import ternary_codes
+from evonas.nets.quant.weights.twn import ternary_codes
 
 LOW, HIGH, START = 0.05, 1.2, 0.7  # of the threshold, in mean magnitudes of a filter
 LEVEL = 1.49  # mean of |w| above the starting threshold, in mean magnitudes, for a Gaussian
