@@ -7,6 +7,8 @@ import re
 import statistics
 from pathlib import Path
 
+import grimp  # import-linter's own
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("evonas", "objectives", "surrogates", "reports")
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
@@ -38,6 +40,24 @@ def test_a_room_is_small_and_its_docstring_lists_its_files() -> None:
 def test_the_root_of_evonas_holds_only_what_every_room_may_use() -> None:
     found = {path.stem for path in (ROOT / "evonas").glob("*.py")}
     assert found == {"__init__", "__main__", "errors", "files", "plugins", "progress", "seeding", "version"}
+
+
+def test_imports_between_rooms_stand_on_few_floors() -> None:
+    graph = grimp.build_graph(*PACKAGES)
+    below: dict[str, set[str]] = {}
+    for module in graph.modules:
+        found = {_room(one) for one in graph.find_modules_directly_imported_by(module)}
+        below.setdefault(_room(module), set()).update(found - {_room(module)})
+
+    def floor(room: str) -> int:
+        return 1 + max(map(floor, below[room]), default=0)
+
+    assert max(map(floor, below)) <= 14
+
+
+def _room(module: str) -> str:
+    package, _, rest = module.partition(".")
+    return f"{package}.{rest.partition('.')[0]}" if package == "evonas" else package
 
 
 def test_nothing_is_ever_unpickled() -> None:
