@@ -9,7 +9,7 @@ is not in it: every archive has a column for all in the table, and a latency is 
 """
 
 from objectives.energy import ENERGY
-from objectives.held_out import ERROR, LOSS
+from objectives.held_out import ERROR, Fidelity
 from objectives.latency import LATENCY
 from objectives.layer import Layer
 from objectives.macs import BINARY_OPS, BITOPS, FLOPS, MACS
@@ -23,7 +23,6 @@ OBJECTIVES: dict[str, Objective] = {
     objective.name: objective
     for objective in (
         ERROR,
-        LOSS,
         MODEL_SIZE,
         WEIGHT_BITS_ONLY,
         BITOPS,
@@ -36,4 +35,4 @@ OBJECTIVES: dict[str, Objective] = {
     )
 }
 
-__all__ = ["LATENCY", "OBJECTIVES", "Layer", "Layers", "Objective"]
+__all__ = ["LATENCY", "OBJECTIVES", "Fidelity", "Layer", "Layers", "Objective"]

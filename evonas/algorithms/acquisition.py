@@ -14,7 +14,9 @@ MARGIN = 0.1  # how far the reference point lies beyond the worst values, as a s
 MOST = 300  # candidates whose gain is computed; hypervolumes are slow
 
 
-def choose(front: Floats, means: Floats, spreads: Floats, *, n: int, n_uncertain: int) -> list[int]:
+def choose(
+    front: Floats, means: Floats, spreads: Floats, *, n: int, n_uncertain: int, best: Floats | None = None
+) -> list[int]:
     """Choose candidates one after another, each with the largest expected gain in hypervolume.
 
     A chosen candidate counts as found at its predicted values, so that the next one lies elsewhere. The last ones are
@@ -26,6 +28,7 @@ def choose(front: Floats, means: Floats, spreads: Floats, *, n: int, n_uncertain
         spreads: Their standard deviations, 0 for what is counted.
         n: How many to choose; fewer only if there are fewer candidates.
         n_uncertain: How many of them are chosen for their spread.
+        best: Values below which nothing can be told apart, ``(n_objectives,)``; by default there are none.
 
     Returns:
         Indices of candidates.
@@ -34,25 +37,29 @@ def choose(front: Floats, means: Floats, spreads: Floats, *, n: int, n_uncertain
         Emmerich 2006, "Single- and multiobjective evolutionary optimization assisted by Gaussian random field
         metamodels", for the expected gain; Ginsbourger 2010, for counting what is chosen as found.
     """
+    if best is not None:
+        front, means = np.maximum(front, best), np.maximum(means, best)
     everything = np.concatenate([front, means])
     low, high = everything.min(axis=0), everything.max(axis=0)
     size = np.where(high > low, high - low, 1.0)
     found, means, spreads = (front - low) / size, (means - low) / size, spreads / size
     reference = np.full(means.shape[1], 1 + MARGIN)
-    hopeful = _hopeful(found, means - NODES[2][0] * spreads)
+    floor = np.full(means.shape[1], -np.inf) if best is None else (best - low) / size
+    hopeful = _hopeful(found, np.maximum(means - NODES[2][0] * spreads, floor))
     volume = _volume(found, reference)
-    gains = np.array([_volume_with(found, means[one], spreads[one], reference) for one in hopeful]) - volume
+    gains = np.array([_volume_with(found, means[one], spreads[one], reference, floor) for one in hopeful]) - volume
     chosen: list[int] = []
     while len(chosen) < n - n_uncertain and len(gains) and gains.max() > 0:
-        best = int(gains.argmax())
+        first = int(gains.argmax())
+        most = int(hopeful[first])
         # gains only shrink as more is found: one that stays the largest after a second look is the largest
-        gains[best] = _volume_with(found, means[hopeful[best]], spreads[hopeful[best]], reference) - volume
-        if gains[best] < gains.max() or gains[best] <= 0:
+        gains[first] = _volume_with(found, means[most], spreads[most], reference, floor) - volume
+        if gains[first] < gains.max() or gains[first] <= 0:
             continue
-        chosen.append(int(hopeful[best]))
-        found = np.concatenate([found, means[[hopeful[best]]]])
+        chosen.append(most)
+        found = np.concatenate([found, means[[most]]])
         volume = _volume(found, reference)
-        gains[best] = -np.inf
+        gains[first] = -np.inf
     least_known = np.argsort(-spreads.max(axis=1), kind="stable")
     rest = [int(index) for index in [*least_known[np.isin(least_known, hopeful)], *least_known]]
     for index in rest:
@@ -75,8 +82,9 @@ def _volume(found: Floats, reference: Floats) -> float:
     return hypervolume(found, reference_point=reference) if len(found) else 0.0
 
 
-def _volume_with(found: Floats, mean: Floats, spread: Floats, reference: Floats) -> float:
+def _volume_with(found: Floats, mean: Floats, spread: Floats, reference: Floats, floor: Floats) -> float:
     """Expected hypervolume with a candidate; its predicted objectives are assumed to be off in the same direction."""
     nodes = NODES if spread.any() else ((0.0, 1.0),)
-    volumes = (weight * _volume(np.concatenate([found, [mean + step * spread]]), reference) for step, weight in nodes)
+    points = ((np.maximum(mean + step * spread, floor), weight) for step, weight in nodes)
+    volumes = (weight * _volume(np.concatenate([found, [point]]), reference) for point, weight in points)
     return float(sum(volumes))

@@ -12,7 +12,6 @@ from evonas.plugins import is_path
 from evonas.spaces.settings import Count, Names, Settings, known
 from surrogates.predictors import PREDICTOR_NAMES
 
-LEAST_NETWORKS = 8  # the fewest that a correction can be fitted to
 Share = Annotated[float, Field(gt=0, lt=1)]
 STRATEGY_NAMES = ("single_path", "sandwich", "shared_convolution", "shared_convolution_soft")
 """Keys of :data:`evonas.training.strategies.STRATEGIES`, which needs torch."""
@@ -108,20 +107,17 @@ class SupernetConfig(Settings):
 
 
 class EstimateConfig(Settings):
-    """[estimate]: how the error of a network is estimated during the search."""
+    """[estimate]: how the error that a network would reach is estimated during the search."""
 
     method: Literal["one-shot", "short-training", "auto"] = Field(
         "one-shot", description="weights of a supernet, a short training of each, or whichever takes less time here"
     )
     steps: Count = Field(150, description="steps of a short training, by the recipe under [training]")
-    correction_networks: int = Field(
-        32, ge=0, description="networks trained for a short time to correct the estimates; 0: no correction"
-    )
-    tuning_steps: int = Field(
-        50, ge=0, description="training steps of each network of the front before it is scored again; 0: none"
-    )
-    tuning_networks: Count = Field(
-        100, description="networks of the front that are tuned, evenly chosen over model sizes if there are more"
+    anchors: int = Field(
+        8,
+        ge=0,
+        description="networks of all sizes that are trained by the recipe under [training] before the search: what "
+        "estimates rest on; 0: none, and intervals are wide",
     )
     calibration_images: int = Field(
         200, ge=2, description="training images that reset a subnet's batch norm before scoring"
@@ -131,13 +127,6 @@ class EstimateConfig(Settings):
     retries: int = Field(
         1, ge=0, description="further tries of a network that ran out of time or memory, or lost its worker"
     )
-
-    @field_validator("correction_networks")
-    @classmethod
-    def _enough(cls, n: int) -> int:
-        if 0 < n < LEAST_NETWORKS:
-            raise ValueError(f"0 for none, or at least {LEAST_NETWORKS}")
-        return n
 
 
 class SearchConfig(Settings):
@@ -167,8 +156,12 @@ class SearchConfig(Settings):
     proposals: Count = Field(10, description="networks that a predictor proposes per generation")
     budget: Count = Field(600, description="distinct networks to evaluate")
     seconds: float = Field(
-        0.0, ge=0, description="time after which the search evaluates no further network; 0: no limit"
+        0.0,
+        ge=0,
+        description="time after which the search ends; it evaluates no network in the last part of it, which is for "
+        "trainings; 0: no limit",
     )
+    training_share: float = Field(0.4, ge=0, lt=1, description="of that time: how much of it is for trainings")
     generations: int = Field(0, ge=0, description="generations after which the search ends; 0: no limit")
     stall: int = Field(
         0, ge=0, description="ends when the hypervolume grew by less than 0.1 % over so many networks; 0: never"
@@ -184,6 +177,18 @@ class SearchConfig(Settings):
         "use its largest open width; 1: never",
     )
     has_baseline: bool = Field(True, description="whether to evaluate as many random networks, for comparison")
+    has_uniform: bool = Field(
+        False,
+        description="whether to evaluate the space's uniform networks, too, one precision and width everywhere, as one "
+        "would make them by hand",
+    )
+    trainings: int = Field(
+        12,
+        ge=0,
+        description="networks that are trained at the end by the recipe under [training], those that promise most for "
+        "the front, and measured on the held-out images; as many of random search and of uniform networks; 0: the "
+        "front is one of estimates",
+    )
 
     @field_validator("predictors")
     @classmethod

@@ -13,6 +13,7 @@ from evonas.evaluation.workers.backend import Broadcast
 from evonas.evaluation.workers.pool import WorkerPool, map_in_order
 from evonas.evaluation.workers.workers import ALONE, Workers
 from evonas.spaces.genome import Genome, Genomes
+from objectives import Fidelity
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,12 @@ class Estimator(ABC):
     Attributes:
         policy: Who evaluates, with what time limit, and how many retries.
         broadcast: Data for workers that may not see this machine's files.
+        fidelity: How the errors that it gives are known.
     """
 
     policy: EvaluationPolicy
     broadcast: Broadcast | None = None
+    fidelity: Fidelity = Fidelity.LOOKED_UP
 
     @abstractmethod
     def job(self, genome: Genome) -> Job:

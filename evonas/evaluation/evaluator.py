@@ -66,13 +66,16 @@ class Evaluator:
             if key not in self._known:
                 if not may_go_on():
                     return
-                self._known[key] = Evaluation(origin, generation, key, *next(outcomes), stage=self.stage)
+                self._known[key] = self._evaluation(key, next(outcomes), origin=origin, generation=generation)
             yield self._store(key, origin, generation)
 
     def store(self, key: str, outcome: Outcome, *, origin: str, generation: int) -> Evaluation:
         """Store an evaluation that was made elsewhere; ``key`` is the genome's text."""
-        self._known[key] = Evaluation(origin, generation, key, *outcome, stage=self.stage)
+        self._known[key] = self._evaluation(key, outcome, origin=origin, generation=generation)
         return self._store(key, origin, generation)
+
+    def _evaluation(self, key: str, outcome: Outcome, *, origin: str, generation: int) -> Evaluation:
+        return Evaluation(origin, generation, key, *outcome, stage=self.stage, fidelity=self.estimator.fidelity)
 
     def _store(self, key: str, origin: str, generation: int) -> Evaluation:
         row = self._known[key]

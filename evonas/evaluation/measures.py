@@ -12,7 +12,8 @@ from evonas.plugins import is_path
 from objectives import Objective
 
 # columns of the archive
-RESERVED = {"id", "origin", "generation", "genome", "reason", "seconds", "stage", "raw_error", "error_log_sd"}
+RESERVED = {"id", "origin", "generation", "genome", "reason", "seconds", "stage", "fidelity"}
+RESERVED |= {"scored_error", "scored_loss", "error_low", "error_high"}
 
 
 @dataclass(frozen=True)

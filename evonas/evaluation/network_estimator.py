@@ -47,7 +47,7 @@ class NetworkEstimator(Estimator):
         has_latency: bool = False,
     ) -> None:
         self.scorer, self.space, self.policy, self.has_latency = scorer, space, policy, has_latency
-        self.folder, self.checkpoint = folder.resolve(), checkpoint
+        self.folder, self.checkpoint, self.fidelity = folder.resolve(), checkpoint, scorer.fidelity
         key = run_identity(self.folder), checkpoint
         self.broadcast = Broadcast(key, partial(build_payload, self.folder, checkpoint))
 
@@ -87,7 +87,7 @@ class ScoringJob(Job):
     seconds: float = 0.0
 
     def run(self, payload: Any = None) -> Outcome:
-        """Error and loss by name, or the reason if it failed; see :class:`Job`."""
+        """What it scored, by name, or the reason if it failed; see :class:`Job`. The error is one of this fidelity."""
         context = open_scoring_context(self.folder, self.checkpoint, self.space, payload)
         start = time.perf_counter()
         architecture = self.space.decode(self.genome)
@@ -102,7 +102,8 @@ class ScoringJob(Job):
         taken = time.perf_counter() - start
         if not math.isfinite(score.loss):
             return Outcome({}, f"the held-out loss is {score.loss}", taken)
-        return Outcome({"error": score.error, "loss": score.loss, **latency}, "", taken)
+        found = {"error": score.error, "scored_error": score.error, "scored_loss": score.loss}
+        return Outcome({**found, **latency}, "", taken)
 
 
 def _reason(error: Exception) -> str:

@@ -18,8 +18,13 @@ START_AGAIN = "start the run again in a new folder; weights cannot be repaired"
 
 def save_weights(network: Network, path: Path, *, facts: Mapping[str, str] | None = None) -> None:
     """Write weights so that the file is either complete or not there; ``facts`` go into its header."""
+    write_atomically(path, weight_bytes(network, facts=facts))
+
+
+def weight_bytes(network: Network, *, facts: Mapping[str, str] | None = None) -> bytes:
+    """The content of such a file."""
     tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    write_atomically(path, save(tensors, None if facts is None else dict(facts)))
+    return save(tensors, None if facts is None else dict(facts))
 
 
 def load_weights(

@@ -1,4 +1,4 @@
-"""The main path: open what the run file names, train a supernet, search, score the front again, write reports."""
+"""The main path: open what the run file names, train a supernet, search, train the front, write reports."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from evonas.algorithms.prescreening import chosen_predictors
 from evonas.config.load import RunConfig, dump_config
 from evonas.errors import RunFolderError
-from evonas.evaluation.evaluator import Evaluator
 from evonas.plugins import resolve
 from evonas.progress import Observer, Silent
 from evonas.run.context import RunContext, open_context, reopen
@@ -20,12 +17,10 @@ from evonas.run.lock import alone_with, claimed, new_folder
 from evonas.run.loop import generational
 from evonas.run.provenance import check_recipe, started_with
 from evonas.run.stages.search_stage import StageFactory
-from evonas.run.state import SearchState, search_at_random
+from evonas.run.state import SearchState, evaluate_uniform, search_at_random
 from evonas.run.steady_state import steady_state
 from evonas.run.stopping import Stopping
 from evonas.spaces import Space
-from evonas.spaces.genome import from_text
-from evonas.spaces.sampling import evenly_by_log_size
 from reports.pages.page import write_reports
 from reports.run_folder.facts import GeneFacts, Origin
 from reports.run_folder.folder import RunFolder
@@ -139,7 +134,9 @@ def _run(run: RunFolder, context: RunContext, observer: Observer) -> RunFolder:
                 reason = (steady_state if search.mode == "asynchronous" else generational)(state)
                 if search.has_baseline and search.algorithm != "random":
                     search_at_random(state, len(state.rows))
-                _score_front_again(state)
+                if search.has_uniform:
+                    evaluate_uniform(state)
+                _deliver(state)
             genomes = front_table(run)["genome"].tolist()
             networks, warnings = state.problem.describe(genomes)
             run.warn(*stages.warnings(), *warnings)
@@ -152,23 +149,14 @@ def _run(run: RunFolder, context: RunContext, observer: Observer) -> RunFolder:
     return run
 
 
-def _score_front_again(state: SearchState) -> None:
-    """Train what the search found best for a few steps and score it again, if the settings ask for it."""
-    run, stage, problem = state.run, state.stage, state.problem
-    front = front_table(run, origin=Origin.SEARCH)
-    estimator = state.stages.tuned_estimator(stage) if len(front) else None
-    if estimator is None:
-        return
-    most = problem.config.estimate.tuning_networks
-    chosen = sorted(evenly_by_log_size(front["model_size"].to_numpy(dtype=float), most))
-    evaluator = Evaluator(estimator, run, costs=state.costs, origins=(Origin.TUNED,), stage=stage.number)
-    genomes = np.stack([from_text(text, problem.space.genes) for text in front["genome"].iloc[chosen]])
-    if len(front) > len(chosen):
-        run.warn(
-            f"{len(chosen)} of {len(front)} networks of the front were scored again, evenly chosen over model sizes; "
-            "tuning_networks under [estimate] sets how many"
-        )
-    state.observer.phase("tuning the front", total=len(genomes))
-    for done, _ in enumerate(evaluator.evaluate(genomes, origin=Origin.TUNED), start=1):
-        state.observer.advance(done)
-    run.store(is_tuned=True)
+def _deliver(state: SearchState) -> None:
+    """Measure the best of the search, and as many of what it is compared with."""
+    settings = state.settings
+    beside = {
+        Origin.RANDOM: settings.has_baseline and settings.algorithm != "random",
+        Origin.UNIFORM: settings.has_uniform,
+    }
+    origins = [Origin.SEARCH, *(origin for origin, is_there in beside.items() if is_there)]
+    wanted = settings.trainings if "error" in state.measures.objectives else 0
+    stopping = state.stopping
+    state.stages.deliver(state.stage, dict.fromkeys(origins, wanted), may_go_on=lambda: not stopping.is_over)

@@ -10,7 +10,7 @@ from typing import Any
 
 from evonas.config.load import RunConfig
 from evonas.config.space import OwnSpaceConfig
-from evonas.config.training import TrainingConfig
+from evonas.config.training import WITHOUT_EFFECT, TrainingConfig
 from evonas.errors import RunFolderError
 from evonas.files import file_hash
 from evonas.plugins import is_path
@@ -97,20 +97,20 @@ def check_started(run: RunFolder, current: Started) -> None:
 
 
 def check_recipe(run: RunFolder, config: RunConfig) -> None:
-    """Make sure that a run which is resumed estimates as it did: short training runs use the recipe under [training].
-
-    The length of ``evonas train`` may change, and keys that only it uses.
+    """Make sure that a run which is resumed trains as it did: its trainings use the recipe under [training].
 
     Raises:
-        RunFolderError: Another part of the recipe changed.
+        RunFolderError: It changed.
     """
-    before, now = (
-        json.loads(recipe.short_recipe) for recipe in (TrainingConfig(**run.settings["training"]), config.training)
-    )
-    changed = [key for key in now if key != "epochs" and now[key] != before[key]]
+    before, now = (recipe.model_dump(exclude=set(WITHOUT_EFFECT)) for recipe in _recipes(run, config))
+    changed = [key for key in now if now[key] != before[key]]
     if changed:
         raise RunFolderError(
-            "the recipe under [training] that the run's estimates were made with",
+            "the recipe under [training] that the run trains by",
             found=f"another value for {', '.join(changed)}",
             remedy="change it back until the run is complete; evonas train may use another one then",
         )
+
+
+def _recipes(run: RunFolder, config: RunConfig) -> tuple[TrainingConfig, TrainingConfig]:
+    return TrainingConfig(**run.settings["training"]), config.training

@@ -19,7 +19,7 @@ from evonas.run.problems.problem import Problem
 from evonas.run.stages.search_stage import SearchStage, StageFactory
 from evonas.run.stopping import FrontTracker, Stopping, feasible
 from evonas.seeding import numpy_rng
-from evonas.spaces.genome import Genomes, from_text, to_text
+from evonas.spaces.genome import Genome, Genomes, from_text, to_text
 from evonas.spaces.sampling import random_genomes
 from objectives.fronts.pareto import is_nondominated
 from objectives.fronts.scaling import Scaling, bounds_of
@@ -169,7 +169,7 @@ class SearchState:
             self.stages.estimator(self.stage),
             self.run,
             costs=self.costs,
-            origins=(Origin.SEARCH, Origin.RANDOM),
+            origins=(Origin.SEARCH, Origin.RANDOM, Origin.UNIFORM),
             stage=self.stage.number,
         )
 
@@ -195,10 +195,22 @@ def search_at_random(state: SearchState, n: int) -> None:
         drawn.update(map(to_text, genomes))
         kept = genomes[costs.keep_bounds(genomes)]
         found |= {to_text(genome): genome for genome in kept[: n - len(found)]}
-    state.observer.phase("random search beside it", total=len(found))
-    if found:
-        genomes = np.stack(list(found.values()))
-        for done, _ in enumerate(state.evaluator.evaluate(genomes, origin=Origin.RANDOM), start=1):
+    _evaluate_beside(state, "random search beside it", list(found.values()), Origin.RANDOM)
+
+
+def evaluate_uniform(state: SearchState) -> None:
+    """What one would make by hand: the uniform networks of the space within the bounds, valued by the same estimate."""
+    problem = state.problem
+    genomes = problem.space.corners(numpy_rng(problem.config.seed, "uniform networks"))
+    kept = genomes[problem.costs(state.scaling).keep_bounds(genomes)]
+    distinct = {to_text(genome): genome for genome in kept}
+    _evaluate_beside(state, "uniform networks beside it", list(distinct.values()), Origin.UNIFORM)
+
+
+def _evaluate_beside(state: SearchState, what: str, genomes: Sequence[Genome], origin: Origin) -> None:
+    state.observer.phase(what, total=len(genomes))
+    if genomes:
+        for done, _ in enumerate(state.evaluator.evaluate(np.stack(genomes), origin=origin), start=1):
             state.observer.advance(done)
 
 

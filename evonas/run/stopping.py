@@ -45,7 +45,16 @@ class Stopping:
     @property
     def is_time_up(self) -> bool:
         """Whether no further network shall be evaluated; what is in the archive may still be answered from there."""
-        return bool(self.settings.seconds) and self.elapsed() >= self.settings.seconds
+        trainings = self.settings.training_share if self.settings.trainings else 0.0
+        return self._has_passed(1 - trainings)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no further network shall be trained."""
+        return self._has_passed(1.0)
+
+    def _has_passed(self, share: float) -> bool:
+        return bool(self.settings.seconds) and self.elapsed() >= share * self.settings.seconds
 
     def after(self, generation: int, *, n: int, n_new: int, stage: int, volume: float) -> StopReason | None:
         """Whether the search ends after a generation.

@@ -54,6 +54,7 @@ class TrainingPlan:
             decay.
         checkpoint: A file to resume from if it is there, and to write now and then. Batches and paths are drawn again
             from the start, so that on a CPU the result is to the bit that of a training that was never stopped.
+        until: Steps after which to stop for now, with a checkpoint; None to go on to the end.
     """
 
     steps: int
@@ -63,6 +64,7 @@ class TrainingPlan:
     schedule: Schedule | InTurn | None = None
     early_stop: EarlyStop | None = None
     checkpoint: Path | None = None
+    until: int | None = None
 
 
 def train(
@@ -87,7 +89,7 @@ def train(
         on_step: Called after each step with the number of steps done and the loss.
 
     Returns:
-        Steps made, those before an interruption too; fewer than planned only if the training ended early.
+        Steps made, those before an interruption too; fewer than planned only if the training ended early, or stopped.
 
     Raises:
         FloatingPointError: The loss is no longer finite.
@@ -105,7 +107,7 @@ def train(
     every = max(MIN_INTERVAL, steps // CHECKPOINTS)
     supernet.train()
     for step, (images, labels) in zip(range(1, steps + 1), batches, strict=False):
-        if step > rates.end:
+        if step > min(rates.end, steps if plan.until is None else plan.until):
             break
         paths = strategy.draw()
         if step <= done:
@@ -127,7 +129,8 @@ def train(
             supernet.train()
             may_end = rates = early_stop.schedule(steps, warmup=WARMUP, probes=probes)
             early_stop.on_probe(probes)
-        if checkpoint is not None and step % every == 0 and step < steps and leads():
+        is_due = step % every == 0 or step == plan.until
+        if checkpoint is not None and is_due and step < steps and leads():
             _save(checkpoint, supernet, optimizer, step=step, probes=probes)
         on_step(step, loss)
     return done

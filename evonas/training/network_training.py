@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import chain, repeat
 from pathlib import Path
+
+import torch
+from torch import Tensor
 
 from evonas.architecture.graph import Architecture
 from evonas.config.load import RunConfig
@@ -37,12 +41,16 @@ class TrainingExtras:
         checkpoint: A file to resume from if it is there, and to write now and then; the caller deletes it when the
             result is stored. On the CPU and not compiled, the result is to the bit that of a training without a stop.
         log: A folder for TensorBoard; None for none.
+        until: Steps after which to stop for now, with the checkpoint written; None to go on to the end.
+        watch: What to do on the way, by the number of steps done: it is given a copy of the network, calibrated.
     """
 
     start: Network | None = None
     teacher: Network | None = None
     checkpoint: Path | None = None
     log: Path | None = None
+    until: int | None = None
+    watch: Mapping[int, Callable[[Network], None]] = field(default_factory=dict)
 
 
 NOTHING = TrainingExtras()
@@ -113,15 +121,29 @@ def train_alone(
         make_optimizer=OPTIMIZERS[recipe.optimizer](recipe),
         schedule=schedule,
         checkpoint=extras.checkpoint,
+        until=extras.until,
     )
+    calibration = images.pixels(recipe.calibration_images)
 
     def rates(done: int) -> float:
         return recipe.learning_rate * schedule.factor(done)
 
-    with hardware.autocast(), scalar_log(extras.log, learning_rate=rates) as on_step:
+    with hardware.autocast(), scalar_log(extras.log, learning_rate=rates) as log:
+
+        def on_step(step: int, loss: float) -> None:
+            log(step, loss)
+            if step in extras.watch:
+                extras.watch[step](_measurable(network.extract(architecture), architecture, calibration))
+
         train(hardware.compiled(network), strategy, hardware.moved(batches), plan=plan, on_step=on_step)
-    network.to("cpu").activate(architecture)  # whatever it was trained on, it is measured on the CPU, in float32
-    network.calibrate(images.pixels(recipe.calibration_images))
+    return _measurable(network, architecture, calibration)
+
+
+def _measurable(network: Network, architecture: Architecture, calibration: Tensor) -> Network:
+    """Whatever it was trained on, a network is measured on the CPU, in float32."""
+    with torch.autocast("cpu", enabled=False):
+        network.to("cpu").activate(architecture)
+        network.calibrate(calibration)
     return network
 
 
@@ -192,11 +214,11 @@ def train_and_test(
     """
     images = dataset.train.joined(dataset.heldout)
     network = train_in_full(architecture, images, config, seed=seed, extras=extras)
-    return network, _tested(network, dataset.test)
+    return network, as_exported(network, dataset.test)
 
 
-def _tested(network: Network, test: Split) -> Score:
-    """Score of the network as it is exported: frozen, so that a file reaches the same to the digit."""
+def as_exported(network: Network, test: Split) -> Score:
+    """Score of a network as it is exported: frozen, so that a file reaches the same to the digit."""
     try:
         deployed = IntegerNetwork(freeze(network))
     except ExportError:  # a quantizer of one's own that does not say how it works at inference

@@ -33,6 +33,7 @@ from evonas.training.hardware import one_thread
 from evonas.training.network_training import train_alone
 from reports.run_folder.facts import Origin, TrustFacts
 from reports.run_folder.folder import RunFolder
+from reports.tables.front import MEASURED
 from surrogates.one_shot.score import Score, score_network
 from surrogates.rank_quality import rank_quality, trusted_ratio
 
@@ -57,7 +58,7 @@ def measure_trust(
     Args:
         run: A run with evaluations; truth and table are stored in it.
         context: What it works with; its [training] may differ from the run's.
-        networks: How many, evenly over the sizes of all that the run evaluated; none that a correction was fitted to.
+        networks: How many, evenly over the sizes of all that the run evaluated; none of those that the run measured itself.
         seeds: Trainings per network; each is measured on another part of the training images.
         workers: Processes; instead of the run file's.
         observer: Receives progress updates.
@@ -91,8 +92,8 @@ def measure_trust(
             found=f"{len(chosen)}; the losses of the others became infinite",
             remedy="lower learning_rate under [training] in run.toml",
         )
-    loss = "loss" if chosen["raw_error"].isna().all() else "loss, uncorrected"
-    scores = {title: chosen[column].to_numpy(dtype=float) for title, column in (("estimate", "error"), (loss, "loss"))}
+    columns = (("estimate", "error"), ("score", "scored_loss"))
+    scores = {title: chosen[column].to_numpy(dtype=float) for title, column in columns}
     scores |= {name: -chosen[name].to_numpy(dtype=float) for name in FLOORS}  # more expensive networks are better ones
     table = trust_table(scores, truths, sizes=chosen["model_size"].to_numpy(dtype=float))
     sentence = trust_sentence(scores["estimate"], truths.mean(axis=1), table)
@@ -113,10 +114,9 @@ def chosen_networks(run: RunFolder, *, n: int) -> pd.DataFrame:
     Raises:
         SelectionError: Fewer than ``LEAST_NETWORKS`` are there or wanted.
     """
-    fitted = set(run.evaluations(origin=Origin.SHORT_TRAINING, columns=["genome"])["genome"])
     found = [run.feasible(origin=origin) for origin in (Origin.SEARCH, Origin.RANDOM)]
     table = pd.concat([table for table in found if len(table)] or found)
-    table = table[~table["genome"].isin(fitted)].drop_duplicates("genome")
+    table = table[~table["fidelity"].isin(MEASURED)].drop_duplicates("genome")
     if min(n, len(table)) < LEAST_NETWORKS:
         raise SelectionError(
             f"at least {LEAST_NETWORKS} networks that the run evaluated",

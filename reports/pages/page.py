@@ -6,6 +6,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from objectives import Fidelity
 from reports.figures.figures import draw_convergence, draw_front, save
 from reports.pages.html import fill, html_facts, html_table, html_tiles
 from reports.pages.page_data import page_data
@@ -144,7 +145,7 @@ def _facts(snapshot: Snapshot) -> dict[str, str]:
         "genomes in the space": f"10^{facts.log10_space_size:.1f}",
         "networks": outcome_sentence(run),
         "estimate": " ".join(filter(None, [how_errors_came(run), facts.estimate_reason])),
-        "inherited": _inherited(snapshot),
+        "trained": _trained(snapshot),
         **_expansions(facts),
         **{f"hypervolume, {origin}": f"{volume:.4f}" for origin, volume in snapshot.final_volumes.items()},
         "warnings": "; ".join(facts.warnings) or "none",
@@ -153,14 +154,13 @@ def _facts(snapshot: Snapshot) -> dict[str, str]:
     }
 
 
-def _inherited(snapshot: Snapshot) -> str:
-    """What was trained for the errors on the front, and what was not."""
+def _trained(snapshot: Snapshot) -> str:
+    """What was trained by the whole recipe, and by whom."""
     if snapshot.facts.is_table:
         return "nothing was trained"
-    tuned = "each network of the front was tuned on its own and scored again" if snapshot.facts.is_tuned else ""
-    trained = len(snapshot.trainings)
-    scratch = f"{trained} training{'s' * (trained != 1)} from scratch" if trained else "none was trained from scratch"
-    return "; ".join(filter(None, [tuned, scratch]))
+    within = sum(score.fidelity == Fidelity.TRAINED and not score.reason for score in snapshot.run.scores())
+    after = len(snapshot.trainings)
+    return f"{within} trainings within the search, measured on held-out images; {after} by evonas train"
 
 
 def _expansions(facts: Facts) -> dict[str, str]:

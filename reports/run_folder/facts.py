@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from objectives import Fidelity
+
 
 class Origin(StrEnum):
     """Why a network was evaluated."""
@@ -14,14 +16,10 @@ class Origin(StrEnum):
     SEARCH = "search"
     RANDOM = "random"
     """A random network of the baseline."""
-    TUNED = "tuned"
-    """A candidate of the front, scored again after a few steps of training."""
-    INHERITED = "inherited"
-    """A network that the correction is fitted to, with inherited weights."""
-    INHERITED_TUNED = "inherited_tuned"
-    """The same, after as many steps as the front's candidates."""
-    SHORT_TRAINING = "short_training"
-    """The same network, trained from scratch for a short while."""
+    UNIFORM = "uniform"
+    """A network as one would make it by hand: uniform precisions and widths."""
+    ANCHOR = "anchor"
+    """A network that was trained before the search, so that estimates have something to rest on."""
 
 
 class _Model(BaseModel):
@@ -35,21 +33,22 @@ class GeneFacts(_Model):
     choices: list[str]
 
 
-class CorrectionFacts(_Model):
-    """What short training runs taught about inherited errors.
+class EstimateFacts(_Model):
+    """What trainings taught about one kind of score; see :class:`surrogates.ladder.rung.Rung`.
 
     Attributes:
-        n: Networks that were trained.
-        is_used: Whether errors are corrected by it.
-        has_costs, tau, raw_tau, noise: See :class:`surrogates.correction.Correction`; None where it is not used.
+        n: Networks that were trained by the whole recipe and have such a score.
+        is_used: Whether errors are estimated from it; if not, from costs alone.
+        factor: Half of the networks left out were measured within this factor of their estimate.
+        within: Share of the networks left out that were measured inside their interval.
+        tau: Kendall's tau between estimates and measurements of the networks left out.
     """
 
     n: int
     is_used: bool
-    has_costs: bool | None = None
+    factor: float | None = None
+    within: float | None = None
     tau: float | None = None
-    raw_tau: float | None = None
-    noise: float | None = None
 
 
 class ExpansionFacts(_Model):
@@ -109,9 +108,9 @@ class Facts(_Model):
         supernet_steps: Steps that the first one was trained for.
         supernet_device: What it is trained on.
         probe_taus: Steps done, and Kendall's tau between two scorings of fixed networks.
-        corrections: Fitted so far, by the origin of the networks.
+        estimates: What the scores of each fidelity are worth, as of the last fit.
         expansions: Widths unlocked.
-        is_tuned: Whether all candidates of the front were scored again, so that the front is drawn from that.
+        trainings_ended: Trainings of the last part after which time ended it, by origin.
         predictors: A row per generation and target.
         rejections: Networks that exceeded a bound before evaluation, by bound.
         in_flight: Pairs of evaluations known by then and networks evaluated at a time, in asynchronous mode.
@@ -140,9 +139,9 @@ class Facts(_Model):
     supernet_steps: int | None = None
     supernet_device: str | None = None
     probe_taus: list[tuple[int, float]] = Field(default_factory=list)
-    corrections: dict[Origin, CorrectionFacts] = Field(default_factory=dict)
+    estimates: dict[Fidelity, EstimateFacts] = Field(default_factory=dict)
     expansions: list[ExpansionFacts] = Field(default_factory=list)
-    is_tuned: bool = False
+    trainings_ended: dict[Origin, int] = Field(default_factory=dict)
     predictors: list[ModelFacts] = Field(default_factory=list)
     rejections: dict[str, int] = Field(default_factory=dict)
     in_flight: list[tuple[int, int]] = Field(default_factory=list)

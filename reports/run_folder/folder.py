@@ -24,10 +24,12 @@ from reports.run_folder.schema import (
     COLUMNS,
     ESTIMATE,
     RUN_FILE,
-    SCHEMA,
     SCHEMA_VERSION,
+    Belief,
     Evaluation,
+    NetworkScore,
     insertion,
+    schema,
 )
 
 
@@ -103,12 +105,12 @@ class RunFolder:
             **facts,
         )
         path.mkdir(parents=True, exist_ok=True)
-        columns = ", ".join(f'"{name}" {"NUMERIC" if one.is_analytic else "REAL"}' for name, one in measures.items())
+        columns = {name: "NUMERIC" if one.is_analytic else "REAL" for name, one in measures.items()}
         partial, partial_run_file = (path / f"{name}.{os.getpid()}.partial" for name in (ARCHIVE, RUN_FILE))
         partial.unlink(missing_ok=True)
         try:
             with closing(sqlite3.connect(partial)) as connection, connection:
-                connection.executescript(SCHEMA.format(columns=columns))
+                connection.executescript(schema(columns))
                 _store(connection, known, known.model_fields_set)
             partial_run_file.write_text(run_toml, encoding="utf-8")
             if (path / ARCHIVE).exists():
@@ -211,6 +213,8 @@ class RunFolder:
     def evaluations(self, *, origin: str | None = None, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Evaluations in order: the attributes of :class:`Evaluation`, values as columns, and an ``id``.
 
+        Errors are those that are known by now, see :class:`Belief`.
+
         Args:
             origin: Only those of one origin.
             columns: Only these; of a million rows, all columns fill more than a gigabyte.
@@ -224,7 +228,7 @@ class RunFolder:
         return self._read(None, "WHERE id IN (SELECT value FROM json_each(?))", [json.dumps([int(i) for i in ids])])
 
     def rows(self) -> list[Evaluation]:
-        """Every evaluation in order, as it was appended."""
+        """Every evaluation in order, as it was appended: with the errors that the search went by."""
         with self.archive.reading() as connection:
             cursor = connection.cursor()
             cursor.row_factory = sqlite3.Row
@@ -239,6 +243,7 @@ class RunFolder:
                 record["reason"],
                 record["seconds"],
                 record["stage"],
+                record["fidelity"],
             )
             for record in records
         ]
@@ -267,9 +272,37 @@ class RunFolder:
     def _read(self, columns: Sequence[str] | None, where: str, cells: Sequence[Any]) -> pd.DataFrame:
         chosen = "*" if columns is None else ", ".join(f'"{name}"' for name in columns)
         # NOT INDEXED, because a walk over the index meets the rows in the order of genomes: slower than reading all
-        query = f"SELECT {chosen} FROM evaluations NOT INDEXED {where} ORDER BY id"
+        query = f"SELECT {chosen} FROM {self._table} {where} ORDER BY id"
         with self.archive.reading() as connection:
             return pd.read_sql_query(query, connection, params=list(cells))
+
+    @property
+    def _table(self) -> str:
+        """Where evaluations are read from: the view costs a look-up a row, which most runs of a million rows spare."""
+        with self.archive.reading() as connection:
+            has_beliefs = connection.execute("SELECT EXISTS (SELECT 1 FROM beliefs)").fetchone()[0]
+        # NOT INDEXED, because a walk over the index meets the rows in the order of genomes: slower than reading all
+        return "believed" if has_beliefs else "evaluations NOT INDEXED"
+
+    # Scores, and what they say
+
+    def append_score(self, score: NetworkScore) -> None:
+        """Store what a network was seen to reach; a score that is already there stays as it is."""
+        self._insert("scores", vars(score), verb="INSERT OR IGNORE")
+
+    def scores(self) -> list[NetworkScore]:
+        """Everything that networks were seen to reach, in order; inherited weights of the search's rows are with them."""
+        names = tuple(NetworkScore.__dataclass_fields__)
+        with self.archive.reading() as connection:
+            rows = connection.execute(f"SELECT {', '.join(names)} FROM scores ORDER BY id").fetchall()
+        return [NetworkScore(*row) for row in rows]
+
+    def believe(self, beliefs: Mapping[str, Belief]) -> None:
+        """Replace all that is believed of networks, by genome."""
+        cells = [(genome, one.fidelity, one.error, one.low, one.high) for genome, one in beliefs.items()]
+        with self.archive.writing() as connection:
+            connection.execute("DELETE FROM beliefs")
+            connection.executemany("INSERT INTO beliefs VALUES (?, ?, ?, ?, ?)", cells)
 
     # Layers of networks
 
@@ -301,12 +334,10 @@ class RunFolder:
         with self.archive.reading() as connection:
             return pd.read_sql_query("SELECT * FROM truths ORDER BY id", connection)
 
-    def _insert(self, table: str, columns: Mapping[str, Any]) -> None:
+    def _insert(self, table: str, columns: Mapping[str, Any], *, verb: str = "INSERT OR REPLACE") -> None:
         marks = ", ".join("?" * len(columns))
         with self.archive.writing() as connection:
-            connection.execute(
-                f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({marks})", list(columns.values())
-            )
+            connection.execute(f"{verb} INTO {table} ({', '.join(columns)}) VALUES ({marks})", list(columns.values()))
 
     def trainings(self) -> pd.DataFrame:
         """Every training from scratch in order."""

@@ -1,20 +1,38 @@
-"""The tables of a run's archive, and one evaluation as it is stored."""
+"""The tables of a run's archive, and one evaluation as it is stored.
+
+What was measured is never changed: ``evaluations`` and ``scores`` only grow. What the run makes of it, once it has trained
+some networks, lies beside them in ``beliefs``; the view ``believed`` shows evaluations with what is known of their errors
+by now.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
-SCHEMA_VERSION = 5
+from objectives import Fidelity
+
+SCHEMA_VERSION = 6
 ARCHIVE, RUN_FILE = "archive.sqlite", "run.toml"
 SCHEMA = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE evaluations (
     id INTEGER PRIMARY KEY, origin TEXT NOT NULL, generation INTEGER NOT NULL, genome TEXT NOT NULL,
-    reason TEXT NOT NULL, seconds REAL NOT NULL, stage INTEGER NOT NULL, raw_error REAL, error_log_sd REAL, {columns},
+    reason TEXT NOT NULL, seconds REAL NOT NULL, stage INTEGER NOT NULL, fidelity TEXT NOT NULL,
+    scored_error REAL, scored_loss REAL, error_low REAL, error_high REAL, {columns},
     UNIQUE (origin, stage, genome)
 );
+CREATE TABLE scores (
+    id INTEGER PRIMARY KEY, genome TEXT NOT NULL, fidelity TEXT NOT NULL, stage INTEGER NOT NULL, steps INTEGER NOT NULL,
+    recipe TEXT NOT NULL, error REAL, loss REAL, reason TEXT NOT NULL, seconds REAL NOT NULL,
+    expected REAL, expected_low REAL, expected_high REAL, weights TEXT NOT NULL, sha256 TEXT NOT NULL,
+    warnings TEXT NOT NULL, UNIQUE (genome, fidelity, stage, steps)
+);
+CREATE TABLE beliefs (
+    genome TEXT PRIMARY KEY, fidelity TEXT NOT NULL, error REAL NOT NULL, error_low REAL, error_high REAL
+);
+CREATE VIEW believed AS SELECT {believed} FROM evaluations AS e LEFT JOIN beliefs AS b ON b.genome = e.genome;
 CREATE TABLE networks (genome TEXT PRIMARY KEY, layers TEXT NOT NULL);
 CREATE TABLE trainings (
     id INTEGER PRIMARY KEY, evaluation INTEGER NOT NULL REFERENCES evaluations (id), genome TEXT NOT NULL,
@@ -27,8 +45,17 @@ CREATE TABLE truths (
     loss REAL NOT NULL, seconds REAL NOT NULL, UNIQUE (genome, seed, recipe)
 );
 """
-COLUMNS = ("origin", "generation", "genome", "reason", "seconds", "stage")  # of an evaluation, beside its values
-ESTIMATE = ("raw_error", "error_log_sd")  # of a corrected estimate, beside the measures
+COLUMNS = (
+    "origin",
+    "generation",
+    "genome",
+    "reason",
+    "seconds",
+    "stage",
+    "fidelity",
+)  # of an evaluation, beside values
+ESTIMATE = ("scored_error", "scored_loss", "error_low", "error_high")  # of an estimate, beside the measures
+BELIEVED = ("fidelity", "error", "error_low", "error_high")  # what later trainings may replace
 
 
 @dataclass(frozen=True)
@@ -39,11 +66,13 @@ class Evaluation:
         origin: A value of :class:`reports.run_folder.facts.Origin`.
         generation: Counted from 0.
         genome: In text form.
-        values: One number per measure, by name. A corrected estimate also has ``raw_error``, the uncorrected error,
-            and ``error_log_sd``, the standard deviation of the error's logarithm. Empty if the evaluation failed.
+        values: One number per measure, by name. An estimate also has ``error_low`` and ``error_high``, between which 80
+            of 100 such networks lie once they are trained, and ``scored_error`` and ``scored_loss``, which it rests on.
+            Empty if the evaluation failed.
         reason: Why it failed; empty if it did not.
         seconds: Spent on the evaluation.
         stage: Which search stage valued it: another supernet begins the next.
+        fidelity: How its error is known.
     """
 
     origin: str
@@ -53,11 +82,87 @@ class Evaluation:
     reason: str = ""
     seconds: float = 0.0
     stage: int = 0
+    fidelity: str = Fidelity.LOOKED_UP
 
     @property
     def is_ok(self) -> bool:
         """Whether there are values."""
         return not self.reason
+
+
+@dataclass(frozen=True)
+class NetworkScore:
+    """What a network was seen to reach on the held-out images.
+
+    Attributes:
+        genome: In text form.
+        fidelity: By which weights.
+        stage: The search stage whose supernet it started from; 0 for trainings from random weights.
+        steps: That it was trained for.
+        recipe: How it was trained, as JSON text; empty for inherited weights.
+        error: Share of wrong predictions; None if it failed.
+        loss: Mean cross-entropy in nats; None if it failed.
+        reason: Why it failed; empty if it did not.
+        seconds: Spent on it.
+        expected, expected_low, expected_high: What was estimated just before a whole training; None for others.
+        weights: Path within the run folder; empty if they were not kept.
+        sha256: Of that file.
+        warnings: What looks unhealthy about its quantizers, as JSON text.
+    """
+
+    genome: str
+    fidelity: str
+    stage: int
+    steps: int
+    recipe: str = ""
+    error: float | None = None
+    loss: float | None = None
+    reason: str = ""
+    seconds: float = 0.0
+    expected: float | None = None
+    expected_low: float | None = None
+    expected_high: float | None = None
+    weights: str = ""
+    sha256: str = ""
+    warnings: str = "[]"
+
+
+@dataclass(frozen=True)
+class Belief:
+    """What a run knows of a network's error by now.
+
+    Attributes:
+        fidelity: The best that its score has.
+        error: Measured or estimated, 0–1.
+        low, high: Interval of an estimate; None of a measurement.
+    """
+
+    fidelity: str
+    error: float
+    low: float | None = None
+    high: float | None = None
+
+
+def schema(columns: Mapping[str, str]) -> str:
+    """The statements that make an archive.
+
+    Args:
+        columns: The SQL type of each measure, by name.
+    """
+    own = ("id", *COLUMNS, *ESTIMATE, *columns)
+    return SCHEMA.format(
+        columns=", ".join(f'"{name}" {kind}' for name, kind in columns.items()), believed=", ".join(_shown(own))
+    )
+
+
+def _shown(names: Iterable[str]) -> list[str]:
+    """Columns of the view: a belief replaces the estimate that the search went by, and its interval."""
+    return [
+        f'CASE WHEN b.genome IS NULL THEN e."{name}" ELSE b."{name}" END AS "{name}"'
+        if name in BELIEVED
+        else f'e."{name}" AS "{name}"'
+        for name in names
+    ]
 
 
 @cache

@@ -8,30 +8,53 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from objectives import Fidelity
 from objectives.fronts.pareto import is_nondominated, knee
 from objectives.fronts.scaling import Scaling, bounds_of
 from reports.run_folder.facts import Origin
 from reports.run_folder.folder import RunFolder
 
 
-def front_table(run: RunFolder, *, origin: str | None = None) -> pd.DataFrame:
-    """The non-dominated networks among those evaluated, within the run's constraints, smallest error first.
+MEASURED = tuple(str(fidelity) for fidelity in Fidelity if fidelity.is_measured)
+KNOWN = ("fidelity", "error_low", "error_high")  # of an error, beside its value
+
+
+def front_table(run: RunFolder, *, origin: str = Origin.SEARCH, is_estimated: bool = False) -> pd.DataFrame:
+    """The non-dominated networks within the run's constraints, smallest error first.
+
+    What was measured is compared with what was measured: as soon as networks of this origin were trained, the front is
+    theirs, and that of the trainings before the search. Until then it is one of estimates.
 
     Args:
         run: Where from.
-        origin: :attr:`Origin.SEARCH`, :attr:`Origin.RANDOM` for the baseline's front, :attr:`Origin.TUNED` for what was
-            scored again; by default that if all of it was, and else the search's.
+        origin: :attr:`Origin.SEARCH`; :attr:`Origin.RANDOM` or :attr:`Origin.UNIFORM` for what it is compared with.
+        is_estimated: Whether to give the front of estimates in any case, by what is estimated of those networks that
+            were not trained.
 
     Returns:
-        Columns ``id``, ``genome`` and every measure, each in its own unit.
+        Columns ``id``, ``genome``, every measure, each in its own unit, and ``fidelity``, ``error_low``, ``error_high``:
+        how the error is known, and the interval of an estimate.
     """
-    columns = ["id", *run.objectives]  # the rest of a row is read for the front alone, which is a small share
-    table = run.feasible(origin=origin or (Origin.TUNED if run.facts().is_tuned else Origin.SEARCH), columns=columns)
-    if table.empty and origin is None:
-        table = run.feasible(origin=Origin.SEARCH, columns=columns)
+    columns = ["id", "genome", "fidelity", *run.objectives]  # the rest of a row is read for the front alone
+    table = run.feasible(origin=origin, columns=columns)
+    is_measured = table["fidelity"].isin(MEASURED)
+    if is_estimated or not is_measured.any():
+        table = table[~is_measured] if is_estimated else table
+    else:
+        anchors = run.feasible(origin=Origin.ANCHOR, columns=columns)
+        table = pd.concat([table[is_measured], anchors]) if len(anchors) else table[is_measured]
+        table = table.drop_duplicates("genome")
     points = table[list(run.objectives)].to_numpy(dtype=float)
-    front = run.evaluations_of(table.loc[is_nondominated(points), "id"])[["id", "genome", *run.measures]]
-    return front.sort_values([*run.objectives, "id"], ignore_index=True)
+    rows = run.evaluations_of(table.loc[is_nondominated(points), "id"])
+    return rows[["id", "genome", *run.measures, *KNOWN]].sort_values([*run.objectives, "id"], ignore_index=True)
+
+
+def measured_table(run: RunFolder, *, origin: str = Origin.SEARCH) -> pd.DataFrame:
+    """Every network of an origin that was measured, on the front or not; columns as in :func:`front_table`."""
+    tables = [run.feasible(origin=one) for one in dict.fromkeys([origin, Origin.ANCHOR])]
+    table = pd.concat([table for table in tables if len(table)] or tables).drop_duplicates("genome")
+    table = table[table["fidelity"].isin(MEASURED)]
+    return table[["id", "genome", *run.measures, *KNOWN]].reset_index(drop=True)
 
 
 def knee_id(run: RunFolder, front: pd.DataFrame, *, weights: Mapping[str, float] | None = None) -> int:

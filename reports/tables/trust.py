@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import pandas as pd
 
-from reports.run_folder.facts import Origin, TrustFacts
+from objectives import Fidelity
+from reports.run_folder.facts import TrustFacts
 from reports.run_folder.folder import RunFolder
+from reports.tables.front import MEASURED, front_table
+
+
+FIDELITY_TEXTS = {
+    Fidelity.INHERITED: "the supernet's weights",
+    Fidelity.BRIEF: "a short training",
+    Fidelity.PARTIAL: "the beginning of a training",
+    Fidelity.TRAINED: "trained",
+    Fidelity.LOOKED_UP: "looked up",
+}
 
 
 def trust_texts(run: RunFolder) -> pd.DataFrame:
@@ -47,18 +58,32 @@ def trust_note(run: RunFolder) -> str:
 
 
 def how_errors_came(run: RunFolder) -> str:
-    """What the errors of this run's front are, in a sentence or two."""
-    facts, estimate = run.facts(), run.settings.get("estimate", {})
-    if facts.is_table or not estimate:
-        return "Errors are looked up."
-    if estimate["method"] == "short-training":
-        return f"Errors are held-out, after a training of {estimate['steps']} steps."
-    text = "Errors are held-out, with weights inherited from the supernet"
-    if facts.is_tuned:
-        text += f" and tuned for {estimate['tuning_steps']} steps"
-    correction = facts.corrections.get(Origin.INHERITED_TUNED if facts.is_tuned else Origin.INHERITED)
-    is_corrected = correction is not None and correction.is_used
-    return text + (f", corrected by {correction.n} short training runs." if correction and is_corrected else ".")
+    """What the errors of this run's front are, in a sentence or two, computed from the run."""
+    facts = run.facts()
+    if facts.is_table or "error" not in run.measures:
+        return "Errors are looked up." if facts.is_table else ""
+    front = front_table(run)
+    epochs = run.settings["training"]["epochs"]
+    if len(front) and front["fidelity"].isin(MEASURED).all():
+        return f"Errors are measured: each network was trained for {epochs} epochs, and tried on held-out images."
+    text = f"Errors are estimates of what {epochs} epochs of training would reach on held-out images"
+    known = next(iter(facts.estimates.values()), None)
+    if known is None or not known.n:
+        return f"{text}; nothing was trained that they could rest on."
+    return f"{text}; they rest on {known.n} trainings."
+
+
+def estimate_sentence(run: RunFolder) -> str:
+    """How good estimates of networks that were left out are, in a sentence; empty where nothing is known of it."""
+    parts = []
+    for fidelity, known in run.facts().estimates.items():
+        if known.factor is not None and known.within is not None:
+            way = FIDELITY_TEXTS[fidelity] if known.is_used else "costs alone"
+            parts.append(
+                f"from {way}, half of the estimates are within a factor of {known.factor:.2f} of what is measured, "
+                f"{known.within:.0%} of the measurements inside their interval ({known.n} networks, left out in turn)"
+            )
+    return "; ".join(parts)
 
 
 def _measured(run: RunFolder) -> TrustFacts:

@@ -66,25 +66,23 @@ def choose_method(config: RunConfig, space: NetworkSpace, dataset: Dataset) -> t
         times,
         networks=networks,
         steps=config.supernet.steps,
-        correction_networks=config.estimate.correction_networks,
         workers=n_workers(config.compute.workers),
     )
 
 
-def compare(times: Times, *, networks: int, steps: int, correction_networks: int, workers: int) -> tuple[str, str]:
+def compare(times: Times, *, networks: int, steps: int, workers: int) -> tuple[str, str]:
     """Choose by times; a pure function.
 
     Args:
         times: Of this machine.
         networks: How many are evaluated, at most.
         steps: Steps of the supernet's training.
-        correction_networks: How many are trained for a short while to correct the supernet's estimate.
         workers: Number of processes.
 
     Returns:
         See :func:`choose_method`.
     """
-    fixed = steps * times.step + correction_networks * (times.short + times.score) / workers
+    fixed = steps * times.step
     one_shot, short = fixed + networks * times.score / workers, networks * times.short / workers
     saved = (times.short - times.score) / workers
     even = f"from {math.ceil(fixed / saved):,} networks on" if saved > 0 else "for no number of networks"

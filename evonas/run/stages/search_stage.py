@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -11,6 +11,7 @@ from evonas.evaluation.estimator import Estimator
 from evonas.run.expansion import Expansion
 from evonas.run.problems.problem import Problem
 from evonas.spaces import Space
+from reports.run_folder.facts import Origin
 
 P = TypeVar("P", bound=Problem)
 
@@ -46,8 +47,14 @@ class StageFactory(ABC, Generic[P]):
         """What gives networks their values."""
 
     @abstractmethod
-    def tuned_estimator(self, stage: SearchStage[P]) -> Estimator | None:
-        """What scores the candidates of the front again, more accurately; None if nothing does."""
+    def deliver(self, stage: SearchStage[P], origins: Mapping[Origin, int], *, may_go_on: Callable[[], bool]) -> None:
+        """Measure what was found, where the search went by estimates, and store what is then believed of all else.
+
+        Args:
+            stage: The last one.
+            origins: How many networks of which origin.
+            may_go_on: Whether there is time.
+        """
 
     def warnings(self) -> list[str]:
         """Warnings about the estimates, for the end of the run."""

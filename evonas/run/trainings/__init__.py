@@ -1,0 +1,8 @@
+"""Whole trainings within a search: what estimates rest on, and what the search delivers.
+
+May import ``evaluation``, ``training``, ``run.problems`` and what lies below.
+
+- ``trainer``: trains networks by the whole recipe, and keeps scores and weights.
+- ``knowledge``: all that a run knows of its networks, and what follows for their errors.
+- ``anchors``: the trainings before a search; ``last_part``: those after it.
+"""

@@ -1,0 +1,107 @@
+"""The trainings after a search: what promises most for the front is trained, the estimates learn, the next is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from evonas.algorithms.acquisition import choose
+from evonas.progress import Observer
+from evonas.run.problems.network_problem import NetworkProblem
+from evonas.run.trainings.anchors import anchor_scores
+from evonas.run.trainings.knowledge import Knowledge, measured, points
+from evonas.run.trainings.trainer import Trainer
+from objectives.fronts.pareto import is_nondominated
+from objectives.fronts.scaling import Scaling
+from reports.run_folder.facts import Origin
+from reports.run_folder.folder import RunFolder
+from surrogates.ladder.rung import Estimates
+
+FINEST = 2  # wrong held-out images: fewer are luck, and no reason to train one network rather than another
+ROUND = 4  # networks that are chosen at a time, whatever the number of workers, so that it changes no results
+
+
+class LastPart:
+    """Trains the most promising networks of a run by the whole recipe.
+
+    Args:
+        run: The folder.
+        problem: Space, images and settings.
+        trainer: Trains.
+        stage: The last search stage.
+        may_go_on: Whether there is time for another round.
+        observer: Receives progress updates.
+    """
+
+    def __init__(
+        self,
+        run: RunFolder,
+        problem: NetworkProblem,
+        trainer: Trainer,
+        *,
+        stage: int,
+        may_go_on: Callable[[], bool],
+        observer: Observer,
+    ) -> None:
+        self.run, self.problem, self.trainer, self.stage = run, problem, trainer, stage
+        self.may_go_on, self.observer = may_go_on, observer
+        measures = problem.measures
+        self.names = measures.objectives
+        half_an_image = 0.5 / len(problem.dataset.heldout)
+        self.scaling = Scaling(run.scaling.measures, bounds={**run.scaling.bounds, "error": (half_an_image, 1.0)})
+
+    def train(self, origin: Origin, n: int) -> int:
+        """Train networks of one origin.
+
+        Their choice rests on the anchors and on what this origin's own trainings show, so that two origins that are
+        compared teach each other nothing.
+
+        Args:
+            origin: Whose evaluations are the candidates.
+            n: How many trainings.
+
+        Returns:
+            How many there were; fewer if no candidate or no time was left.
+        """
+        knowledge = Knowledge(self.run, self.problem, stage=self.stage, scores=anchor_scores(self.run))
+        candidates = self.run.feasible(origin=origin, columns=["genome"])["genome"].drop_duplicates().tolist()
+        ended_after = self.run.facts().trainings_ended.get(origin)
+        self.observer.phase(f"training the best of the {_NAMES[origin]}", total=n)
+        done = 0
+        while done < n:
+            if done == ended_after or (ended_after is None and not self.may_go_on()):
+                ended = self.run.facts().trainings_ended
+                self.run.store(trainings_ended={**ended, origin: done})
+                break
+            chosen, estimates = self._promising(knowledge, candidates, origin, n=min(ROUND, n - done))
+            if not chosen:
+                break
+            for score in self.trainer.train(chosen, estimates=estimates):
+                knowledge.learn([score])
+                done += 1
+                self.observer.advance(done)
+        return done
+
+    def _promising(
+        self, knowledge: Knowledge, candidates: list[str], origin: Origin, *, n: int
+    ) -> tuple[list[str], Estimates]:
+        """Candidates with the largest expected gain in hypervolume, logarithms of errors and costs."""
+        left = [one for one in candidates if knowledge.error(one) is None and one not in knowledge.failed]
+        if not left:
+            return [], Estimates(*np.empty((4, 0)))
+        estimates = knowledge.ladder(taught_by=(Origin.ANCHOR, origin)).estimate(list(map(knowledge.scored, left)))
+        known = measured(knowledge, [origin])
+        errors = [knowledge.error(genome) or 0.0 for genome in known]
+        found = self.scaling.log_transform(points(knowledge, known, errors, self.names))
+        found = found[is_nondominated(found)]
+        means = self.scaling.log_transform(points(knowledge, left, estimates.error, self.names))
+        spreads, best = np.zeros_like(means), np.full(means.shape[1], -np.inf)
+        error = self.names.index("error")
+        spreads[:, error] = estimates.log_sd
+        best[error] = np.log(FINEST / len(self.problem.dataset.heldout))
+        chosen = choose(found, means, spreads, n=n, n_uncertain=0, best=best)
+        return [left[index] for index in chosen], Estimates(*(column[chosen] for column in estimates))
+
+
+_NAMES = {Origin.SEARCH: "search", Origin.RANDOM: "random search", Origin.UNIFORM: "uniform networks"}

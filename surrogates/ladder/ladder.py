@@ -1,0 +1,93 @@
+"""The ladder of fidelities: every network is estimated from the best score that it has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from surrogates.ladder.rung import Estimates, Quality, Rung, fit_rung, quality_of
+
+LEAST_NETWORKS = 4  # trained by the whole recipe, that a rung needs besides its prior
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A network with all that is known of it.
+
+    Attributes:
+        costs: Positive numbers, as many for every network.
+        losses: What it scored, in nats, by rung.
+        error: Measured after a whole training, as a share; None if it was not trained.
+    """
+
+    costs: tuple[float, ...]
+    losses: Mapping[str, float]
+    error: float | None = None
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """A regression for each kind of score.
+
+    Attributes:
+        rungs: By name, the least accurate first.
+        qualities: How good each is for networks left out of its fit.
+    """
+
+    rungs: Mapping[str, Rung]
+    qualities: Mapping[str, Quality]
+
+    def best_rung(self, network: Scored) -> str | None:
+        """The most accurate rung that a network stands on; None if it has no score."""
+        return next((name for name in reversed(tuple(self.rungs)) if name in network.losses), None)
+
+    def estimate(self, networks: Sequence[Scored]) -> Estimates:
+        """Errors that networks would reach after a whole training; each must stand on a rung.
+
+        Returns:
+            In the order of the networks.
+        """
+        names = [self.best_rung(network) for network in networks]
+        found = np.full((4, len(networks)), np.nan)
+        for name, rung in self.rungs.items():
+            own = [index for index, best in enumerate(names) if best == name]
+            if own:
+                found[:, own] = rung.predict(
+                    np.array([networks[index].losses[name] for index in own]),
+                    np.array([networks[index].costs for index in own]),
+                )
+        return Estimates(*found)
+
+
+def fit_ladder(networks: Sequence[Scored], *, order: Sequence[str], n_images: int, chance: float) -> Ladder:
+    """Fit a rung for every kind of score.
+
+    Args:
+        networks: All that is known; those without a measured error teach nothing.
+        order: Names of the rungs, the least accurate first. The first is always there; others need some networks that
+            were trained by the whole recipe.
+        n_images: Held-out images that errors are shares of.
+        chance: Error of guessing.
+    """
+    rungs: dict[str, Rung] = {}
+    qualities: dict[str, Quality] = {}
+    n_costs = len(networks[0].costs) if networks else 0
+    for name in order:
+        known = [one for one in networks if one.error is not None and name in one.losses]
+        if rungs and len(known) < LEAST_NETWORKS:
+            continue
+        losses, errors = (
+            np.array(column, dtype=float) for column in ([one.losses[name] for one in known], _errors(known))
+        )
+        costs = np.array([one.costs for one in known], dtype=float).reshape(-1, n_costs)
+        rungs[name] = fit_rung(losses, costs, errors, n_images=n_images, chance=chance)
+        qualities[name] = quality_of(losses, costs, errors, n_images=n_images, chance=chance)
+    return Ladder(rungs, qualities)
+
+
+def _errors(networks: Sequence[Scored]) -> list[float]:
+    return [one.error for one in networks if one.error is not None]

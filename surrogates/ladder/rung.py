@@ -1,0 +1,208 @@
+"""One rung of the ladder: from the score of one fidelity, and costs, to the error after a whole training."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import kendalltau, t
+
+Floats = NDArray[np.float64]
+LEVEL = 0.8  # of the intervals
+SLOPE, SLOPE_VARIANCE = 1.0, 1.0  # prior of the exponent of a loss, in units of the noise's variance
+COST_VARIANCE = 0.5  # prior of the exponent of a cost, around none
+MEAN_VARIANCE = 100.0  # prior of the mean: none to speak of
+NOISE, NOISE_ROWS = 0.35, 3.0  # prior of the spread of a logarithm of an error, worth so many networks
+COUNTING = (
+    3.0  # what wrong answers that can be counted on fingers add to the variance, as a multiple of 1 / their number
+)
+BEYOND = 0.25  # share of the slope that holds outside the range of losses that were seen
+REJECTED = math.log(10)  # logarithm of the odds against a score, from which on it is not looked at
+
+
+class Estimates(NamedTuple):
+    """Errors that networks would reach, each ``(n,)``, as shares; 80 of 100 of them between ``low`` and ``high``."""
+
+    error: Floats
+    low: Floats
+    high: Floats
+    log_sd: Floats
+    """Standard deviation of the logarithm of a measured error."""
+
+
+class Quality(NamedTuple):
+    """How good estimates are for networks that were left out of the fit."""
+
+    n: int
+    is_used: bool
+    """Whether the score is looked at; if not, costs alone are."""
+    factor: float
+    """Half of them were measured within this factor of their estimate."""
+    within: float
+    """Share that was measured inside the interval."""
+    tau: float
+    """Kendall's tau between estimates and measurements; 0 if either is constant."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A Bayesian linear regression of the logarithm of an error.
+
+    ``log error = b0 + b1 * log loss + b2 * log cost_1 + … + noise``, with weak priors: an error goes with the loss, costs
+    do nothing. The noise is that of one training, and larger where few images are wrong. Few networks give wide
+    intervals, those of Student's t. Costs are left out, or the score, if the data speak against them (by the evidence,
+    the probability of all errors under the model). A slope of the loss below zero is never believed.
+
+    Attributes:
+        names: Columns that are looked at: ``"loss"`` and positions of costs.
+        center: Of the columns' logarithms.
+        seen: Smallest and largest logarithm of a loss.
+        mean: Of the coefficients.
+        covariance: Of the coefficients, in units of the noise's variance.
+        freedom: Degrees of freedom.
+        variance: Of the noise, where many images are wrong.
+        n_images: Held-out images that errors are shares of.
+        chance: Error of guessing.
+
+    References:
+        Gelman 2013, "Bayesian data analysis", section 14.2, with a normal-inverse-gamma prior.
+    """
+
+    has_loss: bool
+    has_costs: bool
+    center: Floats
+    seen: tuple[float, float]
+    mean: Floats
+    covariance: Floats
+    freedom: float
+    variance: float
+    evidence: float
+    n_images: int
+    chance: float
+
+    def predict(self, losses: Floats, costs: Floats) -> Estimates:
+        """Estimate errors.
+
+        Args:
+            losses: Scores, in nats, ``(n,)``.
+            costs: Positive, ``(n, n_costs)``.
+
+        Returns:
+            Nothing above chance, and nothing below half of one image.
+        """
+        x, excess = self._features(losses, costs)
+        middle = self._within_reach(x @ self.mean)
+        noise = 1 + COUNTING / (np.exp(middle) * self.n_images)
+        variance = self.variance * (noise + np.einsum("ni,ij,nj->n", x, self.covariance, x))
+        if self.has_loss:
+            variance = variance + (self.mean[1] * excess) ** 2
+        sd = np.sqrt(variance)
+        reach = float(t.ppf((1 + LEVEL) / 2, self.freedom)) * sd
+        low, high = (np.exp(self._within_reach(middle + side * reach)) for side in (-1, 1))
+        spread = sd * math.sqrt(self.freedom / (self.freedom - 2)) if self.freedom > 2 else 2 * sd
+        return Estimates(np.exp(middle), low, high, spread)
+
+    def _within_reach(self, log_errors: Floats) -> Floats:
+        return np.clip(log_errors, math.log(0.5 / self.n_images), math.log(self.chance))
+
+    def _features(self, losses: Floats, costs: Floats) -> tuple[Floats, Floats]:
+        """Columns, and how far losses lie outside of what was seen."""
+        logs = np.log(losses)
+        inside = np.clip(logs, *self.seen)
+        columns = [np.ones((len(losses), 1))]
+        if self.has_loss:
+            columns.append((inside + BEYOND * (logs - inside))[:, None])
+        if self.has_costs:
+            columns.append(np.log(costs))
+        return np.concatenate(columns, axis=1) - self.center, np.abs(logs - inside)
+
+
+def fit_rung(losses: Floats, costs: Floats, errors: Floats, *, n_images: int, chance: float) -> Rung:
+    """Fit a rung to networks that have a score and were trained by the whole recipe.
+
+    Args:
+        losses: Scores, in nats, ``(n,)``; n may be 0, and then the prior speaks alone.
+        costs: Positive, ``(n, n_costs)``.
+        errors: Measured, ``(n,)``.
+        n_images: Held-out images that errors are shares of.
+        chance: Error of guessing.
+    """
+    target = log_errors(errors, n_images)
+    models = [
+        _fit(losses, costs, target, has_loss=has_loss, has_costs=has_costs, n_images=n_images, chance=chance)
+        for has_loss, has_costs in ((True, True), (True, False), (False, True), (False, False))
+    ]
+    scored = [model for model in models[:2] if model.mean[1] > 0]
+    best = max(scored, key=lambda model: model.evidence, default=None)
+    without = max(models[2:], key=lambda model: model.evidence)
+    return without if best is None or without.evidence > best.evidence + REJECTED else best
+
+
+def log_errors(errors: Floats, n_images: int) -> Floats:
+    """Logarithms of errors that were counted, with half an image added: none wrong is not impossible to get wrong."""
+    return np.log((np.asarray(errors, dtype=float) * n_images + 0.5) / (n_images + 1))
+
+
+def quality_of(losses: Floats, costs: Floats, errors: Floats, *, n_images: int, chance: float) -> Quality:
+    """Leave each network out of the fit in turn, and compare its estimate with what was measured; arguments as above."""
+    n = len(losses)
+    found = []
+    for index in range(n):
+        rest = np.arange(n) != index
+        rung = fit_rung(losses[rest], costs[rest], errors[rest], n_images=n_images, chance=chance)
+        found.append(np.array([one[0] for one in rung.predict(losses[[index]], costs[[index]])]))
+    error, low, high, _ = np.array(found).reshape(n, 4).T
+    measured = np.exp(log_errors(errors, n_images))
+    whole = fit_rung(losses, costs, errors, n_images=n_images, chance=chance)
+    tau = float(kendalltau(error, measured).statistic) if n > 1 and np.ptp(error) and np.ptp(measured) else 0.0
+    return Quality(
+        n,
+        whole.has_loss,
+        factor=float(np.exp(np.median(np.abs(np.log(error / measured))))) if n else math.nan,
+        within=float(((low <= measured) & (measured <= high)).mean()) if n else math.nan,
+        tau=tau,
+    )
+
+
+def _fit(
+    losses: Floats, costs: Floats, target: Floats, *, has_loss: bool, has_costs: bool, n_images: int, chance: float
+) -> Rung:
+    n, n_costs = len(target), costs.shape[1]
+    columns = [np.ones((n, 1)), *[np.log(losses)[:, None]] * has_loss, *[np.log(costs)] * has_costs]
+    x = np.concatenate(columns, axis=1)
+    center = np.append(0.0, x[:, 1:].mean(axis=0)) if n else np.zeros(x.shape[1])
+    x = x - center
+    variances = [MEAN_VARIANCE, *[SLOPE_VARIANCE] * has_loss, *[COST_VARIANCE] * (n_costs * has_costs)]
+    prior_mean = np.array([math.log(chance) - 2, *[SLOPE] * has_loss, *[0.0] * (n_costs * has_costs)])
+    prior, a0 = np.diag(1 / np.array(variances)), NOISE_ROWS / 2
+    b0 = a0 * NOISE**2
+    # what a count of wrong images adds to the noise, relative to that of a training
+    weights = 1 / (1 + COUNTING / (np.exp(target) * n_images))
+    precision = prior + x.T @ (weights[:, None] * x)
+    mean = np.linalg.solve(precision, prior @ prior_mean + x.T @ (weights * target))
+    a = a0 + n / 2
+    b = b0 + 0.5 * float(target @ (weights * target) + prior_mean @ prior @ prior_mean - mean @ precision @ mean)
+    evidence = (
+        a0 * math.log(b0)
+        - a * math.log(b)
+        + math.lgamma(a)
+        - math.lgamma(a0)
+        + 0.5 * float(np.linalg.slogdet(prior)[1] - np.linalg.slogdet(precision)[1])
+    )
+    seen = (float(np.log(losses).min()), float(np.log(losses).max())) if n else (-math.inf, math.inf)
+    return Rung(
+        has_loss,
+        has_costs,
+        center,
+        seen,
+        mean,
+        np.linalg.inv(precision),
+        2 * a,
+        b / a,
+        evidence,
+        n_images,
+        chance,
+    )
