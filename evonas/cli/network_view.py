@@ -20,6 +20,7 @@ from evonas.workflows.run_handle import open_run
 from objectives import OBJECTIVES, Objective
 from reports.run_folder.folder import RunFolder
 from reports.run_folder.schema import RUN_FILE
+from reports.tables.estimates import error_texts
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class NetworkView:
         values: What is known of it, by name of the measure.
         measures: How to read the values.
         id: The evaluation's; None for a bare genome.
+        error: Its error as people read it, an estimate with its interval; empty where nothing is known of it.
     """
 
     genome: str
@@ -41,6 +43,7 @@ class NetworkView:
     values: Mapping[str, float]
     measures: Mapping[str, Objective]
     id: int | None = None
+    error: str = ""
 
 
 def of_run(path: Path, which: str, *, may_run_code: bool = False) -> NetworkView:
@@ -62,7 +65,8 @@ def of_run(path: Path, which: str, *, may_run_code: bool = False) -> NetworkView
     table = run.networks([genome]).get(genome)
     if table is None:
         table = _decoded(genome, _space(path, None, may_run_code=may_run_code)).table
-    return NetworkView(genome, genome, table, values, run.measures, int(row["id"]))
+    error = error_texts(run, row.to_frame().T)[0] if "error" in run.measures else ""
+    return NetworkView(genome, genome, table, values, run.measures, int(row["id"]), error)
 
 
 def of_genome(text: str, run: Path | None, config: Path | None, *, may_run_code: bool = False) -> NetworkView:
@@ -82,19 +86,7 @@ def of_genome(text: str, run: Path | None, config: Path | None, *, may_run_code:
 
 
 def _row(run: RunFolder, which: str) -> pd.Series:
-    if which.strip().isdecimal():
-        found = run.evaluations_of([int(which)])
-        if found.empty:
-            count = len(run.evaluations(columns=["id"]))
-            raise SelectionError(
-                f"an evaluation's id from 1 to {count}", found=which, remedy=f"take ids from evonas front {run.path}"
-            )
-        if found["reason"].iloc[0]:
-            raise SelectionError(
-                "an evaluation that succeeded", found=f"{which}: {found['reason'].iloc[0]}", remedy="take another one"
-            )
-    else:
-        found = pick(run, which)
+    found = pick(run, which)
     if len(found) > 1:
         ids = ", ".join(map(str, found["id"].head(8)))
         raise SelectionError("one network", found=f"{len(found)} of them", remedy=f"name one: {ids}, …")

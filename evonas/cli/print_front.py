@@ -11,8 +11,8 @@ from rich.table import Table
 from evonas.cli.print_tables import show_table
 from evonas.workflows.picks import pick as picked
 from evonas.workflows.picks import select
+from reports.tables.estimates import error_texts, how_errors_came
 from reports.tables.front import front_table, knee_id
-from reports.tables.trust import how_errors_came
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,7 +75,11 @@ def _print_texts(folder: RunFolder, rows: pd.DataFrame, names: list[str], *, for
         shown = rows[[index in keep or id_ == knee for index, id_ in enumerate(rows["id"])]]
         title += f", {len(shown)} of them here, all in front.csv"
     titles = [folder.measures[name].title if name in folder.measures else name for name in names]
-    cells = [[_text(folder, record, name, knee=knee) for name in names] for record in shown.to_dict("records")]
+    errors = error_texts(folder, shown) if "error" in folder.measures else [""] * len(shown)
+    cells = [
+        [errors[row] if name == "error" else _text(folder, record, name, knee=knee) for name in names]
+        for row, record in enumerate(shown.to_dict("records"))
+    ]
     if form == "markdown":
         lines = [titles, ["---:" if name != "genome" else "---" for name in names], *cells]
         typer.echo("\n".join("| " + " | ".join(line) + " |" for line in lines))

@@ -17,7 +17,7 @@ from rich.table import Table
 from objectives import OBJECTIVES
 from objectives.energy import SOURCE
 from reports.pages.comparison_page import pairwise_texts, ranking_texts
-from reports.tables.trust import trust_note, trust_texts
+from reports.tables.estimates import trust_note, trust_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -169,7 +169,8 @@ def print_network(shown: NetworkView) -> None:
         printed.add_row(*words, *(_cost(name, row[name]) for name in ("weights", "bytes", "macs", "bitops")))
     show_table(printed)
     for name, value in shown.values.items():
-        typer.echo(f"{shown.measures[name].title:28}{shown.measures[name].display(value)}")
+        text = shown.error if name == "error" and shown.error else shown.measures[name].display(value)
+        typer.echo(f"{shown.measures[name].title:28}{text}")
     if "energy" in shown.values:
         typer.echo(f"energy model: {SOURCE}")
     if shown.canonical != shown.genome:

@@ -189,6 +189,11 @@ class SearchConfig(Settings):
         "the front, and measured on the held-out images; as many of random search and of uniform networks; 0: the "
         "front is one of estimates",
     )
+    halving: Literal["auto", True, False] = Field(
+        "auto",
+        description="whether more trainings begin than are finished, the less promising of which end after a quarter; "
+        "auto: where a training takes long, with 200,000 images and more in all its epochs",
+    )
 
     @field_validator("predictors")
     @classmethod

@@ -1,4 +1,4 @@
-"""The job of training one network by the whole recipe, in one go or in parts, and of measuring it on held-out images."""
+"""The job of training one network by the whole recipe, at once or in parts, and of measuring it on held-out images."""
 
 from __future__ import annotations
 

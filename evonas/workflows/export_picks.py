@@ -80,7 +80,7 @@ def frozen_network(run: RunFolder, evaluation: int, trained: Trained, *, seed: i
         "seed": str(seed),
         "genome": trained.genome,
         "weights": trained.weights,
-        "test_error": repr(trained.test_error),
+        **trained.facts,
         "evonas": __version__,
     }
     return freeze(trained.network, facts=facts)
@@ -106,14 +106,15 @@ def export_picks(
         seed: Of the training.
         recipe: Hash of its recipe, if several trainings had this seed.
         out: A file for one network; by default ``exports/ID-seedSEED-RECIPE`` with the format's suffix, in the run's
-            folder.
+            folder. RECIPE is ``search`` where the search itself trained it.
 
     Yields:
         Each file's path.
 
     Raises:
         ExportError: The format is unknown, or several networks shall go into one file.
-        SelectionError: A network was not trained with this seed; then none is exported.
+        SelectionError: A network was not trained with this seed, neither by ``evonas train`` nor by the search; then
+            none is exported.
     """
     suffix = known_format(format_name).suffix
     if out is not None and len(picks) > 1:
@@ -123,7 +124,7 @@ def export_picks(
     ids = picks["id"].tolist()
     loaded = [load_trained(run, context, evaluation, seed=seed, recipe=recipe) for evaluation in ids]
     for evaluation, trained in zip(ids, loaded, strict=True):
-        name = f"{evaluation}-seed{seed}-{recipe_of(trained.weights)}{suffix}"
+        name = f"{evaluation}-seed{seed}-{trained.recipe}{suffix}"
         path = out or run.path / "exports" / name
         write_file(frozen_network(run, evaluation, trained, seed=seed), path, format_name=format_name)
         yield path

@@ -1,4 +1,4 @@
-"""Trained networks of a run, with their weights."""
+"""Trained networks of a run, with their weights: by ``evonas train``, or by the search itself."""
 
 from __future__ import annotations
 
@@ -14,24 +14,29 @@ from evonas.nets.network import Network
 from evonas.nets.weights import load_weights
 from evonas.run.context import RunContext
 from evonas.spaces.genome import from_text
+from objectives import Fidelity
 from reports.run_folder.folder import RunFolder
+
+SEARCH = "search"  # in the place of a recipe's hash: the training within the search, on the training images alone
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A network as :func:`evonas.workflows.train_picks.train_picks` left it.
+    """A trained network.
 
     Attributes:
         network: With its weights, in eval mode: pixels within 0 to 1 in, logits out.
         genome: In text form.
-        weights: Their path within the run folder; its stem ends in the recipe's hash.
-        test_error: As stored in the archive.
+        weights: Their path within the run folder.
+        recipe: The recipe's hash; ``"search"`` if the search itself trained it.
+        facts: What was measured of it, by name, as text.
     """
 
     network: Network
     genome: str
     weights: str
-    test_error: float
+    recipe: str
+    facts: dict[str, str]
 
 
 def load_trained(run: RunFolder, context: RunContext, evaluation: int, *, seed: int, recipe: str = "") -> Trained:
@@ -42,33 +47,54 @@ def load_trained(run: RunFolder, context: RunContext, evaluation: int, *, seed: 
         context: What it works with.
         evaluation: Its id.
         seed: Of the training.
-        recipe: Hash of its recipe, as in the name of its weights; needed if several trainings had this seed.
+        recipe: Hash of its recipe, as in the name of its weights, needed if several trainings had this seed; or
+            ``"search"`` for the training within the search, which is taken anyway where there is no other.
 
     Raises:
         SelectionError: It was not trained with this seed and recipe, or with several recipes.
         RunFolderError: The weights have changed.
     """
-    row = _found(run, evaluation, seed=seed, recipe=recipe)
-    networks = context.network_space
-    network = Network([networks.decode(from_text(row["genome"], networks.genes))], generator=torch.Generator())
-    again = f"train it again: evonas train {run.path} --pick {evaluation} --seeds {seed + 1}"
-    load_weights(network, run.path / row["weights"], expected=row["sha256"], remedy=again)
-    return Trained(network.eval(), row["genome"], row["weights"], float(row["test_error"]))
+    genome = str(run.evaluations_of([evaluation])["genome"].iloc[0])
+    trainings = run.trainings()
+    own = trainings[trainings["genome"] == genome]  # whichever id it was trained under
+    facts: dict[str, str] = {}
+    weights = sha256 = ""
+    if recipe == SEARCH or (own.empty and seed == 0 and not recipe):
+        weights, sha256, facts = _of_search(run, genome)
+    if weights:
+        recipe, again = SEARCH, f"train it again: evonas train {run.path} --pick {evaluation}"
+    else:
+        row = _found(run, evaluation, own, seed=seed, recipe=recipe)
+        weights, sha256, facts = row["weights"], row["sha256"], {"test_error": repr(float(row["test_error"]))}
+        recipe = recipe_of(weights)
+        again = f"train it again: evonas train {run.path} --pick {evaluation} --seeds {seed + 1}"
+    space = context.network_space
+    network = Network([space.decode(from_text(genome, space.genes))], generator=torch.Generator())
+    load_weights(network, run.path / weights, expected=sha256, remedy=again)
+    return Trained(network.eval(), genome, weights, recipe, facts)
 
 
 def recipe_of(weights: str) -> str:
-    """The recipe's hash in the path of a training's weights."""
-    return Path(weights).stem.rpartition("-")[2]
+    """The recipe's hash in the path of a training's weights; ``"search"`` if the search itself trained them."""
+    path = Path(weights)
+    return SEARCH if path.parent.name == SEARCH else path.stem.rpartition("-")[2]
 
 
-def _found(run: RunFolder, evaluation: int, *, seed: int, recipe: str) -> pd.Series[Any]:
-    """The one training that is meant."""
-    trainings = run.trainings()
-    own = trainings[trainings["evaluation"] == evaluation]
+def _of_search(run: RunFolder, genome: str) -> tuple[str, str, dict[str, str]]:
+    """Weights, their hash, and what they reach; nothing if the search did not train this network."""
+    for score in run.scores():
+        if score.genome == genome and score.fidelity == Fidelity.TRAINED and score.weights:
+            return score.weights, score.sha256, {"heldout_error": repr(score.error)}
+    return "", "", {}
+
+
+def _found(run: RunFolder, evaluation: int, own: pd.DataFrame, *, seed: int, recipe: str) -> pd.Series[Any]:
+    """The one training that is meant, of those of this network."""
     found = own[own["seed"] == seed]
     if found.empty:
+        trained = run.trainings()["evaluation"].unique()
         known = f"network {evaluation} with seed {', '.join(map(str, own['seed'].unique()))}" if len(own) else ""
-        known = known or f"networks {', '.join(map(str, trainings['evaluation'].unique()))}" * bool(len(trainings))
+        known = known or f"networks {', '.join(map(str, trained))}" * bool(len(trained))
         raise SelectionError(
             f"network {evaluation} trained with seed {seed}",
             found=f"trained: {known or 'none yet'}",
@@ -80,7 +106,7 @@ def _found(run: RunFolder, evaluation: int, *, seed: int, recipe: str) -> pd.Ser
     if len(found) != 1:
         several = [
             f"{name} ({row.epochs} epochs, test error {row.test_error:.2%})"
-            for name, row in zip(recipes, trainings.loc[recipes.index].itertuples(), strict=True)
+            for name, row in zip(recipes, own.loc[recipes.index].itertuples(), strict=True)
         ]
         raise SelectionError(
             f"one recipe by which network {evaluation} was trained with seed {seed}",

@@ -58,7 +58,7 @@ def measure_trust(
     Args:
         run: A run with evaluations; truth and table are stored in it.
         context: What it works with; its [training] may differ from the run's.
-        networks: How many, evenly over the sizes of all that the run evaluated; none of those that the run measured itself.
+        networks: How many, evenly over the sizes of all that the run evaluated; none that it measured itself.
         seeds: Trainings per network; each is measured on another part of the training images.
         workers: Processes; instead of the run file's.
         observer: Receives progress updates.

@@ -17,6 +17,7 @@ from reports.comparison.attainment import attainment_table
 from reports.comparison.runs import common_scaling, run_labels, setting_differences
 from reports.run_folder.folder import RunFolder
 from reports.tables.convergence import convergence_table
+from reports.tables.front import front_volume
 
 IGNORED = ("name", "seed", "compute")  # what repetitions of one search may differ in
 POINTS = 200  # of a run's curve: where budgets differ, a volume is that of the last of these points
@@ -32,15 +33,22 @@ class ComparableRuns(NamedTuple):
 
 
 def comparable_runs(runs: Sequence[RunFolder]) -> list[ComparableRuns]:
-    """Group runs by images and objectives; hypervolumes of different groups cannot be compared."""
-    found: dict[tuple[str, tuple[str, ...]], list[RunFolder]] = {}
+    """Group runs by images, objectives, and whether errors are measured: volumes of others mean something else."""
+    found: dict[tuple[str, tuple[str, ...], bool], list[RunFolder]] = {}
     for run in runs:
-        found.setdefault((json.dumps(run.settings.get("data"), sort_keys=True), run.objectives), []).append(run)
+        data = json.dumps(run.settings.get("data"), sort_keys=True)
+        found.setdefault((data, run.objectives, is_measured(run)), []).append(run)
     groups = []
-    for (data, objectives), members in found.items():
+    for (data, objectives, has_measured), members in found.items():
         source = str((json.loads(data) or {}).get("source", "")).rstrip("/").rpartition("/")[2]
-        groups.append(ComparableRuns(f"{', '.join(objectives)} on {source}", tuple(members)))
+        known = "" if has_measured or "error" not in objectives else ", errors estimated"
+        groups.append(ComparableRuns(f"{', '.join(objectives)} on {source}{known}", tuple(members)))
     return groups
+
+
+def is_measured(run: RunFolder) -> bool:
+    """Whether the run's front is one of measured errors."""
+    return front_volume(run) is not None
 
 
 def repetitions(runs: Sequence[RunFolder]) -> list[str]:
@@ -119,6 +127,20 @@ def ends_table(volumes: pd.DataFrame) -> pd.DataFrame:
         found = {origin: _at(curve, shared) for origin, curve in part.groupby("origin")}
         row = {"search": search, "run": run, "seed": seed, "evaluations": shared}
         rows.append(row | {"hypervolume": found.get("search", np.nan), "random": found.get("random", np.nan)})
+    return pd.DataFrame(rows)
+
+
+def measured_ends(runs: Sequence[RunFolder]) -> pd.DataFrame:
+    """What every run delivered: the hypervolumes of measured fronts, of its own and of random search's; as above."""
+    scaling = common_scaling(runs)
+    rows = []
+    for run, search, label in zip(runs, repetitions(runs), run_labels(runs), strict=True):
+        volumes = [front_volume(run, origin=origin, scaling=scaling) for origin in ("search", "random")]
+        found = dict(zip(("hypervolume", "random"), (np.nan if one is None else one for one in volumes), strict=True))
+        evaluations = run.evaluations(origin="search", columns=["genome"])["genome"].nunique()
+        rows.append(
+            {"search": search, "run": label, "seed": run.settings.get("seed"), "evaluations": evaluations, **found}
+        )
     return pd.DataFrame(rows)
 
 
@@ -265,7 +287,11 @@ def compare(group: ComparableRuns) -> Comparison:
     """Make all tables of comparable runs."""
     runs = group.runs
     volumes = volumes_table(runs)
-    ends = ends_table(volumes)
+    ends = (
+        measured_ends(runs)
+        if all(is_measured(run) and not run.facts().is_table for run in runs)
+        else ends_table(volumes)
+    )
     pairwise = pairwise_table(ends)
     ranking = ranking_table(ends, pairwise)
     error = "error" if "error" in runs[0].objectives else runs[0].objectives[0]

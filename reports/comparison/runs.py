@@ -11,7 +11,7 @@ import pandas as pd
 from objectives.fronts.scaling import Scaling
 from reports.run_folder.folder import RunFolder
 from reports.tables.convergence import convergence_table
-from reports.tables.front import front_table
+from reports.tables.front import front_table, front_volume
 from reports.tables.query import QueryError
 
 
@@ -73,6 +73,9 @@ def runs_table(runs: Sequence[RunFolder]) -> pd.DataFrame:
     """
     try:
         ends = common_convergence(runs).query("origin == 'search'").groupby("run")["hypervolume"].last()
+        if any(not run.facts().is_table for run in runs):
+            volumes = [front_volume(run, scaling=common_scaling(runs)) for run in runs]
+            ends = pd.Series([np.nan if one is None else one for one in volumes], index=run_labels(runs), dtype=float)
     except QueryError:
         ends = pd.Series(dtype=float)
     rows: list[dict[str, Any]] = []

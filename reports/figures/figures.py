@@ -15,7 +15,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.patches import FancyBboxPatch, PathPatch
 from matplotlib.path import Path as Curve
 from matplotlib.textpath import TextPath
-from matplotlib.ticker import EngFormatter, LogLocator
+from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator
 
 from objectives import OBJECTIVES, Objective
 from reports.figures.layered_graph import LayeredGraph, layered_graph
@@ -25,6 +25,7 @@ from reports.run_folder.files import write_atomically
 FRONT, CLOUD, BASELINE = "#0072b2", "#b8c4cc", "#d55e00"
 BAR_COLOURS = {"bytes": FRONT, "bitops": "#56b4e9"}
 STYLE = {"search": (FRONT, "-", "search"), "random": (BASELINE, "--", "random search")}
+MOST_BARS = 400  # of estimates: more of them are one grey surface
 MOST_POINTS = 100_000  # of a cloud; a million take a minute to draw, and the legend to find its place between them
 
 # Of drawn networks, in inches: heights of boxes with one and two lines, of a bar and of what lies between
@@ -35,60 +36,73 @@ TEXT_SIZE = 7.5
 
 def draw_front(
     front: pd.DataFrame,
-    cloud: pd.DataFrame,
+    others: pd.DataFrame,
+    estimates: pd.DataFrame,
     baseline: pd.DataFrame,
     *,
     knee: int,
     error: Objective,
     costs: list[Objective],
+    chance: float | None = None,
 ) -> Figure:
-    """Error over each cost: the front, everything evaluated, and random search's front.
+    """Error over each cost: the front, what else was measured, random search's front, and estimates as intervals.
 
     A point of the front may look dominated in one panel; it is then better in another one's cost.
 
     Args:
         front: As :func:`reports.tables.front.front_table` gives it.
-        cloud: Every network that the search evaluated; columns as in ``front``. Of more than ``MOST_POINTS``, every
-            second, third or so is drawn, which looks the same.
-        baseline: Random search's front; no rows if there was none.
+        others: Every network whose error means what it means on the front; columns as in ``front``. Of more than
+            ``MOST_POINTS``, every second, third or so is drawn, which looks the same.
+        estimates: Networks that were not measured, where the front is one of measurements; at most ``MOST_BARS`` are
+            drawn, and none as a point.
+        baseline: Random search's front, in the same meaning; no rows if there was none.
         knee: Id of the row to mark.
         error: The measure on the vertical axis.
         costs: Measures on the horizontal axes, one per panel.
+        chance: Error of guessing; None if there is no such thing.
     """
     is_share = error.unit == "share"
     factor = 100 if is_share else 1
-    cloud = cloud.iloc[:: 1 + len(cloud) // (MOST_POINTS + 1)]
+    others = others.iloc[:: 1 + len(others) // (MOST_POINTS + 1)]
+    estimates = estimates.iloc[:: 1 + len(estimates) // (MOST_BARS + 1)]
     figure = Figure(figsize=(5.2 * len(costs), 4.4), layout="constrained")
     axes = figure.subplots(1, len(costs), squeeze=False, sharey=True)[0]
     for panel, (ax, cost) in enumerate(zip(axes, costs, strict=True)):
-        ax.scatter(cloud[cost.name], factor * cloud[error.name], s=8, c=CLOUD, linewidths=0, label="evaluated")
+        if len(estimates) and error.name == "error":
+            low, high = (factor * estimates[name].astype(float) for name in ("error_low", "error_high"))
+            label = "estimates: 80 of 100 lie within"
+            ax.vlines(estimates[cost.name], low, high, colors=CLOUD, linewidths=0.8, alpha=0.45, zorder=1, label=label)
+        points = {"s": 12, "c": "#7c8a94", "linewidths": 0}
+        ax.scatter(others[cost.name], factor * others[error.name], label="not on the front", **points)
         if len(baseline):
-            ax.scatter(
-                baseline[cost.name],
-                factor * baseline[error.name],
-                s=22,
-                marker="x",
-                c=BASELINE,
-                linewidths=1.2,
-                label="random search's front",
-            )
-        ax.scatter(
-            front[cost.name],
-            factor * front[error.name],
-            s=24,
-            c=FRONT,
-            edgecolors="white",
-            linewidths=0.5,
-            label="Pareto front",
-        )
+            label = "random search's front"
+            cross = {"s": 26, "marker": "x", "c": BASELINE, "linewidths": 1.2}
+            ax.scatter(baseline[cost.name], factor * baseline[error.name], label=label, **cross)
+        dots = {"s": 30, "c": FRONT, "edgecolors": "white", "linewidths": 0.5}
+        ax.scatter(front[cost.name], factor * front[error.name], label="Pareto front", **dots)
         chosen = front[front["id"] == knee]
         ring = {"s": 130, "facecolors": "none", "edgecolors": "black", "linewidths": 1.4}
         ax.scatter(chosen[cost.name], factor * chosen[error.name], label="knee", **ring)
+        if chance is not None:
+            ax.axhline(factor * chance, color="#5b6770", linestyle=":", linewidth=1, label="chance")
         _label_cost(ax, cost)
         if panel == 0:
             ax.set_ylabel(f"{error.title} (%)" if is_share else _axis_title(error))
-            ax.legend(frameon=False, fontsize=9)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=6, frameon=False, fontsize=8)
+    if is_share and len(front):
+        _by_logarithm(axes[0], [factor * table[error.name] for table in (front, others, baseline) if len(table)])
     return figure
+
+
+def _by_logarithm(ax: Axes, columns: list[pd.Series]) -> None:
+    """To halve an error is worth as much at 2 % as at 20 %; an error of zero is drawn where the axis ends."""
+    values = pd.concat(columns).astype(float)
+    positive = values[values > 0]
+    if len(positive):
+        ax.set_yscale("log", nonpositive="clip")
+        ax.set_ylim(bottom=0.7 * positive.min())
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ax.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else ""))
 
 
 def draw_convergence(table: pd.DataFrame) -> Figure:

@@ -36,7 +36,7 @@ WIDTHS = {  # inches, as the venues' LaTeX classes set a column or the text
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c7a00", "#4d4d4d")  # Okabe-Ito, grey
 MARKERS = "osD^Pv*X"
 LOOKS: dict[str, dict[str, Any]] = {
-    "evaluated": {"s": 3, "c": "#b8c4cc", "linewidths": 0, "rasterized": True},
+    "not on the front": {"s": 3, "c": "#b8c4cc", "linewidths": 0, "rasterized": True},
     "front of random search": {"s": 9, "c": "#d55e00", "marker": "x", "linewidths": 0.8},
     "Pareto front": {"s": 11, "c": "#0072b2", "linewidths": 0},
     "knee": {"s": 45, "facecolors": "none", "edgecolors": "black", "linewidths": 1.0},

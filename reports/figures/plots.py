@@ -12,7 +12,7 @@ from reports.comparison.attainment import attainment_table
 from reports.comparison.runs import common_convergence, run_labels
 from reports.run_folder.folder import RunFolder
 from reports.tables.convergence import convergence_table
-from reports.tables.front import front_table, knee_id
+from reports.tables.front import compared_table, front_table, knee_id
 from reports.tables.genes import choice_table
 from reports.tables.pick import picked
 from reports.tables.query import QueryError, closest
@@ -60,16 +60,20 @@ def asked(runs: Sequence[RunFolder], *, x: str | None = None, y: str | None = No
 
 
 def front_points(question: Asked) -> pd.DataFrame:
-    """Every network that has a value now, random search's front and the front: ``kind``, ``id``, all measures."""
+    """Networks that were measured (of a run of estimates, all), random search's front and the front.
+
+    Returns:
+        Columns ``kind``, ``id``, and the measures.
+    """
     run = question.run
     names = list(dict.fromkeys([question.y, question.x, *run.objectives]))
-    searched = run.valued(origin="search", columns=["id", *names])
+    searched = compared_table(run)[["id", *names]]
     front = front_table(run)[["id", *names]].assign(kind="Pareto front")
     if front.empty:
         raise QueryError("a front to draw", found="no feasible evaluation", remedy="resume the run")
     knee = front[front["id"] == knee_id(run, front_table(run))].assign(kind="knee")
     random = front_table(run, origin="random")[["id", *names]].assign(kind="front of random search")
-    cloud = searched.assign(kind="evaluated")
+    cloud = searched.assign(kind="not on the front")
     return pd.concat([part for part in (cloud, random, front, knee) if len(part)])[["kind", "id", *names]]
 
 

@@ -10,14 +10,22 @@ from objectives import Fidelity
 from reports.figures.figures import draw_convergence, draw_front, save
 from reports.pages.html import fill, html_facts, html_table, html_tiles
 from reports.pages.page_data import page_data
-from reports.run_folder.facts import Facts, Origin
+from reports.run_folder.facts import Facts
 from reports.run_folder.files import write_atomically
 from reports.run_folder.folder import RunFolder
 from reports.run_folder.schema import RUN_FILE
+from reports.tables.estimates import (
+    estimate_sentence,
+    expectations_sentence,
+    expectations_texts,
+    how_errors_came,
+    trust_note,
+    trust_texts,
+)
+from reports.tables.front import compared_table
 from reports.tables.search import outcome_sentence, predictor_rows, predictor_sentence
 from reports.tables.snapshot import Snapshot
 from reports.tables.trainings import training_texts
-from reports.tables.trust import how_errors_came, trust_note, trust_texts
 
 SCRIPTS = ("common.js", "explore.js", "cloud.js", "parallel.js", "network.js", "genes.js", "charts.js")
 
@@ -40,12 +48,24 @@ def _write_figures(snapshot: Snapshot) -> None:
     run, front = snapshot.run, snapshot.front
     error = run.measures["error" if "error" in run.measures else run.objectives[0]]
     costs = [run.measures[name] for name in run.objectives if name != error.name] or [run.measures[run.objectives[0]]]
-    drawn = dict.fromkeys([error.name, *(cost.name for cost in costs)])
-    cloud = run.valued(origin=Origin.SEARCH, columns=list(drawn))
     save(draw_convergence(snapshot.convergence), run.path / "figures" / "hypervolume.png")
     if snapshot.knee is not None:
-        figure = draw_front(front, cloud, snapshot.random_front, knee=snapshot.knee, error=error, costs=costs)
+        figure = draw_front(
+            front,
+            compared_table(run),
+            snapshot.estimates,
+            snapshot.random_front,
+            knee=snapshot.knee,
+            error=error,
+            costs=costs,
+            chance=chance(snapshot.facts),
+        )
         save(figure, run.path / "figures" / "front.png")
+
+
+def chance(facts: Facts) -> float | None:
+    """Error of guessing; None where errors are looked up."""
+    return None if facts.is_table or "error" not in facts.bounds else facts.bounds["error"][1]
 
 
 def run_page(snapshot: Snapshot) -> str:
@@ -59,8 +79,8 @@ def run_page(snapshot: Snapshot) -> str:
         lead=f"{len(snapshot.front)} networks on the Pareto front of {escape(', '.join(run.objectives))}",
         tiles=html_tiles(_tiles(snapshot)),
         how=escape(how_errors_came(run)) + " Nothing here has seen the test set.",
-        cloud=_cloud_note(data),
-        volumes=escape(_volumes(snapshot.final_volumes)),
+        cloud=escape(_cloud_note(snapshot, data)),
+        volumes=escape(_volumes(snapshot)),
         genes=escape(_genes_note(data)),
         trust=_trust(snapshot),
         predictors=_predictors(run),
@@ -71,7 +91,8 @@ def run_page(snapshot: Snapshot) -> str:
 
 
 def _tiles(snapshot: Snapshot) -> dict[str, str]:
-    run, front, last = snapshot.run, snapshot.front, snapshot.final_volumes
+    run, front = snapshot.run, snapshot.front
+    last = snapshot.delivered_volumes or snapshot.searched_volumes
     searched = run.evaluations(origin="search", columns=["genome"])["genome"].nunique()
     least = {
         f"least {run.measures[name].title}": run.measures[name].display(float(front[name].min()))
@@ -79,22 +100,46 @@ def _tiles(snapshot: Snapshot) -> dict[str, str]:
         if len(front)
     }
     volume = {"hypervolume": f"{last['search']:.4f}"} if "search" in last else {}
-    beside = {"of random search": f"{last['random']:.4f}"} if "random" in last else {}
+    beside = {f"of {BESIDE[name]}": f"{last[name]:.4f}" for name in BESIDE if name in last}
     touched = "used by train" if len(snapshot.trainings) else "not used"
-    return {"networks evaluated": f"{searched:,}", **least, **volume, **beside, "test set": touched}
+    trained = {} if snapshot.facts.is_table else {"trained in full": f"{_n_trained(run)}"}
+    return {"networks evaluated": f"{searched:,}", **trained, **least, **volume, **beside, "test set": touched}
 
 
-def _cloud_note(data: dict[str, Any]) -> str:
+def _n_trained(run: RunFolder) -> int:
+    return sum(score.fidelity == Fidelity.TRAINED and not score.reason for score in run.scores())
+
+
+def _cloud_note(snapshot: Snapshot, data: dict[str, Any]) -> str:
+    """What is drawn how, as far as this run has it."""
+    notes = []
+    if len(snapshot.estimates):
+        notes.append(
+            "Dots were measured. Bars are estimates: 80 of 100 such networks lie within theirs once they are trained."
+        )
+    elif not snapshot.facts.is_table and "error" in snapshot.run.measures:
+        notes.append("Nothing was measured: all of this is estimated.")
     total, drawn = data["points"]["search"]["total"], len(data["points"]["search"]["id"])
-    notes = [f"Of {total:,} evaluated networks, {drawn:,} are drawn, evenly chosen."] if drawn < total else []
+    if drawn < total:
+        notes.append(f"Of {total:,} evaluated networks, {drawn:,} are drawn, evenly chosen.")
     if len(data["objectives"]) > 2:
-        notes.append("A point that looks dominated pays in an objective that is not on these axes.")
+        notes.append("A dot that looks dominated pays in an objective that is not on these axes.")
     return " ".join(notes)
 
 
-def _volumes(last: dict[str, float]) -> str:
-    names = {"search": "The search", "random": "random search beside it, valued by the same estimate,"}
-    return "; ".join(f"{names[origin]} ends at {volume:.4f}" for origin, volume in last.items()) + "." if last else ""
+BESIDE = {"random": "random search", "uniform": "uniform networks"}
+
+
+def _volumes(snapshot: Snapshot) -> str:
+    searched, delivered = snapshot.searched_volumes, snapshot.delivered_volumes
+    names = {"search": "the search", **BESIDE}
+    by = "errors" if snapshot.facts.is_table else "estimates that the search went by"
+    ends = [f"{names[origin]} ends at {volume:.4f}" for origin, volume in searched.items()]
+    text = f"By the {by}: {'; '.join(ends)}." if ends else ""
+    if delivered and not snapshot.facts.is_table:
+        fronts = [f"{names[origin]} {volume:.4f}" for origin, volume in delivered.items()]
+        text += f" Of what was measured in the end: {'; '.join(fronts)}."
+    return text
 
 
 def _genes_note(data: dict[str, Any]) -> str:
@@ -108,16 +153,22 @@ def _genes_note(data: dict[str, Any]) -> str:
     return text + (
         f" The last column is the change of {found['measure']} between a gene's best and worst choice, all other genes "
         f"equal: a ridge regression over {found['networks']:,} evaluated networks, whose choices, one by one, explain "
-        f"{100 * found['explained']:.0f} % of it. It speaks of networks like those, and of inherited errors."
+        f"{100 * found['explained']:.0f} % of it. It speaks of networks like those, by what is known of their errors."
     )
 
 
 def _trust(snapshot: Snapshot) -> str:
     run, trust = snapshot.run, snapshot.facts.trust
+    parts = [f"<p>{escape(sentence)}.</p>"] if (sentence := estimate_sentence(run)) else []
+    expected = expectations_texts(run)
+    if len(expected):
+        parts.append(f"<p>{escape(expectations_sentence(run))}</p>{html_table(expected)}")
     if trust is None:
-        return f"<p>Not measured yet: <code>evonas trust {escape(str(run.path))}</code></p>"
-    note = escape(trust_note(run))
-    return f'<p>{escape(trust.sentence)}</p><p class="note">{note}</p>{html_table(trust_texts(run))}'
+        parts.append(f"<p>Ranks were not compared yet: <code>evonas trust {escape(str(run.path))}</code></p>")
+    else:
+        note = escape(trust_note(run))
+        parts.append(f'<p>{escape(trust.sentence)}</p><p class="note">{note}</p>{html_table(trust_texts(run))}')
+    return "".join(parts)
 
 
 def _predictors(run: RunFolder) -> str:
@@ -147,7 +198,8 @@ def _facts(snapshot: Snapshot) -> dict[str, str]:
         "estimate": " ".join(filter(None, [how_errors_came(run), facts.estimate_reason])),
         "trained": _trained(snapshot),
         **_expansions(facts),
-        **{f"hypervolume, {origin}": f"{volume:.4f}" for origin, volume in snapshot.final_volumes.items()},
+        **{f"hypervolume by estimates, {name}": f"{one:.4f}" for name, one in snapshot.searched_volumes.items()},
+        **{f"hypervolume as measured, {name}": f"{one:.4f}" for name, one in snapshot.delivered_volumes.items()},
         "warnings": "; ".join(facts.warnings) or "none",
         "test set": "touched by evonas train only" if len(snapshot.trainings) else "not touched",
         "versions": ", ".join(f"{name} {number}" for name, number in facts.started_with.get("versions", {}).items()),
@@ -158,7 +210,7 @@ def _trained(snapshot: Snapshot) -> str:
     """What was trained by the whole recipe, and by whom."""
     if snapshot.facts.is_table:
         return "nothing was trained"
-    within = sum(score.fidelity == Fidelity.TRAINED and not score.reason for score in snapshot.run.scores())
+    within = _n_trained(snapshot.run)
     after = len(snapshot.trainings)
     return f"{within} trainings within the search, measured on held-out images; {after} by evonas train"
 

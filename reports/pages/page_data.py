@@ -11,6 +11,7 @@ import pandas as pd
 
 from reports.figures.network_drawing import drawing
 from reports.run_folder.folder import RunFolder
+from reports.tables.estimates import error_texts
 from reports.tables.genes import choice_history, choice_table
 from reports.tables.search import predictor_table
 from reports.tables.sensitivity import sensitivity
@@ -37,7 +38,8 @@ def page_data(snapshot: Snapshot) -> dict[str, Any]:
         "error": "error" if "error" in run.measures else run.objectives[0],
         "knee": knee,
         "lastGeneration": 0 if pd.isna(last) else int(last),
-        "points": {origin: _points(run, origin) for origin in ("search", "random")},
+        "points": {origin: _points(run, origin) for origin in ("search", "random", "anchor")},
+        "chance": None if snapshot.facts.is_table else snapshot.facts.bounds.get("error", (0.0, None))[1],
         "networks": _networks(run, front, history),
         "drawings": _drawings(run, front, knee),
         "tested": _tested(run),
@@ -51,8 +53,8 @@ def page_data(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def _points(run: RunFolder, origin: str) -> dict[str, Any]:
-    """What was evaluated successfully, and how many there are in all."""
-    names = list(run.measures)
+    """What was evaluated successfully, and how many there are in all; intervals of what is estimated."""
+    names = [*run.measures, "error_low", "error_high"]
     table = run.valued(origin=origin, columns=["id", "generation", *names])
     drawn = table
     if len(table) > MOST_POINTS:
@@ -73,8 +75,11 @@ def _networks(run: RunFolder, front: pd.DataFrame, history: pd.DataFrame) -> dic
         "isFinal": [index < len(front) for index in range(len(rows))],
         "since": _numbers(times["since"]),
         "until": _numbers(times["until"]),
+        "low": _numbers(rows["error_low"]),
+        "high": _numbers(rows["error_high"]),
         "values": {name: _numbers(rows[name]) for name in names},
-        "texts": {name: [run.measures[name].display(value) for value in rows[name]] for name in names},
+        "texts": {name: [run.measures[name].display(value) for value in rows[name]] for name in names}
+        | ({"error": error_texts(run, rows)} if "error" in names else {}),
     }
 
 

@@ -254,7 +254,7 @@ class RunFolder:
         found: pd.DataFrame = table[(table["reason"] == "") & (table["stage"] == table["stage"].max())][list(columns)]
         return found
 
-    def feasible(self, *, origin: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    def feasible(self, *, origin: str, columns: Sequence[str] | None = None, as_searched: bool = False) -> pd.DataFrame:
         """The evaluations of one origin that succeeded and keep within the run's constraints, in order.
 
         Only those of the last stage: another supernet values all networks on another scale.
@@ -262,25 +262,27 @@ class RunFolder:
         Args:
             origin: See :class:`Evaluation`.
             columns: Only these; by default all of :meth:`evaluations`.
+            as_searched: Whether errors are those that the search went by, instead of what is known by now.
         """
         # Sorted, so that the index on origin and stage leads to the last stage without a look at every row.
         last = "SELECT stage FROM evaluations WHERE origin = ? ORDER BY stage DESC LIMIT 1"
         bounds = "".join(f' AND "{name}" <= ?' for name in self.constraints)
         where = f"WHERE origin = ? AND reason = '' AND stage = ({last}){bounds}"
-        return self._read(columns, where, [origin, origin, *self.constraints.values()])
+        return self._read(columns, where, [origin, origin, *self.constraints.values()], as_searched=as_searched)
 
-    def _read(self, columns: Sequence[str] | None, where: str, cells: Sequence[Any]) -> pd.DataFrame:
+    def _read(
+        self, columns: Sequence[str] | None, where: str, cells: Sequence[Any], *, as_searched: bool = False
+    ) -> pd.DataFrame:
         chosen = "*" if columns is None else ", ".join(f'"{name}"' for name in columns)
         # NOT INDEXED, because a walk over the index meets the rows in the order of genomes: slower than reading all
-        query = f"SELECT {chosen} FROM {self._table} {where} ORDER BY id"
+        query = f"SELECT {chosen} FROM {self._table(as_searched=as_searched)} {where} ORDER BY id"
         with self.archive.reading() as connection:
             return pd.read_sql_query(query, connection, params=list(cells))
 
-    @property
-    def _table(self) -> str:
-        """Where evaluations are read from: the view costs a look-up a row, which most runs of a million rows spare."""
+    def _table(self, *, as_searched: bool) -> str:
+        """Where evaluations are read from: the view costs a look-up a row, which runs without beliefs need not pay."""
         with self.archive.reading() as connection:
-            has_beliefs = connection.execute("SELECT EXISTS (SELECT 1 FROM beliefs)").fetchone()[0]
+            has_beliefs = connection.execute("SELECT EXISTS (SELECT 1 FROM beliefs)").fetchone()[0] and not as_searched
         # NOT INDEXED, because a walk over the index meets the rows in the order of genomes: slower than reading all
         return "believed" if has_beliefs else "evaluations NOT INDEXED"
 
@@ -291,7 +293,7 @@ class RunFolder:
         self._insert("scores", vars(score), verb="INSERT OR IGNORE")
 
     def scores(self) -> list[NetworkScore]:
-        """Everything that networks were seen to reach, in order; inherited weights of the search's rows are with them."""
+        """Everything that networks were seen to reach, in order; what evaluations scored is with them."""
         names = tuple(NetworkScore.__dataclass_fields__)
         with self.archive.reading() as connection:
             rows = connection.execute(f"SELECT {', '.join(names)} FROM scores ORDER BY id").fetchall()

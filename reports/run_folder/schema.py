@@ -1,8 +1,8 @@
 """The tables of a run's archive, and one evaluation as it is stored.
 
-What was measured is never changed: ``evaluations`` and ``scores`` only grow. What the run makes of it, once it has trained
-some networks, lies beside them in ``beliefs``; the view ``believed`` shows evaluations with what is known of their errors
-by now.
+What was measured is never changed: ``evaluations`` and ``scores`` only grow. What the run makes of it, once it has
+trained some networks, lies beside them in ``beliefs``; the view ``believed`` shows evaluations with what is known of
+their errors by now.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ CREATE TABLE evaluations (
     UNIQUE (origin, stage, genome)
 );
 CREATE TABLE scores (
-    id INTEGER PRIMARY KEY, genome TEXT NOT NULL, fidelity TEXT NOT NULL, stage INTEGER NOT NULL, steps INTEGER NOT NULL,
-    recipe TEXT NOT NULL, error REAL, loss REAL, reason TEXT NOT NULL, seconds REAL NOT NULL,
+    id INTEGER PRIMARY KEY, genome TEXT NOT NULL, fidelity TEXT NOT NULL, stage INTEGER NOT NULL,
+    steps INTEGER NOT NULL, recipe TEXT NOT NULL, error REAL, loss REAL, reason TEXT NOT NULL, seconds REAL NOT NULL,
     expected REAL, expected_low REAL, expected_high REAL, weights TEXT NOT NULL, sha256 TEXT NOT NULL,
     warnings TEXT NOT NULL, UNIQUE (genome, fidelity, stage, steps)
 );

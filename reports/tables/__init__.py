@@ -2,6 +2,6 @@
 
 - ``front``: which networks are best; ``pick``: those that a user means; ``query``: conditions as people write them.
 - ``search``, ``convergence``: how a search went; ``genes``, ``sensitivity``: what choices do.
-- ``network``: one network; ``trainings``: what networks reach on the test set; ``trust``: how good estimates are.
+- ``network``: one network; ``trainings``: what networks reach on the test set; ``estimates``: how good estimates are.
 - ``snapshot``: what several reports need, computed once.
 """

@@ -15,6 +15,8 @@ ORIGINS = ("search", "random")
 def convergence_table(run: RunFolder, *, n_points: int = 60, scaling: Scaling | None = None) -> pd.DataFrame:
     """Hypervolume of all networks found so far after a number of evaluations, failures counted as evaluations.
 
+    Errors are those that the search went by: estimates, unless they are looked up.
+
     Args:
         run: Where from.
         n_points: Rows per origin at most.
@@ -38,7 +40,7 @@ def _of_origin(run: RunFolder, origin: str, *, n_points: int, scaling: Scaling) 
         return []
     place = {genome: number for number, genome in enumerate(dict.fromkeys(table["genome"]), start=1)}
     counts = np.unique(np.linspace(1, len(place), n_points).round().astype(int))
-    feasible = run.feasible(origin=origin, columns=["genome", *run.objectives])
+    feasible = run.feasible(origin=origin, columns=["genome", *run.objectives], as_searched=True)
     feasible = feasible.assign(place=feasible["genome"].map(place)).sort_values("place")
     points = feasible[list(run.objectives)].to_numpy(dtype=float)
     rows, front = [], points[:0]

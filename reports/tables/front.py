@@ -14,7 +14,6 @@ from objectives.fronts.scaling import Scaling, bounds_of
 from reports.run_folder.facts import Origin
 from reports.run_folder.folder import RunFolder
 
-
 MEASURED = tuple(str(fidelity) for fidelity in Fidelity if fidelity.is_measured)
 KNOWN = ("fidelity", "error_low", "error_high")  # of an error, beside its value
 
@@ -32,8 +31,8 @@ def front_table(run: RunFolder, *, origin: str = Origin.SEARCH, is_estimated: bo
             were not trained.
 
     Returns:
-        Columns ``id``, ``genome``, every measure, each in its own unit, and ``fidelity``, ``error_low``, ``error_high``:
-        how the error is known, and the interval of an estimate.
+        Columns ``id``, ``genome``, every measure in its own unit, and ``fidelity``, ``error_low``, ``error_high``: how
+        the error is known, and the interval of an estimate.
     """
     columns = ["id", "genome", "fidelity", *run.objectives]  # the rest of a row is read for the front alone
     table = run.feasible(origin=origin, columns=columns)
@@ -49,12 +48,41 @@ def front_table(run: RunFolder, *, origin: str = Origin.SEARCH, is_estimated: bo
     return rows[["id", "genome", *run.measures, *KNOWN]].sort_values([*run.objectives, "id"], ignore_index=True)
 
 
-def measured_table(run: RunFolder, *, origin: str = Origin.SEARCH) -> pd.DataFrame:
-    """Every network of an origin that was measured, on the front or not; columns as in :func:`front_table`."""
-    tables = [run.feasible(origin=one) for one in dict.fromkeys([origin, Origin.ANCHOR])]
+def compared_table(run: RunFolder, *, origin: str = Origin.SEARCH) -> pd.DataFrame:
+    """Every network of an origin whose error means what it means on the front of that origin; it dominates none of it.
+
+    Returns:
+        Columns as in :func:`front_table`.
+    """
+    front = front_table(run, origin=origin)
+    anchored = front["fidelity"].isin(MEASURED).any() and not run.facts().is_table
+    tables = [run.feasible(origin=one) for one in [origin, *[Origin.ANCHOR] * int(anchored)]]
     table = pd.concat([table for table in tables if len(table)] or tables).drop_duplicates("genome")
-    table = table[table["fidelity"].isin(MEASURED)]
+    if front["fidelity"].isin(MEASURED).any():
+        table = table[table["fidelity"].isin(MEASURED)]
     return table[["id", "genome", *run.measures, *KNOWN]].reset_index(drop=True)
+
+
+def estimates_table(run: RunFolder, *, origin: str = Origin.SEARCH) -> pd.DataFrame:
+    """Networks of an origin that were not measured, where others were; columns as in :func:`front_table`."""
+    table = run.feasible(origin=origin)
+    is_measured = table["fidelity"].isin(MEASURED)
+    table = table[~is_measured] if is_measured.any() else table[:0]
+    return table[["id", "genome", *run.measures, *KNOWN]].reset_index(drop=True)
+
+
+def front_volume(run: RunFolder, *, origin: str = Origin.SEARCH, scaling: Scaling | None = None) -> float | None:
+    """Hypervolume of the measured front of an origin; None where nothing of it was measured.
+
+    Args:
+        run: Where from.
+        origin: See :func:`front_table`.
+        scaling: What it is measured on; by default the run's own, which other runs do not share.
+    """
+    front = front_table(run, origin=origin)
+    if front.empty or not front["fidelity"].isin(MEASURED).all():
+        return None
+    return (scaling or run.scaling).hypervolume(front[list(run.objectives)].to_numpy(dtype=float))
 
 
 def knee_id(run: RunFolder, front: pd.DataFrame, *, weights: Mapping[str, float] | None = None) -> int:
@@ -75,13 +103,14 @@ def knee_id(run: RunFolder, front: pd.DataFrame, *, weights: Mapping[str, float]
 def front_history(run: RunFolder) -> pd.DataFrame:
     """Which networks were on the search's front in which generations; what is dominated once stays so.
 
-    Values are those that the search went by: before a front was tuned, and of the last stage.
+    Values are those that the search went by: estimates, unless they are looked up, and of the last stage.
 
     Returns:
         Columns ``id``, ``genome``, ``since`` (the generation that found it) and ``until`` (the generation that found
         something better, and so the first without it; missing if none did), sorted by id.
     """
-    table = run.feasible(origin=Origin.SEARCH, columns=["id", "generation", *run.objectives])
+    columns = ["id", "generation", *run.objectives]
+    table = run.feasible(origin=Origin.SEARCH, columns=columns, as_searched=True)
     points = table[list(run.objectives)].to_numpy(dtype=float)
     ends: dict[int, Any] = {}
     rows = np.zeros(0, dtype=int)

@@ -1,4 +1,4 @@
-"""Picks from a front: the knee, the best by one measure, a balance of several, the best within bounds, or ids."""
+"""Picks from a front: the knee, the best by one measure, a balance of several, the best within bounds; or any ids."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ def picked(run: RunFolder, front: pd.DataFrame, which: str) -> pd.DataFrame:
         front: As :func:`reports.tables.front.front_table` gives it.
         which: ``"knee"``; ``"all"``; ``"best:MEASURE"``; ``"balanced:MEASURE=WEIGHT,…"``, see
             :func:`reports.tables.front.knee_id`; a condition such as ``"model_size < 8KiB and error < 5%"``,
-            which picks the smallest error (the first objective) within it; or ids such as ``"17,42"``.
+            which picks the smallest error (the first objective) within it; or ids of evaluations, on the front or
+            not, such as ``"17,42"``.
 
     Returns:
-        The chosen rows of ``front``.
+        The chosen rows; columns as in ``front``.
 
     Raises:
         QueryError: It names no network, and why.
@@ -54,14 +55,23 @@ def picked(run: RunFolder, front: pd.DataFrame, which: str) -> pd.DataFrame:
 
 
 def _by_ids(run: RunFolder, front: pd.DataFrame, ids: Sequence[int]) -> pd.DataFrame:
-    missing = sorted(set(ids) - set(front["id"]))
-    if missing:
+    """Any networks that were evaluated, on the front or not."""
+    rows = run.evaluations_of(ids)
+    if missing := sorted(set(ids) - set(rows["id"])):
+        count = len(run.evaluations(columns=["id"]))
         raise QueryError(
-            "ids of networks on the front",
+            f"ids of evaluations, from 1 to {count}",
             found=", ".join(map(str, missing)),
             remedy=f"take ids from evonas front {run.path}",
         )
-    return front.loc[front["id"].isin(ids)]
+    failed = rows[rows["reason"] != ""]
+    if len(failed):
+        raise QueryError(
+            "evaluations that succeeded",
+            found=f"{failed['id'].iloc[0]}: {failed['reason'].iloc[0]}",
+            remedy="take other ones",
+        )
+    return rows[list(front.columns)].reset_index(drop=True)
 
 
 def _best_within(run: RunFolder, front: pd.DataFrame, condition: str) -> pd.DataFrame:

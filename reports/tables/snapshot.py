@@ -9,7 +9,9 @@ import pandas as pd
 from reports.run_folder.facts import Facts, Origin
 from reports.run_folder.folder import RunFolder
 from reports.tables.convergence import convergence_table
-from reports.tables.front import front_history, front_table, knee_id
+from reports.tables.front import estimates_table, front_history, front_table, front_volume, knee_id
+
+SEARCH, RANDOM, UNIFORM = Origin.SEARCH, Origin.RANDOM, Origin.UNIFORM
 
 
 class Snapshot:
@@ -38,6 +40,11 @@ class Snapshot:
         return front_table(self.run, origin=Origin.RANDOM)
 
     @cached_property
+    def estimates(self) -> pd.DataFrame:
+        """Networks of the search that were not measured, where others were."""
+        return estimates_table(self.run)
+
+    @cached_property
     def knee(self) -> int | None:
         """Id of the knee; None of an empty front."""
         return knee_id(self.run, self.front) if len(self.front) else None
@@ -58,6 +65,12 @@ class Snapshot:
         return self.run.trainings()
 
     @property
-    def final_volumes(self) -> dict[str, float]:
-        """The hypervolume that each origin ends at."""
+    def searched_volumes(self) -> dict[str, float]:
+        """The hypervolume that each origin ends at, by the errors that the search went by."""
         return dict(zip(self.convergence["origin"], self.convergence["hypervolume"].astype(float), strict=True))
+
+    @cached_property
+    def delivered_volumes(self) -> dict[str, float]:
+        """The hypervolume of each origin's measured front; none where nothing was measured."""
+        volumes = {str(origin): front_volume(self.run, origin=origin) for origin in (SEARCH, RANDOM, UNIFORM)}
+        return {origin: volume for origin, volume in volumes.items() if volume is not None}

@@ -51,19 +51,20 @@ class Quality(NamedTuple):
 class Rung:
     """A Bayesian linear regression of the logarithm of an error.
 
-    ``log error = b0 + b1 * log loss + b2 * log cost_1 + … + noise``, with weak priors: an error goes with the loss, costs
-    do nothing. The noise is that of one training, and larger where few images are wrong. Few networks give wide
+    ``log error = b0 + b1 * log loss + b2 * log cost_1 + … + noise``, with weak priors: an error goes with the loss,
+    costs do nothing. The noise is that of one training, and larger where few images are wrong. Few networks give wide
     intervals, those of Student's t. Costs are left out, or the score, if the data speak against them (by the evidence,
     the probability of all errors under the model). A slope of the loss below zero is never believed.
 
     Attributes:
-        names: Columns that are looked at: ``"loss"`` and positions of costs.
+        has_loss, has_costs: What is looked at.
         center: Of the columns' logarithms.
         seen: Smallest and largest logarithm of a loss.
         mean: Of the coefficients.
         covariance: Of the coefficients, in units of the noise's variance.
         freedom: Degrees of freedom.
         variance: Of the noise, where many images are wrong.
+        evidence: Logarithm of the probability of all errors under the model, but for a constant.
         n_images: Held-out images that errors are shares of.
         chance: Error of guessing.
 
@@ -147,7 +148,11 @@ def log_errors(errors: Floats, n_images: int) -> Floats:
 
 
 def quality_of(losses: Floats, costs: Floats, errors: Floats, *, n_images: int, chance: float) -> Quality:
-    """Leave each network out of the fit in turn, and compare its estimate with what was measured; arguments as above."""
+    """Leave each network out of the fit in turn, and compare its estimate with what was measured.
+
+    Args:
+        losses, costs, errors, n_images, chance: See :func:`fit_rung`.
+    """
     n = len(losses)
     found = []
     for index in range(n):

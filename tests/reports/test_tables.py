@@ -19,7 +19,7 @@ from reports.tables.genes import GeneLabels, choice_history, choice_table, gene_
 from reports.tables.query import QueryError
 from reports.tables.sensitivity import fit_choices, sensitivity
 from reports.tables.trainings import training_texts
-from reports.tables.trust import how_errors_came
+from reports.tables.estimates import how_errors_came
 from tests.support.run_folders import BOUNDS, folder_at, row
 
 GENES = [{"name": "width", "choices": ["1", "2", "3"]}, {"name": "op", "choices": ["conv", "pool"]}]

@@ -1,4 +1,4 @@
-"""Search stages of a network space: supernets that grow with it, estimates that rest on trainings, and what is delivered."""
+"""Search stages of a network space: supernets that grow with it, estimates, and the trainings that they rest on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The trainings before a search: a few networks of all sizes, by the whole recipe, so that estimates rest on something."""
+"""The trainings before a search: a few networks of all sizes, by the whole recipe, that estimates rest on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The trainings after a search: what promises most for the front is trained, the estimates learn, the next is chosen."""
+"""The trainings after a search: what promises most for the front is trained, estimates learn, the next is chosen."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from reports.run_folder.folder import RunFolder
 from surrogates.ladder.rung import Estimates
 
 FINEST = 2  # wrong held-out images: fewer are luck, and no reason to train one network rather than another
+BEGUN = 3  # trainings for each that is finished, where they are halved
+LONG = 200_000  # images in all epochs of a training, from which on beginnings are worth a look
 ROUND = 4  # networks that are chosen at a time, whatever the number of workers, so that it changes no results
 
 
@@ -74,7 +76,11 @@ class LastPart:
                 ended = self.run.facts().trainings_ended
                 self.run.store(trainings_ended={**ended, origin: done})
                 break
-            chosen, estimates = self._promising(knowledge, candidates, origin, n=min(ROUND, n - done))
+            wanted = min(ROUND, n - done)
+            if self.is_halved:
+                begun, _ = self._promising(knowledge, candidates, origin, n=BEGUN * wanted)
+                knowledge.learn(self.trainer.train(begun, until=self.trainer.marks[0]))
+            chosen, estimates = self._promising(knowledge, candidates, origin, n=wanted)
             if not chosen:
                 break
             for score in self.trainer.train(chosen, estimates=estimates):
@@ -83,10 +89,22 @@ class LastPart:
                 self.observer.advance(done)
         return done
 
+    @property
+    def is_halved(self) -> bool:
+        """Whether more trainings begin than are finished.
+
+        References:
+            Jamieson 2016, "Non-stochastic best arm identification and hyperparameter optimization", successive halving;
+            here those go on whose expected gain in hypervolume is largest.
+        """
+        asked, recipe = self.problem.config.search.halving, self.problem.config.training
+        is_long = self.trainer.steps * recipe.batch_size >= LONG
+        return bool(self.trainer.marks) and (is_long if asked == "auto" else asked)
+
     def _promising(
         self, knowledge: Knowledge, candidates: list[str], origin: Origin, *, n: int
     ) -> tuple[list[str], Estimates]:
-        """Candidates with the largest expected gain in hypervolume, logarithms of errors and costs."""
+        """Candidates with the largest expected gain in hypervolume, by logarithms of errors and costs."""
         left = [one for one in candidates if knowledge.error(one) is None and one not in knowledge.failed]
         if not left:
             return [], Estimates(*np.empty((4, 0)))

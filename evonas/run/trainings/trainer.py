@@ -1,4 +1,4 @@
-"""Train networks by the whole recipe on the training images, measure them on held-out ones, and keep what comes of it."""
+"""Train networks by the whole recipe on the training images, measure them on held-out ones, keep what comes of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-// Everything that was evaluated, as a cloud behind the front: a canvas, since ten thousand points are too slow as elements.
+// Everything that was evaluated, behind the front: a canvas, since ten thousand points are too slow as elements.
 
 const NEAR = 7; // pixels that a click may miss a point by
 let drawnCloud = []; // [id, x, y] in pixels of the chart
@@ -21,26 +21,45 @@ function drawCloud() {
   pen.rect(xaxis._offset, yaxis._offset, xaxis._length, yaxis._length);
   pen.clip();
   drawnCloud = [];
-  if (state.showsRandom) drawPoints(pen, data.points.random, xaxis, yaxis, colour("random"), () => true, (x, y) => {
+  const isThere = (points) => (at) => points.generation[at] <= state.generation;
+  const always = () => true;
+  const cross = (x, y) => {
     pen.moveTo(x - 2.5, y - 2.5);
     pen.lineTo(x + 2.5, y + 2.5);
     pen.moveTo(x + 2.5, y - 2.5);
     pen.lineTo(x - 2.5, y + 2.5);
-  });
-  const isThere = (at) => data.points.search.generation[at] <= state.generation;
-  if (state.showsCloud) drawPoints(pen, data.points.search, xaxis, yaxis, colour("cloud"), isThere, (x, y) => pen.rect(x - 1.5, y - 1.5, 3, 3));
+  };
+  const dot = (x, y) => pen.rect(x - 2, y - 2, 4, 4);
+  if (state.showsRandom) drawPoints(pen, data.points.random, xaxis, yaxis, colour("random"), always, cross);
+  if (!state.showsCloud) return;
+  drawPoints(pen, data.points.search, xaxis, yaxis, colour("cloud"), isThere(data.points.search), dot);
+  drawPoints(pen, data.points.anchor, xaxis, yaxis, colour("cloud"), always, dot);
 }
 
+/** Draw what was measured as points, and what is estimated as bars from one end of its interval to the other. */
 function drawPoints(pen, points, xaxis, yaxis, ink, isThere, mark) {
+  const ends = (name, at) => (name === data.error && points.error_low[at] !== null
+    ? [points.error_low[at], points.error_high[at]] : null);
+  const bars = new Path2D();
   pen.beginPath();
   points.id.forEach((id, at) => {
     const x = along(xaxis, points[state.x][at]), y = along(yaxis, points[state.y][at]);
     if (!isThere(at) || Number.isNaN(x + y)) return;
-    mark(x, y);
+    const across = ends(state.x, at), up = ends(state.y, at);
+    if (across || up) {
+      const [left, right] = across ? across.map((value) => along(xaxis, value)) : [x, x];
+      const [bottom, top] = up ? up.map((value) => along(yaxis, value)) : [y, y];
+      bars.moveTo(left, bottom);
+      bars.lineTo(right, top);
+    } else {
+      mark(x, y);
+    }
     drawnCloud.push([id, x, y]);
   });
-  pen.globalAlpha = 0.6;
   pen.fillStyle = pen.strokeStyle = ink;
+  pen.globalAlpha = 0.22;
+  pen.stroke(bars);
+  pen.globalAlpha = 0.85;
   pen.fill();
   pen.stroke();
 }

@@ -11,6 +11,7 @@ const state = {
   selected: data.knee, brushes: new Map(), box: null, sort: { name: data.error, sign: 1 },
 };
 state.isLogX = measures[state.x]?.is_log ?? false;
+state.isLogY = data.error === "error" && data.chance !== null;
 const listeners = [];
 
 /** Change the state and let everything redraw itself. */
@@ -50,6 +51,20 @@ function hover(texts, id) {
   return `network ${id}<br>` + texts.join("<br>");
 }
 
+/** Error bars of estimates, where the error is on an axis. */
+function intervals(rows) {
+  const bar = (value) => ({
+    type: "data", symmetric: false, thickness: 1, width: 0, color: colour("front"),
+    array: rows.map((row) => (networks.high[row] === null ? 0 : networks.high[row] - value(row))),
+    arrayminus: rows.map((row) => (networks.low[row] === null ? 0 : value(row) - networks.low[row])),
+  });
+  const found = {};
+  if (rows.every((row) => networks.low[row] === null)) return found;
+  if (state.y === data.error) found.error_y = bar((row) => networks.values[state.y][row]);
+  if (state.x === data.error) found.error_x = bar((row) => networks.values[state.x][row]);
+  return found;
+}
+
 function scatterTraces() {
   const rows = frontRows(), shown = new Set(shownRows());
   const front = {
@@ -58,8 +73,10 @@ function scatterTraces() {
     text: rows.map((row) => hover([state.x, state.y].map((name) =>
       `${plain(measures[name].title)} ${plain(networks.texts[name][row])}`), networks.id[row])),
     hovertemplate: "%{text}<extra></extra>",
+    ...intervals(rows),
     marker: {
       size: 9, color: colour("front"), line: { width: 1, color: colour("card") },
+      symbol: rows.map((row) => (networks.low[row] === null ? "circle" : "circle-open")),
       opacity: rows.map((row) => (shown.has(row) ? 1 : 0.15)),
     },
   };
@@ -87,6 +104,14 @@ function reach(name, isLog) {
   return low <= high ? [low, high] : [];
 }
 
+/** The error of guessing, as a line. */
+function chanceLine() {
+  if (data.chance === null || (state.y !== data.error && state.x !== data.error)) return [];
+  const place = state.y === data.error
+    ? { xref: "paper", x0: 0, x1: 1, y0: data.chance, y1: data.chance } : { yref: "paper", y0: 0, y1: 1, x0: data.chance, x1: data.chance };
+  return [{ type: "line", ...place, line: { color: colour("ink"), width: 1, dash: "dot" }, opacity: 0.5 }];
+}
+
 function drawScatter() {
   const element = byId("scatter");
   const isWide = element.clientWidth > 520;
@@ -94,6 +119,7 @@ function drawScatter() {
   const done = chart(element, scatterTraces(), {
     ...(selections ? { selections } : {}),
     xaxis: axisOf(measures[state.x], state.isLogX, isWide), yaxis: axisOf(measures[state.y], state.isLogY, isWide),
+    shapes: chanceLine(),
     dragmode: isWide ? "select" : false, hovermode: "closest", hoverdistance: 9, uirevision: `${state.x} ${state.y} ${state.isLogX} ${state.isLogY}`,
   }, { displayModeBar: isWide });
   if (!element.dataset.listens) {

@@ -1,0 +1,155 @@
+"""What the errors of a run are, and how far its estimates can be trusted, as tables and sentences for people."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from objectives import Fidelity
+from reports.run_folder.facts import TrustFacts
+from reports.run_folder.folder import RunFolder
+from reports.tables.front import MEASURED, front_table
+
+WAYS = {
+    Fidelity.INHERITED: "the supernet's weights",
+    Fidelity.BRIEF: "a short training",
+    Fidelity.PARTIAL: "the beginning of a training",
+}
+
+
+def how_errors_came(run: RunFolder) -> str:
+    """What the errors of this run's front are, in a sentence."""
+    facts = run.facts()
+    if facts.is_table or "error" not in run.measures:
+        return "Errors are looked up."
+    front, epochs = front_table(run), run.settings["training"]["epochs"]
+    if len(front) and front["fidelity"].isin(MEASURED).all():
+        return f"Errors are measured: each network was trained for {epochs} epochs, then tried on held-out images."
+    text = f"Errors are estimates of what {epochs} epochs of training would reach on held-out images"
+    known = next(iter(facts.estimates.values()), None)
+    if known is None or not known.n:
+        return f"{text}; nothing was trained that they could rest on."
+    return f"{text}; they rest on {known.n} trainings."
+
+
+def estimate_sentence(run: RunFolder) -> str:
+    """How good estimates of networks that were left out are, in a sentence; empty where nothing is known of it."""
+    parts = []
+    for fidelity, known in run.facts().estimates.items():
+        if known.factor is not None and known.within is not None:
+            way = WAYS[fidelity] if known.is_used else "costs alone"
+            parts.append(
+                f"from {way}, half of the estimates are within a factor of {known.factor:.2f} of what is measured, and "
+                f"{known.within:.0%} of the measurements inside their interval ({known.n} networks, left out in turn)"
+            )
+    text = "; ".join(parts)
+    return text[:1].upper() + text[1:]
+
+
+def expectations_table(run: RunFolder) -> pd.DataFrame:
+    """What was estimated of networks just before they were trained, and what was then measured; in order.
+
+    Returns:
+        Columns ``id``, ``genome``, ``expected``, ``low``, ``high`` and ``measured``, errors as shares; of what was
+        trained successfully.
+    """
+    rows = [
+        (score.genome, score.expected, score.expected_low, score.expected_high, score.error)
+        for score in run.scores()
+        if score.fidelity == Fidelity.TRAINED and score.expected is not None and score.error is not None
+    ]
+    table = pd.DataFrame(rows, columns=["genome", "expected", "low", "high", "measured"])
+    ids = run.evaluations(columns=["id", "genome"]).drop_duplicates("genome").set_index("genome")["id"]
+    table.insert(0, "id", table["genome"].map(ids))
+    return table
+
+
+def expectations_texts(run: RunFolder) -> pd.DataFrame:
+    """The same, ready to print."""
+    table = expectations_table(run)
+    error = run.measures.get("error")
+    if table.empty or error is None:
+        return pd.DataFrame()
+    spans = [
+        f"{error.display(low)} to {error.display(high)}" for low, high in zip(table["low"], table["high"], strict=True)
+    ]
+    return pd.DataFrame(
+        {
+            "network": table["id"].astype(str),
+            "estimated before": list(map(error.display, table["expected"])),
+            "80 % interval": spans,
+            "measured": list(map(error.display, table["measured"])),
+        }
+    )
+
+
+def expectations_sentence(run: RunFolder) -> str:
+    """How estimates and measurements agree, in a sentence; there must be some."""
+    table = expectations_table(run)
+    wrong = table["measured"].to_numpy(dtype=float)
+    measured = np.maximum(wrong, 0.5 * float(np.min(wrong[wrong > 0], initial=1.0)))  # none wrong: half of the least
+    factor = float(np.exp(np.median(np.abs(np.log(table["expected"].to_numpy(dtype=float) / measured)))))
+    within = int(((table["low"] <= table["measured"]) & (table["measured"] <= table["high"])).sum())
+    return (
+        f"Of {len(table)} networks that were trained in the end, half were estimated within a factor of {factor:.2f} "
+        f"just before, and {within} were measured inside their interval."
+    )
+
+
+def error_texts(run: RunFolder, rows: pd.DataFrame) -> list[str]:
+    """Errors as people read them: a measurement is a number, an estimate has its interval with it.
+
+    Args:
+        run: Whose measures.
+        rows: With ``error``, ``error_low`` and ``error_high``.
+    """
+    display = run.measures["error"].display
+    return [
+        display(error) if pd.isna(low) else f"≈ {display(error)} ({display(low)} to {display(high)})"
+        for error, low, high in zip(rows["error"], rows["error_low"], rows["error_high"], strict=True)
+    ]
+
+
+def trust_texts(run: RunFolder) -> pd.DataFrame:
+    """What ``evonas trust`` measured, ready to print; the run must hold it.
+
+    Returns:
+        One row per way of ranking: its name, then as texts tau, tau among near sizes, rho and regret.
+    """
+    rows = []
+    for row in _measured(run).table:
+        rows.append(
+            {
+                "ranking by": row["score"],
+                "tau [95 %]": _with_interval(row["tau"], row["low"], row["high"]),
+                "tau, near sizes [95 %]": _with_interval(row["near_tau"], row["near_low"], row["near_high"]),
+                "rho": f"{row['rho']:.2f}",
+                "regret of best 3": f"{100 * row['regret']:.2f} %",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _with_interval(value: float | None, low: float | None, high: float | None) -> str:
+    """None where there is no such number: what is not a number is stored as null."""
+    if value is None:
+        return "no pairs"
+    return f"{value:.2f}" if low is None else f"{value:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def trust_note(run: RunFolder) -> str:
+    """What the table's numbers are, in short sentences."""
+    trust = _measured(run)
+    pairs = trust.table[0]["near_pairs"]
+    return (
+        f"{trust.networks} networks of all sizes, each trained from scratch {trust.seeds} times, "
+        f"{trust.epochs} epochs, and measured on images left out. Near: {pairs} pairs within a factor of 1.4 "
+        "in bytes. Intervals resample networks. Another training: one seed against the others."
+    )
+
+
+def _measured(run: RunFolder) -> TrustFacts:
+    """What was measured, which must be there."""
+    trust = run.facts().trust
+    assert trust is not None
+    return trust
