@@ -28,10 +28,10 @@ from evonas.spaces.genome import from_text
 from evonas.workflows.run_handle import Run
 
 MOST = 24  # networks of a front that are trained, evenly over its errors
-COMMON = {"search": {"budget": 300, "has_baseline": False}, "estimate": {"tuning_steps": 0}}
+COMMON = {"search": {"budget": 300, "has_baseline": False}, "estimate": {}}
 QUICK = {
     "search": {"budget": 40, "population": 10, "has_baseline": False},
-    "estimate": {"steps": 20, "correction_networks": 8, "tuning_steps": 0},
+    "estimate": {"steps": 20, "anchors": 3},
     "supernet": {"steps": 200},
 }
 

@@ -38,7 +38,7 @@ def searched(folder: Path, kind: str, *, quick: bool) -> Run:
         "space": {"kind": kind, "weight_precisions": LOW_BITS, "act_precisions": LOW_BITS},
         "supernet": {"steps": 100 if quick else 1000},
         "search": {"budget": 60 if quick else 300, "has_baseline": False, "predictors": []},
-        "estimate": {"correction_networks": 0, "tuning_steps": 0},
+        "estimate": {"anchors": 0},
     }
     return evonas.search(out=folder, overrides=overrides)
 

@@ -30,8 +30,7 @@ channels = 4
 steps = 150
 [estimate]
 steps = 5
-correction_networks = 8
-tuning_steps = 3
+anchors = 4
 [search]
 budget = 60
 population = 12

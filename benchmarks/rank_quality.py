@@ -68,7 +68,7 @@ class Task:
 
 def tasks(images: str, *, quick: bool) -> dict[str, Task]:
     """The two tasks by name."""
-    short = {"supernet": {"steps": 60}, "estimate": {"steps": 20, "correction_networks": 8}}
+    short = {"supernet": {"steps": 60}, "estimate": {"steps": 20, "anchors": 4}}
     more = short | {"training": {"epochs": 2}} if quick else {}
     fashion = {
         "data": {"source": images, "limit": 10000, "pool": 2},

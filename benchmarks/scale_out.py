@@ -61,7 +61,7 @@ BUDGETS_WITH_PREDICTORS = {1: 100, 8: 200, 64: 800, 512: 2500}
 TINY: dict[str, Any] = {
     "space": {"channels": 8, "stem_channels": 8, "cells": ["normal", "reduction"], "expansions": [0.5, 1.0]},
     "supernet": {"steps": 40},
-    "estimate": {"steps": 5, "correction_networks": 8, "tuning_steps": 0, "calibration_images": 64},
+    "estimate": {"steps": 5, "anchors": 3, "calibration_images": 64},
     "search": {"budget": 40, "population": 8, "objectives": ["error", "model_size"]},  # the presets' are not the same
 }
 

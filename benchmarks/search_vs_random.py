@@ -27,7 +27,7 @@ from evonas.workflows.run_handle import Run
 from objectives.fronts.scaling import Scaling
 
 QUICK = {"supernet": {"steps": 300}, "search": {"budget": 120, "population": 20}}
-INHERITED = {"estimate": {"correction_networks": 0, "tuning_steps": 0}}
+INHERITED = {"estimate": {"anchors": 0}}
 
 
 def contenders(run: Run, alone: Run) -> dict[str, pd.DataFrame]:

@@ -34,11 +34,10 @@ TINY = {
     "supernet": {"steps": 20},
     "estimate": {
         "steps": 5,
-        "correction_networks": 8,
-        "tuning_steps": 0,
+        "anchors": 3,
         "calibration_images": 64,
     },
-    "search": {"budget": 40, "population": 8, "predictors": ["ridge"], "proposals": 6},
+    "search": {"budget": 40, "population": 8, "predictors": ["ridge"], "proposals": 6, "trainings": 2},
     "training": {"epochs": 2},
     "compute": {"workers": 1},
 }

@@ -45,10 +45,10 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
 LESS: dict[str, dict[str, dict[str, Any]]] = {
     "digits": {
         "supernet": {"steps": 1000},
-        "estimate": {"correction_networks": 16, "steps": 150},
+        "estimate": {"anchors": 8},
         "search": {"budget": 240},
     },
-    "small": {"supernet": {"steps": 1000}, "estimate": {"correction_networks": 16}, "search": {"budget": 240}},
+    "small": {"supernet": {"steps": 1000}, "estimate": {"anchors": 8}, "search": {"budget": 240}},
 }
 TRAINED = {"quick": 2, "digits": 8, "small": 8, "full": 24}
 

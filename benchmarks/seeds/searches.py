@@ -35,17 +35,17 @@ from surrogates.predictors.gaussian_process import GaussianProcess
 SEARCHES: dict[str, dict[str, Any]] = {
     "quick": {
         "supernet": {"steps": 5, "batch_size": 8, "expansion_steps": 2},
-        "estimate": {"correction_networks": 0, "tuning_steps": 0, "calibration_images": 32, "scoring_images": 40},
+        "estimate": {"anchors": 0, "calibration_images": 32, "scoring_images": 40},
         "search": {"budget": 24, "population": 8, "predictors": [], "has_baseline": False},
     },
     "small": {
         "supernet": {"steps": 2000, "expansion_steps": 300},
-        "estimate": {"tuning_steps": 0, "correction_networks": 20, "scoring_images": 1000},
+        "estimate": {"anchors": 20, "scoring_images": 1000},
         "search": {"budget": 400, "predictors": ["ridge"], "has_baseline": False},
     },
     "digits": {
         "supernet": {"steps": 2000, "expansion_steps": 300},
-        "estimate": {"tuning_steps": 0, "correction_networks": 20},
+        "estimate": {"anchors": 20},
         "search": {"budget": 400, "predictors": ["ridge"], "has_baseline": False},
     },
     "full": {

@@ -137,7 +137,8 @@ def _run(run: RunFolder, context: RunContext, observer: Observer) -> RunFolder:
                 if search.has_uniform:
                     evaluate_uniform(state)
                 _deliver(state)
-            genomes = front_table(run)["genome"].tolist()
+            fronts = (front_table(run), front_table(run, is_estimated=True))
+            genomes = list(dict.fromkeys(genome for front in fronts for genome in front["genome"]))
             networks, warnings = state.problem.describe(genomes)
             run.warn(*stages.warnings(), *warnings)
             run.store_networks(networks)

@@ -22,14 +22,15 @@ def how_errors_came(run: RunFolder) -> str:
     facts = run.facts()
     if facts.is_table or "error" not in run.measures:
         return "Errors are looked up."
-    front, epochs = front_table(run), run.settings["training"]["epochs"]
+    front, epochs = front_table(run), run.settings.get("training", {}).get("epochs")
+    length = f"{epochs} epochs" if epochs else "the whole recipe"
     if len(front) and front["fidelity"].isin(MEASURED).all():
-        return f"Errors are measured: each network was trained for {epochs} epochs, then tried on held-out images."
-    text = f"Errors are estimates of what {epochs} epochs of training would reach on held-out images"
+        return f"Errors are measured: each network was trained by {length}, then tried on held-out images."
+    text = f"Errors are estimates of what training by {length} would reach on held-out images"
     known = next(iter(facts.estimates.values()), None)
     if known is None or not known.n:
         return f"{text}; nothing was trained that they could rest on."
-    return f"{text}; they rest on {known.n} trainings."
+    return f"{text}; they rest on {known.n} whole trainings."
 
 
 def estimate_sentence(run: RunFolder) -> str:

@@ -44,8 +44,13 @@ def front_table(run: RunFolder, *, origin: str = Origin.SEARCH, is_estimated: bo
         table = pd.concat([table[is_measured], anchors]) if len(anchors) else table[is_measured]
         table = table.drop_duplicates("genome")
     points = table[list(run.objectives)].to_numpy(dtype=float)
-    rows = run.evaluations_of(table.loc[is_nondominated(points), "id"])
-    return rows[["id", "genome", *run.measures, *KNOWN]].sort_values([*run.objectives, "id"], ignore_index=True)
+    rows = _shown(run, run.evaluations_of(table.loc[is_nondominated(points), "id"]))
+    return rows.sort_values([*run.objectives, "id"], ignore_index=True)
+
+
+def _shown(run: RunFolder, rows: pd.DataFrame) -> pd.DataFrame:
+    rows = rows[["id", "genome", *run.measures, *KNOWN]].reset_index(drop=True)
+    return rows.astype(dict.fromkeys(KNOWN[1:], float))  # all missing, they would be objects
 
 
 def compared_table(run: RunFolder, *, origin: str = Origin.SEARCH) -> pd.DataFrame:
@@ -60,7 +65,7 @@ def compared_table(run: RunFolder, *, origin: str = Origin.SEARCH) -> pd.DataFra
     table = pd.concat([table for table in tables if len(table)] or tables).drop_duplicates("genome")
     if front["fidelity"].isin(MEASURED).any():
         table = table[table["fidelity"].isin(MEASURED)]
-    return table[["id", "genome", *run.measures, *KNOWN]].reset_index(drop=True)
+    return _shown(run, table)
 
 
 def estimates_table(run: RunFolder, *, origin: str = Origin.SEARCH) -> pd.DataFrame:
@@ -68,7 +73,7 @@ def estimates_table(run: RunFolder, *, origin: str = Origin.SEARCH) -> pd.DataFr
     table = run.feasible(origin=origin)
     is_measured = table["fidelity"].isin(MEASURED)
     table = table[~is_measured] if is_measured.any() else table[:0]
-    return table[["id", "genome", *run.measures, *KNOWN]].reset_index(drop=True)
+    return _shown(run, table)
 
 
 def front_volume(run: RunFolder, *, origin: str = Origin.SEARCH, scaling: Scaling | None = None) -> float | None:

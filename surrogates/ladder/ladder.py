@@ -63,19 +63,21 @@ class Ladder:
         return Estimates(*found)
 
 
-def fit_ladder(networks: Sequence[Scored], *, order: Sequence[str], n_images: int, chance: float) -> Ladder:
+def fit_ladder(
+    networks: Sequence[Scored], *, order: Sequence[str], n_costs: int, n_images: int, chance: float
+) -> Ladder:
     """Fit a rung for every kind of score.
 
     Args:
         networks: All that is known; those without a measured error teach nothing.
         order: Names of the rungs, the least accurate first. The first is always there; others need some networks that
             were trained by the whole recipe.
+        n_costs: Costs of each network.
         n_images: Held-out images that errors are shares of.
         chance: Error of guessing.
     """
     rungs: dict[str, Rung] = {}
     qualities: dict[str, Quality] = {}
-    n_costs = len(networks[0].costs) if networks else 0
     for name in order:
         known = [one for one in networks if one.error is not None and name in one.losses]
         if rungs and len(known) < LEAST_NETWORKS:

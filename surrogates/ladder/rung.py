@@ -15,10 +15,8 @@ LEVEL = 0.8  # of the intervals
 SLOPE, SLOPE_VARIANCE = 1.0, 1.0  # prior of the exponent of a loss, in units of the noise's variance
 COST_VARIANCE = 0.5  # prior of the exponent of a cost, around none
 MEAN_VARIANCE = 100.0  # prior of the mean: none to speak of
-NOISE, NOISE_ROWS = 0.35, 3.0  # prior of the spread of a logarithm of an error, worth so many networks
-COUNTING = (
-    3.0  # what wrong answers that can be counted on fingers add to the variance, as a multiple of 1 / their number
-)
+NOISE, NOISE_ROWS = 0.2, 2.0  # prior of the spread of a logarithm of an error, worth so many networks
+COUNTING = 3.0  # share of the variance that wrong images add where they are few, divided by their number
 BEYOND = 0.25  # share of the slope that holds outside the range of losses that were seen
 REJECTED = math.log(10)  # logarithm of the odds against a score, from which on it is not looked at
 

@@ -31,8 +31,8 @@ SIZE = {  # of the space, so small that a search of it takes a moment
 SMALL: dict[str, Any] = {
     "data": {"limit": 200},
     "supernet": {"steps": 2, "batch_size": 8, "probes": 4},
-    "estimate": {"correction_networks": 0, "tuning_steps": 0, "calibration_images": 16, "scoring_images": 20},
-    "search": {"budget": 8, "population": 8, "predictors": [], "has_baseline": False},
+    "estimate": {"anchors": 0, "calibration_images": 16, "scoring_images": 20},
+    "search": {"budget": 8, "population": 8, "predictors": [], "has_baseline": False, "trainings": 0},
     "training": {"epochs": 1},
     "compute": {"workers": 1},
 }

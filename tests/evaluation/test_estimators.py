@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,113 +11,130 @@ import torch
 from evonas.config.load import RunConfig, dump_config
 from evonas.errors import RunFolderError
 from evonas.evaluation import scorers
-from evonas.evaluation.costs import COSTS
 from evonas.evaluation.estimator import Estimator, EvaluationPolicy, complete
 from evonas.evaluation.job import LOST_WORKER, OUT_OF_MEMORY, OUT_OF_TIME, Job, Outcome
 from evonas.evaluation.scoring_context import open_scoring_context
 from evonas.run.context import open_context
 from evonas.run.engine import resume, search
-from evonas.spaces.genome import Genome
+from evonas.spaces.genome import Genome, from_text
+from evonas.training.network_training import as_exported, train_in_full
 from evonas.workflows.run_handle import Run
+from evonas.workflows.trained import load_trained
 from reports.pages.page import run_page
-from reports.run_folder.facts import CorrectionFacts, Origin
 from reports.run_folder.folder import RunFolder
+from reports.run_folder.schema import NetworkScore
 from reports.tables.snapshot import Snapshot
-from surrogates.correction import Correction
+from surrogates.ladder.rung import fit_rung
 from tests.support.runs import WITHOUT_CLOCK, StopAfter, assert_same_result, with_
 
 
-@pytest.fixture(scope="module")
-def tuned(tiny_config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    config = with_(with_(tiny_config, "estimate", tuning_steps=2), "search", has_baseline=False)
-    return Run(search(config, tmp_path_factory.mktemp("runs") / "tuned"))
+def test_estimates_rest_on_anchors_and_have_intervals(small: Run) -> None:
+    facts, table = small.folder.facts(), small.evaluations()
+    anchors = table[table["origin"] == "anchor"]
+    assert set(anchors["fidelity"]) == {"trained"}
+    n = small.context.config.estimate.anchors
+    assert len(anchors) == n
+    scores = small.folder.scores()
+    assert {one.fidelity for one in scores if one.genome in set(anchors["genome"])} == {
+        "inherited",
+        "partial",
+        "trained",
+    }
+    estimates = table[table["fidelity"] == "inherited"]
+    assert len(estimates)
+    assert (estimates["error_low"] <= estimates["error"]).all()
+    assert (estimates["error"] <= estimates["error_high"]).all()
+    assert (estimates["error_high"] <= 0.9 + 1e-9).all()  # chance
+    assert facts.estimates["inherited"].n >= n
 
 
-HALVING = Correction(
-    costs=COSTS,
-    has_costs=False,
-    center=np.zeros(1),
-    scale=np.ones(1),
-    coefficients=np.ones(1),
-    covariance=np.zeros((1, 1)),
-    intercept=0.0,
-    noise=0.3,
-    error_slope=1.0,
-    error_intercept=float(np.log(0.5)),
-    error_noise=0.4,
-    tau=0.9,
-    raw_tau=0.8,
-    n=10**9,
-)
-"""Makes of every loss an error of half as much."""
+def test_what_a_search_delivers_was_measured(small: Run) -> None:
+    """Trained by the whole recipe, once more by hand: the same errors, to the last image."""
+    context = small.context
+    front, whole = small.front(), {one.genome: one for one in small.folder.scores() if one.fidelity == "trained"}
+    assert set(front["fidelity"]) == {"trained"}
+    assert set(front["genome"]) <= set(whole)
+    genome = front["genome"].iloc[0]
+    architecture = context.network_space.decode(from_text(genome, context.space.genes))
+    dataset, config = context.dataset, context.config
+    network = train_in_full(architecture, dataset.train, config, seed=config.seed)
+    score = as_exported(network, dataset.heldout)
+    assert front["error"].iloc[0] == score.error == whole[genome].error
+    again = load_trained(small.folder, context, int(front["id"].iloc[0]), seed=0).network
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(tensor, again.state_dict()[name]), name
 
 
-@pytest.fixture
-def corrected(small_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    given = []
+def test_as_many_of_random_search_are_trained(small: Run) -> None:
+    n = small.context.config.search.trainings
+    expected = [one for one in small.folder.scores() if one.expected is not None]
+    table = small.evaluations()
+    random = set(table.loc[table["origin"] == "random", "genome"])
+    assert n <= len(expected) <= 2 * n  # a network of both is trained once
+    assert sum(one.genome in random for one in expected) >= n - 1
 
-    def fit(losses: np.ndarray, costs: np.ndarray, **more: np.ndarray) -> Correction:
-        given.append((losses, costs, more))
-        return HALVING
 
-    monkeypatch.setattr("evonas.run.stages.supernet_stages.fit_correction", fit)
-    config = with_(small_config, "search", budget=8, has_baseline=False)
-    run = Run(search(config, tmp_path / "corrected"))
+def test_without_trainings_the_front_is_one_of_estimates(small_config: RunConfig, tmp_path: Path) -> None:
+    config = with_(small_config, "estimate", anchors=0)
+    config = with_(config, "search", budget=8, has_baseline=False, trainings=0)
+    run = Run(search(config, tmp_path / "run"))
     table = run.evaluations()
-    pairs = table[table["origin"] == "inherited"].merge(table[table["origin"] == "short_training"], on="genome")
-    ((losses, costs, more),) = given
-    assert losses == pytest.approx(pairs["loss_x"].to_numpy())
-    assert costs == pytest.approx(pairs[[f"{name}_x" for name in COSTS]].to_numpy(dtype=float))
-    assert more["true_losses"] == pytest.approx(pairs["loss_y"].to_numpy())
-    assert more["true_errors"] == pytest.approx(pairs["error_y"].to_numpy())
-    return run
-
-
-def test_errors_are_what_the_correction_makes_of_inherited_losses(corrected: Run) -> None:
-    table = corrected.evaluations().query("origin == 'search'")
-    assert table["error"].to_numpy() == pytest.approx(np.minimum(table["loss"] / 2, 1))
-    assert table["error_log_sd"].to_numpy() == pytest.approx(np.full(len(table), 0.5))
-    assert table["raw_error"].between(0, 1).all()
-    assert corrected.folder.facts().corrections == {Origin.INHERITED: CorrectionFacts(**HALVING.facts, is_used=True)}
-    assert "corrected by 1000000000 short training runs" in run_page(Snapshot(corrected.folder))
-
-
-def test_a_correction_of_no_use_is_left_out_and_said(
-    small_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("evonas.run.stages.supernet_stages.fit_correction", lambda *given, **more: None)
-    run = Run(search(with_(small_config, "search", budget=8, has_baseline=False), tmp_path / "run"))
-    assert not run.folder.facts().corrections[Origin.INHERITED].is_used
-    assert run.evaluations()["raw_error"].isna().all()
-    assert any("were not corrected" in warning for warning in run.folder.facts().warnings)
-    assert "corrected by" not in run_page(Snapshot(run.folder)).replace("not corrected by", "")
-
-
-def test_without_correction_networks_errors_are_inherited(small_config: RunConfig, tmp_path: Path) -> None:
-    config = with_(small_config, "estimate", correction_networks=0)
-    run = Run(search(with_(config, "search", budget=8, has_baseline=False), tmp_path / "run"))
-    table = run.evaluations()
-    assert table["raw_error"].isna().all()
     assert set(table["origin"]) == {"search"}
-    wrong = table["error"] * config.estimate.scoring_images
+    assert set(run.front()["fidelity"]) == {"inherited"}
+    assert (table["error_high"] > 2 * table["error_low"]).all()  # nothing is known, and that is said
+    wrong = table["scored_error"] * config.estimate.scoring_images
     assert wrong.to_numpy() == pytest.approx(wrong.round().to_numpy())
+    assert "nothing was trained that they could rest on" in run_page(Snapshot(run.folder))
 
 
-def test_candidates_of_the_front_are_tuned_and_make_the_front(tuned: Run) -> None:
-    table = tuned.evaluations()
-    rescored = table[table["origin"] == "tuned"]
-    front = tuned.front()
-    assert set(front["id"]) <= set(rescored["id"])
-    assert set(rescored["genome"]) <= set(table.loc[table["origin"] == "search", "genome"])
-    both = rescored.merge(table[table["origin"] == "search"], on="genome", suffixes=("", "_before"))
-    assert (both["loss"] != both["loss_before"]).all()
-    assert (both["model_size"] == both["model_size_before"]).all()
-    assert {"inherited_tuned", "inherited", "short_training"} <= set(table["origin"])
+@pytest.mark.parametrize(
+    "title", ["training anchors", "training the best of the search", "training the best of the random search"]
+)
+def test_a_run_interrupted_while_networks_are_trained_ends_the_same(
+    small: Run, small_config: RunConfig, tmp_path: Path, title: str
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        search(small_config, tmp_path / "run", observer=StopIn(title, signs=1))
+    resumed = resume(RunFolder(tmp_path / "run"))
+    assert_same_result(resumed, small.folder)
+    first, second = (_without_clock(folder) for folder in (small.folder, resumed))
+    assert first == second
 
 
-def test_tuning_leaves_the_supernet_as_it_is(tuned: Run, finished: Run) -> None:
-    first, second = (run.evaluations().query("origin == 'search'").reset_index() for run in (finished, tuned))
-    pd.testing.assert_series_equal(first["loss"], second["loss"])
+def _without_clock(folder: RunFolder) -> list[NetworkScore]:
+    return [replace(score, seconds=0.0) for score in folder.scores()]
+
+
+def test_long_trainings_are_halved(small_config: RunConfig, tmp_path: Path) -> None:
+    """Three begin for each that is finished; what is finished goes on from where it stopped."""
+    config = with_(small_config, "search", has_baseline=False, halving=True, trainings=2)
+    run = Run(search(config, tmp_path / "run"))
+    chosen = [one for one in run.folder.scores() if one.genome not in _anchors(run)]
+    begun = {one.genome for one in chosen if one.fidelity == "partial"}
+    finished = {one.genome: one for one in chosen if one.fidelity == "trained"}
+    assert len(begun) == 3 * len(finished) == 6
+    assert set(finished) <= begun
+    genome, score = next(iter(finished.items()))
+    architecture = run.context.network_space.decode(from_text(genome, run.context.space.genes))
+    whole = train_in_full(architecture, run.context.dataset.train, config, seed=config.seed)
+    assert as_exported(whole, run.context.dataset.heldout).error == score.error
+
+
+def _anchors(run: Run) -> set[str]:
+    table = run.evaluations()
+    return set(table.loc[table["origin"] == "anchor", "genome"])
+
+
+def test_a_starved_supernet_is_told_and_its_intervals_hold(small: Run) -> None:
+    """Scores that say nothing of what trainings reach are not looked at."""
+    rng = np.random.default_rng(0)
+    sizes = np.exp(rng.uniform(6, 10, 30))
+    errors = np.clip(0.5 * (sizes / 400) ** -0.6 * np.exp(0.2 * rng.normal(size=30)), 0.004, 0.9)
+    guessing = np.full(30, np.log(10)) * np.exp(0.02 * rng.normal(size=30))
+    rung = fit_rung(guessing[:10], sizes[:10, None], errors[:10], n_images=287, chance=0.9)
+    found = rung.predict(guessing[10:], sizes[10:, None])
+    within = (found.low <= errors[10:]) & (errors[10:] <= found.high)
+    assert within.mean() >= 0.7
 
 
 class StopIn(StopAfter):
@@ -134,18 +150,6 @@ class StopIn(StopAfter):
             self.left = self.signs
 
 
-def test_an_interrupted_run_with_all_estimates_ends_the_same(small_config: RunConfig, tmp_path: Path) -> None:
-    """Stopped while the front is tuned; other tests stop elsewhere."""
-    config = with_(with_(small_config, "estimate", tuning_steps=2), "search", budget=16, has_baseline=False)
-    whole = search(config, tmp_path / "whole")
-    with pytest.raises(KeyboardInterrupt):
-        search(config, tmp_path / "run", observer=StopIn("tuning the front", signs=1))
-    assert not RunFolder(tmp_path / "run").facts().is_tuned
-    assert (RunFolder(tmp_path / "run").evaluations()["origin"] == "tuned").any()
-    resumed = resume(RunFolder(tmp_path / "run"))
-    assert_same_result(resumed, whole)
-
-
 def test_short_trainings_give_the_same_values_whatever_the_workers(small_config: RunConfig, tmp_path: Path) -> None:
     config = with_(with_(small_config, "estimate", method="short-training"), "search", budget=6)
     runs = [
@@ -153,8 +157,8 @@ def test_short_trainings_give_the_same_values_whatever_the_workers(small_config:
         for workers in (1, 2)
     ]
     pd.testing.assert_frame_equal(*(run[WITHOUT_CLOCK] for run in runs))
-    assert runs[0]["raw_error"].isna().all()
-    assert np.isfinite(runs[0]["loss"]).all()
+    assert set(runs[0]["fidelity"]) == {"brief", "trained"}
+    assert np.isfinite(runs[0]["scored_loss"]).all()
 
 
 def test_a_recipe_that_estimates_rest_on_may_not_change_before_the_run_is_complete(
@@ -164,33 +168,15 @@ def test_a_recipe_that_estimates_rest_on_may_not_change_before_the_run_is_comple
         search(small_config, tmp_path / "run", observer=StopAfter(14))
     path = tmp_path / "run" / "run.toml"
     text = path.read_text()
-    path.write_text(text.replace("epochs = 2", "epochs = 3"))
-    path.write_text(path.read_text().replace("weight_decay = 0.0001", "weight_decay = 0.5"))
-    with pytest.raises(RunFolderError):
-        resume(RunFolder(tmp_path / "run"))
     head, _, recipe = text.partition("[training]")
     path.write_text(head + "[training]" + recipe.replace("learning_rate = 0.01", "learning_rate = 0.02"))
     with pytest.raises(RunFolderError, match="recipe"):
         resume(RunFolder(tmp_path / "run"))
     path.write_text(text.replace("epochs = 2", "epochs = 3"))
+    with pytest.raises(RunFolderError, match="recipe"):
+        resume(RunFolder(tmp_path / "run"))
+    path.write_text(text.replace("tensorboard = false", "tensorboard = true"))
     resume(RunFolder(tmp_path / "run"))
-
-
-def test_the_loss_can_be_an_objective(small_config: RunConfig, tmp_path: Path) -> None:
-    config = with_(small_config, "search", objectives=("loss", "model_size"), budget=10, has_baseline=False)
-    config = with_(config, "estimate", correction_networks=0)
-    front = Run(search(config, tmp_path / "run")).front()
-    assert front["loss"].is_monotonic_increasing
-    assert front["model_size"].is_monotonic_decreasing
-
-
-def test_a_tuned_front_that_is_not_complete_does_not_hide_the_search_s(tuned: Run, tmp_path: Path) -> None:
-    shutil.copytree(tuned.path, tmp_path / "run")
-    folder = RunFolder(tmp_path / "run")
-    of_search = set(folder.evaluations().query("origin == 'search'")["id"])
-    assert not set(Run(folder).front()["id"]) & of_search
-    folder.store(is_tuned=False)
-    assert set(Run(folder).front()["id"]) <= of_search
 
 
 def test_another_run_s_images_are_never_used(tiny_config: RunConfig, tmp_path: Path, image_file: Path) -> None:

@@ -21,7 +21,7 @@ def test_an_evaluation_is_one_decode_and_one_count_and_one_more_decode_on_the_fr
     tiny_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = with_(with_(tiny_config, "supernet", steps=2), "search", predictors=())
-    config = with_(with_(config, "estimate", correction_networks=0), "search", has_baseline=False)
+    config = with_(with_(config, "estimate", anchors=0), "search", has_baseline=False, trainings=0)
     decoded: Counter[str] = Counter()
     counted: Counter[str] = Counter()
     decode, batch_layers = CellSpace.decode, CellSpace.batch_layers

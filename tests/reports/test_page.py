@@ -19,6 +19,7 @@ from reports.figures.network_drawing import drawing
 from reports.pages import page_data
 from reports.pages.html import packed_plotly, safe_json
 from reports.pages.page import run_page
+from reports.tables.estimates import error_texts
 from reports.tables.front import front_table
 from reports.tables.snapshot import Snapshot
 
@@ -47,7 +48,9 @@ def test_numbers_on_the_page_are_the_archives_to_the_digit(finished: Run) -> Non
     every = finished.evaluations().set_index("id")
     for name, measure in finished.folder.measures.items():
         assert networks["values"][name] == every.loc[networks["id"], name].tolist()
-        assert networks["texts"][name] == [measure.display(value) for value in every.loc[networks["id"], name]]
+        plain = [measure.display(value) for value in every.loc[networks["id"], name]]
+        told = error_texts(finished.folder, every.loc[networks["id"]]) if name == "error" else plain
+        assert networks["texts"][name] == told
         for origin, points in data["points"].items():
             alive = every[(every["origin"] == origin) & (every["reason"] == "")]
             assert points["id"] == alive.index.tolist()
@@ -89,7 +92,7 @@ def test_a_million_evaluations_do_not_swell_the_page(
     assert data["points"]["search"]["total"] == 40
     assert "Of 40 evaluated networks, 7 are drawn" in page
     assert str(data["knee"]) in data["drawings"]
-    assert len(data["drawings"]) < len(finished.front())
+    assert len(data["drawings"]) <= len(finished.front())
     assert sum(data["networks"]["isFinal"]) == len(finished.front())
 
 

@@ -73,14 +73,14 @@ def test_front_csv_equals_the_archive_to_the_digit(folder: RunFolder) -> None:
 
 def test_text_from_a_user_is_shown_never_run(tmp_path: Path) -> None:
     nasty = "<script>alert('x')</script>\n\"quotes\" 🦊"
-    strange = folder_at(tmp_path / "genome", row("search", 0.1, 500, genome="<b>0</b>"), name=nasty)
+    strange = folder_at(tmp_path / "genome", row("search", 0.1, 500, genome="<i>0</i>"), name=nasty)
     folder = folder_at(tmp_path / "genes", row("search", 0.1, 500, genome="0-1"), name=nasty)
     folder.append(Evaluation("search", 0, "1-0", reason=nasty))
-    folder.store(genes=[{"name": nasty, "choices": ["<b>0</b>", nasty]}, {"name": "b", "choices": ["0", "1"]}])
+    folder.store(genes=[{"name": nasty, "choices": ["<i>0</i>", nasty]}, {"name": "b", "choices": ["0", "1"]}])
     folder.store(warnings=[nasty])
     for page in (write_reports(one).read_text(encoding="utf-8") for one in (strange, folder)):
         assert page.count("<script") == 3  # data, plotly, ours
-        assert "<b>0</b>" not in page
+        assert "<i>0</i>" not in page
         assert "🦊" in page
         assert "http://" not in page.replace("http://www.w3.org/2000/svg", "")
         assert "https://" not in page

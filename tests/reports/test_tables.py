@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +18,6 @@ from reports.tables.genes import GeneLabels, choice_history, choice_table, gene_
 from reports.tables.query import QueryError
 from reports.tables.sensitivity import fit_choices, sensitivity
 from reports.tables.trainings import training_texts
-from reports.tables.estimates import how_errors_came
 from tests.support.run_folders import BOUNDS, folder_at, row
 
 GENES = [{"name": "width", "choices": ["1", "2", "3"]}, {"name": "op", "choices": ["conv", "pool"]}]
@@ -87,36 +85,6 @@ def test_shares_of_choices_add_up_and_count_the_front(tmp_path: Path) -> None:
 
 def test_genes_are_called_as_the_run_stores_them(searched: RunFolder) -> None:
     assert gene_labels(searched)[:2] == (GeneLabels("width", ("1", "2", "3")), GeneLabels("op", ("conv", "pool")))
-
-
-INHERITED = "Errors are held-out, with weights inherited from the supernet"
-SHORT = {"n": 9, "is_used": True, "has_costs": False, "tau": 0.5, "raw_tau": 0.5, "noise": 0.1}
-
-
-@pytest.mark.parametrize(
-    ("facts", "said"),
-    [
-        ({}, f"{INHERITED}."),  # stopped before correction and tuning, whatever the run file asks for
-        ({"corrections": {"inherited": SHORT}}, f"{INHERITED}, corrected by 9 short"),
-        ({"corrections": {"inherited": {"n": 9, "is_used": False}}}, f"{INHERITED}."),
-        # tuned in part: the front is still drawn from errors before
-        ({"corrections": {"inherited": SHORT, "inherited_tuned": SHORT | {"n": 7}}}, f"{INHERITED}, corrected by 9"),
-        ({"is_tuned": True}, f"{INHERITED} and tuned for 50 steps."),
-        ({"is_tuned": True, "corrections": {"inherited": SHORT}}, f"{INHERITED} and tuned for 50 steps."),
-        (
-            {"is_tuned": True, "corrections": {"inherited": SHORT, "inherited_tuned": SHORT | {"n": 7}}},
-            f"{INHERITED} and tuned for 50 steps, corrected by 7 short",
-        ),
-        ({"is_table": True}, "Errors are looked up."),
-    ],
-)
-def test_it_is_said_how_errors_came_not_how_they_were_to_come(tmp_path: Path, facts: dict[str, Any], said: str) -> None:
-    asked = {"method": "one-shot", "tuning_steps": 50, "correction_networks": 32, "steps": 150}
-    run = folder_at(tmp_path / "run", row("search", 0.5, 200), estimate=asked)
-    run.store(**facts)
-    assert how_errors_came(run).startswith(said)
-    other = folder_at(tmp_path / "short", row("search", 0.5, 200), estimate=asked | {"method": "short-training"})
-    assert how_errors_came(other) == "Errors are held-out, after a training of 150 steps."
 
 
 def planted(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, list[GeneLabels]]:

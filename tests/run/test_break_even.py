@@ -17,14 +17,14 @@ SLOW_SUPERNET = Times(step=0.01, score=0.1, short=1.1)
 
 
 def chosen(networks: int, times: Times = SLOW_SUPERNET, workers: int = 2) -> str:
-    return compare(times, networks=networks, steps=3000, correction_networks=10, workers=workers)[0]
+    return compare(times, networks=networks, steps=3000, workers=workers)[0]
 
 
 def test_the_break_even_is_where_both_take_as_long() -> None:
     """30 s of training and 6 s of correction over two workers; each network saves half a second."""
     assert chosen(71) == "short-training"
     assert chosen(73) == "one-shot"
-    _, reason = compare(SLOW_SUPERNET, networks=600, steps=3000, correction_networks=10, workers=2)
+    _, reason = compare(SLOW_SUPERNET, networks=600, steps=3000, workers=2)
     assert "from 72 networks on" in reason
     assert reason.startswith("one-shot: 600 networks take about 66 s")
 
@@ -36,7 +36,7 @@ def test_more_networks_never_speak_against_a_supernet(networks: int, workers: in
 
 
 def test_a_supernet_that_scores_no_faster_never_pays() -> None:
-    method, reason = compare(Times(0.01, 2.0, 1.0), networks=10**6, steps=10, correction_networks=0, workers=1)
+    method, reason = compare(Times(0.01, 2.0, 1.0), networks=10**6, steps=10, workers=1)
     assert method == "short-training"
     assert "for no number" in reason
 

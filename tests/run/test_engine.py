@@ -355,7 +355,7 @@ def test_the_search_learns_something_on_real_images(tiny_config: RunConfig, tmp_
     """A hundred and fifty steps bring the supernet far above chance: one in ten."""
     config = with_(tiny_config, "supernet", steps=150, learning_rate=0.02)
     config = with_(config, "space", channels=4, ops=("conv_3x3",), expansions=(1.0,), act_precisions=("4-bit",))
-    config = with_(config, "estimate", correction_networks=0)
-    run = Run(search(with_(config, "search", budget=16, has_baseline=False), tmp_path / "learning"))
+    config = with_(config, "estimate", anchors=0)
+    run = Run(search(with_(config, "search", budget=16, has_baseline=False, trainings=0), tmp_path / "learning"))
     assert run.front()["error"].min() < 0.5
-    assert np.isfinite(run.evaluations()["loss"]).all()
+    assert np.isfinite(run.evaluations()["scored_loss"]).all()

@@ -32,8 +32,7 @@ SMALL = {
     "supernet": {"steps": 6, "expansion_steps": 2},
     "estimate": {
         "steps": 3,
-        "correction_networks": 8,
-        "tuning_steps": 0,
+        "anchors": 3,
         "calibration_images": 32,
         "scoring_images": 60,
     },
@@ -116,8 +115,8 @@ def test_an_interrupted_expanding_search_ends_the_same(
 
 @pytest.fixture
 def inherited(config: RunConfig) -> RunConfig:
-    """Without correction, without baseline."""
-    return with_(with_(config, "estimate", correction_networks=0), "search", has_baseline=False)
+    """Without trainings, without baseline."""
+    return with_(with_(config, "estimate", anchors=0), "search", has_baseline=False, trainings=0)
 
 
 def test_a_share_of_one_never_expands(inherited: RunConfig, tmp_path: Path) -> None:

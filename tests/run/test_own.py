@@ -27,8 +27,7 @@ QUICK = {
     "supernet": {"steps": 10},
     "estimate": {
         "steps": 3,
-        "correction_networks": 8,
-        "tuning_steps": 0,
+        "anchors": 3,
         "calibration_images": 64,
         "scoring_images": 50,
     },

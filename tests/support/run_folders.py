@@ -15,7 +15,7 @@ BOUNDS = {"error": (0.0, 0.9), "model_size": (100.0, 10_000.0), "bitops": (1e3, 
 
 
 def row(origin: str, error: float, size: int, bitops: int = 5000, **changed: Any) -> Evaluation:
-    values = dict.fromkeys(OBJECTIVES, 1.0) | {"error": error, "model_size": size, "bitops": bitops, "loss": 1.0}
+    values = dict.fromkeys(OBJECTIVES, 1.0) | {"error": error, "model_size": size, "bitops": bitops}
     return Evaluation(**{"origin": origin, "generation": 0, "genome": f"{size}", "values": values} | changed)
 
 

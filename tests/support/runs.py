@@ -17,7 +17,12 @@ from reports.run_folder.files import write_atomically
 from reports.run_folder.folder import RunFolder
 from reports.tables.front import front_table
 
-MEASURED = ["error", "loss", *(name for name, objective in OBJECTIVES.items() if objective.is_analytic)]
+MEASURED = [
+    "error",
+    "scored_error",
+    "scored_loss",
+    *(name for name, objective in OBJECTIVES.items() if objective.is_analytic),
+]
 WITHOUT_CLOCK = ["id", "origin", "generation", "genome", "reason", *MEASURED]
 
 

@@ -24,8 +24,8 @@ from reports.run_folder.folder import RunFolder
 TINY: dict[str, Any] = {
     "space": {"channels": 4, "stem_channels": 4, "cells": ["normal", "reduction"]},
     "supernet": {"steps": 6, "batch_size": 16},
-    "estimate": {"correction_networks": 0, "tuning_steps": 0, "calibration_images": 32, "scoring_images": 40},
-    "search": {"budget": 8, "population": 8, "has_baseline": False},
+    "estimate": {"anchors": 0, "calibration_images": 32, "scoring_images": 40},
+    "search": {"budget": 8, "population": 8, "has_baseline": False, "trainings": 0},
     "compute": {"workers": 1},
 }
 

@@ -38,8 +38,8 @@ def test_two_processes_train_what_one_trains(
     losses: list[float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     raw = {key: TINY[key] for key in ("space", "supernet", "compute")}
-    raw |= {"estimate": {"correction_networks": 0, "tuning_steps": 0, "calibration_images": 64}}
-    raw |= {"search": {"budget": 4, "population": 4, "has_baseline": False}}
+    raw |= {"estimate": {"anchors": 0, "calibration_images": 64}}
+    raw |= {"search": {"budget": 4, "population": 4, "has_baseline": False, "trainings": 0}}
     config = parse_config(raw, source="tests")
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
-from evonas.evaluation.estimated import costs_of
+from evonas.evaluation.estimated import LADDER_COSTS, costs_of
 from evonas.run.problems.network_problem import NetworkProblem
 from objectives import Fidelity
 from reports.run_folder.facts import EstimateFacts, Origin
@@ -78,7 +78,8 @@ class Knowledge:
         first = [rung for rung in RUNGS if rung in known] or [Fidelity.INHERITED]
         later = sorted((rung for rung in known if rung not in RUNGS), key=lambda rung: int(rung.partition(" ")[2]))
         networks = [self.scored(genome) for genome in genomes]
-        return fit_ladder(networks, order=[*first, *later], n_images=self.n_images, chance=self.chance)
+        world = {"n_costs": len(LADDER_COSTS), "n_images": self.n_images}
+        return fit_ladder(networks, order=[*first, *later], chance=self.chance, **world)
 
     def beliefs(self, ladder: Ladder) -> dict[str, Belief]:
         """The error of every network that was evaluated: measured, or estimated from its best score."""
