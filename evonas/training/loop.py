@@ -119,7 +119,7 @@ def train(
         loss = average_gradients(parameters, strategy.backward(supernet, paths, images, labels))
         if not math.isfinite(loss):
             raise FloatingPointError(f"the training loss became {loss} at step {step}")
-        torch.nn.utils.clip_grad_norm_(parameters, CLIP_NORM)
+        _clip(parameters, CLIP_NORM)
         optimizer.step()
         done = step
         if early_stop is not None and may_end is not None and early_stop.is_due(step, may_end):
@@ -131,6 +131,14 @@ def train(
             _save(checkpoint, supernet, optimizer, step=step, probes=probes)
         on_step(step, loss)
     return done
+
+
+def _clip(parameters: Sequence[Tensor], largest: float) -> None:
+    """Shorten all gradients together to a norm; what ``torch.nn.utils.clip_grad_norm_`` does, in fewer calls."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    factor = largest / (float(torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))) + 1e-6)
+    if factor < 1:
+        torch._foreach_mul_(gradients, factor)
 
 
 def _save(

@@ -7,5 +7,6 @@ nothing is defined anew, and every result equals that of the definition up to ro
 - ``parts``: what the layers of a step need of their parameters, made and derived in one go.
 - ``codes``: activation codes of a normalised tensor.
 - ``operations``: pools, sums, concatenations and the like, run one at a time.
+- ``memory``: kept between steps.
 - ``plan``: both together, for the architecture that is active.
 """

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from evonas.architecture.graph import INPUT, Architecture
+from evonas.nets.execution.memory import keep_freed_memory
 from evonas.nets.execution.operations import run_op
 from evonas.nets.execution.parts import PartMaker, Recipe
 from evonas.nets.execution.simplify import simplified
@@ -23,6 +24,7 @@ class Plan:
     """
 
     def __init__(self, architecture: Architecture, layers: nn.ModuleDict) -> None:
+        keep_freed_memory()
         self.steps = simplified(architecture)
         self.layers: dict[str, QuantLayer] = {}
         recipes: dict[str, Recipe] = {}

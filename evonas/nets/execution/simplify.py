@@ -35,11 +35,13 @@ def simplified(architecture: Architecture) -> tuple[Step, ...]:
     zeros: set[str] = set()
     steps: list[Step] = []
     for original in architecture.ops:
-        inputs = tuple(stands_for.get(name, name) for name in original.inputs)
-        op, segments = replace(original, inputs=inputs), shapes[original.inputs[0]].segments
+        inputs, segments = original.inputs, shapes[original.inputs[0]].segments
+        if not stands_for.keys().isdisjoint(inputs):
+            inputs = tuple(stands_for.get(name, name) for name in inputs)
+        op = original if inputs == original.inputs else replace(original, inputs=inputs)
         if op.kind == "zeros" or (op.kind in KEEPS_ZEROS and zeros.issuperset(inputs)):
             zeros.add(op.name)
-        elif op.kind == "add":
+        elif op.kind == "add" and not zeros.isdisjoint(inputs):
             op = replace(op, inputs=tuple(name for name in inputs if name not in zeros))
         if op.kind != "conv":
             if architecture.is_view(op) and op.name not in zeros:

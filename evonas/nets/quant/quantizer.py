@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -151,6 +152,7 @@ class StraightThrough(torch.autograd.Function):
         return grad * (latent.abs() <= limit), None, None
 
 
+@cache
 def next_above(x: float) -> float:
     """The smallest float32 above ``x``; fused gradient kernels have open bounds where quantizers have closed ones."""
     return float(np.nextafter(np.float32(x), np.float32(np.inf)))
