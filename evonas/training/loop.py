@@ -16,6 +16,7 @@ from torch import Tensor
 
 from evonas.files import write_atomically
 from evonas.nets.distributed import average_gradients, leads, share
+from evonas.training.adamw import FusedAdamW
 from evonas.training.early_stop import EarlyStop
 from evonas.training.schedule import WARMUP, InTurn, Schedule, cosine
 from surrogates.one_shot.settling import Probe
@@ -32,7 +33,8 @@ MIN_INTERVAL = 50  # steps between two checkpoints; writing one takes as long as
 
 def adamw(groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
     """AdamW, fused."""
-    return torch.optim.AdamW(groups, fused=True)
+    is_gpu = any(parameter.is_cuda for group in groups for parameter in group["params"])
+    return torch.optim.AdamW(groups, fused=True) if is_gpu else FusedAdamW(groups)
 
 
 class CheckpointError(Exception):
