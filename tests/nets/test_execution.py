@@ -104,6 +104,8 @@ def test_rounded_codes_are_the_quantizer_s_and_so_are_their_gradients(precision:
     v = torch.cat([bounds, 5 * normal(200)]).requires_grad_()
     codes = rounded(v, low=quantizer.low, high=quantizer.high)
     assert torch.equal(codes.detach(), v.detach().clamp(quantizer.low, quantizer.high).round())
+    with torch.no_grad():
+        assert torch.equal(rounded(v.clone(), low=quantizer.low, high=quantizer.high), codes)
     codes.sum().backward()
     assert v.grad is not None
     assert torch.equal(v.grad, ((v >= quantizer.low) & (v <= quantizer.high)).float())

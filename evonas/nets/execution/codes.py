@@ -32,8 +32,10 @@ def codes_of(quantizer: Quantizer) -> Codes | None:
 def rounded(v: Tensor, *, low: int, high: int) -> Tensor:
     """``round(clip(v, low, high))``; the gradient is the identity within ``low <= v <= high`` and 0 outside.
 
-    One pass for the codes, one for the rounding, one for the gradient.
+    One pass for the codes, one for the rounding, one for the gradient. ``v`` is used up where no gradient is wanted.
     """
+    if not torch.is_grad_enabled():
+        return v.clamp_(low, high).round_()
     # hardtanh's gradient has open bounds, ours are closed: hence the next float32 beyond them, which rounds to them
     codes: Tensor = torch.nn.functional.hardtanh(v, next_below(low), next_above(high))
     codes.detach().round_()  # unseen by autograd, for which it is the identity
