@@ -27,7 +27,7 @@ def single_path(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> 
     """One random network per step, whatever ``n_paths`` says."""
     del n_paths
     genomes = _random(space, rng)
-    return SinglePath(lambda: space.decode(next(genomes)))
+    return SinglePath(lambda: space.decode_canonical(next(genomes)))
 
 
 def sandwich(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> Strategy[SupernetPath]:
