@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -67,6 +69,17 @@ class TrainingPlan:
     checkpoint: Path | None = None
 
 
+@contextmanager
+def _collecting_new_garbage_only() -> Iterator[None]:
+    """Every step makes thousands of objects, and the collector would look through all of torch's again and again."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+@_collecting_new_garbage_only()
 def train(
     supernet: Supernet[A],
     strategy: Strategy[A],

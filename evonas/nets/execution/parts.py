@@ -90,9 +90,8 @@ class PartMaker:
         self.folded = [recipe for recipe in recipes if recipe.codes is not None]
         self.norms = [(recipe, parameter) for recipe in self.folded for parameter in recipe.norm]
         self.sizes = [recipe.source.channels for recipe, _ in self.norms]
-        owners = torch.arange(len(self.folded)).repeat_interleave(2)
-        self.owner = owners.repeat_interleave(torch.tensor(self.sizes, dtype=torch.int64))
-        self.learned = [[] if one.quantizer is None else list(one.quantizer.parameters()) for one in recipes]
+        self.owner = torch.repeat_interleave(torch.tensor(self.sizes[::2], dtype=torch.int64) * 2)
+        self.learned = [() if one.quantizer is None else one.quantizer.learned for one in recipes]
         self.parameters = [
             *(recipe.layer.latent_weight for recipe in recipes),
             *(parameter for _, parameter in self.norms),

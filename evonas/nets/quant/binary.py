@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from evonas.nets.quant.activation_rule import ActivationRule
 from evonas.nets.quant.quantizer import HandDerived, Quantizer, StraightThrough, mean_magnitude, next_above, next_below
@@ -30,6 +30,11 @@ class BinaryWeight(HandDerived):
     def forward(self, latent: Tensor) -> Tensor:
         """See :class:`Quantizer`."""
         return StraightThrough.apply(latent, self.scale(latent) * self.codes(latent), torch.ones(()))  # type: ignore[no-any-return,no-untyped-call]
+
+    @property
+    def learned(self) -> tuple[nn.Parameter, ...]:
+        """See :class:`HandDerived`."""
+        return ()
 
     def worth(self, latent: Tensor, learned: Sequence[float], worth: float) -> tuple[Tensor, tuple[Any, ...]]:
         """See :class:`HandDerived`."""

@@ -45,6 +45,11 @@ class LsqWeight(HandDerived):
         """See :class:`Quantizer`."""
         return lsq(latent, self._step(latent), low=self.low, high=self.high, n=latent.numel())
 
+    @property
+    def learned(self) -> tuple[nn.Parameter, ...]:
+        """See :class:`HandDerived`."""
+        return (self.log_ratio,)
+
     def worth(self, latent: Tensor, learned: Sequence[float], worth: float) -> tuple[Tensor, tuple[Any, ...]]:
         """See :class:`HandDerived`."""
         mean = float(torch.linalg.vector_norm(latent, 1)) / latent.numel()

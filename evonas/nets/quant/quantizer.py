@@ -69,13 +69,18 @@ class HandDerived(Quantizer):
     many small kernels, each of which takes as long as it has operations.
     """
 
+    @property
+    @abstractmethod
+    def learned(self) -> tuple[nn.Parameter, ...]:
+        """Its parameters."""
+
     @abstractmethod
     def worth(self, latent: Tensor, learned: Sequence[float], worth: float) -> tuple[Tensor, tuple[Any, ...]]:
         """The quantized kernel times ``worth``, outside of autograd's graph, and what its gradients need.
 
         Args:
             latent: Contiguous.
-            learned: The numbers that the quantizer learns, in the order of its parameters.
+            learned: The numbers in :attr:`learned`, in a row.
             worth: What the activations' codes are worth.
         """
 

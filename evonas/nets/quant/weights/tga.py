@@ -64,6 +64,11 @@ class Tga(HandDerived):
         mu, sigma = _moments(latent)
         return _TruncatedGaussian.apply(latent, self.ratios, mu, sigma)  # type: ignore[no-any-return,no-untyped-call]
 
+    @property
+    def learned(self) -> tuple[nn.Parameter, ...]:
+        """See :class:`HandDerived`."""
+        return (self.logits,)
+
     def worth(self, latent: Tensor, learned: Sequence[float], worth: float) -> tuple[Tensor, tuple[Any, ...]]:
         """See :class:`HandDerived`."""
         n, shares = latent.numel(), torch.tensor(learned, dtype=torch.float64).sigmoid().tolist()
