@@ -35,7 +35,7 @@ from torch import Tensor, nn
 
 from evonas.architecture.graph import Op
 from evonas.architecture.precision import Precision
-from evonas.nets.layer import QuantLayer
+from evonas.nets.layer import UNPREPARED, Parts, QuantLayer
 from evonas.nets.mixed_path import (
     UNMIXED,
     Blend,
@@ -68,10 +68,12 @@ class SeparateLayer(QuantLayer):
     is_tied = False
     blends = UNMIXED
 
-    def forward(self, x: Tensor, op: Op, segments: int, *, blends: LayerBlends = UNMIXED) -> Tensor:
+    def forward(
+        self, x: Tensor, op: Op, segments: int, *, blends: LayerBlends = UNMIXED, parts: Parts = UNPREPARED
+    ) -> Tensor:
         """See :meth:`QuantLayer.forward`."""
         self.blends = blends
-        return super().forward(x, op, segments, blends=blends)
+        return super().forward(x, op, segments, blends=blends, parts=parts)
 
     def _quantize_act(self, x: Tensor, act: Precision, blend: Blend | None) -> Tensor:
         return x if blend else super()._quantize_act(x, act, blend)

@@ -18,14 +18,14 @@ WITHOUT_EFFECT = ("tensorboard",)
 class TrainingConfig(Settings):
     """[training]: how ``evonas train`` trains a chosen network from scratch."""
 
-    epochs: Count = Field(60, description="passes over the training and held-out images together")
+    epochs: Count = Field(30, description="passes over the training and held-out images together")
     batch_size: int = Field(64, ge=2, description="images per step")
     optimizer: Literal["adamw", "sgd"] = Field("adamw", description="adamw, sgd")
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
     nesterov: bool = Field(True, description="whether sgd looks ahead by its momentum")
-    learning_rate: float = Field(1e-2, gt=0, description="at its highest")
+    learning_rate: float = Field(3e-2, gt=0, description="at its highest")
     schedule: Literal["cosine", "one-cycle"] = Field(
-        "cosine",
+        "one-cycle",
         description="of the learning rate: a short warm-up and a cosine decay, or a rise over 30 % and a decay",
     )
     weight_decay: float = Field(1e-4, ge=0, description="on kernels only; decoupled, but an L2 penalty with sgd")

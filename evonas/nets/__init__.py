@@ -10,5 +10,6 @@ May import ``architecture``, torch and the small root files.
 - ``frozen``, ``freeze``: a trained network as integer codes and scales.
 - ``integer_network``: what a frozen network computes, exactly.
 - ``packing``: codes as bits.
+- ``execution``: how an architecture is run fast on a CPU.
 - ``quant``: the quantizers.
 """

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from evonas.architecture.graph import INPUT
+from evonas.nets.execution.operations import run_op
 from evonas.nets.frozen import Floats, FrozenConv, FrozenNetwork
-from evonas.nets.network import run_op
 from evonas.nets.quant.activation_rule import ActivationRule
 
 

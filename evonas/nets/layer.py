@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name every torch user knows
@@ -22,6 +23,24 @@ LEAST_STEP = 1e-3  # of the mean weight, or of the unit spread behind a batch no
 # Of the He deviation, for kernels that read new channels, so that a network starts about as good as before it grew. New
 # filters start whole: were both near zero, low-bit quantizers would round both to 0, and neither would get a gradient.
 NEW_INPUTS = 1e-2
+
+
+class Parts(NamedTuple):
+    """What a layer is run with, made for all layers of a network at once; see :mod:`evonas.nets.execution.parts`.
+
+    Attributes:
+        kernel: ``(filters, channels / groups, side, side)``, quantized, and multiplied by what codes are worth.
+        gamma, beta: Of the norm in front of the quantizer, divided by the quantizer's step, ``(channels,)``.
+        codes: Makes the codes of what that norm gives; None where the layer's own norm and quantizer are called.
+    """
+
+    kernel: Tensor | None = None
+    gamma: Tensor | None = None
+    beta: Tensor | None = None
+    codes: Callable[[Tensor], Tensor] | None = None
+
+
+UNPREPARED = Parts()
 
 
 class QuantLayer(nn.Module):
@@ -61,7 +80,9 @@ class QuantLayer(nn.Module):
             if acts or any("standardize" in _steps(op, place) for op, _ in uses):
                 self.norms[place] = SlicedNorm(channels, segments=n, keys=sorted(acts))
 
-    def forward(self, x: Tensor, op: Op, segments: int, *, blends: LayerBlends = UNMIXED) -> Tensor:
+    def forward(
+        self, x: Tensor, op: Op, segments: int, *, blends: LayerBlends = UNMIXED, parts: Parts = UNPREPARED
+    ) -> Tensor:
         """Run at the widths, precisions and structure of ``op``.
 
         Args:
@@ -69,6 +90,7 @@ class QuantLayer(nn.Module):
             op: The operation as the active architecture has it.
             segments: Segments of ``x``'s channels.
             blends: Precisions that run at once, instead of those of ``op``.
+            parts: What was prepared for ``op``, of the widths of ``x``; what was not is made here.
 
         Returns:
             ``(n, op.channels, height', width')``.
@@ -76,18 +98,25 @@ class QuantLayer(nn.Module):
         y, place = x, "before"
         for step in op.steps:
             match step:
+                case "norm" if parts.codes and place == "before":
+                    y = self.norms[place].normalise(y, parts.gamma, parts.beta, segments)  # type: ignore[operator]
+                case "quant" if parts.codes:
+                    y = parts.codes(y)
                 case "norm" | "standardize":
                     key = (blends.act or norm_key(op.act)) if step == "norm" else None
                     y = self.norms[place](y, key, segments if place == "before" else op.segments)
                 case "quant":
                     y = self._quantize_act(y, op.act, blends.act)
                 case "conv":
-                    weight = self._quantize_weight(self.kernel_for(op, y.shape[1], segments), op.weight, blends.weight)
+                    weight = parts.kernel
+                    if weight is None:
+                        latent = self.kernel_for(op, y.shape[1], segments)
+                        weight = self._quantize_weight(latent, op.weight, blends.weight)
                     y, place = self._convolve(y, weight, op), "after"
                 case "relu":
                     y = F.relu(y)
                 case "pool":
-                    y = y.mean(dim=(2, 3), keepdim=True)
+                    y = _MeanOverImage.apply(y)  # type: ignore[no-untyped-call]
                 case "shuffle":
                     y = F.channel_shuffle(y, op.groups)
                 case "shortcut":
@@ -209,3 +238,19 @@ def _quantizers(method: Callable[[Precision], Method | None], precisions: Sequen
     return nn.ModuleDict(
         {precision.name: build_quantizer(found, precision) for precision, found in chosen.items() if found}
     )
+
+
+class _MeanOverImage(torch.autograd.Function):
+    """``(n, channels, 1, 1)``; autograd's own gradient is a view without a size in memory, and slow to go on with."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.shape, ctx.is_last = x.shape, x.stride(1) == 1
+        return x.mean(dim=(2, 3), keepdim=True)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        _, _, height, width = ctx.shape
+        form = torch.channels_last if ctx.is_last else torch.contiguous_format
+        spread: Tensor = (grad / (height * width)).expand(ctx.shape).contiguous(memory_format=form)
+        return spread

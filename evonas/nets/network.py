@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 import torch
-import torch.nn.functional as F  # noqa: N812  # the name every torch user knows
 from torch import Tensor, nn
 
 from evonas.architecture.graph import INPUT, Architecture, Op, Shape
 from evonas.errors import GenomeError
+from evonas.nets.distributed import is_grouped
+from evonas.nets.execution.operations import run_op
+from evonas.nets.execution.plan import Plan
 from evonas.nets.layer import QuantLayer
 from evonas.nets.mixed_path import UNMIXED, LayerBlends, MixedPath, SupernetPath
 
@@ -45,6 +47,8 @@ class Network(nn.Module):
         self.layers = nn.ModuleDict()
         for name, uses in _uses([rewrite(architecture) for architecture in architectures]).items():
             self.layers[name] = QuantLayer(uses, scheme=architectures[0].scheme, generator=generator)
+        self.path: SupernetPath | None = None
+        self.plan: Plan | None = None
         self.activate(architectures[0])
 
     def activate(self, path: SupernetPath) -> None:
@@ -53,6 +57,8 @@ class Network(nn.Module):
         Raises:
             GenomeError: The architecture cannot see its input, or is wider than what this network holds.
         """
+        if path is self.path:
+            return
         architecture = path.architecture if isinstance(path, MixedPath) else path
         if architecture.dead_reason is not None:
             raise GenomeError(
@@ -70,6 +76,7 @@ class Network(nn.Module):
                 )
         self.active = active
         self.blends: Mapping[str, LayerBlends] = path.blends if isinstance(path, MixedPath) else {}
+        self.path, self.plan = path, None
 
     def _held(self, name: str) -> int:
         """Output channels of a weighted operation at its largest; 0 if there is none of that name."""
@@ -88,10 +95,17 @@ class Network(nn.Module):
         Returns:
             ``(n, classes)``.
         """
-        return self.activations(images)[self.active.ops[-1].name].flatten(1)
+        if self.blends or images.device.type != "cpu" or is_grouped() or torch.compiler.is_compiling():
+            return self.activations(images)[self.active.ops[-1].name].flatten(1)
+        if self.plan is None:
+            self.plan = Plan(self.active, self.layers)
+        return self.plan(images)
 
     def activations(self, images: Tensor) -> dict[str, Tensor]:
-        """Output ``(n, channels, height, width)`` of every operation of the active architecture, by name."""
+        """Output ``(n, channels, height, width)`` of every operation of the active architecture, by name.
+
+        This is what defines a network, operation by operation; a plan computes the same up to rounding.
+        """
         shapes = self.active.shapes
         tensors = {INPUT: images}
         for op in self.active.ops:
@@ -181,50 +195,3 @@ def _uses(architectures: Sequence[Architecture]) -> dict[str, list[tuple[Op, Sha
             if op.kind == "conv":
                 uses.setdefault(op.name, []).append((op, architecture.shapes[op.inputs[0]]))
     return uses
-
-
-def run_op(op: Op, inputs: list[Tensor], segments: int) -> Tensor:
-    """Run an operation without weights; ``segments`` are those of its first input's channels."""
-    first = inputs[0]
-    match op.kind:
-        case "skip" | "add":
-            return sum(inputs[1:], start=first)
-        case "concat":
-            return torch.cat(inputs, dim=1)
-        case "max_pool" | "avg_pool":
-            return _pool(op, first)
-        case "align":
-            return _align(first, op.channels, segments)
-        case "splice":
-            return _splice(first, inputs[1])
-        case "zeros":
-            n, _, height, width = first.shape
-            return first.new_zeros(n, op.channels, -(-height // op.stride), -(-width // op.stride))
-        case _:
-            raise ValueError(f"unknown kind of operation {op.kind!r} in {op.name}")
-
-
-def _pool(op: Op, x: Tensor) -> Tensor:
-    padding, is_tiling = (op.kernel - 1) // 2, op.kernel == op.stride
-    if op.kind == "max_pool":
-        return F.max_pool2d(x, op.kernel, op.stride, padding, ceil_mode=is_tiling)
-    return F.avg_pool2d(x, op.kernel, op.stride, padding, ceil_mode=is_tiling, count_include_pad=False)
-
-
-def _splice(part: Tensor, whole: Tensor) -> Tensor:
-    """Put the part's channels in the place of the first ones, and shuffle; also where groups are of unequal size."""
-    n_part, channels = part.shape[1], whole.shape[1]
-    groups = -(-channels // n_part)
-    places = (torch.arange(channels, device=part.device) % groups).argsort(stable=True)  # of each channel in the output
-    return torch.cat([part, whole[:, n_part:]], dim=1).index_select(1, places.argsort())
-
-
-def _align(x: Tensor, channels: int, segments: int) -> Tensor:
-    """Cut or zero-pad each segment's channels, so that a segment keeps meaning the same node."""
-    n, before, height, width = x.shape
-    if before == channels:
-        return x
-    x = x.view(n, segments, before // segments, height, width)
-    target = channels // segments
-    x = F.pad(x, (0, 0, 0, 0, 0, target - before // segments))  # a negative pad cuts
-    return x.reshape(n, channels, height, width)

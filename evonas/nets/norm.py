@@ -50,6 +50,11 @@ class SlicedNorm(nn.Module):
         width = x.shape[1] // segments
         gamma = None if key is None else _affine(self.gamma, key, segments, width)
         beta = None if key is None else _affine(self.beta, key, segments, width)
+        return self.normalise(x, gamma, beta, segments)
+
+    def normalise(self, x: Tensor, gamma: Tensor | None, beta: Tensor | None, segments: int) -> Tensor:
+        """Normalise with a scale and shift from elsewhere, ``(channels,)`` each; None for none."""
+        width = x.shape[1] // segments
         if self.training:
             return batch_norm(x, gamma, beta, epsilon=EPSILON)
         if self.is_calibrating:

@@ -108,6 +108,10 @@ class NetworkSpace(Space):
             GenomeError: Wrong length, or a choice out of range.
         """
 
+    def decode_canonical(self, genome: Genome) -> Architecture:
+        """The same for a canonical genome, as :meth:`sample` and :meth:`repair` give them; it is not checked."""
+        return self.decode(genome)
+
     @abstractmethod
     def encode(self, architecture: Architecture) -> Genome:
         """Find the canonical genome of an architecture that this space made.

@@ -21,10 +21,11 @@ from evonas.errors import ExportError
 from evonas.export.format import Runner
 from evonas.export.formats import FORMATS, opened, stored_bytes, write_file
 from evonas.export.seal import VERSION, Sealed, read_sealed
+from evonas.nets.execution.operations import run_op
 from evonas.nets.freeze import freeze
 from evonas.nets.frozen import FrozenNetwork
 from evonas.nets.integer_network import IntegerNetwork, apply_rule, average_image, average_pool, sum_in_pairs
-from evonas.nets.network import Network, run_op
+from evonas.nets.network import Network
 from evonas.nets.packing import pack, unpack
 from evonas.spaces import NetworkSpace
 from objectives.model_size import model_size, packed_bytes

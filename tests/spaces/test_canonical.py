@@ -107,3 +107,8 @@ def test_a_space_that_repairs_in_its_own_way_does_so_wherever_genomes_are_repair
     drawn = plain.sample(np.random.default_rng(0), 20)
     assert (drawn[:, -1] > 0).any()
     assert all(space.repair(genome)[-1] == 0 for genome in drawn)
+
+
+def test_a_canonical_genome_needs_no_reading_to_be_decoded(network_space: NetworkSpace) -> None:
+    for genome in network_space.sample(np.random.default_rng(0), 20):
+        assert network_space.decode_canonical(genome) == network_space.decode(genome)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from evonas.nets.quant.activation_rule import ActivationRule
-from evonas.nets.quant.quantizer import Quantizer, StraightThrough, mean_magnitude, next_above, next_below
+from evonas.nets.quant.quantizer import HandDerived, Quantizer, StraightThrough, mean_magnitude, next_above, next_below
 
 
 def sign(x: Tensor) -> Tensor:
@@ -16,7 +17,7 @@ def sign(x: Tensor) -> Tensor:
     return (x >= 0).to(x.dtype).mul_(2).sub_(1)
 
 
-class BinaryWeight(Quantizer):
+class BinaryWeight(HandDerived):
     """Sign of the weight times the mean magnitude of its filter.
 
     Formula: ``effective = mean|w| * sign(w)`` with the mean over a filter.
@@ -29,6 +30,25 @@ class BinaryWeight(Quantizer):
     def forward(self, latent: Tensor) -> Tensor:
         """See :class:`Quantizer`."""
         return StraightThrough.apply(latent, self.scale(latent) * self.codes(latent), torch.ones(()))  # type: ignore[no-any-return,no-untyped-call]
+
+    @property
+    def learned(self) -> tuple[nn.Parameter, ...]:
+        """See :class:`HandDerived`."""
+        return ()
+
+    def worth(self, latent: Tensor, learned: Sequence[float], worth: float) -> tuple[Tensor, tuple[Any, ...]]:
+        """See :class:`HandDerived`."""
+        del learned
+        rows = latent.view(len(latent), -1)
+        scale = torch.linalg.vector_norm(rows, 1, dim=1, keepdim=True).mul_(2 * worth / rows.shape[1])
+        kernel = torch.ge(rows, 0, out=torch.empty_like(rows)).sub_(0.5).mul_(scale).view_as(latent)
+        return kernel, (latent, kernel, worth)
+
+    def derive(self, kept: tuple[Any, ...], grad: Tensor) -> tuple[Tensor, list[float], float]:
+        """See :class:`HandDerived`."""
+        latent, kernel, worth = kept
+        of_worth = float(torch.dot(grad.view(-1), kernel.view(-1))) if worth != 1 else 0.0
+        return _within_one(grad, latent).mul_(worth), [], of_worth
 
     def codes(self, latent: Tensor) -> Tensor:
         """See :class:`Quantizer`."""
@@ -94,9 +114,13 @@ class _Sign(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         (latent,) = ctx.saved_tensors
-        # One fused pass: hardtanh's gradient is the range mask, its bounds open where ours are closed.
-        masked: Tensor = torch.ops.aten.hardtanh_backward(grad, latent, next_below(-1), next_above(1))
-        return masked
+        return _within_one(grad, latent)
+
+
+def _within_one(grad: Tensor, latent: Tensor) -> Tensor:
+    """The gradient where ``|latent| <= 1``, in one pass: hardtanh's mask, its bounds open where ours are closed."""
+    masked: Tensor = torch.ops.aten.hardtanh_backward(grad, latent, next_below(-1), next_above(1))
+    return masked
 
 
 class _ApproxSign(torch.autograd.Function):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,15 +11,17 @@ from torch import Tensor, nn
 
 from evonas.architecture.precision import Precision
 from evonas.nets.quant.activation_rule import ActivationRule
-from evonas.nets.quant.quantizer import Quantizer, mean_magnitude, next_above, next_below
+from evonas.nets.quant.quantizer import HandDerived, Quantizer, mean_magnitude, next_above, next_below
 
 # Steps that lose least (mean squared error) on a standard normal, by number of levels; a test computes them anew.
 WEIGHT_STEPS = {3: 1.224, 4: 1.048, 8: 0.602, 16: 0.339, 32: 0.189, 64: 0.104, 128: 0.0569, 256: 0.0308}
 # The same for max(0, x): what a batch norm in front of the quantizer delivers, so no first batch has to be measured.
 ACT_STEPS = {3: 0.843, 4: 0.651, 8: 0.353, 16: 0.193, 32: 0.1055, 64: 0.0573, 128: 0.0309, 256: 0.0165}
 
+LARGEST_LOG = 700.0  # beyond, Python's exp raises; the step is infinite in float32 long before
 
-class LsqWeight(Quantizer):
+
+class LsqWeight(HandDerived):
     """Signed k-bit weights whose step is learned.
 
     Formula: ``s * round(clip(w / s, -2^(k-1), 2^(k-1) - 1))`` with ``s = r * sqrt(pi/2) * mean|w|``; ``r`` is learned
@@ -41,6 +44,26 @@ class LsqWeight(Quantizer):
     def forward(self, latent: Tensor) -> Tensor:
         """See :class:`Quantizer`."""
         return lsq(latent, self._step(latent), low=self.low, high=self.high, n=latent.numel())
+
+    @property
+    def learned(self) -> tuple[nn.Parameter, ...]:
+        """See :class:`HandDerived`."""
+        return (self.log_ratio,)
+
+    def worth(self, latent: Tensor, learned: Sequence[float], worth: float) -> tuple[Tensor, tuple[Any, ...]]:
+        """See :class:`HandDerived`."""
+        mean = float(torch.linalg.vector_norm(latent, 1)) / latent.numel()
+        step = math.exp(min(learned[0], LARGEST_LOG)) * max(math.sqrt(math.pi / 2) * mean, 1e-30)
+        v = latent / step
+        code = _codes(v, self.low, self.high)
+        return code * (step * worth), (v, code, step, worth)
+
+    def derive(self, kept: tuple[Any, ...], grad: Tensor) -> tuple[Tensor, list[float], float]:
+        """See :class:`HandDerived`."""
+        v, code, step, worth = kept
+        inside, by_code, by_v = _gradients(v, code, grad, self.low, self.high)
+        of_step = (float(by_code) - float(by_v)) * worth * step / math.sqrt(v.numel() * self.high)
+        return inside.mul_(worth), [of_step], float(by_code) * step * worth
 
     def codes(self, latent: Tensor) -> Tensor:
         """See :class:`Quantizer`."""
@@ -145,9 +168,15 @@ class _Lsq(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
         v, code = ctx.saved_tensors
-        low, high = ctx.range
-        # One fused pass instead of comparisons and products: hardtanh's gradient is the range mask. Its bounds are
-        # open, ours are closed, hence the next float32 beyond them.
-        grad_x = torch.ops.aten.hardtanh_backward(grad, v, next_below(low), next_above(high))
-        grad_step = torch.dot(grad.flatten(), code.flatten()) - torch.dot(grad_x.flatten(), v.flatten())
-        return grad_x, grad_step * ctx.factor, None, None, None
+        grad_x, by_code, by_v = _gradients(v, code, grad, *ctx.range)
+        return grad_x, (by_code - by_v) * ctx.factor, None, None, None
+
+
+def _gradients(v: Tensor, code: Tensor, grad: Tensor, low: int, high: int) -> tuple[Tensor, Tensor, Tensor]:
+    """For ``x``, and the two sums whose difference is that for the step, before it is made smaller.
+
+    One fused pass instead of comparisons and products: hardtanh's gradient is the range mask. Its bounds are open,
+    ours are closed, hence the next float32 beyond them.
+    """
+    grad_x = torch.ops.aten.hardtanh_backward(grad, v, next_below(low), next_above(high))
+    return grad_x, torch.dot(grad.flatten(), code.flatten()), torch.dot(grad_x.flatten(), v.flatten())

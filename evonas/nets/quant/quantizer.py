@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -58,6 +60,43 @@ class Quantizer(nn.Module, ABC):
     def zero_share(self, latent: Tensor) -> float:
         """Share of ``latent`` that is quantized to zero."""
         return float((self.codes(latent) == 0).double().mean())
+
+
+class HandDerived(Quantizer):
+    """A weight quantizer whose kernel and gradients are also there as few plain operations, for training steps.
+
+    They are those of a call, multiplied by a number, up to rounding. Calls are as exact as the laws ask for; a step has
+    many small kernels, each of which takes as long as it has operations.
+    """
+
+    @property
+    @abstractmethod
+    def learned(self) -> tuple[nn.Parameter, ...]:
+        """Its parameters."""
+
+    @abstractmethod
+    def worth(self, latent: Tensor, learned: Sequence[float], worth: float) -> tuple[Tensor, tuple[Any, ...]]:
+        """The quantized kernel times ``worth``, outside of autograd's graph, and what its gradients need.
+
+        Args:
+            latent: Contiguous.
+            learned: The numbers in :attr:`learned`, in a row.
+            worth: What the activations' codes are worth.
+        """
+
+    @abstractmethod
+    def derive(self, kept: tuple[Any, ...], grad: Tensor) -> tuple[Tensor, list[float], float]:
+        """Gradients of the latent kernel, of each learned number, and of the logarithm of ``worth``.
+
+        Args:
+            kept: From :meth:`worth`.
+            grad: For what it gave; contiguous.
+        """
+
+
+def is_hand_derived(quantizer: nn.Module) -> bool:
+    """Whether its own class writes its gradient out. A subclass that does not may compute anything."""
+    return isinstance(quantizer, HandDerived) and "worth" in vars(type(quantizer))
 
 
 def build_quantizer(method: Method, precision: Precision) -> Quantizer:
@@ -118,6 +157,7 @@ class StraightThrough(torch.autograd.Function):
         return grad * (latent.abs() <= limit), None, None
 
 
+@cache
 def next_above(x: float) -> float:
     """The smallest float32 above ``x``; fused gradient kernels have open bounds where quantizers have closed ones."""
     return float(np.nextafter(np.float32(x), np.float32(np.inf)))

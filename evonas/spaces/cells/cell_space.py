@@ -86,8 +86,11 @@ class CellSpace(ConfiguredSpace[CellSettings]):
 
     def decode(self, genome: Genome) -> Architecture:
         """See :meth:`NetworkSpace.decode`. Edges that carry a constant, and what only they feed, are left out."""
-        canonical = self.canonical(genome)
-        return build(self.layout, self.describe(canonical), self._canonical.liveness(canonical[None]))
+        return self.decode_canonical(self.canonical(genome))
+
+    def decode_canonical(self, genome: Genome) -> Architecture:
+        """See :meth:`NetworkSpace.decode_canonical`."""
+        return build(self.layout, self.describe(genome), self._canonical.liveness(genome[None]))
 
     def published(self, genotype: Mapping[str, Sequence[tuple[str, int]]]) -> Genome:
         """Read a genotype as DARTS and its successors print it.

@@ -12,6 +12,8 @@ from torch import Tensor
 from evonas.config.sections import DataConfig
 from evonas.training.datasets.dataset import Split
 
+AT_ONCE = 1 << 20  # numbers; as many batches are prepared at once
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -47,32 +49,30 @@ def image_batches(
         batch_size: Images per batch; all of them if the split is smaller.
         generator: Draws order and augmentation.
     """
-    shift, flip, cutout = augmentation.shift, augmentation.flip, augmentation.cutout
     size = min(batch_size, len(split))
+    whole = len(split) // size * size
+    at_once = max(1, AT_ONCE // (size * max(1, split.images[0].numel()))) * size
     while True:
-        order = torch.randperm(len(split), generator=generator)
-        for start in range(0, len(order) - size + 1, size):
-            chosen = order[start : start + size]
-            images = split.images[chosen].float() / 255
-            if shift:
-                images = _shifted(images, shift, generator)
-            if flip:
-                mirrored = torch.rand(size, generator=generator) < 0.5
+        order = torch.randperm(len(split), generator=generator)[:whole]
+        for chosen in torch.split(order, at_once):
+            images, labels = split.images[chosen], split.labels[chosen]
+            if augmentation.shift:
+                images = _shifted(images, augmentation.shift, generator)
+            if augmentation.flip:
+                mirrored = torch.rand(len(images), generator=generator) < 0.5
                 images[mirrored] = images[mirrored].flip(3)
-            if cutout:
-                images = images.masked_fill(_squares(images, cutout, generator), 0)
-            yield images, split.labels[chosen]
+            if augmentation.cutout:
+                images = images.masked_fill(_squares(images, augmentation.cutout, generator), 0)
+            yield from zip(torch.split(images.float() / 255, size), torch.split(labels, size), strict=True)
 
 
 def _shifted(images: Tensor, shift: int, generator: torch.Generator) -> Tensor:
     n, channels, height, width = images.shape
     padded = torch.nn.functional.pad(images, (shift, shift, shift, shift))
     top, left = torch.randint(2 * shift + 1, (2, n, 1), generator=generator)
-    rows, columns = top + torch.arange(height), left + torch.arange(width)
-    sample, channel = torch.arange(n), torch.arange(channels)
-    return padded[
-        sample[:, None, None, None], channel[None, :, None, None], rows[:, None, :, None], columns[:, None, None, :]
-    ]
+    rows, columns = (top + torch.arange(height))[:, :, None], (left + torch.arange(width))[:, None, :]
+    pixels = (rows * padded.shape[3] + columns).view(n, 1, -1).expand(-1, channels, -1)
+    return padded.flatten(2).gather(2, pixels).view_as(images)
 
 
 def _squares(images: Tensor, side: int, generator: torch.Generator) -> Tensor:

@@ -5,17 +5,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from evonas.architecture.graph import Architecture
 from evonas.nets.mixed_path import Draw, SupernetPath, candidates, draw_hard, draw_soft, mix
 from evonas.spaces import NetworkSpace
+from evonas.spaces.genome import Genome
 from evonas.training.strategies.sandwich import Sandwich
 from evonas.training.strategies.single_path import SinglePath
 from objectives.macs import bitops
 from surrogates.one_shot.supernet import Strategy
+
+DRAWN = 64  # networks at once
 
 Builder = Callable[[NetworkSpace, np.random.Generator, int], Strategy[SupernetPath]]
 
@@ -23,7 +26,8 @@ Builder = Callable[[NetworkSpace, np.random.Generator, int], Strategy[SupernetPa
 def single_path(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> Strategy[SupernetPath]:
     """One random network per step, whatever ``n_paths`` says."""
     del n_paths
-    return SinglePath(lambda: space.decode(space.sample(rng, 1)[0]))
+    genomes = _random(space, rng)
+    return SinglePath(lambda: space.decode_canonical(next(genomes)))
 
 
 def sandwich(space: NetworkSpace, rng: np.random.Generator, n_paths: int) -> Strategy[SupernetPath]:
@@ -55,6 +59,12 @@ def shared_convolution_soft(space: NetworkSpace, rng: np.random.Generator, n_pat
 def _mixed(space: NetworkSpace, rng: np.random.Generator, draw: Draw) -> Strategy[SupernetPath]:
     known = candidates(space.covering())
     return SinglePath(lambda: mix(space.decode(space.sample(rng, 1)[0]), known, draw=draw, rng=rng))
+
+
+def _random(space: NetworkSpace, rng: np.random.Generator) -> Iterator[Genome]:
+    """Random networks without end, many drawn at once: most of what a drawing takes is the same for any number."""
+    while True:
+        yield from space.sample(rng, DRAWN)
 
 
 STRATEGIES: dict[str, Builder] = {

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from evonas.architecture.precision import Precision
-from evonas.nets.quant.quantizer import Quantizer
+from evonas.nets.quant.quantizer import HandDerived
 
 LOW, HIGH = 0.2, 1.2  # bounds of the threshold in standard deviations
 START = 0.612  # the threshold that fits a Gaussian best in the least-squares sense
 SPREAD = 0.2  # between the starting thresholds of neighbouring planes
+TINY = torch.finfo(torch.float32).tiny
 GRADIENT_LIMIT = 1e-3  # of the threshold's gradient, as in the authors' code
 
 
-class Tga(Quantizer):
+class Tga(HandDerived):
     """Weights of -1, 0, +1 times the mean of a Gaussian's upper tail.
 
     Formula, with ``mu`` and ``sigma`` of the latent slice, ``a`` learned, ``phi`` and ``Phi`` the standard normal's
@@ -62,6 +64,40 @@ class Tga(Quantizer):
         mu, sigma = _moments(latent)
         return _TruncatedGaussian.apply(latent, self.ratios, mu, sigma)  # type: ignore[no-any-return,no-untyped-call]
 
+    @property
+    def learned(self) -> tuple[nn.Parameter, ...]:
+        """See :class:`HandDerived`."""
+        return (self.logits,)
+
+    def worth(self, latent: Tensor, learned: Sequence[float], worth: float) -> tuple[Tensor, tuple[Any, ...]]:
+        """See :class:`HandDerived`."""
+        n, shares = latent.numel(), torch.tensor(learned, dtype=torch.float64).sigmoid().tolist()
+        mu = float(latent.sum()) / n
+        sigma = math.sqrt(max(0.0, float(torch.dot(latent.view(-1), latent.view(-1))) / n - mu * mu))
+        planes: list[tuple[Tensor, float, float, float]] = []
+        for share in shares:
+            ratio = LOW + (HIGH - LOW) * share
+            tail = _tail_mean(ratio)
+            above = torch.gt(latent, mu + ratio * sigma, out=torch.empty_like(latent))
+            codes = above.sub_(torch.lt(latent, mu - ratio * sigma, out=torch.empty_like(latent)))
+            alpha = max(mu + sigma * tail, 0.01 * sigma, TINY) / len(shares)
+            slope = sigma / len(shares) * tail * (tail - ratio)  # of alpha
+            planes.append((codes, alpha * worth, worth * slope, (HIGH - LOW) * share * (1 - share)))
+        kernels = [codes * scale for codes, scale, _, _ in planes]
+        return sum(kernels[1:], start=kernels[0]), (planes, worth)
+
+    def derive(self, kept: tuple[Any, ...], grad: Tensor) -> tuple[Tensor, list[float], float]:
+        """See :class:`HandDerived`."""
+        planes, worth = kept
+        by_codes = [float(torch.dot(codes.view(-1), grad.view(-1))) for codes, _, _, _ in planes]
+        of_ratios = [by * slope for by, (_, _, slope, _) in zip(by_codes, planes, strict=True)]
+        of_logits = [
+            min(max(of_ratio, -GRADIENT_LIMIT), GRADIENT_LIMIT) * inner
+            for of_ratio, (_, _, _, inner) in zip(of_ratios, planes, strict=True)
+        ]
+        of_worth = sum(by * scale for by, (_, scale, _, _) in zip(by_codes, planes, strict=True))
+        return grad * worth, of_logits, of_worth
+
     def codes(self, latent: Tensor) -> Tensor:
         """Codes, the shape of ``latent``; with several planes, ``(planes, *shape)``."""
         mu, sigma = _moments(latent)
@@ -79,6 +115,11 @@ def tail_mean(a: Tensor) -> Tensor:
     """``lambda(a) = phi(a) / (1 - Phi(a))``: mean of a standard normal above ``a``; safe for ``a`` up to about 10."""
     density = torch.exp(-0.5 * a * a) / math.sqrt(2 * math.pi)
     return density / (0.5 * torch.erfc(a / math.sqrt(2)))
+
+
+def _tail_mean(a: float) -> float:
+    """The same for a number."""
+    return math.exp(-0.5 * a * a) / math.sqrt(2 * math.pi) / (0.5 * math.erfc(a / math.sqrt(2)))
 
 
 def _moments(latent: Tensor) -> tuple[Tensor, Tensor]:
