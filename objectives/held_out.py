@@ -17,8 +17,6 @@ class Fidelity(StrEnum):
     """Estimated from what it scores with the supernet's weights."""
     BRIEF = "brief"
     """Estimated from a short training of its own, from random weights."""
-    PARTIAL = "partial"
-    """Estimated from the beginning of a training by the whole recipe."""
     TRAINED = "trained"
     """Measured: it was trained by the whole recipe."""
     LOOKED_UP = "looked_up"

@@ -112,7 +112,9 @@ class EstimateConfig(Settings):
     method: Literal["one-shot", "short-training", "auto"] = Field(
         "one-shot", description="weights of a supernet, a short training of each, or whichever takes less time here"
     )
-    steps: Count = Field(150, description="steps of a short training, by the recipe under [training]")
+    steps: int = Field(
+        0, ge=0, description="steps of a short training, by the recipe under [training]; 0: a quarter of all its steps"
+    )
     anchors: int = Field(
         8,
         ge=0,
@@ -189,10 +191,10 @@ class SearchConfig(Settings):
         "the front, and measured on the held-out images; as many of random search and of uniform networks; 0: the "
         "front is one of estimates",
     )
-    halving: Literal["auto", True, False] = Field(
-        "auto",
-        description="whether more trainings begin than are finished, the less promising of which end after a quarter; "
-        "auto: where a training takes long, with 200,000 images and more in all its epochs",
+    halving: bool = Field(
+        True,
+        description="whether twice as many networks are first trained for a short while (estimate.steps), and the "
+        "better half of them to the end",
     )
 
     @field_validator("predictors")

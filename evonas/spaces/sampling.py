@@ -12,6 +12,7 @@ from evonas.spaces.space import NetworkSpace, Space
 from objectives import OBJECTIVES, Objective
 
 PER_NETWORK = 8  # networks drawn for each that is wanted
+GENERATIONS = 12  # bred for small size
 MARGIN = 0.002  # share of the pool at either end that is taken for outliers
 
 
@@ -54,8 +55,8 @@ def stratified_by_size(
 ) -> Genomes:
     """Draw networks whose sizes lie evenly, by logarithm, between the smallest and the largest that are drawn.
 
-    Random networks, uniform-precision ones, and crossings of both: uniform draws alone leave out the small and the
-    uniform networks that a search finds.
+    Random networks, uniform-precision ones, crossings of both, and what a few generations breed for small size alone:
+    uniform draws leave out the small and the uniform networks that a search finds.
 
     Args:
         space: What to draw from.
@@ -72,6 +73,7 @@ def stratified_by_size(
     if len(drawn[1]):
         mates = drawn[1][rng.integers(len(drawn[1]), size=pool)]
         drawn.append(space.repair_all(np.where(rng.random(mates.shape) < 0.5, drawn[0], mates)))
+    drawn.append(_bred_small(space, rng, np.concatenate(drawn)))
     genomes = np.stack(list({to_text(genome): genome for genome in np.concatenate(drawn)}.values()))
     counts = {
         name: _counted(space, genomes, OBJECTIVES[name]) for name in ("model_size", *bounds) if name in OBJECTIVES
@@ -88,6 +90,21 @@ def stratified_by_size(
     sizes = sizes[(sizes >= low) & (sizes <= high)]
     chosen: Genomes = genomes[inner[evenly_by_log_size(sizes, n)]]
     return chosen
+
+
+def _bred_small(space: NetworkSpace, rng: np.random.Generator, genomes: Genomes) -> Genomes:
+    """Offspring of the smallest, generation by generation: networks of all sizes below those that are drawn."""
+    bred = [genomes[:0]]
+    n_open = np.array([gene.n_open for gene in space.genes])
+    for _ in range(GENERATIONS):
+        sizes = _counted(space, genomes, OBJECTIVES["model_size"])
+        parents = genomes[np.argsort(sizes, kind="stable")[: max(2, len(genomes) // 4)]]
+        first, second = parents[rng.integers(len(parents), size=(2, len(genomes)))]
+        children = np.where(rng.random(first.shape) < 0.5, first, second)
+        is_mutated = rng.random(first.shape) < 1 / len(n_open)
+        bred.append(space.repair_all(np.where(is_mutated, rng.integers(n_open, size=first.shape), children)))
+        genomes = np.concatenate([parents, bred[-1]])[: len(genomes)]
+    return np.concatenate(bred)
 
 
 def evenly_by_log_size(sizes: NDArray[np.float64], n: int) -> NDArray[np.int64]:

@@ -58,7 +58,6 @@ class TrainingPlan:
             decay.
         checkpoint: A file to resume from if it is there, and to write now and then. Batches and paths are drawn again
             from the start, so that on a CPU the result is to the bit that of a training that was never stopped.
-        until: Steps after which to stop for now, with a checkpoint; None to go on to the end.
     """
 
     steps: int
@@ -68,7 +67,6 @@ class TrainingPlan:
     schedule: Schedule | InTurn | None = None
     early_stop: EarlyStop | None = None
     checkpoint: Path | None = None
-    until: int | None = None
 
 
 @contextmanager
@@ -104,7 +102,7 @@ def train(
         on_step: Called after each step with the number of steps done and the loss.
 
     Returns:
-        Steps made, those before an interruption too; fewer than planned only if the training ended early, or stopped.
+        Steps made, those before an interruption too; fewer than planned only if the training ended early.
 
     Raises:
         FloatingPointError: The loss is no longer finite.
@@ -122,7 +120,7 @@ def train(
     every = max(MIN_INTERVAL, steps // CHECKPOINTS)
     supernet.train()
     for step, (images, labels) in zip(range(1, steps + 1), batches, strict=False):
-        if step > min(rates.end, steps if plan.until is None else plan.until):
+        if step > rates.end:
             break
         paths = strategy.draw()
         if step <= done:
@@ -144,8 +142,7 @@ def train(
             supernet.train()
             may_end = rates = early_stop.schedule(steps, warmup=WARMUP, probes=probes)
             early_stop.on_probe(probes)
-        is_due = step % every == 0 or step == plan.until
-        if checkpoint is not None and is_due and step < steps and leads():
+        if checkpoint is not None and step % every == 0 and step < steps and leads():
             _save(checkpoint, supernet, optimizer, step=step, probes=probes)
         on_step(step, loss)
     return done

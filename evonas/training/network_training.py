@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import chain, repeat
 from pathlib import Path
-
-import torch
-from torch import Tensor
 
 from evonas.architecture.graph import Architecture
 from evonas.config.load import RunConfig
@@ -41,25 +37,27 @@ class TrainingExtras:
         checkpoint: A file to resume from if it is there, and to write now and then; the caller deletes it when the
             result is stored. On the CPU and not compiled, the result is to the bit that of a training without a stop.
         log: A folder for TensorBoard; None for none.
-        until: Steps after which to stop for now, with the checkpoint written; None to go on to the end.
-        watch: What to do on the way, by the number of steps done: it is given a copy of the network, calibrated.
     """
 
     start: Network | None = None
     teacher: Network | None = None
     checkpoint: Path | None = None
     log: Path | None = None
-    until: int | None = None
-    watch: Mapping[int, Callable[[Network], None]] = field(default_factory=dict)
 
 
 NOTHING = TrainingExtras()
+BRIEF_SHARE = 0.25  # of a whole training's steps, where the run file does not say how long a short one is
 COMPILER = ("torch._dynamo", "torch._inductor")  # modules whose errors say that something cannot be compiled
 
 
 def n_steps(recipe: TrainingConfig, n_images: int) -> int:
     """Optimizer steps that the recipe's passes over so many images take."""
     return recipe.epochs * max(1, n_images // recipe.batch_size)
+
+
+def brief_steps(config: RunConfig, n_images: int) -> int:
+    """Optimizer steps of a short training on so many images."""
+    return config.estimate.steps or max(1, round(BRIEF_SHARE * n_steps(config.training, n_images)))
 
 
 def train_alone(
@@ -121,29 +119,15 @@ def train_alone(
         make_optimizer=OPTIMIZERS[recipe.optimizer](recipe),
         schedule=schedule,
         checkpoint=extras.checkpoint,
-        until=extras.until,
     )
-    calibration = images.pixels(recipe.calibration_images)
 
     def rates(done: int) -> float:
         return recipe.learning_rate * schedule.factor(done)
 
-    with hardware.autocast(), scalar_log(extras.log, learning_rate=rates) as log:
-
-        def on_step(step: int, loss: float) -> None:
-            log(step, loss)
-            if step in extras.watch:
-                extras.watch[step](_measurable(network.extract(architecture), architecture, calibration))
-
+    with hardware.autocast(), scalar_log(extras.log, learning_rate=rates) as on_step:
         train(hardware.compiled(network), strategy, hardware.moved(batches), plan=plan, on_step=on_step)
-    return _measurable(network, architecture, calibration)
-
-
-def _measurable(network: Network, architecture: Architecture, calibration: Tensor) -> Network:
-    """Whatever it was trained on, a network is measured on the CPU, in float32."""
-    with torch.autocast("cpu", enabled=False):
-        network.to("cpu").activate(architecture)
-        network.calibrate(calibration)
+    network.to("cpu").activate(architecture)  # whatever it was trained on, it is measured on the CPU, in float32
+    network.calibrate(images.pixels(recipe.calibration_images))
     return network
 
 

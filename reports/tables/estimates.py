@@ -13,7 +13,6 @@ from reports.tables.front import MEASURED, front_table
 WAYS = {
     Fidelity.INHERITED: "the supernet's weights",
     Fidelity.BRIEF: "a short training",
-    Fidelity.PARTIAL: "the beginning of a training",
 }
 
 

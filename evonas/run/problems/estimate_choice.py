@@ -21,6 +21,7 @@ from evonas.training.datasets.image_batches import Augmentation, image_batches
 from evonas.training.generator import torch_generator
 from evonas.training.hardware import one_thread
 from evonas.training.loop import TrainingPlan, train
+from evonas.training.network_training import brief_steps
 from evonas.training.strategies import STRATEGIES
 from evonas.training.supernet_training import build_supernet
 
@@ -121,7 +122,7 @@ def _times(config: RunConfig, space: NetworkSpace, dataset: Dataset) -> Times:
         )
     step = median(after - before for before, after in zip(stamps[STEPS:], stamps[STEPS + 1 :], strict=False))
     per_step = max(0.0, long - short) / (2 * STEPS)  # a training costs something before its first step, too
-    return Times(step, score, max(0.0, short - STEPS * per_step) + per_step * config.estimate.steps)
+    return Times(step, score, max(0.0, short - STEPS * per_step) + per_step * brief_steps(config, len(dataset.train)))
 
 
 def _seconds(scorer: Scorer, context: ScoringContext, network: Architecture) -> float:

@@ -20,6 +20,7 @@ from evonas.run.trainings.anchors import anchored
 from evonas.run.trainings.knowledge import Knowledge, store_beliefs
 from evonas.run.trainings.last_part import LastPart
 from evonas.run.trainings.trainer import Trainer
+from evonas.training.network_training import brief_steps
 from reports.run_folder.facts import Origin
 from reports.run_folder.folder import RunFolder
 
@@ -63,12 +64,14 @@ class SupernetStages(StageFactory[NetworkProblem]):
 
     def estimator(self, stage: Stage) -> Estimator:
         """See :class:`StageFactory`; inherited weights, or short training runs, and what anchors say of them."""
-        scored = self._scoring(self._scorer(stage), stage)
+        brief = self._brief(stage)
+        scored = brief if stage.supernet is None else self._scoring(InheritedWeights(), stage)
+        looks = [brief] if stage.supernet is not None and stage.problem.config.search.halving else []
         ladder = anchored(
             self.run,
             self.problem,
             stage.problem,
-            scored,
+            [scored, *looks],
             self._trainer(stage),
             stage=stage.number,
             observer=self.observer,
@@ -77,9 +80,11 @@ class SupernetStages(StageFactory[NetworkProblem]):
 
     def deliver(self, stage: Stage, origins: Mapping[Origin, int], *, may_go_on: Callable[[], bool]) -> None:
         """See :class:`StageFactory`; by the whole recipe."""
+        is_halved = stage.supernet is not None and stage.problem.config.search.halving
         part = LastPart(
             self.run,
             stage.problem,
+            self._brief(stage) if is_halved else None,
             self._trainer(stage),
             stage=stage.number,
             may_go_on=may_go_on,
@@ -99,10 +104,10 @@ class SupernetStages(StageFactory[NetworkProblem]):
             if found.n and not found.is_used
         ]
 
-    def _scorer(self, stage: Stage) -> Scorer:
-        if stage.supernet is None:
-            return ShortTraining(stage.problem.config.estimate.steps)
-        return InheritedWeights()
+    def _brief(self, stage: Stage) -> NetworkEstimator:
+        """Trainings from scratch for a short while: a quarter of the whole recipe, if the run file says nothing."""
+        steps = brief_steps(stage.problem.config, len(stage.problem.dataset.train))
+        return self._scoring(ShortTraining(steps), replace(stage, supernet=None))
 
     def _trainer(self, stage: Stage) -> Trainer:
         return Trainer(self.run, stage.problem, supernet=self._checkpoint(stage), stage=stage.number)

@@ -14,7 +14,7 @@ from reports.run_folder.folder import RunFolder
 from reports.run_folder.schema import Belief, Evaluation, NetworkScore
 from surrogates.ladder.ladder import Ladder, Scored, fit_ladder
 
-RUNGS = (Fidelity.INHERITED, Fidelity.BRIEF)  # the least accurate first; then beginnings of trainings
+RUNGS = (Fidelity.INHERITED, Fidelity.BRIEF)  # the least accurate first
 
 
 class Knowledge:
@@ -53,11 +53,15 @@ class Knowledge:
             elif score.fidelity == Fidelity.TRAINED:
                 self._errors[score.genome] = score.error
             else:
-                self._losses.setdefault(score.genome, {})[_rung(score)] = score.loss
+                self._losses.setdefault(score.genome, {})[score.fidelity] = score.loss
 
     def error(self, genome: str) -> float | None:
         """What was measured of a network; None if it was not trained."""
         return self._errors.get(genome)
+
+    def has_score(self, genome: str, fidelity: str) -> bool:
+        """Whether a network has a score of this fidelity."""
+        return fidelity in self._losses.get(genome, {})
 
     def scored(self, genome: str) -> Scored:
         """A network as the ladder sees it."""
@@ -75,11 +79,9 @@ class Knowledge:
             if genome in self._errors and (taught_by is None or origins & set(taught_by))
         ]
         known = {rung for losses in self._losses.values() for rung in losses}
-        first = [rung for rung in RUNGS if rung in known] or [Fidelity.INHERITED]
-        later = sorted((rung for rung in known if rung not in RUNGS), key=lambda rung: int(rung.partition(" ")[2]))
-        networks = [self.scored(genome) for genome in genomes]
+        rungs = [rung for rung in RUNGS if rung in known] or [Fidelity.INHERITED]
         world = {"n_costs": len(LADDER_COSTS), "n_images": self.n_images}
-        return fit_ladder(networks, order=[*first, *later], chance=self.chance, **world)
+        return fit_ladder([self.scored(genome) for genome in genomes], order=rungs, chance=self.chance, **world)
 
     def beliefs(self, ladder: Ladder) -> dict[str, Belief]:
         """The error of every network that was evaluated: measured, or estimated from its best score."""
@@ -93,13 +95,13 @@ class Knowledge:
             error, low, high = map(float, values)
             rung = ladder.best_rung(network)
             if rung is not None:
-                found[genome] = Belief(Fidelity(rung.partition(" ")[0]), error, low, high)
+                found[genome] = Belief(Fidelity(rung), error, low, high)
         return found
 
 
 def facts_of(ladder: Ladder) -> dict[Fidelity, EstimateFacts]:
-    """What reports say of a ladder; of beginnings of trainings, the longest."""
-    return {Fidelity(name.partition(" ")[0]): _facts(*quality) for name, quality in ladder.qualities.items()}
+    """What reports say of a ladder."""
+    return {Fidelity(name): _facts(*quality) for name, quality in ladder.qualities.items()}
 
 
 def store_beliefs(run: RunFolder, knowledge: Knowledge) -> None:
@@ -124,10 +126,6 @@ def points(knowledge: Knowledge, genomes: Sequence[str], errors: Iterable[float]
         [[error if name == "error" else row[name] for name in names] for row, error in zip(rows, errors, strict=True)],
         dtype=float,
     ).reshape(len(genomes), len(names))
-
-
-def _rung(score: NetworkScore) -> str:
-    return f"{score.fidelity} {score.steps}" if score.fidelity == Fidelity.PARTIAL else score.fidelity
 
 
 def _facts(n: int, is_used: bool, factor: float, within: float, tau: float) -> EstimateFacts:

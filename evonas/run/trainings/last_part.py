@@ -7,10 +7,12 @@ from collections.abc import Callable
 import numpy as np
 
 from evonas.algorithms.acquisition import choose
+from evonas.evaluation.estimator import Estimator
 from evonas.progress import Observer
 from evonas.run.problems.network_problem import NetworkProblem
 from evonas.run.trainings.anchors import anchor_scores
 from evonas.run.trainings.knowledge import Knowledge, measured, points
+from evonas.run.trainings.scoring import score_all
 from evonas.run.trainings.trainer import Trainer
 from objectives.fronts.pareto import is_nondominated
 from objectives.fronts.scaling import Scaling
@@ -19,8 +21,7 @@ from reports.run_folder.folder import RunFolder
 from surrogates.ladder.rung import Estimates
 
 FINEST = 2  # wrong held-out images: fewer are luck, and no reason to train one network rather than another
-BEGUN = 3  # trainings for each that is finished, where they are halved
-LONG = 200_000  # images in all epochs of a training, from which on beginnings are worth a look
+BEGUN = 2  # brief trainings for each whole one
 ROUND = 4  # networks that are chosen at a time, whatever the number of workers, so that it changes no results
 
 
@@ -30,7 +31,9 @@ class LastPart:
     Args:
         run: The folder.
         problem: Space, images and settings.
-        trainer: Trains.
+        brief: Trains for a short while, to tell which of twice as many networks are trained to the end; None: no look
+            before that.
+        trainer: Trains by the whole recipe.
         stage: The last search stage.
         may_go_on: Whether there is time for another round.
         observer: Receives progress updates.
@@ -40,21 +43,21 @@ class LastPart:
         self,
         run: RunFolder,
         problem: NetworkProblem,
+        brief: Estimator | None,
         trainer: Trainer,
         *,
         stage: int,
         may_go_on: Callable[[], bool],
         observer: Observer,
     ) -> None:
-        self.run, self.problem, self.trainer, self.stage = run, problem, trainer, stage
+        self.run, self.problem, self.brief, self.trainer, self.stage = run, problem, brief, trainer, stage
         self.may_go_on, self.observer = may_go_on, observer
-        measures = problem.measures
-        self.names = measures.objectives
+        self.names = problem.measures.objectives
         half_an_image = 0.5 / len(problem.dataset.heldout)
         self.scaling = Scaling(run.scaling.measures, bounds={**run.scaling.bounds, "error": (half_an_image, 1.0)})
 
     def train(self, origin: Origin, n: int) -> int:
-        """Train networks of one origin.
+        """Train networks of one origin, by successive halving in two steps: brief trainings, then whole ones.
 
         Their choice rests on the anchors and on what this origin's own trainings show, so that two origins that are
         compared teach each other nothing.
@@ -65,41 +68,40 @@ class LastPart:
 
         Returns:
             How many there were; fewer if no candidate or no time was left.
+
+        References:
+            Jamieson 2016, "Non-stochastic best arm identification and hyperparameter optimization", successive halving;
+            here those go on whose expected gain in hypervolume is largest.
         """
         knowledge = Knowledge(self.run, self.problem, stage=self.stage, scores=anchor_scores(self.run))
         candidates = self.run.feasible(origin=origin, columns=["genome"])["genome"].drop_duplicates().tolist()
-        ended_after = self.run.facts().trainings_ended.get(origin)
-        self.observer.phase(f"training the best of the {_NAMES[origin]}", total=n)
-        done = 0
+        ended_after, done = self.run.facts().trainings_ended.get(origin), 0
         while done < n:
             if done == ended_after or (ended_after is None and not self.may_go_on()):
                 ended = self.run.facts().trainings_ended
                 self.run.store(trainings_ended={**ended, origin: done})
                 break
             wanted = min(ROUND, n - done)
-            if self.is_halved:
-                begun, _ = self._promising(knowledge, candidates, origin, n=BEGUN * wanted)
-                knowledge.learn(self.trainer.train(begun, until=self.trainer.marks[0]))
-            chosen, estimates = self._promising(knowledge, candidates, origin, n=wanted)
+            hopeful = candidates if self.brief is None else self._looked_at(knowledge, candidates, origin, n=wanted)
+            chosen, estimates = self._promising(knowledge, hopeful, origin, n=wanted)
             if not chosen:
                 break
+            self.observer.phase(f"training the best of the {NAMES[origin]}", total=n)
             for score in self.trainer.train(chosen, estimates=estimates):
                 knowledge.learn([score])
                 done += 1
                 self.observer.advance(done)
         return done
 
-    @property
-    def is_halved(self) -> bool:
-        """Whether more trainings begin than are finished.
-
-        References:
-            Jamieson 2016, "Non-stochastic best arm identification and hyperparameter optimization", successive halving;
-            here those go on whose expected gain in hypervolume is largest.
-        """
-        asked, recipe = self.problem.config.search.halving, self.problem.config.training
-        is_long = self.trainer.steps * recipe.batch_size >= LONG
-        return bool(self.trainer.marks) and (is_long if asked == "auto" else asked)
+    def _looked_at(self, knowledge: Knowledge, candidates: list[str], origin: Origin, *, n: int) -> list[str]:
+        """Candidates that were trained for a short while, twice as many more than ``n`` among them."""
+        assert self.brief is not None
+        unseen = [one for one in candidates if not knowledge.has_score(one, self.brief.fidelity)]
+        begun, _ = self._promising(knowledge, unseen, origin, n=BEGUN * n)
+        title = f"brief trainings of the {NAMES[origin]}"
+        scores = score_all(self.run, self.problem, begun, self.brief, stage=0, title=title, observer=self.observer)
+        knowledge.learn(scores)
+        return [one for one in candidates if knowledge.has_score(one, self.brief.fidelity)]
 
     def _promising(
         self, knowledge: Knowledge, candidates: list[str], origin: Origin, *, n: int
@@ -122,4 +124,4 @@ class LastPart:
         return [left[index] for index in chosen], Estimates(*(column[chosen] for column in estimates))
 
 
-_NAMES = {Origin.SEARCH: "search", Origin.RANDOM: "random search", Origin.UNIFORM: "uniform networks"}
+NAMES = {Origin.SEARCH: "search", Origin.RANDOM: "random search", Origin.UNIFORM: "uniform networks"}

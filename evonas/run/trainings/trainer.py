@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -23,18 +22,15 @@ from objectives import Fidelity
 from reports.run_folder.folder import RunFolder
 from reports.run_folder.schema import NetworkScore
 from surrogates.ladder.rung import Estimates
-from surrogates.one_shot.score import Score
-
-SHARES = (0.25,)  # of a whole training, after which it is measured on the way, and may be stopped
 
 
 class Trainer:
     """Trains networks of a run; what it holds already is not trained again.
 
     Args:
-        run: The folder; scores go into its archive, weights into ``nets``.
+        run: The folder; scores go into its archive, weights into ``nets/search``.
         problem: Space, images and recipe.
-        supernet: Whose weights trainings start from; None for random ones.
+        supernet: Whose weights trainings start from, if the recipe says so; None if there is none.
         stage: Of that supernet.
     """
 
@@ -43,105 +39,72 @@ class Trainer:
         inherits = problem.config.training.initial_weights == "inherited"
         self.supernet, self.stage = (supernet, stage) if inherits else (None, 0)
         self.steps = n_steps(problem.config.training, len(problem.dataset.train))
-        self.marks = tuple(sorted({max(1, round(share * self.steps)) for share in SHARES} - {self.steps}))
         key = run_identity(run.path.resolve()), self.supernet
         self._broadcast = Broadcast(key, partial(build_payload, run.path.resolve(), self.supernet))
-        self._known = {(one.genome, one.steps): one for one in run.scores() if one.stage == self.stage}
+        self._known = {
+            one.genome: one for one in run.scores() if one.fidelity == Fidelity.TRAINED and one.stage == self.stage
+        }
 
-    def train(
-        self, genomes: Sequence[str], *, until: int | None = None, estimates: Estimates | None = None
-    ) -> Iterator[NetworkScore]:
+    def train(self, genomes: Sequence[str], *, estimates: Estimates | None = None) -> Iterator[NetworkScore]:
         """Train networks side by side.
 
         Args:
             genomes: In text form.
-            until: Steps after which to stop for now; by default they are trained to the end.
             estimates: What is expected of each; stored beside what is measured.
 
         Yields:
-            The last score of each, once it is stored, in the order given.
+            The score of each, once it is stored, in the order given.
         """
-        end = until or self.steps
-        fresh = [genome for genome in genomes if (genome, end) not in self._known]
+        fresh = [genome for genome in genomes if genome not in self._known]
         policy = Workers.of(self.problem.config.compute).at_most(len(fresh))
-        jobs = [(self._job(genome, end),) for genome in fresh]
+        (self.run.path / "nets" / "search").mkdir(parents=True, exist_ok=True)
+        jobs = [(self._job(genome),) for genome in fresh]
         outcomes = map_in_order(run_training, jobs, workers=policy, on_loss=lost_training, broadcast=self._broadcast)
         for index, genome in enumerate(genomes):
-            if (genome, end) not in self._known:
-                expected = () if estimates is None else tuple(float(column[index]) for column in estimates[:3])
-                self._store(genome, end, next(outcomes), expected=expected)
-            yield self._known[genome, end]
+            if genome not in self._known:
+                expected = [float(column[index]) for column in estimates[:3]] if estimates else [None] * 3
+                self._known[genome] = score = self._score(genome, next(outcomes), *expected)
+                self.run.append_score(score)
+                self._path(genome, "unfinished.safetensors").unlink(missing_ok=True)
+            yield self._known[genome]
 
-    def _job(self, genome: str, end: int) -> WholeTraining:
+    def _job(self, genome: str) -> WholeTraining:
         space = self.problem.space
-        before = [at for at in self.marks if at < end and (genome, at) in self._known]
-        checkpoint = self.run.path / self._known[genome, before[-1]].weights if before else None
         return WholeTraining(
             self.run.path.resolve(),
             self.supernet,
             space,
             from_text(genome, space.genes),
-            self.steps,
-            until=end,
-            marks=[at for at in self.marks if at < end and at not in before],
-            checkpoint=checkpoint.read_bytes() if checkpoint is not None and checkpoint.is_file() else b"",
+            self._path(genome, "unfinished.safetensors").resolve(),
         )
-
-    def _store(self, genome: str, end: int, outcome: TrainingOutcome, *, expected: Sequence[float]) -> None:
-        found: dict[int, Score | None] = dict(outcome.scores)
-        found.setdefault(end, None)  # it failed
-        for steps, score in found.items():
-            self._known[genome, steps] = known = self._score(genome, steps, score, outcome, end=end, expected=expected)
-            self.run.append_score(known)
-        if end == self.steps:
-            self._path(genome, is_whole=False).unlink(missing_ok=True)
 
     def _score(
-        self,
-        genome: str,
-        steps: int,
-        found: Score | None,
-        outcome: TrainingOutcome,
-        *,
-        end: int,
-        expected: Sequence[float],
+        self, genome: str, outcome: TrainingOutcome, expected: float | None, low: float | None, high: float | None
     ) -> NetworkScore:
-        score = NetworkScore(
+        path = self._path(genome, "safetensors")
+        if outcome.weights:
+            write_atomically(path, outcome.weights)
+        return NetworkScore(
             genome,
-            Fidelity.TRAINED if steps == self.steps else Fidelity.PARTIAL,
+            Fidelity.TRAINED,
             self.stage,
-            steps,
+            self.steps,
             self._recipe(genome),
-            error=None if found is None else found.error,
-            loss=None if found is None else found.loss,
+            error=outcome.score.error if outcome.score else None,
+            loss=outcome.score.loss if outcome.score else None,
             reason=outcome.reason,
-        )
-        if steps < end:
-            return score
-        path, sha256 = self._keep(genome, outcome.content, is_whole=steps == self.steps)
-        error, low, high = expected if steps == self.steps and expected else (None, None, None)
-        return replace(
-            score,
             seconds=outcome.seconds,
-            expected=error,
+            expected=expected,
             expected_low=low,
             expected_high=high,
-            weights=path,
-            sha256=sha256,
+            weights=path.relative_to(self.run.path).as_posix() if outcome.weights else "",
+            sha256=hashlib.sha256(outcome.weights).hexdigest() if outcome.weights else "",
             warnings=json.dumps(outcome.warnings),
         )
 
-    def _keep(self, genome: str, content: bytes, *, is_whole: bool) -> tuple[str, str]:
-        """Path within the run folder and hash of weights, or of a checkpoint; nothing of a training that failed."""
-        if not content:
-            return "", ""
-        path = self._path(genome, is_whole=is_whole)
-        write_atomically(path, content)
-        return path.relative_to(self.run.path).as_posix(), hashlib.sha256(content).hexdigest()
-
-    def _path(self, genome: str, *, is_whole: bool) -> Path:
+    def _path(self, genome: str, suffix: str) -> Path:
         name = hashlib.sha256(f"{self.stage} {genome}".encode()).hexdigest()[:12]
-        return self.run.path / "nets" / "search" / f"{name}{'' if is_whole else '.unfinished'}.safetensors"
+        return self.run.path / "nets" / "search" / f"{name}.{suffix}"
 
     def _recipe(self, genome: str) -> str:
         space, config = self.problem.space, self.problem.config
