@@ -90,13 +90,14 @@ class Ledger:
         return row
 
     def _trained(self, name: str, space: NetworkSpace, genome: Genome) -> Row:
-        outcome = WholeTraining(self.folder, None, space, genome, self._steps, until=self._steps).run(self._payload)
+        checkpoint = self.folder / "none" / "checkpoint.safetensors"  # a training that was stopped begins again
+        outcome = WholeTraining(self.folder, None, space, genome, checkpoint).run(self._payload)
         row: Row = {"error": None, "reason": outcome.reason, "weights": "", "sha256": "", **costs_of(space, genome)}
-        if outcome.scores:
+        if outcome.score is not None:
             row["weights"] = f"nets/{hashlib.sha256(name.encode()).hexdigest()[:16]}.safetensors"
-            row["sha256"] = hashlib.sha256(outcome.content).hexdigest()
-            row["error"] = outcome.scores[-1][1].error
-            write_atomically(self.folder / row["weights"], outcome.content)
+            row["sha256"] = hashlib.sha256(outcome.weights).hexdigest()
+            row["error"] = outcome.score.error
+            write_atomically(self.folder / row["weights"], outcome.weights)
         return row
 
 

@@ -37,7 +37,7 @@ def test_estimates_rest_on_anchors_and_have_intervals(small: Run) -> None:
     scores = small.folder.scores()
     assert {one.fidelity for one in scores if one.genome in set(anchors["genome"])} == {
         "inherited",
-        "partial",
+        "brief",
         "trained",
     }
     estimates = table[table["fidelity"] == "inherited"]
@@ -105,19 +105,35 @@ def _without_clock(folder: RunFolder) -> list[NetworkScore]:
     return [replace(score, seconds=0.0) for score in folder.scores()]
 
 
-def test_long_trainings_are_halved(small_config: RunConfig, tmp_path: Path) -> None:
-    """Three begin for each that is finished; what is finished goes on from where it stopped."""
-    config = with_(small_config, "search", has_baseline=False, halving=True, trainings=2)
+def test_twice_as_many_are_trained_for_a_short_while(small: Run) -> None:
+    """What is trained to the end is what then promises more."""
+    chosen = [one for one in small.folder.scores() if one.genome not in _anchors(small)]
+    brief = {one.genome for one in chosen if one.fidelity == "brief"}
+    whole = {one.genome for one in chosen if one.fidelity == "trained"}
+    n = small.context.config.search.trainings
+    assert whole <= brief
+    assert n < len(whole) <= 2 * n  # the search's and random search's
+    assert len(brief) <= 4 * n
+    beliefs = small.evaluations().drop_duplicates("genome").set_index("genome")["fidelity"]
+    assert set(beliefs[list(brief - whole)]) == {"brief"}
+    assert set(beliefs[list(whole)]) == {"trained"}
+
+
+def test_without_a_look_before_that_the_inherited_scores_choose(small_config: RunConfig, tmp_path: Path) -> None:
+    config = with_(small_config, "search", has_baseline=False, halving=False, trainings=3, budget=12)
     run = Run(search(config, tmp_path / "run"))
-    chosen = [one for one in run.folder.scores() if one.genome not in _anchors(run)]
-    begun = {one.genome for one in chosen if one.fidelity == "partial"}
-    finished = {one.genome: one for one in chosen if one.fidelity == "trained"}
-    assert len(begun) == 3 * len(finished) == 6
-    assert set(finished) <= begun
-    genome, score = next(iter(finished.items()))
-    architecture = run.context.network_space.decode(from_text(genome, run.context.space.genes))
-    whole = train_in_full(architecture, run.context.dataset.train, config, seed=config.seed)
-    assert as_exported(whole, run.context.dataset.heldout).error == score.error
+    assert {one.fidelity for one in run.folder.scores()} == {"inherited", "trained"}
+    assert sum(one.expected is not None for one in run.folder.scores()) == 3
+
+
+def test_time_ends_the_search_and_then_the_trainings(small_config: RunConfig, tmp_path: Path) -> None:
+    """A resumed run makes no more trainings than there was time for."""
+    config = with_(small_config, "search", has_baseline=False, seconds=0.001)
+    run = search(config, tmp_path / "run")
+    assert run.facts().trainings_ended == {"search": 0}
+    assert run.facts().stop_reason == "The time is spent."
+    before = run.scores()
+    assert resume(run).scores() == before
 
 
 def _anchors(run: Run) -> set[str]:
@@ -125,16 +141,21 @@ def _anchors(run: Run) -> set[str]:
     return set(table.loc[table["origin"] == "anchor", "genome"])
 
 
-def test_a_starved_supernet_is_told_and_its_intervals_hold(small: Run) -> None:
-    """Scores that say nothing of what trainings reach are not looked at."""
+def test_a_starved_supernet_is_told_and_its_intervals_hold(small_config: RunConfig, tmp_path: Path) -> None:
+    """Scores that say nothing of what trainings reach are not looked at, and that is a warning."""
+    config = with_(small_config, "search", budget=8, has_baseline=False, halving=False)
+    run = Run(search(config, tmp_path / "run"))
+    facts = run.folder.facts()
+    told = [text for text in facts.warnings if "says nothing of what" in text]
+    assert bool(told) == (not facts.estimates["inherited"].is_used)
     rng = np.random.default_rng(0)
-    sizes = np.exp(rng.uniform(6, 10, 30))
-    errors = np.clip(0.5 * (sizes / 400) ** -0.6 * np.exp(0.2 * rng.normal(size=30)), 0.004, 0.9)
-    guessing = np.full(30, np.log(10)) * np.exp(0.02 * rng.normal(size=30))
-    rung = fit_rung(guessing[:10], sizes[:10, None], errors[:10], n_images=287, chance=0.9)
-    found = rung.predict(guessing[10:], sizes[10:, None])
-    within = (found.low <= errors[10:]) & (errors[10:] <= found.high)
-    assert within.mean() >= 0.7
+    sizes = np.exp(rng.uniform(6, 10, 40))
+    errors = np.clip(0.5 * (sizes / 400) ** -0.6 * np.exp(0.2 * rng.normal(size=40)), 0.004, 0.9)
+    guessing = np.full(40, np.log(10)) * np.exp(rng.normal(size=40))
+    rung = fit_rung(guessing[:12], sizes[:12, None], errors[:12], n_images=287, chance=0.9)
+    found = rung.predict(guessing[12:], sizes[12:, None])
+    assert not rung.has_loss
+    assert ((found.low <= errors[12:]) & (errors[12:] <= found.high)).mean() >= 0.7
 
 
 class StopIn(StopAfter):

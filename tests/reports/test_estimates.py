@@ -43,11 +43,11 @@ def test_it_is_said_what_errors_are(tmp_path: Path) -> None:
 def test_beliefs_replace_estimates_and_never_what_the_search_went_by(tmp_path: Path) -> None:
     run = folder_at(tmp_path / "run", estimated(0.5, 200), estimated(0.2, 400))
     before = run.rows()
-    run.believe({"200": Belief("trained", 0.4), "400": Belief("partial", 0.3, 0.25, 0.35)})
+    run.believe({"200": Belief("trained", 0.4), "400": Belief("brief", 0.3, 0.25, 0.35)})
     assert run.rows() == before
     table = run.evaluations()
     assert table["error"].tolist() == [0.4, 0.3]
-    assert table["fidelity"].tolist() == ["trained", "partial"]
+    assert table["fidelity"].tolist() == ["trained", "brief"]
     assert table["error_low"].isna().tolist() == [True, False]
     assert error_texts(run, table) == ["40.00 %", "≈ 30.00 % (25.00 % to 35.00 %)"]
     assert run.feasible(origin="search", as_searched=True)["error"].tolist() == [0.5, 0.2]

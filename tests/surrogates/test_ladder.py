@@ -131,13 +131,13 @@ def test_every_network_is_estimated_from_its_best_score() -> None:
     losses, costs, errors = networks(5, 30)
     better = errors * 3  # a score that knows more
     known = [
-        Scored(tuple(cost), {"inherited": loss, "partial 9": good}, error)
+        Scored(tuple(cost), {"inherited": loss, "brief": good}, error)
         for cost, loss, good, error in zip(costs.tolist(), losses, better, errors, strict=True)
     ]
     fresh = [Scored(one.costs, {"inherited": one.losses["inherited"]}) for one in known]
     half = [Scored(one.costs, one.losses) for one in known]
-    ladder = fit_ladder(known, order=["inherited", "partial 9"], n_costs=2, **WORLD)
-    assert [ladder.best_rung(one) for one in (fresh[0], half[0])] == ["inherited", "partial 9"]
+    ladder = fit_ladder(known, order=["inherited", "brief"], n_costs=2, **WORLD)
+    assert [ladder.best_rung(one) for one in (fresh[0], half[0])] == ["inherited", "brief"]
     poor, good = ladder.estimate(fresh), ladder.estimate(half)
     assert np.abs(np.log(good.error / errors)).mean() < 0.5 * np.abs(np.log(poor.error / errors)).mean()
     mixed = ladder.estimate([fresh[0], half[1]])
@@ -147,9 +147,9 @@ def test_every_network_is_estimated_from_its_best_score() -> None:
 def test_a_rung_that_few_networks_stand_on_is_left_out() -> None:
     losses, costs, errors = networks(5, 3)
     known = [
-        Scored(tuple(cost), {"inherited": loss, "partial 9": loss}, error)
+        Scored(tuple(cost), {"inherited": loss, "brief": loss}, error)
         for cost, loss, error in zip(costs.tolist(), losses, errors, strict=True)
     ]
-    ladder = fit_ladder(known, order=["inherited", "partial 9"], n_costs=2, **WORLD)
+    ladder = fit_ladder(known, order=["inherited", "brief"], n_costs=2, **WORLD)
     assert list(ladder.rungs) == ["inherited"]
     assert ladder.best_rung(known[0]) == "inherited"
