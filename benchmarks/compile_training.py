@@ -19,10 +19,12 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 from statistics import mean, median
+from typing import Any
 
 import numpy as np
 import torch
@@ -51,6 +53,12 @@ RECIPE = TrainingConfig()
 PLAN = TrainingPlan(STEPS_PER_ROUND, RECIPE.learning_rate, RECIPE.weight_decay)
 
 
+def noisy(normalise: Callable[..., Tensor], noise: float, *given: Any) -> Tensor:
+    """What a batch norm gives, with noise on top."""
+    y = normalise(*given)
+    return y + noise * torch.randn_like(y)
+
+
 class Trainee:
     """A network that is trained on one batch, a few steps at a time."""
 
@@ -60,7 +68,7 @@ class Trainee:
         if noise:
             for module in self.network.modules():
                 if isinstance(module, SlicedNorm):
-                    module.register_forward_hook(lambda norm, given, y: y + noise * torch.randn_like(y))
+                    module.normalise = partial(noisy, module.normalise, noise)  # type: ignore[method-assign]
         self.trained = Hardware(is_compiled=is_compiled).compiled(self.network)
         shape = architecture.input_shape
         generator = torch.Generator().manual_seed(1)

@@ -23,7 +23,7 @@ class TrainingConfig(Settings):
     optimizer: Literal["adamw", "sgd"] = Field("adamw", description="adamw, sgd")
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
     nesterov: bool = Field(True, description="whether sgd looks ahead by its momentum")
-    learning_rate: float = Field(3e-2, gt=0, description="at its highest")
+    learning_rate: float = Field(4e-2, gt=0, description="at its highest")
     schedule: Literal["cosine", "one-cycle"] = Field(
         "one-cycle",
         description="of the learning rate: a short warm-up and a cosine decay, or a rise over 30 % and a decay",

@@ -190,7 +190,7 @@ def test_a_recipe_that_estimates_rest_on_may_not_change_before_the_run_is_comple
     path = tmp_path / "run" / "run.toml"
     text = path.read_text()
     head, _, recipe = text.partition("[training]")
-    path.write_text(head + "[training]" + recipe.replace("learning_rate = 0.03", "learning_rate = 0.02"))
+    path.write_text(head + "[training]" + recipe.replace("learning_rate = 0.04", "learning_rate = 0.02"))
     with pytest.raises(RunFolderError, match="recipe"):
         resume(RunFolder(tmp_path / "run"))
     path.write_text(text.replace("epochs = 2", "epochs = 3"))

@@ -16,6 +16,7 @@ from evonas.nets.execution.codes import half_sign, rounded
 from evonas.nets.execution.memory import keep_freed_memory
 from evonas.nets.execution.parts import Recipe
 from evonas.nets.execution.plan import channels_last
+from evonas.nets.execution.pools import box_mean
 from evonas.nets.execution.simplify import simplified
 from evonas.nets.layer import QuantLayer
 from evonas.nets.network import Network
@@ -225,6 +226,18 @@ def test_parameters_are_read_anew_at_every_run() -> None:
     network.load_state_dict(state)
     assert not torch.allclose(network(images), before)
     torch.testing.assert_close(network(images), defined(network, images), rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("sides", [(8, 8), (7, 4), (2, 3), (1, 5), (1, 1)])
+def test_a_box_mean_is_the_average_pool(sides: tuple[int, int]) -> None:
+    x = channels_last(normal(2, 3, *sides))
+    fast, slow = x.clone().requires_grad_(), x.clone().requires_grad_()
+    y, expected = box_mean(fast), torch.nn.functional.avg_pool2d(slow, 3, 1, 1, count_include_pad=False)
+    torch.testing.assert_close(y, expected)
+    for one in (y, expected):
+        one.backward(normal(2, 3, *sides, seed=1))
+    assert fast.grad is not None
+    torch.testing.assert_close(fast.grad, slow.grad)
 
 
 def test_the_mean_over_the_image_has_the_mean_s_gradient() -> None:

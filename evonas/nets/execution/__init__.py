@@ -8,5 +8,6 @@ nothing is defined anew, and every result equals that of the definition up to ro
 - ``codes``: activation codes of a normalised tensor.
 - ``operations``: pools, sums, concatenations and the like, run one at a time.
 - ``memory``: kept between steps.
+- ``pools``: the average over 3x3 pixels of narrow tensors.
 - ``plan``: both together, for the architecture that is active.
 """

@@ -11,6 +11,7 @@ from evonas.architecture.graph import INPUT, Architecture
 from evonas.nets.execution.memory import keep_freed_memory
 from evonas.nets.execution.operations import run_op
 from evonas.nets.execution.parts import PartMaker, Recipe
+from evonas.nets.execution.pools import box_mean, is_box
 from evonas.nets.execution.simplify import simplified
 from evonas.nets.layer import UNPREPARED, QuantLayer
 
@@ -47,6 +48,8 @@ class Plan:
         for op, segments in self.steps:
             if op.kind == "conv":
                 y = self.layers[op.name](tensors[op.inputs[0]], op, segments, parts=parts.get(op.name, UNPREPARED))
+            elif is_box(op):
+                y = box_mean(tensors[op.inputs[0]])
             else:
                 y = run_op(op, [tensors[name] for name in op.inputs], segments)
             tensors[op.name] = y

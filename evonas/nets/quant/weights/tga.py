@@ -71,7 +71,7 @@ class Tga(HandDerived):
 
     def worth(self, latent: Tensor, learned: Sequence[float], worth: float) -> tuple[Tensor, tuple[Any, ...]]:
         """See :class:`HandDerived`."""
-        n, shares = latent.numel(), torch.tensor(learned, dtype=torch.float64).sigmoid().tolist()
+        n, shares = latent.numel(), [0.5 + 0.5 * math.tanh(0.5 * logit) for logit in learned]  # the sigmoid
         mu = float(latent.sum()) / n
         sigma = math.sqrt(max(0.0, float(torch.dot(latent.view(-1), latent.view(-1))) / n - mu * mu))
         planes: list[tuple[Tensor, float, float, float]] = []
