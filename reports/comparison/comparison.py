@@ -37,18 +37,13 @@ def comparable_runs(runs: Sequence[RunFolder]) -> list[ComparableRuns]:
     found: dict[tuple[str, tuple[str, ...], bool], list[RunFolder]] = {}
     for run in runs:
         data = json.dumps(run.settings.get("data"), sort_keys=True)
-        found.setdefault((data, run.objectives, is_measured(run)), []).append(run)
+        found.setdefault((data, run.objectives, front_volume(run) is not None), []).append(run)
     groups = []
     for (data, objectives, has_measured), members in found.items():
         source = str((json.loads(data) or {}).get("source", "")).rstrip("/").rpartition("/")[2]
         known = "" if has_measured or "error" not in objectives else ", errors estimated"
         groups.append(ComparableRuns(f"{', '.join(objectives)} on {source}{known}", tuple(members)))
     return groups
-
-
-def is_measured(run: RunFolder) -> bool:
-    """Whether the run's front is one of measured errors."""
-    return front_volume(run) is not None
 
 
 def repetitions(runs: Sequence[RunFolder]) -> list[str]:
@@ -287,11 +282,8 @@ def compare(group: ComparableRuns) -> Comparison:
     """Make all tables of comparable runs."""
     runs = group.runs
     volumes = volumes_table(runs)
-    ends = (
-        measured_ends(runs)
-        if all(is_measured(run) and not run.facts().is_table for run in runs)
-        else ends_table(volumes)
-    )
+    delivered = all(front_volume(run) is not None and not run.facts().is_table for run in runs)
+    ends = measured_ends(runs) if delivered else ends_table(volumes)
     pairwise = pairwise_table(ends)
     ranking = ranking_table(ends, pairwise)
     error = "error" if "error" in runs[0].objectives else runs[0].objectives[0]

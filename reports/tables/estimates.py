@@ -8,7 +8,7 @@ import pandas as pd
 from objectives import Fidelity
 from reports.run_folder.facts import TrustFacts
 from reports.run_folder.folder import RunFolder
-from reports.tables.front import MEASURED, front_table
+from reports.tables.front import front_table, is_measured
 
 WAYS = {
     Fidelity.INHERITED: "the supernet's weights",
@@ -23,7 +23,7 @@ def how_errors_came(run: RunFolder) -> str:
         return "Errors are looked up."
     front, epochs = front_table(run), run.settings.get("training", {}).get("epochs")
     length = f"{epochs} epochs" if epochs else "the whole recipe"
-    if len(front) and front["fidelity"].isin(MEASURED).all():
+    if is_measured(run, front):
         return f"Errors are measured: each network was trained by {length}, then tried on held-out images."
     text = f"Errors are estimates of what training by {length} would reach on held-out images"
     known = next(iter(facts.estimates.values()), None)
@@ -101,9 +101,11 @@ def error_texts(run: RunFolder, rows: pd.DataFrame) -> list[str]:
 
     Args:
         run: Whose measures.
-        rows: With ``error``, ``error_low`` and ``error_high``.
+        rows: With ``error``; ``error_low`` and ``error_high`` where they are not looked up.
     """
     display = run.measures["error"].display
+    if "error_low" not in rows:  # looked up
+        return list(map(display, rows["error"]))
     return [
         display(error) if pd.isna(low) else f"≈ {display(error)} ({display(low)} to {display(high)})"
         for error, low, high in zip(rows["error"], rows["error_low"], rows["error_high"], strict=True)

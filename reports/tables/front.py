@@ -32,16 +32,17 @@ def front_table(run: RunFolder, *, origin: str = Origin.SEARCH, is_estimated: bo
 
     Returns:
         Columns ``id``, ``genome``, every measure in its own unit, and ``fidelity``, ``error_low``, ``error_high``: how
-        the error is known, and the interval of an estimate.
+        the error is known, and the interval of an estimate; not where values are looked up in a table.
     """
     columns = ["id", "genome", "fidelity", *run.objectives]  # the rest of a row is read for the front alone
     table = run.feasible(origin=origin, columns=columns)
-    is_measured = table["fidelity"].isin(MEASURED)
-    if is_estimated or not is_measured.any():
-        table = table[~is_measured] if is_estimated else table
+    known = table["fidelity"].isin(MEASURED)
+    if is_estimated or not known.any():
+        table = table[~known] if is_estimated else table
     else:
-        anchors = run.feasible(origin=Origin.ANCHOR, columns=columns)
-        table = pd.concat([table[is_measured], anchors]) if len(anchors) else table[is_measured]
+        # what takes time to measure, such as a latency, is not measured of anchors
+        anchors = run.feasible(origin=Origin.ANCHOR, columns=columns).dropna(subset=list(run.objectives))
+        table = pd.concat([table[known], anchors]) if len(anchors) else table[known]
         table = table.drop_duplicates("genome")
     points = table[list(run.objectives)].to_numpy(dtype=float)
     rows = _shown(run, run.evaluations_of(table.loc[is_nondominated(points), "id"]))
@@ -50,7 +51,13 @@ def front_table(run: RunFolder, *, origin: str = Origin.SEARCH, is_estimated: bo
 
 def _shown(run: RunFolder, rows: pd.DataFrame) -> pd.DataFrame:
     rows = rows[["id", "genome", *run.measures, *KNOWN]].reset_index(drop=True)
-    return rows.astype(dict.fromkeys(KNOWN[1:], float))  # all missing, they would be objects
+    rows = rows.astype(dict.fromkeys(KNOWN[1:], float))  # all missing, they would be objects
+    return rows.drop(columns=list(KNOWN)) if run.facts().is_table else rows
+
+
+def is_measured(run: RunFolder, front: pd.DataFrame) -> bool:
+    """Whether the errors of a front are measured or looked up, and not estimated; there must be some."""
+    return run.facts().is_table or bool(len(front) and front["fidelity"].isin(MEASURED).all())
 
 
 def compared_table(run: RunFolder, *, origin: str = Origin.SEARCH) -> pd.DataFrame:
@@ -59,20 +66,19 @@ def compared_table(run: RunFolder, *, origin: str = Origin.SEARCH) -> pd.DataFra
     Returns:
         Columns as in :func:`front_table`.
     """
-    front = front_table(run, origin=origin)
-    anchored = front["fidelity"].isin(MEASURED).any() and not run.facts().is_table
-    tables = [run.feasible(origin=one) for one in [origin, *[Origin.ANCHOR] * int(anchored)]]
+    has_measured = is_measured(run, front_table(run, origin=origin))
+    tables = [run.feasible(origin=one) for one in [origin, *[Origin.ANCHOR] * has_measured]]
     table = pd.concat([table for table in tables if len(table)] or tables).drop_duplicates("genome")
-    if front["fidelity"].isin(MEASURED).any():
-        table = table[table["fidelity"].isin(MEASURED)]
+    if has_measured:
+        table = table[table["fidelity"].isin(MEASURED)].dropna(subset=list(run.objectives))
     return _shown(run, table)
 
 
 def estimates_table(run: RunFolder, *, origin: str = Origin.SEARCH) -> pd.DataFrame:
     """Networks of an origin that were not measured, where others were; columns as in :func:`front_table`."""
     table = run.feasible(origin=origin)
-    is_measured = table["fidelity"].isin(MEASURED)
-    table = table[~is_measured] if is_measured.any() else table[:0]
+    known = table["fidelity"].isin(MEASURED)
+    table = table[~known] if known.any() else table[:0]
     return _shown(run, table)
 
 
@@ -85,7 +91,7 @@ def front_volume(run: RunFolder, *, origin: str = Origin.SEARCH, scaling: Scalin
         scaling: What it is measured on; by default the run's own, which other runs do not share.
     """
     front = front_table(run, origin=origin)
-    if front.empty or not front["fidelity"].isin(MEASURED).all():
+    if front.empty or not is_measured(run, front):
         return None
     return (scaling or run.scaling).hypervolume(front[list(run.objectives)].to_numpy(dtype=float))
 

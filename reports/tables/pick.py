@@ -71,7 +71,7 @@ def _by_ids(run: RunFolder, front: pd.DataFrame, ids: Sequence[int]) -> pd.DataF
             found=f"{failed['id'].iloc[0]}: {failed['reason'].iloc[0]}",
             remedy="take other ones",
         )
-    return rows[list(front.columns)].reset_index(drop=True)
+    return rows.set_index("id", drop=False).loc[list(dict.fromkeys(ids)), list(front.columns)].reset_index(drop=True)
 
 
 def _best_within(run: RunFolder, front: pd.DataFrame, condition: str) -> pd.DataFrame:

@@ -283,7 +283,7 @@ def test_a_training_is_never_repeated_nor_counted_twice(finished: Run, tmp_path:
 
 
 def test_a_diverging_training_is_explained(finished: Run, tmp_path: Path) -> None:
-    folder = tampered(finished, tmp_path / "copy", "learning_rate = 0.01", "learning_rate = 1e30")
+    folder = tampered(finished, tmp_path / "copy", "learning_rate = 0.04", "learning_rate = 1e30")
     with pytest.raises(EvaluationError, match=r"under \[training\]"):
         Run(folder).train("knee", workers=1)
 

@@ -36,10 +36,11 @@ SMALL = {
         "calibration_images": 32,
         "scoring_images": 60,
     },
-    "search": {"budget": 46, "population": 8, "expansion_share": 0.1, "predictors": ["ridge"]},
+    "training": {"epochs": 1},
+    "search": {"budget": 46, "population": 8, "expansion_share": 0.1, "predictors": ["ridge"], "trainings": 1},
     "compute": {"workers": 1},
 }
-COLUMNS = ["id", "origin", "generation", "stage", "genome", "error", "raw_error", "loss", "model_size"]
+COLUMNS = ["id", "origin", "generation", "stage", "genome", "error", "scored_error", "scored_loss", "model_size"]
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -21,6 +21,7 @@ from evonas.run.context import open_context
 from evonas.run.lock import alone_with
 from evonas.spaces.genome import from_text
 from evonas.training import loop, network_training
+from evonas.training.adamw import FusedAdamW
 from evonas.training.network_training import TrainingExtras
 from evonas.training.supernet_training import build_supernet
 from evonas.workflows import train_picks
@@ -66,8 +67,8 @@ def test_an_interrupted_training_is_resumed_and_ends_in_the_same_file(
     (checkpoint,) = (run.path / "nets").rglob("*.unfinished.safetensors")
     made = []
     with monkeypatch.context() as patch:
-        step = torch.optim.AdamW.step
-        patch.setattr(torch.optim.AdamW, "step", lambda *args, **kwargs: made.append(0) or step(*args, **kwargs))
+        step = FusedAdamW.step
+        patch.setattr(FusedAdamW, "step", lambda *args, **kwargs: made.append(0) or step(*args, **kwargs))
         resumed = train(run)
     assert 0 < len(made) < 10  # of 22
     assert not checkpoint.exists()

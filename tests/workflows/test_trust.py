@@ -38,7 +38,7 @@ def trusted(finished: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_it_says_how_every_score_ranks_and_keeps_it(trusted: Run) -> None:
     stored = trusted.folder.facts().trust
     assert stored is not None
-    assert [row["score"] for row in stored.table] == ["estimate", "loss", *FLOORS, "another training"]
+    assert [row["score"] for row in stored.table] == ["estimate", "score", *FLOORS, "another training"]
     assert (stored.networks, stored.seeds) == (6, 2)
     assert len(trusted.folder.truths()) == 12
     page = (trusted.path / "report.html").read_text()
@@ -76,12 +76,12 @@ def test_folds_are_disjoint_whole_and_stratified(labels: list[int], n: int, seed
         assert max(counts) - min(counts) <= 1
 
 
-def test_networks_that_the_correction_was_fitted_to_are_not_asked(finished: Run) -> None:
+def test_networks_that_the_run_measured_itself_are_not_asked(finished: Run) -> None:
     table = finished.evaluations()
-    fitted = set(table.loc[table["origin"] == Origin.SHORT_TRAINING, "genome"])
+    measured = set(table.loc[table["fidelity"] == "trained", "genome"])
     chosen = chosen_networks(finished.folder, n=20)
-    assert fitted
-    assert not fitted & set(chosen["genome"])
+    assert measured
+    assert not measured & set(chosen["genome"])
     assert chosen["genome"].is_unique
     assert chosen["model_size"].is_monotonic_increasing
     space = finished.context.network_space
@@ -127,7 +127,6 @@ def test_trust_of_a_run_without_a_supernet(tiny_config: RunConfig, tmp_path: Pat
     config = with_(with_(tiny_config, "estimate", method="short-training", steps=2), "search", budget=8)
     run = Run(search(config, tmp_path / "short"))
     assert not list(run.path.glob("supernet*"))
-    assert run.evaluations()["raw_error"].isna().all()
     table = run.trust(networks=5, seeds=2, epochs=1, workers=1)
-    assert table["score"].tolist() == ["estimate", "loss", *FLOORS, "another training"]
-    assert "after a training of 2 steps" in (run.path / "report.html").read_text()
+    assert table["score"].tolist() == ["estimate", "score", *FLOORS, "another training"]
+    assert "From a short training" in (run.path / "report.html").read_text()

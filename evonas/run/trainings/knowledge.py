@@ -79,7 +79,8 @@ class Knowledge:
             if genome in self._errors and (taught_by is None or origins & set(taught_by))
         ]
         known = {rung for losses in self._losses.values() for rung in losses}
-        rungs = [rung for rung in RUNGS if rung in known] or [Fidelity.INHERITED]
+        is_brief = self.problem.config.estimate.method == "short-training"
+        rungs = [rung for rung in RUNGS if rung in known] or [Fidelity.BRIEF if is_brief else Fidelity.INHERITED]
         world = {"n_costs": len(LADDER_COSTS), "n_images": self.n_images}
         return fit_ladder([self.scored(genome) for genome in genomes], order=rungs, chance=self.chance, **world)
 
@@ -111,11 +112,15 @@ def store_beliefs(run: RunFolder, knowledge: Knowledge) -> None:
     run.store(estimates=facts_of(ladder))
 
 
-def measured(knowledge: Knowledge, origins: Collection[str]) -> list[str]:
-    """Networks of some origins that were trained by the whole recipe."""
+def measured(knowledge: Knowledge, origins: Collection[str], names: Collection[str]) -> list[str]:
+    """Networks of some origins that were trained by the whole recipe; of the anchors those with all these measures."""
     wanted = {*origins, Origin.ANCHOR}
     return [
-        genome for genome, found in knowledge.origins.items() if found & wanted and knowledge.error(genome) is not None
+        genome
+        for genome, found in knowledge.origins.items()
+        if found & wanted
+        and knowledge.error(genome) is not None
+        and all(name in knowledge.rows[genome].values for name in names)
     ]
 
 

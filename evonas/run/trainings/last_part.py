@@ -111,7 +111,7 @@ class LastPart:
         if not left:
             return [], Estimates(*np.empty((4, 0)))
         estimates = knowledge.ladder(taught_by=(Origin.ANCHOR, origin)).estimate(list(map(knowledge.scored, left)))
-        known = measured(knowledge, [origin])
+        known = measured(knowledge, [origin], self.names)
         errors = [knowledge.error(genome) or 0.0 for genome in known]
         found = self.scaling.log_transform(points(knowledge, known, errors, self.names))
         found = found[is_nondominated(found)]
