@@ -1,10 +1,10 @@
-"""Claim: a corrected one-shot estimate ranks networks as well as a repeated training does, at a fraction of its time.
+"""Claim: a one-shot estimate ranks networks as well as a repeated training does, at a fraction of its time.
 
 Networks of all sizes are trained from scratch with several seeds; every seed is measured on another third of all images
 but the held-out ones, which score the estimates. Every way to estimate ranks the same networks: supernets of every
-training strategy, raw and corrected and tuned, two seeds each, and short trainings without a supernet. Beside them
-stand what costs alone tell (the floor) and how well one more training ranks (the ceiling). The networks that a
-correction is fitted to are others than those it is judged on.
+training strategy, their scores and the errors estimated from these, two seeds each, and short trainings without a
+supernet. Beside them stand what costs alone tell (the floor) and how well one more training ranks (the ceiling). The
+networks that estimates rest on are others than those they are judged on.
 
     python benchmarks/rank_quality.py [digits] [fashion --images FOLDER] [--strategies NAME ...]
         [--seeds N] [--steps N] [--quick] [--cache FOLDER] [--json FILE]
@@ -31,6 +31,7 @@ from report import write_report
 from evonas.architecture.graph import Architecture
 from evonas.config.load import parse_config
 from evonas.evaluation.costs import COSTS
+from evonas.evaluation.estimated import LADDER_COSTS
 from evonas.evaluation.scorers import InheritedWeights, Scorer, ShortTraining
 from evonas.evaluation.scoring_context import scoring_context
 from evonas.nets.network import Network
@@ -39,17 +40,16 @@ from evonas.seeding import numpy_rng
 from evonas.spaces.genome import from_text, to_text
 from evonas.spaces.sampling import stratified_by_size
 from evonas.training.hardware import one_thread
-from evonas.training.network_training import train_and_test
+from evonas.training.network_training import n_steps, train_and_test
 from evonas.training.strategies import STRATEGIES
 from evonas.training.supernet_training import build_supernet, train_supernet
 from evonas.workflows.trust import truth
 from objectives import OBJECTIVES
-from surrogates.correction import fit_correction
+from surrogates.ladder.rung import fit_rung
 from surrogates.rank_quality import rank_quality
 
 Floats = NDArray[np.float64]
 FOLDS = 3  # thirds of the images that trainings from scratch leave out in turn
-TUNING = 50  # steps of a tuned score
 SHORT = (50, 150, 300)  # steps of short trainings
 SEVERAL_PATHS = ("sandwich",)
 DEFAULT = "single_path"
@@ -124,8 +124,6 @@ def one_supernet(task: Task, name: str, seed: int, *, genomes: Sequence[str]) ->
         seconds = time.process_time() - start
     found = {"name": name, "seed": seed, "seconds": seconds}
     found["raw"] = _scored(context, InheritedWeights(), genomes, supernet=supernet)
-    if name == DEFAULT:
-        found["tuned"] = _scored(context, InheritedWeights(TUNING), genomes, supernet=supernet)
     return found
 
 
@@ -176,10 +174,11 @@ def estimates(task: Task, genomes: Sequence[str], *, quick: bool) -> tuple[list[
     """Every way to estimate, as rows with a score per network and seconds; and the costs of the networks."""
     context = _opened(task)
     settings, space = context.config.estimate, context.network_space
-    drawn = stratified_by_size(space, numpy_rng(1, "correction"), n=settings.correction_networks, bounds={})
+    drawn = stratified_by_size(space, numpy_rng(1, "anchors"), n=settings.anchors, bounds={})
     fitted = [text for text in map(to_text, drawn) if text not in genomes]
     everyone = [*genomes, *fitted]
-    lengths = (settings.steps,) if quick else SHORT
+    whole = n_steps(context.config.training, len(context.dataset.train))
+    lengths = (*(SHORT[:1] if quick else SHORT), whole)
     trainings = list(product(lengths, everyone))
     nets = list(product(strategies(task), range(2)))
     jobs = [delayed(one_supernet)(task, *net, genomes=everyone) for net in nets]
@@ -189,40 +188,34 @@ def estimates(task: Task, genomes: Sequence[str], *, quick: bool) -> tuple[list[
     for (steps, _), result in zip(trainings, results[len(nets) :], strict=True):
         short[steps].append(result)
     n, costs = len(genomes), _costs(context, everyone)
-    rows = [_row(f"short training, {steps} steps", 0, found[:n], fixed=0.0) for steps, found in short.items()]
-    targets = short[settings.steps][n:]
+    rows = [_row(f"training, {steps} steps", 0, found[:n], fixed=0.0) for steps, found in short.items()]
     for net in results[: len(nets)]:
-        for kind, suffix in (("raw", ""), ("tuned", f", tuned {TUNING}")):
-            if kind in net:
-                rows += _raw_and_corrected(net["name"] + suffix, net, net[kind], targets, costs=costs, n=n)
+        rows += _scored_and_estimated(context, net, short[whole][n:], costs=costs, n=n)
     return rows, {name: column[:n] for name, column in zip(COSTS, costs.T, strict=True)}
 
 
-def _raw_and_corrected(
-    name: str,
-    net: dict[str, Any],
-    scores: list[dict[str, float]],
-    targets: list[dict[str, float]],
-    *,
-    costs: Floats,
-    n: int,
+def _scored_and_estimated(
+    context: RunContext, net: dict[str, Any], targets: list[dict[str, float]], *, costs: Floats, n: int
 ) -> list[dict[str, Any]]:
-    """Two rows of one supernet: what it says, and what a correction makes of it that was fitted to other networks."""
-    losses = np.array([score["loss"] for score in scores])
-    correction = fit_correction(
-        losses[n:],
-        costs[n:],
-        names=COSTS,
-        true_losses=np.array([target["loss"] for target in targets]),
-        true_errors=np.array([target["error"] for target in targets]),
+    """Two rows of one supernet: what it scores, and the errors estimated from that, as anchors teach it."""
+    scores: list[dict[str, float]] = net["raw"]
+    losses, looked_at = (
+        np.array([score["loss"] for score in scores]),
+        costs[:, [COSTS.index(one) for one in LADDER_COSTS]],
     )
-    corrected = losses[:n] if correction is None else correction.predict(losses[:n], costs[:n])[0]
-    fixed = net["seconds"]
+    rung = fit_rung(
+        losses[n:],
+        looked_at[n:],
+        np.array([target["error"] for target in targets]),
+        n_images=len(context.dataset.heldout),
+        chance=1 - 1 / context.dataset.n_classes,
+    )
+    estimated = rung.predict(losses[:n], looked_at[:n]).error
     more = sum(target["seconds"] for target in targets) + sum(score["seconds"] for score in scores[n:])
-    by_correction = [{**score, "loss": float(value)} for score, value in zip(scores, corrected, strict=False)]
+    by_estimate = [{**score, "loss": float(value)} for score, value in zip(scores, estimated, strict=False)]
     return [
-        _row(name, net["seed"], scores[:n], fixed=fixed),
-        _row(f"{name}, corrected", net["seed"], by_correction, fixed=fixed + more),
+        _row(net["name"], net["seed"], scores[:n], fixed=net["seconds"]),
+        _row(f"{net['name']}, estimated", net["seed"], by_estimate, fixed=net["seconds"] + more),
     ]
 
 
@@ -296,7 +289,7 @@ def print_table(title: str, table: pd.DataFrame) -> None:
 
 def verdicts(task: str, table: pd.DataFrame) -> list[dict[str, Any]]:
     """What the estimates must reach, the mean over supernet seeds."""
-    names = {f"{DEFAULT}, corrected", f"{DEFAULT}, tuned {TUNING}, corrected"}
+    names = {f"{DEFAULT}, estimated"}
     wanted = {"tau, error": 0.85, "near_tau, loss": 0.72, "near_tau, error": 0.72}
     if task == "fashion":
         names, wanted = names | {DEFAULT}, {"tau, error": 0.88}

@@ -56,7 +56,8 @@ def print_front_as(
     if form == "csv":
         typer.echo(rows[shown].to_csv(index=False), nl=False)
     elif form == "json":
-        typer.echo(json.dumps(rows[shown].to_dict("records"), indent=1, ensure_ascii=False))
+        known = rows[shown].astype(object).where(rows[shown].notna(), None)  # JSON has no word for what is not a number
+        typer.echo(json.dumps(known.to_dict("records"), indent=1, ensure_ascii=False))
     elif rows.empty:
         why = "condition" if where is not None and len(front_table(folder)) else "constraints"
         typer.echo(f"no evaluated network satisfies the {why}")

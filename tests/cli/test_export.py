@@ -66,7 +66,7 @@ def test_the_images_are_read_once_for_all_picks(
 
 def test_weights_that_were_altered_are_refused_and_trained_again(trained: Path, here: Here, tmp_path: Path) -> None:
     folder = shutil.copytree(trained, tmp_path / "run")
-    (weights,) = (folder / "nets").glob("*/*.safetensors")
+    (weights,) = (path for path in (folder / "nets").glob("*/*.safetensors") if path.parent.name != "search")
     raw = weights.read_bytes()
     weights.write_bytes(raw[:-1] + bytes([raw[-1] ^ 1]))
     refused = here("export", folder, "--format", "torch")
@@ -91,9 +91,11 @@ def test_mistakes_are_told_in_three_lines(finished: Run, trained: Path, here: He
     (tmp_path / "other.onnx").write_bytes(b"not ours")
     exported = here("export", trained, "--format", "torch", "--out", tmp_path / "net.safetensors")
     assert "--run" in exported.stdout
+    table = finished.evaluations()
+    untrained = table.loc[table["fidelity"] == "inherited", "id"].iloc[0]
     for arguments, told in (
         (("verify", tmp_path / "net.safetensors"), "say where it is: --run FOLDER"),
-        (("export", finished.path), "train it first: evonas train"),
+        (("export", finished.path, "--pick", untrained), "train it first: evonas train"),
         (("export", trained, "--format", "onx"), "did you mean 'onnx'?"),
         (("export", trained, "--pick", "all", "--out", tmp_path / "x.onnx"), "one network for --out"),
         (("verify", tmp_path / "nowhere.onnx"), "check the path"),

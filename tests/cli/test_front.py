@@ -16,10 +16,12 @@ def test_csv_and_json_hold_every_digit(here: Here, finished: Run) -> None:
     front = finished.front()
     rows = list(csv.DictReader(io.StringIO(here("front", finished.path, "--format", "csv").stdout)))
     assert [row["genome"] for row in rows] == front["genome"].tolist()
-    numbers = front.drop(columns="genome")
+    numbers = front.drop(columns=["genome", "fidelity", "error_low", "error_high"])
+    assert {row["fidelity"] for row in rows} == {"trained"}
+    assert {row["error_low"] for row in rows} == {""}
     assert [[float(row[name]) for name in numbers] for row in rows] == numbers.to_numpy(dtype=float).tolist()
     records = json.loads(here("front", finished.path, "--format", "json").stdout)
-    assert records == front.to_dict("records")
+    assert records == front.astype(object).where(front.notna(), None).to_dict("records")
 
 
 def test_a_part_of_a_front(here: Here, finished: Run) -> None:

@@ -156,7 +156,6 @@ def made_old(finished: Run, path: Path, *statements: str) -> Path:
 OLD = {
     "version 4": (
         "DROP TABLE facts",
-        "ALTER TABLE evaluations RENAME error_log_sd TO spread",
         "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
         "INSERT INTO meta VALUES ('schema_version', '4')",
     ),

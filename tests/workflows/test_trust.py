@@ -21,7 +21,6 @@ from evonas.spaces.genome import from_text
 from evonas.training.datasets.dataset import folds, load_dataset
 from evonas.workflows.run_handle import Run, open_run
 from evonas.workflows.trust import FLOORS, chosen_networks, trust_sentence, trust_table, truth
-from reports.run_folder.facts import Origin
 from reports.tables.estimates import trust_texts
 from tests.support.runs import with_
 
