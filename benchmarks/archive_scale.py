@@ -62,7 +62,7 @@ def made_up(n: int, *, seed: int) -> Iterator[Evaluation]:
             yield Evaluation("search", i // 100, text, reason="RuntimeError: too large", seconds=0.01)
             continue
         values: dict[str, float] = dict.fromkeys(OBJECTIVES, int(size[i]))
-        values |= {"error": float(error[i]), "loss": float(3 * error[i]), "bitops": int(size[i] * intensity[i])}
+        values |= {"error": float(error[i]), "bitops": int(size[i] * intensity[i])}
         yield Evaluation("search", i // 100, text, values, seconds=0.01)
 
 

@@ -25,12 +25,13 @@ from evonas.evaluation.scorers import ShortTraining
 from evonas.evaluation.workers.pool import map_in_order
 from evonas.evaluation.workers.workers import Workers
 from evonas.spaces.genome import from_text
+from evonas.training.network_training import brief_steps
 from evonas.workflows.run_handle import Run
 
 MOST = 24  # networks of a front that are trained, evenly over its errors
-COMMON = {"search": {"budget": 300, "has_baseline": False}, "estimate": {}}
+COMMON = {"search": {"budget": 300, "has_baseline": False, "trainings": 0}}
 QUICK = {
-    "search": {"budget": 40, "population": 10, "has_baseline": False},
+    "search": {"budget": 40, "population": 10, "has_baseline": False, "trainings": 0},
     "estimate": {"steps": 20, "anchors": 3},
     "supernet": {"steps": 200},
 }
@@ -38,7 +39,10 @@ QUICK = {
 
 def judged(run: Run, genomes: list[str]) -> float:
     """Hypervolume of networks by one short training of each."""
-    space, scorer = run.context.network_space, ShortTraining(run.context.config.estimate.steps)
+    space, scorer = (
+        run.context.network_space,
+        ShortTraining(brief_steps(run.context.config, len(run.context.dataset.train))),
+    )
     jobs = [(ScoringJob(scorer, run.path, None, space, from_text(text, space.genes)),) for text in genomes]
     outcomes = map_in_order(run_job, jobs, workers=Workers.of(run.context.config.compute))
     table = run.evaluations().drop_duplicates("genome").set_index("genome").loc[genomes]

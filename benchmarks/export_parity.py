@@ -37,7 +37,7 @@ def searched(folder: Path, kind: str, *, quick: bool) -> Run:
     overrides: dict[str, Any] = {
         "space": {"kind": kind, "weight_precisions": LOW_BITS, "act_precisions": LOW_BITS},
         "supernet": {"steps": 100 if quick else 1000},
-        "search": {"budget": 60 if quick else 300, "has_baseline": False, "predictors": []},
+        "search": {"budget": 60 if quick else 300, "has_baseline": False, "predictors": [], "trainings": 0},
         "estimate": {"anchors": 0},
     }
     return evonas.search(out=folder, overrides=overrides)

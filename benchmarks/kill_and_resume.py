@@ -34,7 +34,10 @@ anchors = 4
 [search]
 budget = 60
 population = 12
+trainings = 4
 predictors = ["gaussian_process", "ridge"]
+[training]
+epochs = 2
 [compute]
 workers = 2
 """

@@ -78,7 +78,7 @@ def made_up(path: Path, count: int) -> RunFolder:
         measures=measures.table,
         objectives=measures.objectives,
         constraints={},
-        bounds={"error": (0.0, 0.9), "loss": (0.001, 2.3), "model_size": (300, 2e5), "bitops": (1e5, 2e8)},
+        bounds={"error": (0.0, 0.9), "model_size": (300, 2e5), "bitops": (1e5, 2e8)},
         started_with={"versions": {}},
         log10_space_size=space.log10_size(),
         genes=[GeneFacts(name=gene.name, choices=list(gene.choices)) for gene in space.genes],
@@ -88,7 +88,7 @@ def made_up(path: Path, count: int) -> RunFolder:
     with run.opened():
         for number, counted in enumerate(problem.costs(run.scaling).counted(genomes)):
             error = float(np.clip(900 / counted.values["model_size"] ** 0.9 + rng.gamma(2, 0.02), 0.005, 0.9))
-            values = counted.values | {"error": error, "loss": 2 * error}
+            values = counted.values | {"error": error}
             run.append(Evaluation(Origin.SEARCH, number // 40, to_text(genomes[number]), values))
         run.store_networks(problem.describe(front_table(run)["genome"].tolist())[0])
     return run

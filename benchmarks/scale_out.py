@@ -62,7 +62,12 @@ TINY: dict[str, Any] = {
     "space": {"channels": 8, "stem_channels": 8, "cells": ["normal", "reduction"], "expansions": [0.5, 1.0]},
     "supernet": {"steps": 40},
     "estimate": {"steps": 5, "anchors": 3, "calibration_images": 64},
-    "search": {"budget": 40, "population": 8, "objectives": ["error", "model_size"]},  # the presets' are not the same
+    "search": {
+        "budget": 40,
+        "population": 8,
+        "objectives": ["error", "model_size"],
+        "trainings": 0,
+    },  # the presets' are not the same
 }
 
 

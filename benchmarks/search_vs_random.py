@@ -27,7 +27,7 @@ from evonas.workflows.run_handle import Run
 from objectives.fronts.scaling import Scaling
 
 QUICK = {"supernet": {"steps": 300}, "search": {"budget": 120, "population": 20}}
-INHERITED = {"estimate": {"anchors": 0}}
+INHERITED = {"estimate": {"anchors": 0}, "search": {"trainings": 0}}
 
 
 def contenders(run: Run, alone: Run) -> dict[str, pd.DataFrame]:
@@ -41,7 +41,7 @@ def contenders(run: Run, alone: Run) -> dict[str, pd.DataFrame]:
     evolved = alone.evaluations().query("origin == 'search'")
     first = search[search["generation"] == 0]
     known = first.merge(evolved[evolved["generation"] == 0], on="genome")
-    assert (known["loss_x"] == known["loss_y"]).all(), "both runs must have the same supernet"
+    assert (known["scored_loss_x"] == known["scored_loss_y"]).all(), "both runs must have the same supernet"
     assert len(known) == len(first), "both runs must start from the same networks"
     budget = len(search)
     uniform = first.iloc[: len(first) - run.folder.settings["search"]["population"]]

@@ -36,21 +36,21 @@ SEARCHES: dict[str, dict[str, Any]] = {
     "quick": {
         "supernet": {"steps": 5, "batch_size": 8, "expansion_steps": 2},
         "estimate": {"anchors": 0, "calibration_images": 32, "scoring_images": 40},
-        "search": {"budget": 24, "population": 8, "predictors": [], "has_baseline": False},
+        "search": {"budget": 24, "population": 8, "predictors": [], "has_baseline": False, "trainings": 0},
     },
     "small": {
         "supernet": {"steps": 2000, "expansion_steps": 300},
         "estimate": {"anchors": 20, "scoring_images": 1000},
-        "search": {"budget": 400, "predictors": ["ridge"], "has_baseline": False},
+        "search": {"budget": 400, "predictors": ["ridge"], "has_baseline": False, "trainings": 0},
     },
     "digits": {
         "supernet": {"steps": 2000, "expansion_steps": 300},
         "estimate": {"anchors": 20},
-        "search": {"budget": 400, "predictors": ["ridge"], "has_baseline": False},
+        "search": {"budget": 400, "predictors": ["ridge"], "has_baseline": False, "trainings": 0},
     },
     "full": {
         "supernet": {"steps": 40_000},
-        "search": {"budget": 1500, "has_baseline": False},
+        "search": {"budget": 1500, "has_baseline": False, "trainings": 0},
     },
 }
 # Per epoch: two thirds of a whole training, for what learns fast is not the best.
@@ -110,10 +110,9 @@ def wholly(setting: Setting, usual: Mapping[str, Any]) -> dict[str, Any]:
         "population": max(4, setting.whole // 6),
         "predictors": "auto",
         "proposals": max(10, setting.workers),
-        # of a thousand held-out images, the loss varies less by chance
-        "objectives": ["loss" if name == "error" else name for name in usual["objectives"]],
     }
-    return {"estimate": {"method": "short-training", "steps": steps}, "search": {**usual, **few}}
+    # without anchors, estimates follow the loss, which varies less by chance than the error of a thousand images
+    return {"estimate": {"method": "short-training", "steps": steps, "anchors": 0}, "search": {**usual, **few}}
 
 
 def seconds_of(run: Run) -> float:
@@ -184,7 +183,7 @@ def expected_losses(table: pd.DataFrame, space: NetworkSpace) -> NDArray[np.floa
     costs = {name: table[name].to_numpy(dtype=float) for name in COSTS}
     x = np.concatenate([genomes[:, ordered], features(unordered, genomes[:, ~ordered], costs=costs)], axis=1)
     x = (x - x.mean(axis=0)) / np.where(x.std(axis=0) > 1e-9, x.std(axis=0), 1.0)
-    return GaussianProcess().fit(x, np.log(table["loss"].to_numpy(dtype=float))).predict(x)[0]
+    return GaussianProcess().fit(x, np.log(table["scored_loss"].to_numpy(dtype=float))).predict(x)[0]
 
 
 def heldout(architecture: Architecture, raw: Mapping[str, Any], seed: int) -> dict[str, float]:

@@ -90,8 +90,9 @@ class SupernetStages(StageFactory[NetworkProblem]):
             may_go_on=may_go_on,
             observer=self.observer,
         )
+        most: int | None = None
         for origin, n in origins.items():
-            part.train(origin, n)
+            most = part.train(origin, n if most is None else min(n, most))
         scores = self.run.scores()
         store_beliefs(self.run, Knowledge(self.run, stage.problem, stage=stage.number, scores=scores))
 

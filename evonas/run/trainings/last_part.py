@@ -35,7 +35,7 @@ class LastPart:
             before that.
         trainer: Trains by the whole recipe.
         stage: The last search stage.
-        may_go_on: Whether there is time for another round.
+        may_go_on: Whether there is time for another round of the search's own; what it is compared with gets as many.
         observer: Receives progress updates.
     """
 
@@ -74,10 +74,12 @@ class LastPart:
             here those go on whose expected gain in hypervolume is largest.
         """
         knowledge = Knowledge(self.run, self.problem, stage=self.stage, scores=anchor_scores(self.run))
-        candidates = self.run.feasible(origin=origin, columns=["genome"])["genome"].drop_duplicates().tolist()
+        table = self.run.feasible(origin=origin, columns=["genome"], as_searched=True)
+        candidates = table["genome"].drop_duplicates().tolist()
         ended_after, done = self.run.facts().trainings_ended.get(origin), 0
         while done < n:
-            if done == ended_after or (ended_after is None and not self.may_go_on()):
+            is_over = origin == Origin.SEARCH and ended_after is None and not self.may_go_on()
+            if done == ended_after or is_over:
                 ended = self.run.facts().trainings_ended
                 self.run.store(trainings_ended={**ended, origin: done})
                 break
