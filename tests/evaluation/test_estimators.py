@@ -172,7 +172,7 @@ class StopIn(StopAfter):
 
 
 def test_short_trainings_give_the_same_values_whatever_the_workers(small_config: RunConfig, tmp_path: Path) -> None:
-    config = with_(with_(small_config, "estimate", method="short-training"), "search", budget=6)
+    config = with_(with_(small_config, "estimate", method="short-training"), "search", budget=6, trainings=1)
     runs = [
         Run(search(with_(config, "compute", workers=workers), tmp_path / str(workers))).evaluations()
         for workers in (1, 2)
@@ -193,7 +193,7 @@ def test_a_recipe_that_estimates_rest_on_may_not_change_before_the_run_is_comple
     path.write_text(head + "[training]" + recipe.replace("learning_rate = 0.04", "learning_rate = 0.02"))
     with pytest.raises(RunFolderError, match="recipe"):
         resume(RunFolder(tmp_path / "run"))
-    path.write_text(text.replace("epochs = 2", "epochs = 3"))
+    path.write_text(text.replace("epochs = 1", "epochs = 3"))
     with pytest.raises(RunFolderError, match="recipe"):
         resume(RunFolder(tmp_path / "run"))
     path.write_text(text.replace("tensorboard = false", "tensorboard = true"))
