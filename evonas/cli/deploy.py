@@ -55,13 +55,13 @@ def export(
     ] = "onnx",
     seed: Annotated[int, typer.Option(min=0, help="Of the training whose weights it takes.")] = 0,
     recipe: Annotated[
-        str, typer.Option(help="Of that training, if several had this seed: as in the name of its weights.")
+        str, typer.Option(help="Of that training, if several had this seed: as in the name of its weights; or search.")
     ] = "",
     out: Annotated[
         Path | None, typer.Option(help="The file, for one network.", show_default="RUN/exports/ID-seedSEED-RECIPE")
     ] = None,
 ) -> None:
-    """Write trained networks to files that run elsewhere; evonas train comes first."""
+    """Write networks to files that run elsewhere: as evonas train left them, or else as the search trained them."""
     from evonas.cli import deploy_actions
 
     deploy_actions.export(run, pick, format_name=format_name, seed=seed, recipe=recipe, out=out)

@@ -26,6 +26,7 @@ from evonas.workflows.run_handle import open_run
 from evonas.workflows.selfcheck import is_sound
 from evonas.workflows.selfcheck import selfcheck as run_selfcheck
 from reports.pages.comparison_page import PAGE
+from reports.tables.front import front_volume
 from reports.tables.search import outcome_sentence, predictor_sentence
 
 DIGITS: dict[str, Any] = {"input_shape": (1, 8, 8), "n_classes": 10}  # known without reading them
@@ -133,4 +134,7 @@ def _print_result(folder: Path, *, quiet: bool) -> None:
         typer.echo(f"estimate: {facts.estimate_reason}")
     for warning in facts.warnings:
         typer.echo(f"warning: {warning}")
-    typer.echo(f"report: {folder / 'report.html'}\nnext:   evonas train {quote(str(folder))} --pick knee")
+    typer.echo(f"report: {folder / 'report.html'}")
+    if not facts.is_table:
+        deed = "train" if front_volume(run.folder) is None else "export"
+        typer.echo(f"next:   evonas {deed} {quote(str(folder))} --pick knee")

@@ -63,6 +63,9 @@ def draw_front(
     """
     is_share = error.unit == "share"
     factor = 100 if is_share else 1
+    is_log = is_share and len(front) > 0
+    if is_log:
+        front, others, baseline = (_without_zeros(table, error.name) for table in (front, others, baseline))
     others = others.iloc[:: 1 + len(others) // (MOST_POINTS + 1)]
     estimates = estimates.iloc[:: 1 + len(estimates) // (MOST_BARS + 1)]
     figure = Figure(figsize=(5.2 * len(costs), 4.4), layout="constrained")
@@ -89,18 +92,27 @@ def draw_front(
         if panel == 0:
             ax.set_ylabel(f"{error.title} (%)" if is_share else _axis_title(error))
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=6, frameon=False, fontsize=8)
-    if is_share and len(front):
-        _by_logarithm(axes[0], [factor * table[error.name] for table in (front, others, baseline) if len(table)])
+    if is_log:
+        least = min(float(table[error.name].min()) for table in (front, others, baseline) if len(table))
+        _by_logarithm(axes[0], factor * least)
     return figure
 
 
-def _by_logarithm(ax: Axes, columns: list[pd.Series]) -> None:
-    """To halve an error is worth as much at 2 % as at 20 %; an error of zero is drawn where the axis ends."""
-    values = pd.concat(columns).astype(float)
-    positive = values[values > 0]
-    if len(positive):
-        ax.set_yscale("log", nonpositive="clip")
-        ax.set_ylim(bottom=0.7 * positive.min())
+def _without_zeros(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """None wrong is drawn at half of the smallest error above it: a logarithm has no place for zero."""
+    values = table[name].astype(float)
+    return (
+        table.assign(**{name: values.where(values > 0, 0.5 * values[values > 0].min())})
+        if (values > 0).any()
+        else table
+    )
+
+
+def _by_logarithm(ax: Axes, least: float) -> None:
+    """To halve an error is worth as much at 2 % as at 20 %."""
+    if least > 0:
+        ax.set_yscale("log")
+        ax.set_ylim(bottom=0.7 * least)
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         ax.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else ""))
 

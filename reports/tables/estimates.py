@@ -22,10 +22,10 @@ def how_errors_came(run: RunFolder) -> str:
     if facts.is_table or "error" not in run.measures:
         return "Errors are looked up."
     front, epochs = front_table(run), run.settings.get("training", {}).get("epochs")
-    length = f"{epochs} epochs" if epochs else "the whole recipe"
+    length = f"for {epochs} epochs" if epochs else "by the whole recipe"
     if is_measured(run, front):
-        return f"Errors are measured: each network was trained by {length}, then tried on held-out images."
-    text = f"Errors are estimates of what training by {length} would reach on held-out images"
+        return f"Errors are measured: each network was trained {length}, then tried on held-out images."
+    text = f"Errors are estimates of what training {length} would reach on held-out images"
     known = next(iter(facts.estimates.values()), None)
     if known is None or not known.n:
         return f"{text}; nothing was trained that they could rest on."

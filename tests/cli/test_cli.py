@@ -37,7 +37,7 @@ def test_search_on_a_users_own_images_then_front_train_and_report(
     result = here("search", "own.toml", "--out", "out", "--budget", 12, "--seed", 5, "--workers", 1)
     assert result.returncode == 0, result.stderr
     assert "Pareto front" in result.stdout
-    assert "evonas train out --pick knee" in result.stdout
+    assert "evonas export out --pick knee" in result.stdout
     run = tmp_path / "out"
     assert {"run.toml", "archive.sqlite", "supernet.safetensors", "front.csv", "figures", "report.html"} <= {
         entry.name for entry in run.iterdir()

@@ -65,11 +65,23 @@ function intervals(rows) {
   return found;
 }
 
+/** Half of the smallest positive value: where a logarithmic axis shows zero. */
+function leastOf(name) {
+  const values = [...networks.values[name], ...data.points.search[name], ...data.points.anchor[name]].filter((value) => value > 0);
+  return values.reduce((least, value) => Math.min(least, value), Infinity) / 2;
+}
+
+/** A network's value as an axis can show it. */
+const placed = (name, isLog, row) => {
+  const value = networks.values[name][row];
+  return isLog && value <= 0 ? leastOf(name) : value;
+};
+
 function scatterTraces() {
   const rows = frontRows(), shown = new Set(shownRows());
   const front = {
-    name: "Pareto front", type: "scatter", mode: "markers", x: rows.map((row) => networks.values[state.x][row]),
-    y: rows.map((row) => networks.values[state.y][row]), customdata: rows.map((row) => networks.id[row]),
+    name: "Pareto front", type: "scatter", mode: "markers", x: rows.map((row) => placed(state.x, state.isLogX, row)),
+    y: rows.map((row) => placed(state.y, state.isLogY, row)), customdata: rows.map((row) => networks.id[row]),
     text: rows.map((row) => hover([state.x, state.y].map((name) =>
       `${plain(measures[name].title)} ${plain(networks.texts[name][row])}`), networks.id[row])),
     hovertemplate: "%{text}<extra></extra>",
@@ -82,7 +94,7 @@ function scatterTraces() {
   };
   const ring = (row, name, ink, size, symbol) => ({
     name, type: "scatter", mode: "markers", hoverinfo: "skip",
-    x: row === undefined ? [] : [networks.values[state.x][row]], y: row === undefined ? [] : [networks.values[state.y][row]],
+    x: row === undefined ? [] : [placed(state.x, state.isLogX, row)], y: row === undefined ? [] : [placed(state.y, state.isLogY, row)],
     marker: { size, symbol, color: ink, line: { width: 2.2, color: ink } },
   });
   const knee = rows.includes(rowOf.get(data.knee)) ? rowOf.get(data.knee) : undefined;
