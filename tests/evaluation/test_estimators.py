@@ -23,6 +23,7 @@ from evonas.workflows.trained import load_trained
 from reports.pages.page import run_page
 from reports.run_folder.folder import RunFolder
 from reports.run_folder.schema import NetworkScore
+from reports.tables.front import front_table
 from reports.tables.snapshot import Snapshot
 from surrogates.ladder.rung import fit_rung
 from tests.support.runs import WITHOUT_CLOCK, StopAfter, assert_same_result, with_
@@ -124,6 +125,28 @@ def test_without_a_look_before_that_the_inherited_scores_choose(small_config: Ru
     run = Run(search(config, tmp_path / "run"))
     assert {one.fidelity for one in run.folder.scores()} == {"inherited", "trained"}
     assert sum(one.expected is not None for one in run.folder.scores()) == 3
+
+
+def test_uniform_networks_are_trained_beside_it(small_config: RunConfig, tmp_path: Path) -> None:
+    config = with_(small_config, "search", has_baseline=False, has_uniform=True, trainings=2, budget=12)
+    run = Run(search(config, tmp_path / "run"))
+    table = run.evaluations()
+    uniform = table[table["origin"] == "uniform"]
+    assert len(uniform) == uniform["genome"].nunique() > 2
+    expected = [one.genome for one in run.folder.scores() if one.expected is not None]
+    assert len(set(expected) & set(uniform["genome"])) >= 2
+    assert set(front_table(run.folder, origin="uniform")["fidelity"]) == {"trained"}
+    assert "of uniform networks" in run_page(Snapshot(run.folder))
+
+
+def test_without_the_error_among_objectives_nothing_is_trained_at_the_end(
+    small_config: RunConfig, tmp_path: Path
+) -> None:
+    config = with_(small_config, "search", objectives=("model_size", "bitops"), has_baseline=False, budget=12)
+    run = Run(search(config, tmp_path / "run"))
+    assert all(one.expected is None for one in run.folder.scores())
+    assert len(run.front())
+    assert run_page(Snapshot(run.folder))
 
 
 def test_time_ends_the_search_and_then_the_trainings(small_config: RunConfig, tmp_path: Path) -> None:
