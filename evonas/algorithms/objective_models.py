@@ -69,7 +69,7 @@ class ObjectiveModels:
         return len(self.genomes)
 
     def forget(self) -> None:
-        """Forget all evaluations, as when another supernet or correction values on another scale."""
+        """Forget all evaluations, as when another supernet values on another scale."""
         self.genomes, self._told, self._choices, self._predicted = self.genomes[:0], self._told[:0], {}, {}
         self._counted = {name: column[:0] for name, column in self._counted.items()}
 

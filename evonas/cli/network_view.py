@@ -61,7 +61,7 @@ def of_run(path: Path, which: str, *, may_run_code: bool = False) -> NetworkView
     """
     run = open_run(path).folder
     row = _row(run, which)
-    genome, values = str(row["genome"]), {name: row[name] for name in run.measures}
+    genome, values = str(row["genome"]), {name: row[name] for name in run.measures if pd.notna(row[name])}
     table = run.networks([genome]).get(genome)
     if table is None:
         table = _decoded(genome, _space(path, None, may_run_code=may_run_code)).table

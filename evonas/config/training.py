@@ -9,16 +9,16 @@ from pydantic import Field, model_validator
 
 from evonas.spaces.settings import Count, Settings
 
-# Keys that only `evonas train` uses: short training runs and `evonas trust` start from random weights, have no teacher
+# Keys that only whole trainings use: short training runs and `evonas trust` start from random weights, have no teacher
 # and are too short to be compiled; a log changes no result.
 OF_FULL_TRAININGS = ("initial_weights", "distillation", "temperature", "compile")
 WITHOUT_EFFECT = ("tensorboard",)
 
 
 class TrainingConfig(Settings):
-    """[training]: how ``evonas train`` trains a chosen network from scratch."""
+    """[training]: how a network is trained as a whole, by ``evonas train`` and within a search."""
 
-    epochs: Count = Field(30, description="passes over the training and held-out images together")
+    epochs: Count = Field(30, description="passes over the images")
     batch_size: int = Field(64, ge=2, description="images per step")
     optimizer: Literal["adamw", "sgd"] = Field("adamw", description="adamw, sgd")
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
@@ -46,19 +46,19 @@ class TrainingConfig(Settings):
         2000, ge=2, description="training images that set the batch norm's statistics at the end"
     )
     initial_weights: Literal["random", "inherited"] = Field(
-        "random", description="in evonas train only: random, or inherited from the run's supernet"
+        "random", description="in whole trainings: random, or inherited from the run's supernet"
     )
     distillation: float = Field(
         0.0,
         ge=0,
         le=1,
-        description="in evonas train only: weight of the distance to the outputs of a twin in full precision, trained "
+        description="in whole trainings: weight of the distance to the outputs of a twin in full precision, trained "
         "first by the same recipe; the labels get the rest; 0: no twin",
     )
     temperature: float = Field(4.0, gt=0, description="softens the outputs of twin and network for that distance")
     compile: Literal["auto", True, False] = Field(
         False,
-        description="in evonas train only: whether torch.compile speeds steps up, which moves the last digits of "
+        description="in whole trainings: whether torch.compile speeds steps up, which moves the last digits of "
         "results; auto: where it saves more time than it takes",
     )
     tensorboard: bool = Field(

@@ -19,7 +19,7 @@ from objectives import OBJECTIVES
 from objectives.fronts.scaling import Scaling
 
 Floats = NDArray[np.float64]
-COSTS = ("model_size", "parameters", "bitops", "macs")  # of a network: what predictors and corrections look at
+COSTS = ("model_size", "parameters", "bitops", "macs")  # of a network: what predictors look at
 
 
 class Costs(ABC):

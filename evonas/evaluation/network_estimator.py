@@ -98,7 +98,7 @@ class ScoringJob(Job):
         except TimeIsUpError:
             return Outcome({}, OUT_OF_TIME, time.perf_counter() - start)
         except (MemoryError, RuntimeError, FloatingPointError) as error:
-            return Outcome({}, _reason(error), time.perf_counter() - start)
+            return Outcome({}, reason_of(error), time.perf_counter() - start)
         taken = time.perf_counter() - start
         if not math.isfinite(score.loss):
             return Outcome({}, f"the held-out loss is {score.loss}", taken)
@@ -106,7 +106,8 @@ class ScoringJob(Job):
         return Outcome({**found, **latency}, "", taken)
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Why a job failed, in a line; memory that ran out is told apart, for that may pass."""
     text = str(error).partition("\n")[0] or "no message"
     # torch reports it as a RuntimeError; on a GPU as a subclass of it
     if isinstance(error, MemoryError) or "alloc" in text.lower() or "out of memory" in text.lower():

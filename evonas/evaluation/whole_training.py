@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 from evonas.architecture.graph import Architecture
 from evonas.errors import EvaluationError
 from evonas.evaluation.job import LOST_WORKER
+from evonas.evaluation.network_estimator import reason_of
 from evonas.evaluation.scoring_context import Checkpoint, ScoringContext, open_scoring_context
 from evonas.nets.network import Network
 from evonas.nets.weights import weight_bytes
@@ -73,8 +75,11 @@ class WholeTraining:
                 network = train_in_full(architecture, images, config, seed=config.seed, extras=extras)
                 score = as_exported(network, context.dataset.heldout)
         except (EvaluationError, MemoryError, RuntimeError) as error:
-            return TrainingOutcome(None, b"", _reason(error), time.perf_counter() - begun)
+            reason = error.found if isinstance(error, EvaluationError) else reason_of(error)
+            return TrainingOutcome(None, b"", reason, time.perf_counter() - begun)
         taken = time.perf_counter() - begun
+        if not math.isfinite(score.loss):
+            return TrainingOutcome(None, b"", f"the held-out loss is {score.loss}", taken)
         return TrainingOutcome(score, weight_bytes(network), "", taken, tuple(network.warnings()))
 
 
@@ -95,7 +100,3 @@ def _twin(architecture: Architecture, context: ScoringContext) -> Network | None
         return None
     twin = config.model_copy(update={"training": config.training.of_twin()})
     return train_in_full(in_full_precision(architecture), context.dataset.train, twin, seed=config.seed)
-
-
-def _reason(error: Exception) -> str:
-    return error.found if isinstance(error, EvaluationError) else str(error).partition("\n")[0] or type(error).__name__

@@ -15,6 +15,7 @@ from evonas.progress import Observer, Silent
 from evonas.run.context import RunContext, open_context, reopen
 from evonas.run.lock import alone_with, claimed, new_folder
 from evonas.run.loop import generational
+from evonas.run.problems.problem import Problem
 from evonas.run.provenance import check_recipe, started_with
 from evonas.run.stages.search_stage import StageFactory
 from evonas.run.state import SearchState, evaluate_uniform, search_at_random
@@ -126,7 +127,7 @@ def _run(run: RunFolder, context: RunContext, observer: Observer) -> RunFolder:
             return before + time.perf_counter() - start
 
         search = problem.config.search
-        stopping = Stopping(search, elapsed=elapsed)
+        stopping = Stopping(search, elapsed=elapsed, trains=_n_trainings(problem) > 0)
         try:
             with problem.limits():
                 stages: StageFactory[Any] = resolve(problem.stage_factory)(run, problem, observer)
@@ -158,6 +159,11 @@ def _deliver(state: SearchState) -> None:
         Origin.UNIFORM: settings.has_uniform,
     }
     origins = [Origin.SEARCH, *(origin for origin, is_there in beside.items() if is_there)]
-    wanted = settings.trainings if "error" in state.measures.objectives else 0
-    stopping = state.stopping
+    wanted, stopping = _n_trainings(state.problem), state.stopping
     state.stages.deliver(state.stage, dict.fromkeys(origins, wanted), may_go_on=lambda: not stopping.is_over)
+
+
+def _n_trainings(problem: Problem) -> int:
+    """How many networks of the search are trained at its end."""
+    has_error = "error" in problem.measures.objectives and not problem.is_table
+    return problem.config.search.trainings if has_error else 0

@@ -34,10 +34,11 @@ class Stopping:
     Args:
         settings: The section ``[search]``.
         elapsed: Seconds that the run has taken so far, those before it was resumed included.
+        trains: Whether networks are trained at the end, which takes a share of the time.
     """
 
-    def __init__(self, settings: SearchConfig, *, elapsed: Callable[[], float]) -> None:
-        self.settings, self.elapsed = settings, elapsed
+    def __init__(self, settings: SearchConfig, *, elapsed: Callable[[], float], trains: bool = False) -> None:
+        self.settings, self.elapsed, self.trains = settings, elapsed, trains
         self._stage = 0
         self._volumes: list[tuple[int, float]] = []
         self._barren = 0
@@ -45,8 +46,7 @@ class Stopping:
     @property
     def is_time_up(self) -> bool:
         """Whether no further network shall be evaluated; what is in the archive may still be answered from there."""
-        trainings = self.settings.training_share if self.settings.trainings else 0.0
-        return self._has_passed(1 - trainings)
+        return self._has_passed(1 - self.settings.training_share if self.trains else 1.0)
 
     @property
     def is_over(self) -> bool:

@@ -70,7 +70,7 @@ class Run:
     def evaluations(self) -> pd.DataFrame:
         """Every evaluation, random search's too (see the column ``origin``).
 
-        A network that was valued again, by a supernet that grew or another correction, has one row per ``stage``; the
+        A network that was valued again, by a supernet that grew or other anchors, has one row per ``stage``; the
         last stage counts.
         """
         return self.folder.evaluations()

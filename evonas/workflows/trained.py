@@ -82,7 +82,7 @@ def recipe_of(weights: str) -> str:
 
 def _of_search(run: RunFolder, genome: str) -> tuple[str, str, dict[str, str]]:
     """Weights, their hash, and what they reach; nothing if the search did not train this network."""
-    for score in run.scores():
+    for score in reversed(run.scores()):  # with several supernets, the last training counts
         if score.genome == genome and score.fidelity == Fidelity.TRAINED and score.weights:
             return score.weights, score.sha256, {"heldout_error": repr(score.error)}
     return "", "", {}

@@ -117,7 +117,7 @@ def _by_logarithm(ax: Axes, least: float) -> None:
         ax.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else ""))
 
 
-def draw_convergence(table: pd.DataFrame) -> Figure:
+def draw_convergence(table: pd.DataFrame, *, is_estimated: bool = False) -> Figure:
     """Hypervolume over evaluations, one line per origin: :func:`reports.tables.convergence.convergence_table`."""
     figure = Figure(figsize=(5.2, 3.6), layout="constrained")
     ax = figure.subplots()
@@ -125,7 +125,7 @@ def draw_convergence(table: pd.DataFrame) -> Figure:
         colour, line, label = STYLE[str(origin)]
         ax.plot(of_origin["evaluations"], of_origin["hypervolume"], line, color=colour, label=label)
     ax.set_xlabel("networks evaluated")
-    ax.set_ylabel("hypervolume")
+    ax.set_ylabel("hypervolume, by estimates" if is_estimated else "hypervolume")
     if len(table):
         ax.legend(frameon=False, loc="lower right")
     _bare(ax)

@@ -12,7 +12,7 @@ from reports.comparison.attainment import attainment_table
 from reports.comparison.runs import common_convergence, run_labels
 from reports.run_folder.folder import RunFolder
 from reports.tables.convergence import convergence_table
-from reports.tables.front import compared_table, front_table, knee_id
+from reports.tables.front import compared_table, front_table, is_measured, knee_id
 from reports.tables.genes import choice_table
 from reports.tables.pick import picked
 from reports.tables.query import QueryError, closest
@@ -73,6 +73,7 @@ def front_points(question: Asked) -> pd.DataFrame:
         raise QueryError("a front to draw", found="no feasible evaluation", remedy="resume the run")
     knee = front[front["id"] == knee_id(run, front_table(run))].assign(kind="knee")
     random = front_table(run, origin="random")[["id", *names]].assign(kind="front of random search")
+    random = random if is_measured(run, "random") == is_measured(run) else random[:0]
     cloud = searched.assign(kind="not on the front")
     return pd.concat([part for part in (cloud, random, front, knee) if len(part)])[["kind", "id", *names]]
 

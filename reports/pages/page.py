@@ -22,7 +22,7 @@ from reports.tables.estimates import (
     trust_note,
     trust_texts,
 )
-from reports.tables.front import compared_table
+from reports.tables.front import compared_table, is_measured
 from reports.tables.search import outcome_sentence, predictor_rows, predictor_sentence
 from reports.tables.snapshot import Snapshot
 from reports.tables.trainings import training_texts
@@ -48,7 +48,10 @@ def _write_figures(snapshot: Snapshot) -> None:
     run, front = snapshot.run, snapshot.front
     error = run.measures["error" if "error" in run.measures else run.objectives[0]]
     costs = [run.measures[name] for name in run.objectives if name != error.name] or [run.measures[run.objectives[0]]]
-    save(draw_convergence(snapshot.convergence), run.path / "figures" / "hypervolume.png")
+    save(
+        draw_convergence(snapshot.convergence, is_estimated=not snapshot.facts.is_table),
+        run.path / "figures" / "hypervolume.png",
+    )
     if snapshot.knee is not None:
         figure = draw_front(
             front,
@@ -117,8 +120,8 @@ def _cloud_note(snapshot: Snapshot, data: dict[str, Any]) -> str:
         notes.append(
             "Dots were measured. Bars are estimates: 80 of 100 such networks lie within theirs once they are trained."
         )
-    elif not snapshot.facts.is_table and "error" in snapshot.run.measures:
-        notes.append("Nothing was measured: all of this is estimated.")
+    elif not is_measured(snapshot.run):
+        notes.append("Nothing of it was measured: all of this is estimated.")
     total, drawn = data["points"]["search"]["total"], len(data["points"]["search"]["id"])
     if drawn < total:
         notes.append(f"Of {total:,} evaluated networks, {drawn:,} are drawn, evenly chosen.")
@@ -198,11 +201,20 @@ def _facts(snapshot: Snapshot) -> dict[str, str]:
         "estimate": " ".join(filter(None, [how_errors_came(run), facts.estimate_reason])),
         "trained": _trained(snapshot),
         **_expansions(facts),
-        **{f"hypervolume by estimates, {name}": f"{one:.4f}" for name, one in snapshot.searched_volumes.items()},
-        **{f"hypervolume as measured, {name}": f"{one:.4f}" for name, one in snapshot.delivered_volumes.items()},
+        **_volume_facts(snapshot),
         "warnings": "; ".join(facts.warnings) or "none",
         "test set": "touched by evonas train only" if len(snapshot.trainings) else "not touched",
         "versions": ", ".join(f"{name} {number}" for name, number in facts.started_with.get("versions", {}).items()),
+    }
+
+
+def _volume_facts(snapshot: Snapshot) -> dict[str, str]:
+    searched, delivered = snapshot.searched_volumes, snapshot.delivered_volumes
+    if snapshot.facts.is_table:
+        return {f"hypervolume, {name}": f"{one:.4f}" for name, one in searched.items()}
+    return {
+        **{f"hypervolume by estimates, {name}": f"{one:.4f}" for name, one in searched.items()},
+        **{f"hypervolume as measured, {name}": f"{one:.4f}" for name, one in delivered.items()},
     }
 
 

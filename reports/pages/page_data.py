@@ -12,6 +12,7 @@ import pandas as pd
 from reports.figures.network_drawing import drawing
 from reports.run_folder.folder import RunFolder
 from reports.tables.estimates import error_texts
+from reports.tables.front import is_measured
 from reports.tables.genes import choice_history, choice_table
 from reports.tables.search import predictor_table
 from reports.tables.sensitivity import sensitivity
@@ -38,7 +39,9 @@ def page_data(snapshot: Snapshot) -> dict[str, Any]:
         "error": "error" if "error" in run.measures else run.objectives[0],
         "knee": knee,
         "lastGeneration": 0 if pd.isna(last) else int(last),
-        "points": {origin: _points(run, origin) for origin in ("search", "random", "anchor")},
+        "points": {origin: _points(run, origin) for origin in ("search", "random")}
+        | {"anchor": _points(run, "anchor" if is_measured(run) and not snapshot.facts.is_table else "none")},
+        "isTable": snapshot.facts.is_table,
         "chance": None if snapshot.facts.is_table else snapshot.facts.bounds.get("error", (0.0, None))[1],
         "networks": _networks(run, front, history),
         "drawings": _drawings(run, front, knee),

@@ -110,7 +110,8 @@ class Facts(_Model):
         probe_taus: Steps done, and Kendall's tau between two scorings of fixed networks.
         estimates: What the scores of each fidelity are worth, as of the last fit.
         expansions: Widths unlocked.
-        trainings_ended: Trainings of the last part after which time ended it, by origin.
+        trainings: Trainings of the last part by origin, once it was over: the front of that origin is then measured.
+        heldout_images: That errors are shares of; None where nothing is trained.
         predictors: A row per generation and target.
         rejections: Networks that exceeded a bound before evaluation, by bound.
         in_flight: Pairs of evaluations known by then and networks evaluated at a time, in asynchronous mode.
@@ -141,7 +142,8 @@ class Facts(_Model):
     probe_taus: list[tuple[int, float]] = Field(default_factory=list)
     estimates: dict[Fidelity, EstimateFacts] = Field(default_factory=dict)
     expansions: list[ExpansionFacts] = Field(default_factory=list)
-    trainings_ended: dict[Origin, int] = Field(default_factory=dict)
+    trainings: dict[Origin, int] = Field(default_factory=dict)
+    heldout_images: int | None = None
     predictors: list[ModelFacts] = Field(default_factory=list)
     rejections: dict[str, int] = Field(default_factory=dict)
     in_flight: list[tuple[int, int]] = Field(default_factory=list)

@@ -210,7 +210,9 @@ class RunFolder:
         with self.archive.writing() as connection:
             connection.execute(insertion(tuple(row.values)), [*cells, *row.values.values()])
 
-    def evaluations(self, *, origin: str | None = None, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    def evaluations(
+        self, *, origin: str | None = None, columns: Sequence[str] | None = None, as_searched: bool = False
+    ) -> pd.DataFrame:
         """Evaluations in order: the attributes of :class:`Evaluation`, values as columns, and an ``id``.
 
         Errors are those that are known by now, see :class:`Belief`.
@@ -218,14 +220,16 @@ class RunFolder:
         Args:
             origin: Only those of one origin.
             columns: Only these; of a million rows, all columns fill more than a gigabyte.
+            as_searched: See :meth:`feasible`.
         """
         where, cells = ("", []) if origin is None else ("WHERE origin = ?", [origin])
-        return self._read(columns, where, cells)
+        return self._read(columns, where, cells, as_searched=as_searched)
 
-    def evaluations_of(self, ids: Iterable[int]) -> pd.DataFrame:
-        """The evaluations with these ids, in order; columns as in :meth:`evaluations`."""
+    def evaluations_of(self, ids: Iterable[int], *, as_searched: bool = False) -> pd.DataFrame:
+        """The evaluations with these ids, in order; columns as in :meth:`evaluations`, see :meth:`feasible`."""
         # one JSON text, because SQLite bounds the number of marks in a statement
-        return self._read(None, "WHERE id IN (SELECT value FROM json_each(?))", [json.dumps([int(i) for i in ids])])
+        cells = [json.dumps([int(i) for i in ids])]
+        return self._read(None, "WHERE id IN (SELECT value FROM json_each(?))", cells, as_searched=as_searched)
 
     def rows(self) -> list[Evaluation]:
         """Every evaluation in order, as it was appended: with the errors that the search went by."""

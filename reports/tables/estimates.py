@@ -8,7 +8,7 @@ import pandas as pd
 from objectives import Fidelity
 from reports.run_folder.facts import TrustFacts
 from reports.run_folder.folder import RunFolder
-from reports.tables.front import front_table, is_measured
+from reports.tables.front import is_measured
 
 WAYS = {
     Fidelity.INHERITED: "the supernet's weights",
@@ -21,9 +21,9 @@ def how_errors_came(run: RunFolder) -> str:
     facts = run.facts()
     if facts.is_table or "error" not in run.measures:
         return "Errors are looked up."
-    front, epochs = front_table(run), run.settings.get("training", {}).get("epochs")
+    epochs = run.settings.get("training", {}).get("epochs")
     length = f"for {epochs} epochs" if epochs else "by the whole recipe"
-    if is_measured(run, front):
+    if is_measured(run):
         return f"Errors are measured: each network was trained {length}, then tried on held-out images."
     text = f"Errors are estimates of what training {length} would reach on held-out images"
     known = next(iter(facts.estimates.values()), None)
@@ -86,10 +86,11 @@ def expectations_texts(run: RunFolder) -> pd.DataFrame:
 def expectations_sentence(run: RunFolder) -> str:
     """How estimates and measurements agree, in a sentence; there must be some."""
     table = expectations_table(run)
-    wrong = table["measured"].to_numpy(dtype=float)
-    measured = np.maximum(wrong, 0.5 * float(np.min(wrong[wrong > 0], initial=1.0)))  # none wrong: half of the least
+    half_an_image = 0.5 / (run.facts().heldout_images or 10**6)  # none wrong is not impossible to get wrong
+    chance = run.facts().bounds.get("error", (0.0, 1.0))[1]
+    measured = np.clip(table["measured"].to_numpy(dtype=float), half_an_image, chance)
     factor = float(np.exp(np.median(np.abs(np.log(table["expected"].to_numpy(dtype=float) / measured)))))
-    within = int(((table["low"] <= table["measured"]) & (table["measured"] <= table["high"])).sum())
+    within = int(((table["low"] <= measured) & (measured <= table["high"])).sum())
     return (
         f"Of {len(table)} networks that were trained in the end, half were estimated within a factor of {factor:.2f} "
         f"just before, and {within} were measured inside their interval."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,32 +21,44 @@ KNOWN = ("fidelity", "error_low", "error_high")  # of an error, beside its value
 def front_table(run: RunFolder, *, origin: str = Origin.SEARCH, is_estimated: bool = False) -> pd.DataFrame:
     """The non-dominated networks within the run's constraints, smallest error first.
 
-    What was measured is compared with what was measured: as soon as networks of this origin were trained, the front is
-    theirs, and that of the trainings before the search. Until then it is one of estimates.
+    What was measured is compared with what was measured: once networks of this origin were trained at the end, the
+    front is theirs, and that of the trainings before the search. Until then it is one of the estimates that the search
+    went by.
 
     Args:
         run: Where from.
         origin: :attr:`Origin.SEARCH`; :attr:`Origin.RANDOM` or :attr:`Origin.UNIFORM` for what it is compared with.
-        is_estimated: Whether to give the front of estimates in any case, by what is estimated of those networks that
-            were not trained.
+        is_estimated: Whether to give the front of estimates in any case, of networks that were not trained.
 
     Returns:
         Columns ``id``, ``genome``, every measure in its own unit, and ``fidelity``, ``error_low``, ``error_high``: how
         the error is known, and the interval of an estimate; not where values are looked up in a table.
     """
     columns = ["id", "genome", "fidelity", *run.objectives]  # the rest of a row is read for the front alone
-    table = run.feasible(origin=origin, columns=columns)
-    known = table["fidelity"].isin(MEASURED)
-    if is_estimated or not known.any():
-        table = table[~known] if is_estimated else table
-    else:
-        # what takes time to measure, such as a latency, is not measured of anchors
-        anchors = run.feasible(origin=Origin.ANCHOR, columns=columns).dropna(subset=list(run.objectives))
-        table = pd.concat([table[known], anchors]) if len(anchors) else table[known]
-        table = table.drop_duplicates("genome")
+    has_measured = is_measured(run, origin) and not is_estimated
+    table = run.feasible(origin=origin, columns=columns, as_searched=not is_measured(run, origin))
+    if is_measured(run, origin) and not run.facts().is_table:
+        known = table["fidelity"].isin(MEASURED)
+        table = table[known] if has_measured else table[~known]
+    if has_measured:
+        table = _with_anchors(run, table, columns)
     points = table[list(run.objectives)].to_numpy(dtype=float)
-    rows = _shown(run, run.evaluations_of(table.loc[is_nondominated(points), "id"]))
+    ids = table.loc[is_nondominated(points), "id"]
+    rows = _shown(run, run.evaluations_of(ids, as_searched=not is_measured(run, origin)))
     return rows.sort_values([*run.objectives, "id"], ignore_index=True)
+
+
+def is_measured(run: RunFolder, origin: str = Origin.SEARCH) -> bool:
+    """Whether the front of an origin is one of measured errors: its best networks were trained, or all looked up."""
+    facts = run.facts()
+    return facts.is_table or bool(facts.trainings.get(Origin(origin)))
+
+
+def _with_anchors(run: RunFolder, table: pd.DataFrame, columns: Sequence[str] | None) -> pd.DataFrame:
+    # what takes time to measure, such as a latency, is not measured of anchors
+    anchors = run.feasible(origin=Origin.ANCHOR, columns=columns).dropna(subset=list(run.objectives))
+    tables = [part for part in (table, anchors) if len(part)] or [table]
+    return pd.concat(tables).drop_duplicates("genome")
 
 
 def _shown(run: RunFolder, rows: pd.DataFrame) -> pd.DataFrame:
@@ -55,31 +67,24 @@ def _shown(run: RunFolder, rows: pd.DataFrame) -> pd.DataFrame:
     return rows.drop(columns=list(KNOWN)) if run.facts().is_table else rows
 
 
-def is_measured(run: RunFolder, front: pd.DataFrame) -> bool:
-    """Whether the errors of a front are measured or looked up, and not estimated; there must be some."""
-    return run.facts().is_table or bool(len(front) and front["fidelity"].isin(MEASURED).all())
-
-
 def compared_table(run: RunFolder, *, origin: str = Origin.SEARCH) -> pd.DataFrame:
     """Every network of an origin whose error means what it means on the front of that origin; it dominates none of it.
 
     Returns:
         Columns as in :func:`front_table`.
     """
-    has_measured = is_measured(run, front_table(run, origin=origin))
-    tables = [run.feasible(origin=one) for one in [origin, *[Origin.ANCHOR] * has_measured]]
-    table = pd.concat([table for table in tables if len(table)] or tables).drop_duplicates("genome")
-    if has_measured:
-        table = table[table["fidelity"].isin(MEASURED)].dropna(subset=list(run.objectives))
+    has_measured = is_measured(run, origin)
+    table = run.feasible(origin=origin, as_searched=not has_measured)
+    if has_measured and not run.facts().is_table:
+        table = _with_anchors(run, table[table["fidelity"].isin(MEASURED)], None)
     return _shown(run, table)
 
 
 def estimates_table(run: RunFolder, *, origin: str = Origin.SEARCH) -> pd.DataFrame:
     """Networks of an origin that were not measured, where others were; columns as in :func:`front_table`."""
     table = run.feasible(origin=origin)
-    known = table["fidelity"].isin(MEASURED)
-    table = table[~known] if known.any() else table[:0]
-    return _shown(run, table)
+    is_left = ~table["fidelity"].isin(MEASURED) if is_measured(run, origin) else pd.Series(False, index=table.index)
+    return _shown(run, table[is_left])
 
 
 def front_volume(run: RunFolder, *, origin: str = Origin.SEARCH, scaling: Scaling | None = None) -> float | None:
@@ -91,7 +96,7 @@ def front_volume(run: RunFolder, *, origin: str = Origin.SEARCH, scaling: Scalin
         scaling: What it is measured on; by default the run's own, which other runs do not share.
     """
     front = front_table(run, origin=origin)
-    if front.empty or not is_measured(run, front):
+    if front.empty or not is_measured(run, origin):
         return None
     return (scaling or run.scaling).hypervolume(front[list(run.objectives)].to_numpy(dtype=float))
 

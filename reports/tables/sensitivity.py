@@ -46,14 +46,16 @@ def sensitivity(run: RunFolder) -> Sensitivity:
     A linear model, one coefficient per choice, penalised (ridge) by generalised cross-validation. It describes the
     networks that were evaluated, which crowd near the front; interactions between genes end up in the error of the fit.
     Intervals are those of the penalised estimate under equal, independent residuals; they do not cover its bias towards
-    zero, nor that of an inherited error.
+    zero, nor that of an estimated error.
 
     References:
         Hoerl & Kennard 1970 (ridge); Golub, Heath & Wahba 1979 (the penalty).
     """
     measure = "error" if "error" in run.measures else run.objectives[0]
     columns = ["genome", "stage", "reason", "origin", measure]
-    table = pd.concat([run.evaluations(origin=origin, columns=columns) for origin in ("search", "random")])
+    table = pd.concat(
+        [run.evaluations(origin=origin, columns=columns, as_searched=True) for origin in ("search", "random")]
+    )
     table = table[(table["reason"] == "") & (table["stage"] == table["stage"].max())].drop_duplicates("genome")
     table = table.iloc[:: 1 + len(table) // (MOST_ROWS + 1)]
     labels = gene_labels(run)

@@ -9,7 +9,7 @@ import pandas as pd
 from reports.run_folder.facts import Facts, Origin
 from reports.run_folder.folder import RunFolder
 from reports.tables.convergence import convergence_table
-from reports.tables.front import estimates_table, front_history, front_table, front_volume, knee_id
+from reports.tables.front import estimates_table, front_history, front_table, front_volume, is_measured, knee_id
 
 SEARCH, RANDOM, UNIFORM = Origin.SEARCH, Origin.RANDOM, Origin.UNIFORM
 
@@ -36,8 +36,9 @@ class Snapshot:
 
     @cached_property
     def random_front(self) -> pd.DataFrame:
-        """The front of the random networks beside the search."""
-        return front_table(self.run, origin=Origin.RANDOM)
+        """The front of the random networks beside the search, if its errors mean what they mean on the search's."""
+        front = front_table(self.run, origin=RANDOM)
+        return front if is_measured(self.run, RANDOM) == is_measured(self.run) else front[:0]
 
     @cached_property
     def estimates(self) -> pd.DataFrame:

@@ -18,6 +18,7 @@ MEAN_VARIANCE = 100.0  # prior of the mean: none to speak of
 NOISE, NOISE_ROWS = 0.3, 5.0  # prior of the spread of a logarithm of an error, worth so many networks
 COUNTING = 3.0  # share of the variance that wrong images add where they are few, divided by their number
 BEYOND = 0.25  # share of the slope that holds outside the range of losses that were seen
+LEAST_LOSS = 1e-9  # what a loss of zero counts as
 REJECTED = math.log(10)  # logarithm of the odds against a score, from which on it is not looked at
 
 
@@ -101,7 +102,7 @@ class Rung:
         sd = np.sqrt(variance)
         reach = float(t.ppf((1 + LEVEL) / 2, self.freedom)) * sd
         low, high = (np.exp(self._within_reach(middle + side * reach)) for side in (-1, 1))
-        spread = sd * math.sqrt(self.freedom / (self.freedom - 2)) if self.freedom > 2 else 2 * sd
+        spread = sd * math.sqrt(self.freedom / (self.freedom - 2))
         return Estimates(np.exp(middle), low, high, spread)
 
     def _within_reach(self, log_errors: Floats) -> Floats:
@@ -109,7 +110,7 @@ class Rung:
 
     def _features(self, losses: Floats, costs: Floats) -> tuple[Floats, Floats]:
         """Columns, and how far losses lie outside of what was seen."""
-        logs = np.log(losses)
+        logs = np.log(np.maximum(losses, LEAST_LOSS))
         inside = np.clip(logs, *self.seen)
         columns = [np.ones((len(losses), 1))]
         if self.has_loss:
@@ -158,7 +159,7 @@ def quality_of(losses: Floats, costs: Floats, errors: Floats, *, n_images: int, 
         rung = fit_rung(losses[rest], costs[rest], errors[rest], n_images=n_images, chance=chance)
         found.append(np.array([one[0] for one in rung.predict(losses[[index]], costs[[index]])]))
     error, low, high, _ = np.array(found).reshape(n, 4).T
-    measured = np.exp(log_errors(errors, n_images))
+    measured = np.clip(np.exp(log_errors(errors, n_images)), 0.5 / n_images, chance)
     whole = fit_rung(losses, costs, errors, n_images=n_images, chance=chance)
     tau = float(kendalltau(error, measured).statistic) if n > 1 and np.ptp(error) and np.ptp(measured) else 0.0
     return Quality(
@@ -174,7 +175,11 @@ def _fit(
     losses: Floats, costs: Floats, target: Floats, *, has_loss: bool, has_costs: bool, n_images: int, chance: float
 ) -> Rung:
     n, n_costs = len(target), costs.shape[1]
-    columns = [np.ones((n, 1)), *[np.log(losses)[:, None]] * has_loss, *[np.log(costs)] * has_costs]
+    columns = [
+        np.ones((n, 1)),
+        *[np.log(np.maximum(losses, LEAST_LOSS))[:, None]] * has_loss,
+        *[np.log(costs)] * has_costs,
+    ]
     x = np.concatenate(columns, axis=1)
     center = np.append(0.0, x[:, 1:].mean(axis=0)) if n else np.zeros(x.shape[1])
     x = x - center
@@ -195,7 +200,11 @@ def _fit(
         - math.lgamma(a0)
         + 0.5 * float(np.linalg.slogdet(prior)[1] - np.linalg.slogdet(precision)[1])
     )
-    seen = (float(np.log(losses).min()), float(np.log(losses).max())) if n else (-math.inf, math.inf)
+    seen = (
+        (float(x[:, 1].min() + center[1]), float(x[:, 1].max() + center[1]))
+        if n and has_loss
+        else (-math.inf, math.inf)
+    )
     return Rung(
         has_loss,
         has_costs,

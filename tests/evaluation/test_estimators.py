@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from evonas.evaluation.job import LOST_WORKER, OUT_OF_MEMORY, OUT_OF_TIME, Job, 
 from evonas.evaluation.scoring_context import open_scoring_context
 from evonas.run.context import open_context
 from evonas.run.engine import resume, search
+from evonas.run.stopping import Stopping
 from evonas.spaces.genome import Genome, from_text
 from evonas.training.network_training import as_exported, train_in_full
 from evonas.workflows.run_handle import Run
@@ -127,6 +129,20 @@ def test_without_a_look_before_that_the_inherited_scores_choose(small_config: Ru
     assert sum(one.expected is not None for one in run.folder.scores()) == 3
 
 
+def test_time_that_is_up_does_not_undo_what_was_trained(small: Run, small_config: RunConfig, tmp_path: Path) -> None:
+    """Resumed when the time has long passed, a run has the trainings that its archive holds, and as many beside it."""
+    shutil.copytree(small.path, tmp_path / "run")
+    folder = RunFolder(tmp_path / "run")
+    before = _without_clock(folder)
+    folder.store(trainings={})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Stopping, "is_over", property(lambda self: True))
+        resumed = resume(folder)
+    assert resumed.facts().trainings == small.folder.facts().trainings
+    assert _without_clock(resumed) == before
+    assert_same_result(resumed, small.folder)
+
+
 def test_uniform_networks_are_trained_beside_it(small_config: RunConfig, tmp_path: Path) -> None:
     config = with_(small_config, "search", has_baseline=False, has_uniform=True, trainings=2, budget=12)
     run = Run(search(config, tmp_path / "run"))
@@ -153,7 +169,7 @@ def test_time_ends_the_search_and_then_the_trainings(small_config: RunConfig, tm
     """A resumed run makes no more trainings than there was time for."""
     config = with_(small_config, "search", has_baseline=False, seconds=0.001)
     run = search(config, tmp_path / "run")
-    assert run.facts().trainings_ended == {"search": 0}
+    assert run.facts().trainings == {"search": 0}
     assert run.facts().stop_reason == "The time is spent."
     before = run.scores()
     assert resume(run).scores() == before

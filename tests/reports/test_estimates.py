@@ -34,6 +34,7 @@ def test_it_is_said_what_errors_are(tmp_path: Path) -> None:
     run.store(estimates={"inherited": {"n": 9, "is_used": True}})
     assert how_errors_came(run).endswith("; they rest on 9 whole trainings.")
     run.believe({"200": Belief("trained", 0.4)})
+    run.store(trainings={"search": 1})
     assert how_errors_came(run).startswith("Errors are measured: each network was trained by the whole recipe")
     table = folder_at(tmp_path / "table", row("search", 0.5, 200))
     table.store(is_table=True)
@@ -63,6 +64,8 @@ def test_what_was_measured_is_compared_with_what_was_measured(tmp_path: Path) ->
     assert set(front_table(run)["genome"]) == {"150"}
     assert front_volume(run) is None
     run.believe({"200": Belief("trained", 0.45), "400": Belief("trained", 0.5)})
+    assert set(front_table(run)["genome"]) == {"150"}  # they may be anchors, and no front of this search
+    run.store(trainings={"search": 2})
     front, others, estimates = front_table(run), compared_table(run), estimates_table(run)
     assert set(front["genome"]) == {"200", "100 anchor"}
     assert set(front["fidelity"]) == {"trained"}
@@ -99,6 +102,7 @@ def test_runs_of_estimates_and_of_measurements_are_not_compared(tmp_path: Path) 
     first, second, third = (folder_at(tmp_path / str(n), estimated(0.5, 200), seed=n) for n in range(3))
     for run in (first, second):
         run.believe({"200": Belief("trained", 0.4)})
+        run.store(trainings={"search": 1})
     groups = comparable_runs([first, second, third])
     assert [len(group.runs) for group in groups] == [2, 1]
     assert "estimated" in groups[1].title

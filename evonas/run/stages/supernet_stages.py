@@ -21,6 +21,7 @@ from evonas.run.trainings.knowledge import Knowledge, store_beliefs
 from evonas.run.trainings.last_part import LastPart
 from evonas.run.trainings.trainer import Trainer
 from evonas.training.network_training import brief_steps
+from objectives import Fidelity
 from reports.run_folder.facts import Origin
 from reports.run_folder.folder import RunFolder
 
@@ -64,9 +65,9 @@ class SupernetStages(StageFactory[NetworkProblem]):
 
     def estimator(self, stage: Stage) -> Estimator:
         """See :class:`StageFactory`; inherited weights, or short training runs, and what anchors say of them."""
-        brief = self._brief(stage)
+        brief, search = self._brief(stage), stage.problem.config.search
         scored = brief if stage.supernet is None else self._scoring(InheritedWeights(), stage)
-        looks = [brief] if stage.supernet is not None and stage.problem.config.search.halving else []
+        looks = [brief] if stage.supernet is not None and search.halving and search.trainings else []
         ladder = anchored(
             self.run,
             self.problem,
@@ -90,15 +91,20 @@ class SupernetStages(StageFactory[NetworkProblem]):
             may_go_on=may_go_on,
             observer=self.observer,
         )
-        most: int | None = None
+        self.run.store(heldout_images=len(stage.problem.dataset.heldout))
+        done = dict.fromkeys(origins, 0)
         for origin, n in origins.items():
-            most = part.train(origin, n if most is None else min(n, most))
-        scores = self.run.scores()
-        store_beliefs(self.run, Knowledge(self.run, stage.problem, stage=stage.number, scores=scores))
+            done[origin] = part.train(origin, min(n, done.get(Origin.SEARCH, n) if origin != Origin.SEARCH else n))
+        if any(done.values()):
+            scores = self.run.scores()
+            store_beliefs(self.run, Knowledge(self.run, stage.problem, stage=stage.number, scores=scores))
 
     def warnings(self) -> list[str]:
         """See :class:`StageFactory`."""
-        return [
+        trained = [one for one in self.run.scores() if one.fidelity == Fidelity.TRAINED]
+        failed = [one.reason for one in trained if one.reason]
+        told = [f"{len(failed)} of {len(trained)} whole trainings failed: {failed[0]}"] if failed else []
+        return told + [
             f"what networks score ({fidelity}) says nothing of what {found.n} trainings reached; errors that were not "
             "measured are guesses from costs alone"
             for fidelity, found in self.run.facts().estimates.items()

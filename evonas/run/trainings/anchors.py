@@ -72,7 +72,8 @@ def anchor_scores(run: RunFolder) -> list[NetworkScore]:
 
 
 def _genomes(problem: NetworkProblem) -> Genomes:
-    if not problem.config.estimate.anchors:
+    measures = problem.measures
+    if not problem.config.estimate.anchors or "error" not in {*measures.objectives, *measures.bounds}:
         return np.empty((0, len(problem.space.genes)), dtype=np.int64)
     return stratified_by_size(
         problem.space,

@@ -30,6 +30,7 @@ class Knowledge:
     def __init__(self, run: RunFolder, problem: NetworkProblem, *, stage: int, scores: Iterable[NetworkScore]) -> None:
         self.problem, self.stage = problem, stage
         self.n_images, self.chance = len(problem.dataset.heldout), 1 - 1 / problem.dataset.n_classes
+        self._trained_at = stage if problem.config.training.initial_weights == "inherited" else 0
         self.rows: dict[str, Evaluation] = {}
         self.origins: dict[str, set[str]] = {}
         self._losses: dict[str, dict[str, float]] = {}
@@ -46,7 +47,8 @@ class Knowledge:
     def learn(self, scores: Iterable[NetworkScore]) -> None:
         """Take in what networks were seen to reach."""
         for score in scores:
-            if score.fidelity == Fidelity.INHERITED and score.stage != self.stage:
+            of_stage = {Fidelity.INHERITED: self.stage, Fidelity.TRAINED: self._trained_at}
+            if score.stage != of_stage.get(Fidelity(score.fidelity), score.stage):
                 continue
             if score.error is None or score.loss is None:
                 self.failed.add(score.genome)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 
@@ -14,10 +14,12 @@ from evonas.run.trainings.anchors import anchor_scores
 from evonas.run.trainings.knowledge import Knowledge, measured, points
 from evonas.run.trainings.scoring import score_all
 from evonas.run.trainings.trainer import Trainer
+from objectives import Fidelity
 from objectives.fronts.pareto import is_nondominated
 from objectives.fronts.scaling import Scaling
 from reports.run_folder.facts import Origin
 from reports.run_folder.folder import RunFolder
+from reports.run_folder.schema import NetworkScore
 from surrogates.ladder.rung import Estimates
 
 FINEST = 2  # wrong held-out images: fewer are luck, and no reason to train one network rather than another
@@ -54,6 +56,7 @@ class LastPart:
         self.may_go_on, self.observer = may_go_on, observer
         self.names = problem.measures.objectives
         half_an_image = 0.5 / len(problem.dataset.heldout)
+        self._looked_at = {one.genome for one in run.scores() if one.fidelity == Fidelity.BRIEF}
         self.scaling = Scaling(run.scaling.measures, bounds={**run.scaling.bounds, "error": (half_an_image, 1.0)})
 
     def train(self, origin: Origin, n: int) -> int:
@@ -76,34 +79,48 @@ class LastPart:
         knowledge = Knowledge(self.run, self.problem, stage=self.stage, scores=anchor_scores(self.run))
         table = self.run.feasible(origin=origin, columns=["genome"], as_searched=True)
         candidates = table["genome"].drop_duplicates().tolist()
-        ended_after, done = self.run.facts().trainings_ended.get(origin), 0
+        n, done = self.run.facts().trainings.get(origin, n), 0
         while done < n:
-            is_over = origin == Origin.SEARCH and ended_after is None and not self.may_go_on()
-            if done == ended_after or is_over:
-                ended = self.run.facts().trainings_ended
-                self.run.store(trainings_ended={**ended, origin: done})
-                break
             wanted = min(ROUND, n - done)
-            hopeful = candidates if self.brief is None else self._looked_at(knowledge, candidates, origin, n=wanted)
-            chosen, estimates = self._promising(knowledge, hopeful, origin, n=wanted)
-            if not chosen:
+            unseen = self._unseen(knowledge, candidates)
+            if unseen:
+                begun, _ = self._promising(knowledge, unseen, origin, n=BEGUN * wanted)
+                if self._is_over(origin, begun, self._looked_at):
+                    break
+                knowledge.learn(self._look_at(begun, origin))
+            chosen, estimates = self._promising(knowledge, self._seen(knowledge, candidates), origin, n=wanted)
+            if self._is_over(origin, chosen, self.trainer.known) or not (chosen or unseen):
                 break
             self.observer.phase(f"training the best of the {NAMES[origin]}", total=n)
             for score in self.trainer.train(chosen, estimates=estimates):
                 knowledge.learn([score])
                 done += 1
                 self.observer.advance(done)
+        self.run.store(trainings={**self.run.facts().trainings, origin: done})
         return done
 
-    def _looked_at(self, knowledge: Knowledge, candidates: list[str], origin: Origin, *, n: int) -> list[str]:
-        """Candidates that were trained for a short while, twice as many more than ``n`` among them."""
-        assert self.brief is not None
-        unseen = [one for one in candidates if not knowledge.has_score(one, self.brief.fidelity)]
-        begun, _ = self._promising(knowledge, unseen, origin, n=BEGUN * n)
-        title = f"brief trainings of the {NAMES[origin]}"
-        scores = score_all(self.run, self.problem, begun, self.brief, stage=0, title=title, observer=self.observer)
-        knowledge.learn(scores)
+    def _is_over(self, origin: Origin, genomes: list[str], known: Collection[str]) -> bool:
+        """Whether time is up, and something would have to be trained that the archive does not hold."""
+        return origin == Origin.SEARCH and not set(genomes) <= set(known) and not self.may_go_on()
+
+    def _unseen(self, knowledge: Knowledge, candidates: list[str]) -> list[str]:
+        """Candidates that were not trained for a short while, if that is done at all."""
+        if self.brief is None:
+            return []
+        seen = [*self._seen(knowledge, candidates), *knowledge.failed]
+        return [one for one in candidates if one not in set(seen) and knowledge.error(one) is None]
+
+    def _seen(self, knowledge: Knowledge, candidates: list[str]) -> list[str]:
+        """Candidates that may be trained to the end."""
+        if self.brief is None:
+            return candidates
         return [one for one in candidates if knowledge.has_score(one, self.brief.fidelity)]
+
+    def _look_at(self, genomes: list[str], origin: Origin) -> list[NetworkScore]:
+        """Train networks for a short while."""
+        assert self.brief is not None
+        title = f"brief trainings of the {NAMES[origin]}"
+        return score_all(self.run, self.problem, genomes, self.brief, stage=0, title=title, observer=self.observer)
 
     def _promising(
         self, knowledge: Knowledge, candidates: list[str], origin: Origin, *, n: int

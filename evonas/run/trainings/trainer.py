@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from evonas.evaluation.job import TRANSIENT
 from evonas.evaluation.scoring_context import Checkpoint, build_payload, run_identity
 from evonas.evaluation.whole_training import TrainingOutcome, WholeTraining, lost_training, run_training
 from evonas.evaluation.workers.backend import Broadcast
@@ -32,6 +33,9 @@ class Trainer:
         problem: Space, images and recipe.
         supernet: Whose weights trainings start from, if the recipe says so; None if there is none.
         stage: Of that supernet.
+
+    Attributes:
+        known: Scores of what was trained, by genome.
     """
 
     def __init__(self, run: RunFolder, problem: NetworkProblem, *, supernet: Checkpoint | None, stage: int) -> None:
@@ -41,7 +45,7 @@ class Trainer:
         self.steps = n_steps(problem.config.training, len(problem.dataset.train))
         key = run_identity(run.path.resolve()), self.supernet
         self._broadcast = Broadcast(key, partial(build_payload, run.path.resolve(), self.supernet))
-        self._known = {
+        self.known = {
             one.genome: one for one in run.scores() if one.fidelity == Fidelity.TRAINED and one.stage == self.stage
         }
 
@@ -55,18 +59,34 @@ class Trainer:
         Yields:
             The score of each, once it is stored, in the order given.
         """
-        fresh = [genome for genome in genomes if genome not in self._known]
+        fresh = [genome for genome in genomes if genome not in self.known]
         policy = Workers.of(self.problem.config.compute).at_most(len(fresh))
         (self.run.path / "nets" / "search").mkdir(parents=True, exist_ok=True)
         jobs = [(self._job(genome),) for genome in fresh]
         outcomes = map_in_order(run_training, jobs, workers=policy, on_loss=lost_training, broadcast=self._broadcast)
         for index, genome in enumerate(genomes):
-            if genome not in self._known:
+            if genome not in self.known:
                 expected = [float(column[index]) for column in estimates[:3]] if estimates else [None] * 3
-                self._known[genome] = score = self._score(genome, next(outcomes), *expected)
+                self.known[genome] = score = self._score(genome, self._retried(genome, next(outcomes)), *expected)
                 self.run.append_score(score)
                 self._path(genome, "unfinished.safetensors").unlink(missing_ok=True)
-            yield self._known[genome]
+            yield self.known[genome]
+
+    def _retried(self, genome: str, outcome: TrainingOutcome) -> TrainingOutcome:
+        """The same, or what came of another try, if it failed for a reason that may have passed."""
+        for _ in range(self.problem.config.estimate.retries):
+            if not outcome.reason.startswith(TRANSIENT):
+                break
+            workers = Workers.of(self.problem.config.compute).at_most(1)
+            again = map_in_order(
+                run_training,
+                [(self._job(genome),)],
+                workers=workers,
+                on_loss=lost_training,
+                broadcast=self._broadcast,
+            )
+            outcome = next(again)
+        return outcome
 
     def _job(self, genome: str) -> WholeTraining:
         space = self.problem.space

@@ -14,7 +14,7 @@ function drawConvergence() {
       hovertemplate: `${look.name}: %{y:.4f} after %{x}<extra></extra>`,
     };
   }).filter((trace) => trace.x.length), {
-    xaxis: { title: { text: "networks evaluated" }, rangemode: "tozero" }, yaxis: { title: { text: "hypervolume" } }, hovermode: "x",
+    xaxis: { title: { text: "networks evaluated" }, rangemode: "tozero" }, yaxis: { title: { text: data.isTable ? "hypervolume" : "hypervolume, by estimates" } }, hovermode: "x",
   }, { displayModeBar: false });
 }
 
