@@ -87,7 +87,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tiny_config: RunConfig) -
 @pytest.fixture(scope="session")
 def small_config(tiny_config: RunConfig) -> RunConfig:
     """A search with all parts of a tiny one, predictors too, in less than half of its time."""
-    config = with_(with_(tiny_config, "supernet", steps=4), "estimate", steps=2, scoring_images=100)
+    config = with_(with_(tiny_config, "supernet", steps=4), "estimate", steps=2, scoring_images=100, anchors=2)
     return with_(with_(config, "search", budget=28), "training", epochs=1)
 
 
