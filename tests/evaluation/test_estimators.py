@@ -15,8 +15,10 @@ from evonas.evaluation import scorers
 from evonas.evaluation.estimator import Estimator, EvaluationPolicy, complete
 from evonas.evaluation.job import LOST_WORKER, OUT_OF_MEMORY, OUT_OF_TIME, Job, Outcome
 from evonas.evaluation.scoring_context import open_scoring_context
+from evonas.progress import Silent
 from evonas.run.context import open_context
 from evonas.run.engine import resume, search
+from evonas.run.stages.supernet_stages import SupernetStages
 from evonas.run.stopping import Stopping
 from evonas.spaces.genome import Genome, from_text
 from evonas.training.network_training import as_exported, train_in_full
@@ -180,13 +182,19 @@ def _anchors(run: Run) -> set[str]:
     return set(table.loc[table["origin"] == "anchor", "genome"])
 
 
-def test_a_starved_supernet_is_told_and_its_intervals_hold(small_config: RunConfig, tmp_path: Path) -> None:
-    """Scores that say nothing of what trainings reach are not looked at, and that is a warning."""
-    config = with_(small_config, "search", budget=8, has_baseline=False, halving=False)
-    run = Run(search(config, tmp_path / "run"))
-    facts = run.folder.facts()
-    told = [text for text in facts.warnings if "says nothing of what" in text]
-    assert bool(told) == (not facts.estimates["inherited"].is_used)
+def test_scores_that_say_nothing_are_told_and_intervals_hold(small: Run, tmp_path: Path) -> None:
+    """As after a supernet that was hardly trained."""
+    shutil.copytree(small.path, tmp_path / "run")
+    folder = RunFolder(tmp_path / "run")
+    stages = SupernetStages(folder, small.context.networks, Silent())
+    known = folder.facts().estimates
+    folder.store(estimates={name: one.model_copy(update={"is_used": True}) for name, one in known.items()})
+    (told,) = stages.warnings()  # four steps are hardly a training
+    assert told.startswith("the supernet was hardly trained: with its weights, half of the networks are wrong on ")
+    folder.store(estimates={name: one.model_copy(update={"is_used": False}) for name, one in known.items()})
+    assert [text.partition(")")[0] for text in stages.warnings()[1:]] == [
+        f"what networks score ({name}" for name in known
+    ]
     rng = np.random.default_rng(0)
     sizes = np.exp(rng.uniform(6, 10, 40))
     errors = np.clip(0.5 * (sizes / 400) ** -0.6 * np.exp(0.2 * rng.normal(size=40)), 0.004, 0.9)

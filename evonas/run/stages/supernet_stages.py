@@ -26,6 +26,7 @@ from reports.run_folder.facts import Origin
 from reports.run_folder.folder import RunFolder
 
 Stage = SearchStage[NetworkProblem]
+STARVED = 2 / 3  # of chance: the median error by inherited weights from which on a supernet counts as hardly trained
 
 
 class SupernetStages(StageFactory[NetworkProblem]):
@@ -104,11 +105,25 @@ class SupernetStages(StageFactory[NetworkProblem]):
         trained = [one for one in self.run.scores() if one.fidelity == Fidelity.TRAINED]
         failed = [one.reason for one in trained if one.reason]
         told = [f"{len(failed)} of {len(trained)} whole trainings failed: {failed[0]}"] if failed else []
-        return told + [
+        silent = [
             f"what networks score ({fidelity}) says nothing of what {found.n} trainings reached; errors that were not "
             "measured are guesses from costs alone"
             for fidelity, found in self.run.facts().estimates.items()
             if found.n and not found.is_used
+        ]
+        return [*told, *self._starved(), *silent]
+
+    def _starved(self) -> list[str]:
+        """Whether the supernet's weights are hardly better than guessing."""
+        chance = self.run.facts().bounds["error"][1]
+        rows = self.run.evaluations(origin=Origin.SEARCH, columns=["scored_error", "fidelity"], as_searched=True)
+        scored = rows.loc[rows["fidelity"] == Fidelity.INHERITED, "scored_error"].dropna()
+        if scored.empty or scored.median() < STARVED * chance:
+            return []
+        return [
+            "the supernet was hardly trained: with its weights, half of the networks are wrong on "
+            f"{scored.median():.0%} of the held-out images and more, where guessing is on {chance:.0%}; raise steps "
+            "under [supernet]"
         ]
 
     def _brief(self, stage: Stage) -> NetworkEstimator:
