@@ -13,13 +13,14 @@ from evonas.export.seal import seal
 from evonas.training.datasets import dataset
 from evonas.workflows.run_handle import Run, open_run
 from tests.cli.conftest import Here
+from tests.support.run_folders import copied
 
 
 @pytest.fixture(scope="module")
 def trained(finished: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run whose knee was trained; files are exported into it."""
     folder = tmp_path_factory.mktemp("trained") / "run"
-    shutil.copytree(finished.path, folder)
+    copied(finished.path, folder)
     open_run(folder).train("knee", epochs=1)
     return folder
 
@@ -55,7 +56,7 @@ def test_a_network_of_two_recipes_is_exported_by_the_one_that_is_named(
 def test_the_images_are_read_once_for_all_picks(
     finished: Run, here: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    run = open_run(Path(shutil.copytree(finished.path, tmp_path / "run")))
+    run = open_run(copied(finished.path, tmp_path / "run"))
     run.train("all", epochs=1)
     sources, read = [], dataset.read
     monkeypatch.setattr(dataset, "read", lambda source: sources.append(source) or read(source))

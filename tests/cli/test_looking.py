@@ -17,6 +17,7 @@ import tomli_w
 from evonas.workflows.run_handle import Run
 from reports.run_folder.folder import RunFolder
 from tests.cli.conftest import Here, check_three_parts
+from tests.support.run_folders import copied
 
 MANY = """
 import json, sys
@@ -41,7 +42,7 @@ def test_a_run_that_may_only_be_read_is_looked_at_as_any_other(finished: Run, tm
     if before and (shutil.which("setpriv") is None or subprocess.run([*before, "true"], check=False).returncode):
         # reports/test_archive.py asks the same of the archive alone, and needs no rights to be dropped
         pytest.skip("root may write everywhere here, and setpriv cannot take that right away")
-    runs = [Path(shutil.copytree(finished.path, tmp_path / name)) for name in ("one", "two")]
+    runs = [copied(finished.path, tmp_path / name) for name in ("one", "two")]
     entries = [entry for run in runs for entry in (run, *run.rglob("*"))]
     for entry in entries:
         entry.chmod(entry.stat().st_mode & ~0o222)
@@ -80,7 +81,7 @@ class Foreign:
     """A copy of a run whose run file names a Python file for all that it can; the file leaves a trace when it runs."""
 
     def __init__(self, finished: Run, home: Path) -> None:
-        self.path = Path(shutil.copytree(finished.path, home / "foreign"))
+        self.path = copied(finished.path, home / "foreign")
         self.code, self.trace = home / "code.py", home / "trace"
         self.code.write_text(f"from pathlib import Path\nPath({str(self.trace)!r}).touch()\n", encoding="utf-8")
         settings = tomllib.loads((self.path / "run.toml").read_text(encoding="utf-8"))
@@ -145,7 +146,7 @@ def test_files_are_compared_before_they_are_run(here: Here, foreign: Foreign, co
 
 
 def made_old(finished: Run, path: Path, *statements: str) -> Path:
-    shutil.copytree(finished.path, path)
+    copied(finished.path, path)
     with sqlite3.connect(path / "archive.sqlite") as connection:
         for statement in statements:
             connection.execute(statement)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -10,12 +9,13 @@ import pytest
 from evonas.workflows.run_handle import Run
 from reports.run_folder.folder import RunFolder
 from tests.cli.conftest import Here, check_three_parts
+from tests.support.run_folders import copied
 
 
 def test_a_stopped_run_on_a_machine_without_its_images_has_a_page_too(
     here: Here, finished: Run, tmp_path: Path
 ) -> None:
-    stopped = RunFolder(shutil.copytree(finished.path, tmp_path / "stopped"))
+    stopped = RunFolder(copied(finished.path, tmp_path / "stopped"))
     with stopped.archive.writing() as connection:
         connection.execute("DELETE FROM networks")  # layers are stored at a run's end
     stopped.store(stop_reason=None, has_reports=False)
@@ -31,7 +31,7 @@ def test_a_stopped_run_on_a_machine_without_its_images_has_a_page_too(
 
 
 def test_several_runs_are_compared(here: Here, finished: Run, tmp_path: Path) -> None:
-    other = shutil.copytree(finished.path, tmp_path / "other")
+    other = copied(finished.path, tmp_path / "other")
     out = tmp_path / "new" / "both"
     assert here("report", finished.path, other, "--out", out).stdout.splitlines()[-1] == f"page: {out / 'compare.html'}"
     assert "Settings that differ" in (out / "compare.html").read_text()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from evonas.workflows.run_handle import Run
 from objectives import OBJECTIVES
 from tests.cli.conftest import Here, check_three_parts
 from tests.conftest import TINY
+from tests.support.run_folders import copied
 
 DIGITS = CellSpace.of((1, 8, 8), 10)
 GENOMES = DIGITS.sample(np.random.default_rng(1), 4)
@@ -102,7 +102,7 @@ def test_show_takes_ids_and_genomes_of_a_run(here: Here, finished: Run) -> None:
 
 def test_show_takes_picks_whose_layers_the_run_stores(here: Here, finished: Run, tmp_path: Path) -> None:
     """A folder that came from another machine needs neither its images nor its space."""
-    elsewhere = shutil.copytree(finished.path, tmp_path / "copied")
+    elsewhere = copied(finished.path, tmp_path / "copied")
     settings = (elsewhere / "run.toml").read_text()
     (elsewhere / "run.toml").write_text(settings.replace('"digits"', '"/nowhere/images.npz"'))
     for which in ("knee", "best:model_size"):

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from reports.run_folder.schema import NetworkScore
 from reports.tables.front import front_table
 from reports.tables.snapshot import Snapshot
 from surrogates.ladder.rung import fit_rung
+from tests.support.run_folders import copied
 from tests.support.runs import WITHOUT_CLOCK, StopAfter, assert_same_result, with_
 
 
@@ -133,7 +133,7 @@ def test_without_a_look_before_that_the_inherited_scores_choose(small_config: Ru
 
 def test_time_that_is_up_does_not_undo_what_was_trained(small: Run, small_config: RunConfig, tmp_path: Path) -> None:
     """Resumed when the time has long passed, a run has the trainings that its archive holds, and as many beside it."""
-    shutil.copytree(small.path, tmp_path / "run")
+    copied(small.path, tmp_path / "run")
     folder = RunFolder(tmp_path / "run")
     before = _without_clock(folder)
     folder.store(trainings={})
@@ -184,7 +184,7 @@ def _anchors(run: Run) -> set[str]:
 
 def test_scores_that_say_nothing_are_told_and_intervals_hold(small: Run, tmp_path: Path) -> None:
     """As after a supernet that was hardly trained."""
-    shutil.copytree(small.path, tmp_path / "run")
+    copied(small.path, tmp_path / "run")
     folder = RunFolder(tmp_path / "run")
     stages = SupernetStages(folder, small.context.networks, Silent())
     known = folder.facts().estimates

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +13,7 @@ from reports.run_folder.folder import RunFolder
 from reports.tables.front import front_history, front_table
 from reports.tables.snapshot import Snapshot
 from tests.support.chromium import CHROMIUM, Chromium, Page, chromium
+from tests.support.run_folders import copied
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 NASTY = "<script>window.ran = 1</script>\n\"quotes\" 'n' <img src=x onerror='window.ran = 2'> 🦊 \u2028 &lt;"
@@ -22,7 +22,7 @@ NASTY = "<script>window.ran = 1</script>\n\"quotes\" 'n' <img src=x onerror='win
 @pytest.fixture(scope="module")
 def run(finished: Run, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A real run on another machine: moved, and everything that a user names is as nasty as can be."""
-    folder = RunFolder(shutil.copytree(finished.path, tmp_path_factory.mktemp("browser") / "moved"))
+    folder = RunFolder(copied(finished.path, tmp_path_factory.mktemp("browser") / "moved"))
     folder.store(settings=folder.settings | {"name": NASTY})
     genes = [
         GeneFacts(name=f"{NASTY} {gene.name}", choices=[f"{NASTY} {choice}" for choice in gene.choices])
@@ -54,6 +54,9 @@ def page(opened: Page) -> Page:
         "update({generation: data.lastGeneration, brushes: new Map(), box: null, selected: data.knee,"
         "x: 'model_size', y: 'error', isLogX: true, isLogY: false, sort: {name: 'error', sign: 1}})"
     )
+    # a chart is drawn anew by and by; what is looked up before that is where it was
+    opened.wait_for("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))")
+    opened.wait_for("['linear', 'log'][+state.isLogY] === byId('scatter')._fullLayout.yaxis.type")
     return opened
 
 
@@ -85,6 +88,7 @@ def pixel(page: Page, id_: int) -> tuple[float, float]:
 
 
 def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    page.mouse("mouseMoved", *start)
     page.mouse("mousePressed", *start)
     for share in (0.3, 0.7, 1.0):
         page.mouse("mouseMoved", *(a + share * (b - a) for a, b in zip(start, end, strict=True)))
@@ -175,8 +179,8 @@ def test_keys_walk_along_the_front_and_down_the_table(page: Page, run: RunFolder
 
 def test_a_brush_in_the_chart_holds_everywhere(page: Page, run: RunFolder) -> None:
     by_size = front_table(run).sort_values("model_size")["id"].tolist()
-    x, y = pixel(page, by_size[0])
     page.wait_for("byId('scatter').layout.dragmode === 'select'")
+    x, y = pixel(page, by_size[0])
     drag(page, (x - 12, y - 12), (x + 12, y + 12))
     page.wait_for("state.box !== null")
     found = shown(page)

@@ -13,14 +13,14 @@ from reports.figures.paper_figures import DRAWINGS, WIDTHS, plot
 from reports.figures.plots import QUESTIONS, asked
 from reports.run_folder.folder import RunFolder
 from reports.tables.query import QueryError
+from tests.support.run_folders import copied
 
 
 @pytest.fixture(scope="module")
 def trusted(finished: Run, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A run whose estimates were held against trainings; one copy for all figures."""
-    import shutil
 
-    folder = RunFolder(shutil.copytree(finished.path, tmp_path_factory.mktemp("plots") / "run"))
+    folder = RunFolder(copied(finished.path, tmp_path_factory.mktemp("plots") / "run"))
     for genome in finished.front()["genome"]:
         for seed in range(2):
             folder.append_truth(genome=genome, seed=seed, recipe="r", error=0.5 + seed / 10, loss=1.0, seconds=1.0)

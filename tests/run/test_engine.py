@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from reports.pages.page import run_page
 from reports.run_folder.folder import RunFolder
 from reports.tables.snapshot import Snapshot
 from surrogates.one_shot.score import score_network
+from tests.support.run_folders import copied
 from tests.support.runs import StopAfter, assert_same_result, with_, write_front
 
 
@@ -90,7 +90,7 @@ def test_a_run_that_was_stopped_ends_like_one_that_never_was(
 
 
 def test_resuming_a_finished_run_changes_nothing(finished: Run, tmp_path: Path) -> None:
-    shutil.copytree(finished.path, tmp_path / "copy")
+    copied(finished.path, tmp_path / "copy")
     assert_same_result(resume(RunFolder(tmp_path / "copy")), finished.folder)
 
 
@@ -170,7 +170,7 @@ def test_a_folder_in_use_is_refused_and_kept(finished: Run, tiny_config: RunConf
 
 
 def test_a_damaged_supernet_is_refused(finished: Run, tiny_config: RunConfig, tmp_path: Path) -> None:
-    shutil.copytree(finished.path, tmp_path / "copy")
+    copied(finished.path, tmp_path / "copy")
     path = tmp_path / "copy" / SUPERNET
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
@@ -196,7 +196,7 @@ def test_a_folder_without_a_readable_archive_is_refused(tmp_path: Path, content:
 
 
 def tampered(finished: Run, path: Path, old: str, new: str) -> RunFolder:
-    shutil.copytree(finished.path, path)
+    copied(finished.path, path)
     text = (path / "run.toml").read_text()
     assert old in text
     (path / "run.toml").write_text(text.replace(old, new))
@@ -242,7 +242,7 @@ def test_another_number_of_workers_may_go_on(finished: Run, tmp_path: Path) -> N
 
 
 def test_a_lost_supernet_is_not_replaced_by_another(finished: Run, tmp_path: Path) -> None:
-    shutil.copytree(finished.path, tmp_path / "copy")
+    copied(finished.path, tmp_path / "copy")
     (tmp_path / "copy" / SUPERNET).unlink()
     folder = RunFolder(tmp_path / "copy")
     with sqlite3.connect(tmp_path / "copy" / "archive.sqlite") as connection:
@@ -260,7 +260,7 @@ def quick_reports(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("quick_reports")
 def test_a_trained_network_is_loaded_as_it_was(finished: Run, tmp_path: Path) -> None:
-    shutil.copytree(finished.path, tmp_path / "copy")
+    copied(finished.path, tmp_path / "copy")
     run = open_run(tmp_path / "copy")
     (training,) = run.train("knee", workers=1)
     test = open_context(load_config(run.path / "run.toml")).dataset.test
@@ -272,7 +272,7 @@ def test_a_trained_network_is_loaded_as_it_was(finished: Run, tmp_path: Path) ->
 
 @pytest.mark.usefixtures("quick_reports")
 def test_a_training_is_never_repeated_nor_counted_twice(finished: Run, tmp_path: Path) -> None:
-    shutil.copytree(finished.path, tmp_path / "copy")
+    copied(finished.path, tmp_path / "copy")
     run = open_run(tmp_path / "copy")
     first = run.train("knee", workers=1)
     both = run.train("knee", seeds=(0, 1, 1), workers=1)
@@ -298,7 +298,7 @@ def test_torch_s_threads_are_the_user_s_again_after_a_search(small_config: RunCo
 
 
 def test_training_touches_the_test_set_once_and_says_so(finished: Run, tmp_path: Path) -> None:
-    shutil.copytree(finished.path, tmp_path / "copy")
+    copied(finished.path, tmp_path / "copy")
     run = open_run(tmp_path / "copy")
     assert "not touched" in (run.path / "report.html").read_text()
     trainings = run.train("knee", seeds=(0, 1), workers=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,11 @@ from reports.run_folder.folder import RunFolder
 from reports.run_folder.schema import Evaluation
 
 BOUNDS = {"error": (0.0, 0.9), "model_size": (100.0, 10_000.0), "bitops": (1e3, 1e6)}
+
+
+def copied(path: Path, to: Path) -> Path:
+    """A copy of a finished run that other processes may be reading: what SQLite writes for readers comes and goes."""
+    return Path(shutil.copytree(path, to, ignore=shutil.ignore_patterns("*-wal", "*-shm")))
 
 
 def row(origin: str, error: float, size: int, bitops: int = 5000, **changed: Any) -> Evaluation:

@@ -26,6 +26,7 @@ from evonas.training.network_training import TrainingExtras
 from evonas.training.supernet_training import build_supernet
 from evonas.workflows import train_picks
 from evonas.workflows.run_handle import Run, open_run
+from tests.support.run_folders import copied
 from tests.support.runs import interrupted_after
 
 SHORT = {"epochs": 1}
@@ -34,7 +35,7 @@ SHORT = {"epochs": 1}
 @pytest.fixture
 def run(finished: Run, tmp_path: Path) -> Run:
     """A copy of the finished run, to train in."""
-    shutil.copytree(finished.path, tmp_path / "copy")
+    copied(finished.path, tmp_path / "copy")
     return open_run(tmp_path / "copy")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +21,14 @@ from evonas.training.datasets.dataset import folds, load_dataset
 from evonas.workflows.run_handle import Run, open_run
 from evonas.workflows.trust import FLOORS, chosen_networks, trust_sentence, trust_table, truth
 from reports.tables.estimates import trust_texts
+from tests.support.run_folders import copied
 from tests.support.runs import with_
 
 
 @pytest.fixture(scope="module")
 def trusted(finished: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
     path = tmp_path_factory.mktemp("trust") / "run"
-    shutil.copytree(finished.path, path)
+    copied(finished.path, path)
     run = open_run(path)
     run.trust(networks=6, seeds=2, epochs=1, workers=1)
     return run
