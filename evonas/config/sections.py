@@ -191,10 +191,10 @@ class SearchConfig(Settings):
         "the front, and measured on the held-out images; as many of random search and of uniform networks; 0: the "
         "front is one of estimates",
     )
-    halving: bool = Field(
-        True,
+    halving: Literal["auto", True, False] = Field(
+        "auto",
         description="whether twice as many networks are first trained for a short while (estimate.steps), and the "
-        "better half of them to the end",
+        "better half of them to the end; auto: where a training takes 2,000 steps and more",
     )
 
     @field_validator("predictors")

@@ -54,9 +54,6 @@ def page(opened: Page) -> Page:
         "update({generation: data.lastGeneration, brushes: new Map(), box: null, selected: data.knee,"
         "x: 'model_size', y: 'error', isLogX: true, isLogY: false, sort: {name: 'error', sign: 1}})"
     )
-    # a chart is drawn anew by and by; what is looked up before that is where it was
-    opened.wait_for("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))")
-    opened.wait_for("['linear', 'log'][+state.isLogY] === byId('scatter')._fullLayout.yaxis.type")
     return opened
 
 
@@ -77,6 +74,7 @@ def chosen(page: Page) -> int:
 
 def pixel(page: Page, id_: int) -> tuple[float, float]:
     """Where a network is in the scatter."""
+    page.settle()
     page.evaluate("byId('scatter').scrollIntoView({block: 'center', behavior: 'instant'})")
     x, y = page.evaluate(
         f"(() => {{ const row = rowOf.get({id_}), plot = byId('scatter'), box = plot.getBoundingClientRect();"
@@ -88,7 +86,6 @@ def pixel(page: Page, id_: int) -> tuple[float, float]:
 
 
 def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
-    page.mouse("mouseMoved", *start)
     page.mouse("mousePressed", *start)
     for share in (0.3, 0.7, 1.0):
         page.mouse("mouseMoved", *(a + share * (b - a) for a, b in zip(start, end, strict=True)))

@@ -64,6 +64,13 @@ class Page:
             time.sleep(0.02)
         raise AssertionError(f"never came true: {expression}; {self.complaints}")
 
+    def settle(self) -> None:
+        """Wait until the page has stopped scrolling: what keys have set in motion goes on for some frames."""
+        frames = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(scrollY))))"
+        at = [self.evaluate(frames) for _ in range(3)]
+        while len(set(at[-3:])) > 1:
+            at.append(self.evaluate(frames))
+
     def key(self, name: str) -> None:
         text = {"Enter": "\r", " ": " "}.get(name)
         codes = {"Enter": 13, "Escape": 27, " ": 32, "End": 35, "Home": 36, "Tab": 9}

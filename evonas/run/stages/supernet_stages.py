@@ -20,12 +20,13 @@ from evonas.run.trainings.anchors import anchored
 from evonas.run.trainings.knowledge import Knowledge, store_beliefs
 from evonas.run.trainings.last_part import LastPart
 from evonas.run.trainings.trainer import Trainer
-from evonas.training.network_training import brief_steps
+from evonas.training.network_training import brief_steps, n_steps
 from objectives import Fidelity
 from reports.run_folder.facts import Origin
 from reports.run_folder.folder import RunFolder
 
 Stage = SearchStage[NetworkProblem]
+LONG = 2000  # steps of a whole training from which on a look at twice as many networks is cheap beside it
 STARVED = 2 / 3  # of chance: the median error by inherited weights from which on a supernet counts as hardly trained
 
 
@@ -66,9 +67,9 @@ class SupernetStages(StageFactory[NetworkProblem]):
 
     def estimator(self, stage: Stage) -> Estimator:
         """See :class:`StageFactory`; inherited weights, or short training runs, and what anchors say of them."""
-        brief, search = self._brief(stage), stage.problem.config.search
+        brief = self._brief(stage)
         scored = brief if stage.supernet is None else self._scoring(InheritedWeights(), stage)
-        looks = [brief] if stage.supernet is not None and search.halving and search.trainings else []
+        looks = [brief] if self._is_halved(stage) and stage.problem.config.search.trainings else []
         ladder = anchored(
             self.run,
             self.problem,
@@ -82,11 +83,10 @@ class SupernetStages(StageFactory[NetworkProblem]):
 
     def deliver(self, stage: Stage, origins: Mapping[Origin, int], *, may_go_on: Callable[[], bool]) -> None:
         """See :class:`StageFactory`; by the whole recipe."""
-        is_halved = stage.supernet is not None and stage.problem.config.search.halving
         part = LastPart(
             self.run,
             stage.problem,
-            self._brief(stage) if is_halved else None,
+            self._brief(stage) if self._is_halved(stage) else None,
             self._trainer(stage),
             stage=stage.number,
             may_go_on=may_go_on,
@@ -125,6 +125,14 @@ class SupernetStages(StageFactory[NetworkProblem]):
             f"{scored.median():.0%} of the held-out images and more, where guessing is on {chance:.0%}; raise steps "
             "under [supernet]"
         ]
+
+    @staticmethod
+    def _is_halved(stage: Stage) -> bool:
+        """Whether networks are trained for a short while before it is decided which are trained to the end."""
+        config = stage.problem.config
+        if config.search.halving != "auto":
+            return stage.supernet is not None and config.search.halving
+        return stage.supernet is not None and n_steps(config.training, len(stage.problem.dataset.train)) >= LONG
 
     def _brief(self, stage: Stage) -> NetworkEstimator:
         """Trainings from scratch for a short while: a quarter of the whole recipe, if the run file says nothing."""
