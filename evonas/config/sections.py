@@ -184,12 +184,11 @@ class SearchConfig(Settings):
         description="whether to evaluate the space's uniform networks, too, one precision and width everywhere, as one "
         "would make them by hand",
     )
-    trainings: int = Field(
-        12,
-        ge=0,
+    trainings: Literal["auto"] | Annotated[int, Field(ge=0)] = Field(
+        "auto",
         description="networks that are trained at the end by the recipe under [training], those that promise most for "
-        "the front, and measured on the held-out images; as many of random search and of uniform networks; 0: the "
-        "front is one of estimates",
+        "the front, and measured on the held-out images; as many of random search and of uniform networks; auto: as "
+        "many as 20,000 steps are enough for, 12 at least and 40 at most; 0: the front is one of estimates",
     )
     halving: Literal["auto", True, False] = Field(
         "auto",

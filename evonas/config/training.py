@@ -36,7 +36,7 @@ class TrainingConfig(Settings):
         description="share of the steps in which weights stay float and only activations are quantized, before both "
         "are, each part with a learning-rate schedule of its own (Martinez 2020, ReActNet); 0: all at once",
     )
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread over all classes")
+    label_smoothing: float = Field(0.1, ge=0, lt=1, description="share of the target spread over all classes")
     cutout: int = Field(
         0,
         ge=0,

@@ -23,7 +23,7 @@ def front_table(run: RunFolder, *, origin: str = Origin.SEARCH, is_estimated: bo
 
     What was measured is compared with what was measured: once networks of this origin were trained at the end, the
     front is theirs, and that of the trainings before the search. Until then it is one of the estimates that the search
-    went by.
+    went by. A network that was measured to be worse than guessing is on no front, unless all are.
 
     Args:
         run: Where from.
@@ -42,6 +42,7 @@ def front_table(run: RunFolder, *, origin: str = Origin.SEARCH, is_estimated: bo
         table = table[known] if has_measured else table[~known]
     if has_measured:
         table = _with_anchors(run, table, columns)
+        table = _of_use(run, table)
     points = table[list(run.objectives)].to_numpy(dtype=float)
     ids = table.loc[is_nondominated(points), "id"]
     rows = _shown(run, run.evaluations_of(ids, as_searched=not is_measured(run, origin)))
@@ -59,6 +60,14 @@ def _with_anchors(run: RunFolder, table: pd.DataFrame, columns: Sequence[str] | 
     anchors = run.feasible(origin=Origin.ANCHOR, columns=columns).dropna(subset=list(run.objectives))
     tables = [part for part in (table, anchors) if len(part)] or [table]
     return pd.concat(tables).drop_duplicates("genome")
+
+
+def _of_use(run: RunFolder, table: pd.DataFrame) -> pd.DataFrame:
+    """Networks that are no worse than guessing; all of them if none is better."""
+    if run.facts().is_table or "error" not in table:
+        return table
+    is_of_use = table["error"] <= run.facts().bounds["error"][1]
+    return table[is_of_use] if is_of_use.any() else table
 
 
 def _shown(run: RunFolder, rows: pd.DataFrame) -> pd.DataFrame:

@@ -108,3 +108,12 @@ def test_runs_of_estimates_and_of_measurements_are_not_compared(tmp_path: Path) 
     assert "estimated" in groups[1].title
     found = compare(groups[0])
     assert found.ends["hypervolume"].tolist() == pytest.approx([front_volume(first), front_volume(second)])
+
+
+def test_what_is_worse_than_guessing_is_on_no_measured_front(tmp_path: Path) -> None:
+    run = folder_at(tmp_path / "run", estimated(0.5, 200), estimated(0.6, 300), estimated(0.8, 100))
+    run.store(trainings={"search": 3})
+    run.believe({"200": Belief("trained", 0.4), "100": Belief("trained", 0.93)})
+    assert front_table(run)["error"].tolist() == [0.4]
+    run.believe({"200": Belief("trained", 0.95), "100": Belief("trained", 0.93)})
+    assert front_table(run)["error"].tolist() == [0.93], "something must be delivered"

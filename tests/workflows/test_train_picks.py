@@ -80,13 +80,13 @@ def test_an_interrupted_training_is_resumed_and_ends_in_the_same_file(
 
 
 def test_each_recipe_has_results_and_weights_of_its_own(run: Run) -> None:
-    plain, smoothed = train(run), train(run, label_smoothing=0.1)
+    plain, smoothed = train(run), train(run, label_smoothing=0.3)
     assert plain.weights != smoothed.weights
     assert plain.test != smoothed.test
     assert train(run) == plain
     table = run.folder.trainings()
     assert table["recipe"].tolist() == [plain.recipe, smoothed.recipe]
-    assert json.loads(smoothed.recipe) == json.loads(plain.recipe) | {"label_smoothing": 0.1}
+    assert json.loads(smoothed.recipe) == json.loads(plain.recipe) | {"label_smoothing": 0.3}
     assert json.loads(plain.recipe)["device"] == "cpu"
     assert plain.remarks == smoothed.remarks == ""
 
@@ -121,7 +121,7 @@ def test_another_recipe_may_be_trained_meanwhile(run: Run, monkeypatch: pytest.M
 
     def meanwhile(*args: Any, **kwargs: Any) -> Any:
         monkeypatch.setattr(train_picks, "train_and_test", train_and_test)
-        inner.append(train(run, label_smoothing=0.1))
+        inner.append(train(run, label_smoothing=0.3))
         return train_and_test(*args, **kwargs)
 
     monkeypatch.setattr(train_picks, "train_and_test", meanwhile)
@@ -187,7 +187,7 @@ def test_the_twin_is_trained_once_for_a_seed_whatever_is_distilled_from_it(
     assert "distilled from its twin in full precision (0.9), in two stages (50% over float weights)" in second.remarks
     assert sum(name.endswith(".twin.safetensors") for name in files(run)) == 1
     assert not any("unfinished" in name for name in files(run))
-    train(run, distillation=0.5, label_smoothing=0.1)  # the twin's recipe, too
+    train(run, distillation=0.5, label_smoothing=0.3)  # the twin's recipe, too
     assert twins == [0, 0]
 
 

@@ -24,6 +24,7 @@ from evonas.plugins import load_object
 from evonas.run.problems.estimate_choice import choose_method
 from evonas.run.problems.problem import Box, Problem
 from evonas.run.problems.spaces import make_space
+from evonas.run.problems.training_choice import with_trainings
 from evonas.spaces import NetworkSpace, Space
 from evonas.spaces.cells.collapse import collapse_warning
 from evonas.spaces.genome import from_text
@@ -154,13 +155,14 @@ class NetworkProblem(Problem):
         return tables, [] if warning is None else [warning]
 
     def decided(self) -> tuple[Self, dict[str, str]]:
-        """See :class:`Problem`: whether a supernet pays, if the run file leaves it open."""
-        if self.config.estimate.method != "auto":
-            return self, {}
-        method, reason = choose_method(self.config, self.space, self.dataset)
-        estimate = self.config.estimate.model_copy(update={"method": method})
-        config = self.config.model_copy(update={"estimate": estimate})
-        return replace(self, config=config), {"estimate_reason": reason}
+        """See :class:`Problem`: what is trained in the end, and whether a supernet pays, if nothing is said of that."""
+        problem = replace(self, config=with_trainings(self.config, len(self.dataset.train)))
+        if problem.config.estimate.method != "auto":
+            return problem, {}
+        method, reason = choose_method(problem.config, self.space, self.dataset)
+        estimate = problem.config.estimate.model_copy(update={"method": method})
+        config = problem.config.model_copy(update={"estimate": estimate})
+        return replace(problem, config=config), {"estimate_reason": reason}
 
     def limits(self) -> AbstractContextManager[None]:
         """See :class:`Problem`."""

@@ -20,13 +20,12 @@ from evonas.run.trainings.anchors import anchored
 from evonas.run.trainings.knowledge import Knowledge, store_beliefs
 from evonas.run.trainings.last_part import LastPart
 from evonas.run.trainings.trainer import Trainer
-from evonas.training.network_training import brief_steps, n_steps
+from evonas.training.network_training import brief_steps
 from objectives import Fidelity
 from reports.run_folder.facts import Origin
 from reports.run_folder.folder import RunFolder
 
 Stage = SearchStage[NetworkProblem]
-LONG = 2000  # steps of a whole training from which on a look at twice as many networks is cheap beside it
 STARVED = 2 / 3  # of chance: the median error by inherited weights from which on a supernet counts as hardly trained
 
 
@@ -129,10 +128,9 @@ class SupernetStages(StageFactory[NetworkProblem]):
     @staticmethod
     def _is_halved(stage: Stage) -> bool:
         """Whether networks are trained for a short while before it is decided which are trained to the end."""
-        config = stage.problem.config
-        if config.search.halving != "auto":
-            return stage.supernet is not None and config.search.halving
-        return stage.supernet is not None and n_steps(config.training, len(stage.problem.dataset.train)) >= LONG
+        halving = stage.problem.config.search.halving
+        assert halving != "auto", "a run's own file says what was chosen"
+        return halving and stage.supernet is not None
 
     def _brief(self, stage: Stage) -> NetworkEstimator:
         """Trainings from scratch for a short while: a quarter of the whole recipe, if the run file says nothing."""
