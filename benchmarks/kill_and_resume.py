@@ -1,8 +1,9 @@
 """Claim: a run that is killed at any moment and resumed ends like one that was never stopped.
 
-A short search on digits (supernet, correction, predictors, random search beside it, tuning, reports) is run once to its
-end. Then it is started again and again, killed with SIGKILL at a random moment of that time, and resumed; the resumed
-runs' front.csv must be equal byte for byte, and all evaluations but for the seconds that they took.
+A short search on digits (supernet, anchors, predictors, random search beside it, brief and whole trainings, reports)
+is run once to its end. Then it is started again and again, killed with SIGKILL at a random moment of that time, and
+resumed; the resumed runs' front.csv must be equal byte for byte, and all evaluations but for the seconds that they
+took.
 
     python benchmarks/kill_and_resume.py [--kills N] [--quick] [--json FILE]
 """
@@ -35,6 +36,7 @@ anchors = 4
 budget = 60
 population = 12
 trainings = 4
+halving = true
 predictors = ["gaussian_process", "ridge"]
 [training]
 epochs = 2

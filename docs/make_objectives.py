@@ -11,14 +11,11 @@ from objectives import LATENCY, OBJECTIVES, Objective
 from objectives.energy import energy_table
 from objectives.latency import measure_latency
 
-HELD_OUT = {
-    "error": "Share of held-out images that a network gets wrong.",
-    "loss": "Cross-entropy of a network on held-out images, as it is estimated before any correction.",
-}
+ERROR = "Share of held-out images that a network gets wrong."
 HEAD = """# Objectives
 
 What a network is measured by. Any of them may be minimised (`objectives` under `[search]`) or bounded (`constraints`);
-one of your own comes by path, see [own.md](../guide/own.md). All but `error`, `loss` and `latency` are counted from the
+one of your own comes by path, see [own.md](../guide/own.md). All but `error` and `latency` are counted from the
 layers, exactly, and are in every `front.csv`.
 
 | name | unit | what it is |
@@ -43,8 +40,8 @@ def page() -> str:
 
 def _caption(objective: Objective) -> str:
     measure = objective.measure
-    if objective.name in HELD_OUT:
-        return HELD_OUT[objective.name]
+    if objective.name == "error":
+        return ERROR
     name = "objectives.latency" if objective is LATENCY else f"objectives.{objective.name}"
     if objective.name in ("binary_ops", "bitops", "flops", "macs"):  # one file for the four of them
         return (inspect.getdoc(measure) or "").splitlines()[0].replace("``", "`")

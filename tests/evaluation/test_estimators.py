@@ -19,6 +19,7 @@ from evonas.run.context import open_context
 from evonas.run.engine import resume, search
 from evonas.run.stages.supernet_stages import SupernetStages
 from evonas.run.stopping import Stopping
+from evonas.run.trainings.knowledge import Knowledge, measured
 from evonas.spaces.genome import Genome, from_text
 from evonas.training.network_training import as_exported, train_in_full
 from evonas.workflows.run_handle import Run
@@ -177,12 +178,21 @@ def test_time_ends_the_search_and_then_the_trainings(small_config: RunConfig, tm
     assert resume(run).scores() == before
 
 
+def test_what_an_anchor_lacks_is_taken_from_the_search(small: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as the latency, which is measured of networks that are searched alone."""
+    anchor = next(row for row in small.folder.rows() if row.origin == "anchor")
+    again = replace(anchor, origin="search", values={**anchor.values, "latency": 0.5})
+    monkeypatch.setattr(RunFolder, "rows", lambda folder: [anchor, again])
+    knowledge = Knowledge(small.folder, small.context.networks, stage=0, scores=small.folder.scores())
+    assert measured(knowledge, ["search"], ["error", "latency"]) == [anchor.genome]
+
+
 def _anchors(run: Run) -> set[str]:
     table = run.evaluations()
     return set(table.loc[table["origin"] == "anchor", "genome"])
 
 
-def test_scores_that_say_nothing_are_told_and_intervals_hold(small: Run, tmp_path: Path) -> None:
+def test_what_cannot_be_trusted_is_told_and_intervals_hold(small: Run, tmp_path: Path) -> None:
     """As after a supernet that was hardly trained."""
     copied(small.path, tmp_path / "run")
     folder = RunFolder(tmp_path / "run")
@@ -195,6 +205,12 @@ def test_scores_that_say_nothing_are_told_and_intervals_hold(small: Run, tmp_pat
     assert [text.partition(")")[0] for text in stages.warnings()[1:]] == [
         f"what networks score ({name}" for name in known
     ]
+    odd = NetworkScore("0-1", "trained", 0, 1, error=0.5, loss=1.0, warnings='["conv1: all weights are zero"]')
+    folder.append_score(odd)
+    n = sum(one.fidelity == "trained" for one in folder.scores())
+    assert stages.warnings()[0] == (
+        f"quantizers of 1 of {n} trained networks look unhealthy: conv1: all weights are zero"
+    )
     rng = np.random.default_rng(0)
     sizes = np.exp(rng.uniform(6, 10, 40))
     errors = np.clip(0.5 * (sizes / 400) ** -0.6 * np.exp(0.2 * rng.normal(size=40)), 0.004, 0.9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -104,6 +105,8 @@ class SupernetStages(StageFactory[NetworkProblem]):
         trained = [one for one in self.run.scores() if one.fidelity == Fidelity.TRAINED]
         failed = [one.reason for one in trained if one.reason]
         told = [f"{len(failed)} of {len(trained)} whole trainings failed: {failed[0]}"] if failed else []
+        odd = [warnings[0] for one in trained if (warnings := json.loads(one.warnings))]
+        told += [f"quantizers of {len(odd)} of {len(trained)} trained networks look unhealthy: {odd[0]}"] if odd else []
         silent = [
             f"what networks score ({fidelity}) says nothing of what {found.n} trainings reached; errors that were not "
             "measured are guesses from costs alone"

@@ -38,7 +38,9 @@ class Knowledge:
         self.failed: set[str] = set()
         for row in run.rows():
             if row.is_ok and row.stage == stage:
-                self.rows.setdefault(row.genome, row)
+                known = self.rows.get(row.genome)
+                if known is None or len(known.values) < len(row.values):  # of anchors, latency is not measured
+                    self.rows[row.genome] = row
                 self.origins.setdefault(row.genome, set()).add(row.origin)
                 if not Fidelity(row.fidelity).is_measured:
                     self._losses.setdefault(row.genome, {})[row.fidelity] = row.values["scored_loss"]
