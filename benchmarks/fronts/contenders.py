@@ -141,6 +141,7 @@ def _at_random(task: Task, seed: int, folder: Path, *, than: Spent) -> Spent:
         def may_go_on() -> bool:
             return clock.seconds < than.seconds or len(trained(run)) < than.trainings
 
+        run.store(trainings={})  # none were wanted so far
         stages.deliver(stages.first(), {Origin.SEARCH: MORE}, may_go_on=may_go_on)
     clock.keep()
     return Spent(clock.seconds, clock.wall, len(trained(run)), starts=clock.starts)
