@@ -33,25 +33,22 @@ FASHION = Path("/usr/share/datasets/fashion-mnist")  # where the package of that
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def rows_of(names: list[str], task: Task, seed: int, state: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """A row of numbers per contender, and all networks that were trained."""
+def rows_of(names: list[str], task: Task, seed: int, state: Path) -> list[dict[str, Any]]:
+    """A row of numbers per contender."""
     dataset = task.problem(seed).dataset
     sizes = {"n_test": len(dataset.test), "n_classes": dataset.n_classes}
-    rows, trained = [], []
+    rows = []
     for name in names:
         networks = with_test_errors(name, networks_of(name, task, seed, state), task, seed, state=state)
         used = spent(task.folder(state, seed) / name)
         assert used is not None
         rows.append({"contender": name, "seed": seed, **vars(used), **judged.judged(networks, task, **sizes)})
-        told = ("name", "error", "test_error", "model_size", "bitops")
-        trained += [{"contender": name, "seed": seed} | {key: row.get(key) for key in told} for row in networks]
-    return rows, trained
+    return rows
 
 
 def compare(names: list[str], task: Task, seeds: range, state: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Run what is not done yet, print the table; lines of the results, and all rows."""
     rows: list[dict[str, Any]] = []
-    trained: list[dict[str, Any]] = []
     expected: list[dict[str, Any]] = []
     for seed in seeds:
         for name in names:
@@ -59,8 +56,7 @@ def compare(names: list[str], task: Task, seeds: range, state: Path) -> tuple[li
             used = spent(task.folder(state, seed) / name)
             assert used is not None
             print(f"seed {seed}, {name}: {used.trainings} trainings in {used.seconds:.0f} s", flush=True)
-        found, networks = rows_of([name for name in names if name in TITLES], task, seed, state)
-        rows, trained = rows + found, trained + networks
+        rows += rows_of([name for name in names if name in TITLES], task, seed, state)
         for name in [name for name in names if name in (EVONAS, RANDOM)]:
             expected += estimates.expectations(name, task, seed, state)
     table = pd.DataFrame(rows)
@@ -75,7 +71,7 @@ def compare(names: list[str], task: Task, seeds: range, state: Path) -> tuple[li
         holds = f" (ahead by more than 2 standard errors: {'yes' if row['holds'] else 'no'})" if "holds" in row else ""
         value = "-" if row["value"] is None else f"{row['value']:+.4f}"
         print(f"{row['name']}: {value}{error}{holds}")
-    return results, {"rows": rows, "networks": trained, "expected": expected}
+    return results, {"rows": rows, "expected": expected}
 
 
 def main() -> None:

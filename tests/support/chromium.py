@@ -67,8 +67,9 @@ class Page:
     def settle(self) -> None:
         """Wait until the page has stopped scrolling: what keys have set in motion goes on for some frames."""
         frames = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(scrollY))))"
-        at = [self.evaluate(frames) for _ in range(3)]
+        end, at = time.monotonic() + PATIENCE, [self.evaluate(frames) for _ in range(3)]
         while len(set(at[-3:])) > 1:
+            assert time.monotonic() < end, "the page never stops scrolling"
             at.append(self.evaluate(frames))
 
     def key(self, name: str) -> None:
