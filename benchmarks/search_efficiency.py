@@ -1,277 +1,195 @@
-"""Claim: evonas finds a front with fewer evaluations than pymoo, Optuna, its own evolution alone, and random search.
+"""Claim: evonas finds a front with fewer evaluations than other libraries, its own evolution alone, and random search.
 
-A table of trained networks is searched as a user's own space (examples/nasbench_macro.py), and the share of the true
-front's hypervolume is taken after so many *distinct* networks, which for the others are fewer than their calls.
-Objectives are scaled over the whole table to 0 to 1, the reference point is 1.1. With ``--synthetic``, two made-up
-tables are searched as well, on which nothing was tuned: one with paths that may be dead, one of ordered widths.
+Searched are a table of trained networks, as a user's own space (examples/nasbench_macro.py), and made-up tables on
+which nothing was tuned (benchmarks/efficiency/tables.py). In some there is noise: each network has one of three
+trainings by seed, and is judged by their mean; one in twenty fails. What counts is the share of the true front's
+hypervolume after so many *distinct* networks, which for some libraries are fewer than their calls. Objectives are
+scaled over the whole table to 0 to 1, the reference point is 1.1. Everyone computes on one thread.
 
-    python benchmarks/search_efficiency.py --table nasbench_macro.csv [--synthetic] [--quick] [--json FILE] [--seeds N]
+    python benchmarks/search_efficiency.py [--table nasbench_macro.csv] [--quick] [--json FILE] [--seeds N]
+        [--problems A/B] [--contenders A/B] [--state FILE]
+
+Rows are kept in the file as they come, so that a call that was stopped goes on; the last call reports all of them.
+Libraries that are not installed are left out: pip install optuna botorch smac.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import json
+import os
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from efficiency.problems import FailedError, Key, Problem, problems
+from efficiency.rivals import Rival, by_botorch, by_optuna, by_pymoo, by_smac
 from joblib import Parallel, delayed
-from numpy.typing import NDArray
 from report import write_report
 
 import evonas
-from evonas.plugins import load_object
-from evonas.spaces import TableSpace
-from evonas.spaces.genome import Gene
-from objectives import Objective
-from objectives.fronts.pareto import hypervolume
+from reports.run_folder.folder import RunFolder
 
-Floats = NDArray[np.float64]
-Found = list[tuple[int, ...]]
 POPULATION = 40
-COUNTS = (50, 100, 200, 500, 1000)
-TARGETS = {("err", "flops"): {100: 99.5, 200: 99.8, 500: 99.97}, ("err", "params"): {200: 99.9}}
-
-
-class Synthetic(TableSpace):
-    """A made-up table whose cost is a formula and whose error is not."""
-
-    def __init__(self, genes: tuple[Gene, ...], rows: Mapping[tuple[int, ...], tuple[float, float]]) -> None:
-        self._genes, self.rows = genes, rows
-
-    @property
-    def genes(self) -> tuple[Gene, ...]:
-        """See :class:`evonas.spaces.Space`."""
-        return self._genes
-
-    @property
-    def objectives(self) -> Mapping[str, Objective]:
-        """See :class:`TableSpace`."""
-        return {
-            "err": Objective(name="err", unit="%", title="error", is_log=False),
-            "flops": Objective(name="flops", unit="", title="FLOPs"),
-        }
-
-    def count(self, genome: NDArray[np.int64]) -> dict[str, float]:
-        """See :class:`TableSpace`."""
-        return {"flops": self.rows[tuple(map(int, genome))][1]}
-
-    def look_up(self, genome: NDArray[np.int64]) -> dict[str, float]:
-        """See :class:`TableSpace`."""
-        return dict(zip(("err", "flops"), self.rows[tuple(map(int, genome))], strict=True))
-
-
-def paths() -> Synthetic:
-    """A cell of six edges with five operations; an image that does not reach its end is an error of 90 %."""
-    rng = np.random.default_rng(0)
-    edges = [(0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3)]
-    ops, worth, price = ("none", "skip", "pool", "1x1", "3x3"), (0, 0.35, 0.3, 0.75, 1.0), (0, 0, 0.1, 1, 4)
-    weight, pairs = rng.uniform(0.5, 1.5, 6), rng.normal(0, 0.12, (6, 5, 6, 5))
-    rows = {}
-    for genome in itertools.product(range(5), repeat=6):
-        reached = np.array([1.0, 0, 0, 0])
-        for (source, target), op in zip(edges, genome, strict=True):
-            reached[target] += reached[source] * worth[op]
-        score = sum(weight[i] * worth[op] * (reached[edges[i][0]] > 0) for i, op in enumerate(genome))
-        score += 0.5 * np.log1p(reached[3])
-        score += sum(pairs[i, genome[i], j, genome[j]] for i in range(6) for j in range(i))
-        is_alive = reached[3] > 0 and max(genome) > 2
-        error = min(90.0, 6 + 60 * np.exp(-0.55 * score)) if is_alive else 90.0
-        noisy = min(90.0, error * np.exp(rng.normal(0, 0.015)))
-        rows[genome] = (float(noisy), 1.0 + sum(price[op] for op in genome))
-    return Synthetic(tuple(Gene(f"edge{i}", ops) for i in range(6)), rows)
-
-
-def widths() -> Synthetic:
-    """Five layers of eight widths; a narrow layer behind a wide one costs accuracy."""
-    rng = np.random.default_rng(0)
-    weight, channels = rng.uniform(0.3, 1.2, 5), 8.0 * np.arange(1, 9)
-    area = np.array([9, 9, 9 / 4, 9 / 4, 9 / 16])
-    rows = {}
-    for genome in itertools.product(range(8), repeat=5):
-        width = channels[list(genome)]
-        score = (weight * np.log(width)).sum() / weight.sum()
-        error = 28 + 45 * np.exp(-0.9 * (score - 2)) - 0.8 * min(np.diff(np.log(width)).min(), 0)
-        cost = (np.concatenate([[3.0], width[:-1]]) * width * area).sum()
-        rows[genome] = (float(error * np.exp(rng.normal(0, 0.012))), float(cost))
-    labels = tuple(str(int(n)) for n in channels)
-    return Synthetic(tuple(Gene(f"layer{i}", labels, is_ordered=True) for i in range(5)), rows)
-
-
-Problem = tuple[TableSpace, tuple[str, ...]]
-
-
-def value(problem: Problem, genome: tuple[int, ...]) -> list[float]:
-    """Objective values of one genome."""
-    space, names = problem
-    found = space.look_up(space.canonical(np.array(genome)))
-    return [float(found[name]) for name in names]
-
-
-def by_evonas(problem: Problem, seed: int, n: int, settings: dict[str, Any]) -> Found:
-    """A whole run of evonas, as a user makes one."""
-    space, names = problem
-    search = {"objectives": list(names), "budget": n, "population": POPULATION, "has_baseline": False, **settings}
-    with tempfile.TemporaryDirectory() as folder:
-        run = evonas.search(space=space, out=Path(folder) / "run", overrides={"seed": seed, "search": search})
-        genomes = run.evaluations()["genome"]
-    return [tuple(map(int, text.split("-"))) for text in genomes]
-
-
-def by_pymoo(problem: Problem, seed: int, n: int, settings: dict[str, Any]) -> Found:
-    """pymoo's NSGA-II with uniform crossover and a mutation that resets a gene, until ``n`` distinct networks."""
-    from pymoo.algorithms.moo.nsga2 import NSGA2
-    from pymoo.core.mutation import Mutation
-    from pymoo.core.problem import Problem as PymooProblem
-    from pymoo.core.termination import NoTermination
-    from pymoo.operators.crossover.ux import UniformCrossover
-    from pymoo.operators.sampling.rnd import IntegerRandomSampling
-
-    del settings
-    space, names = problem
-    n_choices = np.array([len(gene.choices) for gene in space.genes])
-
-    class Reset(Mutation):  # type: ignore[misc]
-        """Draws a gene anew, one per genome on average."""
-
-        def _do(self, problem: Any, X: Any, random_state: Any = None, **kwargs: Any) -> Any:  # noqa: N803
-            drawn = random_state.integers(n_choices, size=X.shape)
-            return np.where(random_state.random(X.shape) < 1 / X.shape[1], drawn, X)
-
-    algorithm = NSGA2(POPULATION, sampling=IntegerRandomSampling(), crossover=UniformCrossover(), mutation=Reset())
-    bounds = {"xl": np.zeros(len(n_choices)), "xu": n_choices - 1}
-    algorithm.setup(
-        PymooProblem(n_var=len(n_choices), n_obj=len(names), vtype=int, **bounds),
-        termination=NoTermination(),
-        seed=seed,
-    )
-    found: dict[tuple[int, ...], None] = {}
-    for _ in range(20 * n // POPULATION):
-        asked = algorithm.ask()
-        genomes = [tuple(map(int, genome)) for genome in asked.get("X")]
-        asked.set("F", np.array([value(problem, genome) for genome in genomes]))
-        algorithm.tell(infills=asked)
-        found.update({canonical(problem, genome): None for genome in genomes})
-        if len(found) >= n:
-            break
-    return list(found)
-
-
-def by_optuna(problem: Problem, seed: int, n: int, settings: dict[str, Any]) -> Found:
-    """Optuna with one of its samplers; at most three times as many calls as distinct networks are wanted."""
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    space, names = problem
-    sampler = (
-        optuna.samplers.TPESampler(seed=seed)
-        if settings["sampler"] == "tpe"
-        else optuna.samplers.NSGAIISampler(population_size=POPULATION, seed=seed)
-    )
-    study = optuna.create_study(directions=["minimize"] * len(names), sampler=sampler)
-    found: dict[tuple[int, ...], None] = {}
-    for _ in range(3 * n):
-        trial = study.ask()
-        genome = tuple(trial.suggest_categorical(g.name, list(range(len(g.choices)))) for g in space.genes)
-        study.tell(trial, value(problem, genome))
-        found[canonical(problem, genome)] = None
-        if len(found) >= n:
-            break
-    return list(found)
-
-
-def canonical(problem: Problem, genome: tuple[int, ...]) -> tuple[int, ...]:
-    """The one genome of all that mean the same network."""
-    return tuple(map(int, problem[0].canonical(np.array(genome))))
-
-
-Contender = tuple[Callable[[Problem, int, int, dict[str, Any]], Found], dict[str, Any], int]
-CONTENDERS: dict[str, Contender] = {  # how, with what settings, for how many networks at most
-    "evonas": (by_evonas, {}, 1000),
-    "evonas, evolution alone": (by_evonas, {"predictors": []}, 1000),
-    "pymoo NSGA-II": (by_pymoo, {}, 1000),
-    "Optuna NSGA-II": (by_optuna, {"sampler": "nsga2"}, 500),
-    "Optuna TPE": (by_optuna, {"sampler": "tpe"}, 200),
-    "random": (by_evonas, {"algorithm": "random"}, 1000),
+CALLS = 3  # of a rival, at most so many for each distinct network
+COUNTS = (50, 100, 200, 500)
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+TARGETS = {
+    "err-flops": {50: 99.5, 100: 99.85, 200: 99.985, 500: 99.995},
+    "err-params": {50: 99.7},
 }
+
+Found = tuple[list[Key], list[bool]]
+"""Distinct networks in the order in which they were looked at, and which of them did not fail."""
+
+
+def by_evonas(problem: Problem, seed: int, n: int, **settings: Any) -> Found:
+    """A whole run of evonas, as a user makes one."""
+    names = list(problem.names)
+    search = {"objectives": names, "budget": n, "population": POPULATION, "has_baseline": False, **settings}
+    with tempfile.TemporaryDirectory() as folder:
+        run = evonas.search(
+            space=problem.seen(seed), out=Path(folder) / "run", overrides={"seed": seed, "search": search}
+        )
+        rows = RunFolder(run.path).rows()
+    return [tuple(map(int, row.genome.split("-"))) for row in rows], [row.is_ok for row in rows]
+
+
+def by_rival(problem: Problem, seed: int, n: int, *, rival: Rival) -> Found:
+    """Another library, until so many distinct networks, or three times as many calls."""
+    space = problem.seen(seed)
+    found: dict[Key, bool] = {}
+
+    def evaluate(genome: Key) -> list[float]:
+        values = space.look_up(space.canonical(np.array(genome)))
+        return [values[name] for name in problem.names]
+
+    for calls, genome in enumerate(rival(space, problem.names, evaluate, seed)):
+        if len(found) >= n or calls >= CALLS * n:
+            break
+        key = tuple(map(int, space.canonical(np.array(genome))))
+        try:
+            found[key] = bool(evaluate(key))
+        except FailedError:
+            found[key] = False
+    return list(found), list(found.values())
+
+
+Contender = tuple[Callable[..., Found], int, str]
+CONTENDERS: dict[str, Contender] = {  # how, for how many networks at most, what must be installed
+    "evonas": (by_evonas, 500, ""),
+    "evonas, evolution alone": (partial(by_evonas, predictors=[]), 500, ""),
+    "random": (partial(by_evonas, algorithm="random"), 500, ""),
+    "pymoo NSGA-II": (partial(by_rival, rival=by_pymoo), 500, ""),
+    "Optuna TPE": (partial(by_rival, rival=partial(by_optuna, sampler="tpe")), 200, "optuna"),
+    "Optuna GPSampler": (partial(by_rival, rival=partial(by_optuna, sampler="gp")), 100, "optuna"),
+    "SMAC3 ParEGO": (partial(by_rival, rival=by_smac), 100, "smac"),
+    "BoTorch qLogNEHVI": (partial(by_rival, rival=by_botorch), 100, "botorch"),
+}
+AS_LONG = 200  # networks for everyone where there is noise, which hides what the first hundred show
 
 
 def one(name: str, problem_name: str, seed: int, most: int, table: str) -> dict[str, Any]:
     """One contender on one problem: shares of the true hypervolume, in percent, after counts of distinct networks."""
     warnings.simplefilter("ignore")
-    problem = problems(table)[problem_name]
-    how, settings, limit = CONTENDERS[name]
+    problem = problems(table, names=[problem_name])[problem_name]
+    how, limit, _ = CONTENDERS[name]
     start = time.process_time()
-    found = how(problem, seed, min(most, limit), settings)
+    found, is_ok = how(problem, seed, min(most, max(limit, AS_LONG) if problem.trainings else limit))
     seconds = time.process_time() - start
-    space, names = problem
-    everything = np.array([[row[n] for n in names] for row in all_rows(space)])
-    low, high = everything.min(axis=0), everything.max(axis=0)
-    reference = np.full(len(names), 1.1)
-    best = hypervolume((everything - low) / (high - low), reference_point=reference)
-    points = (np.array([value(problem, genome) for genome in found]) - low) / (high - low)
-    shares = {
-        str(n): 100 * hypervolume(points[:n], reference_point=reference) / best for n in COUNTS if n <= len(points)
-    }
+    shares = problem.shares(found, is_ok, COUNTS)
     return {"problem": problem_name, "name": name, "seed": seed, "networks": len(found), "seconds": seconds, **shares}
 
 
-def all_rows(space: TableSpace) -> list[dict[str, float]]:
-    """Every row of a table."""
-    keys = itertools.product(*(range(len(gene.choices)) for gene in space.genes))
-    return [space.look_up(space.canonical(np.array(key))) for key in keys]
+def all_rows(jobs: Sequence[tuple[str, str, int]], most: int, table: str, state: Path) -> Iterator[dict[str, Any]]:
+    """Rows of all jobs, those that the file holds first; new ones are added to it."""
+    known = [json.loads(line) for line in state.read_text(encoding="utf-8").splitlines()] if state.exists() else []
+    yield from known
+    done = {(row["name"], row["problem"], row["seed"]) for row in known}
+    todo = [job for job in jobs if job not in done]
+    for row in Parallel(-1, return_as="generator_unordered")(delayed(one)(*job, most, table) for job in todo):
+        with state.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        yield row
 
 
-def problems(table: str) -> dict[str, Problem]:
-    """Everything that is searched, by name."""
-    found: dict[str, Problem] = {}
-    if table:
-        example = Path(__file__).resolve().parent.parent / "examples" / "nasbench_macro.py"
-        macro = load_object(f"{example}:NasBenchMacro", type)(table)
-        for names in (*TARGETS, ("err", "flops", "params")):
-            found["-".join(names)] = (macro, names)
-    return found | {"paths": (paths(), ("err", "flops")), "widths": (widths(), ("err", "flops"))}
+def report(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Print a table a problem; the results are the targets, and the distance to the best rival."""
+    counts = [str(n) for n in COUNTS if str(n) in table]
+    results: list[dict[str, Any]] = []
+    for name, part in table.groupby("problem", sort=False):
+        seeds = part["seed"].nunique()
+        print(f"{name}: % of the true hypervolume after distinct networks, mean ± sd of {seeds} seeds; ms a network")
+        means = {}
+        for contender, found in part.groupby("name", sort=False):
+            whole = [n for n in counts if found[n].notna().all()]
+            cells = [f"{found[n].mean():7.3f} ± {found[n].std():5.3f}" for n in whole]
+            print(f"  {contender:<26}", *cells, f"{1e3 * (found['seconds'] / found['networks']).mean():7.0f}", sep="  ")
+            means[str(contender)] = {n: found.set_index("seed")[n] for n in whole}
+        for n in counts if "evonas" in means else []:
+            results += _judged(str(name), n, means)
+    for line in results:
+        print(f"{line['name']}: {line['value']:.3f} ({line['target']}: {'yes' if line['holds'] else 'no'})")
+    return results
+
+
+def _judged(problem: str, n: str, shares: dict[str, dict[str, pd.Series]]) -> Iterator[dict[str, Any]]:
+    ours = shares["evonas"].get(n)
+    if ours is None:
+        return
+    seeds = f"{len(ours)} seeds"
+    if (target := TARGETS.get(problem, {}).get(int(n))) is not None:
+        facts = {"unit": "% of the true hypervolume", "target": f">= {target}", "holds": bool(ours.mean() >= target)}
+        name = f"{problem} after {n} networks, mean of {seeds}"
+        yield {"name": name, "value": float(ours.mean()), "sd": float(ours.std()), **facts}
+    rivals = {name: found[n].mean() for name, found in shares.items() if name != "evonas" and n in found}
+    if not rivals:
+        return
+    best = max(rivals, key=rivals.__getitem__)
+    ahead = (ours - shares[best][n]).dropna()
+    error = float(ahead.std() / np.sqrt(len(ahead)))
+    facts = {"unit": "percentage points", "target": ">= 0", "holds": bool(ahead.mean() >= 0), "standard error": error}
+    name = f"{problem} after {n} networks, ahead of the best other ({best}), mean of {seeds}"
+    yield {"name": name, "value": float(ahead.mean()), **facts}
 
 
 def main() -> None:
     """Search everything with everyone, print the tables, write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--table", default="", help="nasbench_macro.csv: columns arch, err, params, flops")
-    parser.add_argument("--synthetic", action="store_true", help="the made-up tables, too")
+    parser.add_argument(
+        "--table", default="", help="nasbench_macro.csv: columns arch, acc1 to acc3, err, params, flops"
+    )
+    parser.add_argument("--problems", default="", help="some of them, joined by slashes")
+    parser.add_argument("--contenders", default="", help="some of them, joined by slashes")
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--most", type=int, default=1000, help="distinct networks, at most")
-    parser.add_argument("--quick", action="store_true", help="two seeds, 200 networks")
+    parser.add_argument("--most", type=int, default=COUNTS[-1], help="distinct networks, at most")
+    parser.add_argument("--quick", action="store_true", help="two seeds, 50 networks")
+    parser.add_argument("--state", type=Path, help="file that keeps rows")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    seeds, most = (2, 200) if options.quick else (options.seeds, options.most)
-    chosen = [name for name in problems(options.table) if options.synthetic or name not in ("paths", "widths")]
-    jobs = list(itertools.product(CONTENDERS, chosen, range(seeds)))
-    rows = Parallel(-1)(delayed(one)(*job, most, options.table) for job in jobs)
-    table = pd.DataFrame(rows)
-    counts = [str(n) for n in COUNTS if str(n) in table]
-    for name, part in table.groupby("problem", sort=False):
-        print(f"{name}: % of the true hypervolume after distinct networks, mean ± sd of {seeds} seeds; seconds")
-        for contender, found in part.groupby("name", sort=False):
-            cells = [f"{found[n].mean():7.3f} ± {found[n].std():5.3f}" for n in counts if found[n].notna().all()]
-            print(f"  {contender:<26}", *cells, f"{found['seconds'].mean():7.1f}", sep="  ")
-    results = []
-    ours = table[table["name"] == "evonas"]
-    for names, targets in TARGETS.items():
-        part = ours[ours["problem"] == "-".join(names)]
-        for n, target in targets.items():
-            if str(n) not in part or part.empty or part[str(n)].isna().any():
-                continue
-            mean = float(part[str(n)].mean())
-            facts = {"unit": "% of the true hypervolume", "target": f">= {target}", "holds": mean >= target}
-            label = f"{'-'.join(names)} after {n} networks, mean of {seeds} seeds"
-            results.append({"name": label, "value": mean, "sd": float(part[str(n)].std()), **facts})
-            print(f"{label}: {mean:.3f} (>= {target}: {'yes' if mean >= target else 'no'})")
+    seeds, most = (2, COUNTS[0]) if options.quick else (options.seeds, options.most)
+    os.environ |= dict.fromkeys(ONE_THREAD, "1")
+    chosen = options.problems.split("/") if options.problems else list(problems(options.table))
+    names = options.contenders.split("/") if options.contenders else list(CONTENDERS)
+    missing = {CONTENDERS[name][2] for name in names if CONTENDERS[name][2] and find_spec(CONTENDERS[name][2]) is None}
+    if missing:
+        print(f"left out, since not installed: {', '.join(sorted(missing))}")
+    names = [name for name in names if CONTENDERS[name][2] not in missing]
+    jobs = list(itertools.product(names, chosen, range(seeds)))
+    with tempfile.TemporaryDirectory() as folder:
+        state = options.state or Path(folder) / "rows.jsonl"
+        rows = list(all_rows(jobs, most, options.table, state))
+    order = {name: index for index, name in enumerate(CONTENDERS)}
+    rows.sort(key=lambda row: (order[row["name"]], row["seed"]))
+    results = report(pd.DataFrame(rows))
     write_report(options.json, __doc__, results=results, quick=options.quick, rows=rows)
 
 

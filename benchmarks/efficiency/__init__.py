@@ -1,0 +1,1 @@
+"""What ``search_efficiency.py`` searches, and who searches it."""
