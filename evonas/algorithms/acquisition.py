@@ -1,33 +1,89 @@
-"""Choose which predicted networks to evaluate: by expected gain in hypervolume, and a few by their uncertainty."""
+"""Choose which predicted networks to evaluate: by expected gain in hypervolume."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from objectives.fronts.pareto import hypervolume, is_nondominated
+from evonas.algorithms.flattening import Flattening
+from objectives.fronts.boxes import open_boxes
+from objectives.fronts.pareto import pareto_rank
 
 Floats = NDArray[np.float64]
-NODES = ((0.0, 2 / 3), (-np.sqrt(3.0), 1 / 6), (np.sqrt(3.0), 1 / 6))
-"""Deviations from the mean, and their weights: Gauss-Hermite quadrature with three nodes, for a normal distribution."""
 MARGIN = 0.1  # how far the reference point lies beyond the worst values, as a share of their range
-MOST = 300  # candidates whose gain is computed; hypervolumes are slow
+HOPE = 1.7  # standard deviations by which a candidate that is looked at may turn out better than expected
+MOST = 300  # candidates whose gain is computed where there are three objectives and more; boxes are many then
+PLAIN = Flattening(0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What is believed of networks that could be evaluated.
+
+    Attributes:
+        means: Objectives, ``(k, n_objectives)``, flattened where that is how they were learned.
+        spreads: Their standard deviations, 0 for what is counted.
+        scales: How each objective was flattened; by default none was.
+        feasible: How probable it is that a network keeps all bounds, ``(k,)``; by default it is certain.
+    """
+
+    means: Floats
+    spreads: Floats
+    scales: Sequence[Flattening] = ()
+    feasible: Floats | None = None
+
+    def __len__(self) -> int:
+        return len(self.means)
+
+    def some(self, chosen: NDArray[np.bool_]) -> Candidates:
+        """Those of them for which it is true."""
+        feasible = None if self.feasible is None else self.feasible[chosen]
+        return Candidates(self.means[chosen], self.spreads[chosen], self.scales, feasible)
+
+    def told(self, deviations: float = 0.0) -> Floats:
+        """Objectives in the scale that is reported, if all are off by so many standard deviations."""
+        values = self.means + deviations * self.spreads
+        return np.column_stack([scale.told(column) for scale, column in zip(self._scales, values.T, strict=True)])
+
+    def gains(self, chosen: NDArray[np.int64], lower: Floats, upper: Floats) -> Floats:
+        """Expected gain in hypervolume of some candidates: over all boxes, the volume that they take of each."""
+        volumes = np.ones((len(chosen), len(lower)))
+        for index, scale in enumerate(self._scales):
+            levels, where = np.unique(np.concatenate([lower[:, index], upper[:, index]]), return_inverse=True)
+            below = scale.below(levels[None], self.means[chosen, index, None], self.spreads[chosen, index, None])
+            ends = below[:, where]
+            volumes *= np.maximum(ends[:, len(lower) :] - ends[:, : len(lower)], 0.0)
+        gains = volumes.sum(axis=1)
+        return np.asarray(gains if self.feasible is None else gains * self.feasible[chosen])
+
+    @property
+    def _scales(self) -> Sequence[Flattening]:
+        return self.scales or [PLAIN] * self.means.shape[1]
 
 
 def choose(
-    front: Floats, means: Floats, spreads: Floats, *, n: int, n_uncertain: int, best: Floats | None = None
+    front: Floats,
+    candidates: Candidates,
+    *,
+    n: int,
+    awaited: Floats | None = None,
+    seen: Floats | None = None,
+    best: Floats | None = None,
 ) -> list[int]:
     """Choose candidates one after another, each with the largest expected gain in hypervolume.
 
-    A chosen candidate counts as found at its predicted values, so that the next one lies elsewhere. The last ones are
-    those that could be on the front and are the most uncertain.
+    A chosen candidate counts as found at its expected values, so that the next one lies elsewhere. Where nothing more
+    is to be gained, what could be on the front and is known least comes next.
 
     Args:
         front: What was found so far, non-dominated and feasible, ``(m, n_objectives)``; m may be 0.
-        means: Predicted or counted objectives, ``(k, n_objectives)``.
-        spreads: Their standard deviations, 0 for what is counted.
+        candidates: What may be chosen.
         n: How many to choose; fewer only if there are fewer candidates.
-        n_uncertain: How many of them are chosen for their spread.
+        awaited: Expected values of what is being evaluated, ``(k, n_objectives)``: counts as found, too.
+        seen: All that was found so far, beyond whose worst values the reference point lies; by default the front.
         best: Values below which nothing can be told apart, ``(n_objectives,)``; by default there are none.
 
     Returns:
@@ -35,56 +91,58 @@ def choose(
 
     References:
         Emmerich 2006, "Single- and multiobjective evolutionary optimization assisted by Gaussian random field
-        metamodels", for the expected gain; Ginsbourger 2010, for counting what is chosen as found.
+        metamodels", for the expected gain; Yang 2019, "Efficient computation of expected hypervolume improvement using
+        box decomposition algorithms", for its exact value; Ginsbourger 2010, for counting what is chosen as found.
     """
-    if best is not None:
-        front, means = np.maximum(front, best), np.maximum(means, best)
-    everything = np.concatenate([front, means])
-    low, high = everything.min(axis=0), everything.max(axis=0)
-    size = np.where(high > low, high - low, 1.0)
-    found, means, spreads = (front - low) / size, (means - low) / size, spreads / size
-    reference = np.full(means.shape[1], 1 + MARGIN)
-    floor = np.full(means.shape[1], -np.inf) if best is None else (best - low) / size
-    hopeful = _hopeful(found, np.maximum(means - NODES[2][0] * spreads, floor))
-    volume = _volume(found, reference)
-    gains = np.array([_volume_with(found, means[one], spreads[one], reference, floor) for one in hopeful]) - volume
+    means, floor = candidates.told(), np.full(front.shape[1], -np.inf) if best is None else best
+    reference = _reference(front if seen is None else seen, candidates, means)
+    found = np.maximum(front if awaited is None else np.concatenate([front, awaited]), floor)
+
+    def boxes() -> tuple[Floats, Floats]:
+        lower, upper = open_boxes(found, reference_point=reference)
+        return np.maximum(lower, floor), np.maximum(upper, floor)
+
+    hopeful = _hopeful(found, np.maximum(candidates.told(-HOPE), floor))
+    lower, upper = boxes()
+    gains = candidates.gains(hopeful, lower, upper)
     chosen: list[int] = []
-    while len(chosen) < n - n_uncertain and len(gains) and gains.max() > 0:
+    while len(chosen) < n and len(gains) and gains.max() > 0:
         first = int(gains.argmax())
-        most = int(hopeful[first])
         # gains only shrink as more is found: one that stays the largest after a second look is the largest
-        gains[first] = _volume_with(found, means[most], spreads[most], reference, floor) - volume
+        gains[first] = candidates.gains(hopeful[[first]], lower, upper)[0]
         if gains[first] < gains.max() or gains[first] <= 0:
             continue
-        chosen.append(most)
-        found = np.concatenate([found, means[[most]]])
-        volume = _volume(found, reference)
+        chosen.append(int(hopeful[first]))
+        found = np.concatenate([found, np.maximum(means[hopeful[[first]]], floor)])
+        lower, upper = boxes()
         gains[first] = -np.inf
-    least_known = np.argsort(-spreads.max(axis=1), kind="stable")
-    rest = [int(index) for index in [*least_known[np.isin(least_known, hopeful)], *least_known]]
-    for index in rest:
-        if len(chosen) >= min(n, len(means)):
-            break
-        if index not in chosen:
-            chosen.append(index)
-    return chosen
+    return [*chosen, *_uncertain(candidates, hopeful, chosen)[: min(n, len(candidates)) - len(chosen)]]
+
+
+def _reference(seen: Floats, candidates: Candidates, means: Floats) -> Floats:
+    """Somewhat beyond the worst values found; of costs, beyond the worst of candidates, too."""
+    is_counted = ~(candidates.spreads > 0).any(axis=0)
+    everything = [seen, np.where(is_counted, means, np.nan)] if len(seen) else [means]
+    low, high = np.nanmin(np.concatenate(everything), axis=0), np.nanmax(np.concatenate(everything), axis=0)
+    reference: Floats = high + MARGIN * np.where(high > low, high - low, 1.0)
+    return reference
 
 
 def _hopeful(found: Floats, optimistic: Floats) -> NDArray[np.int64]:
-    """Candidates that nothing found dominates if they turn out well; the best of them if they are many."""
-    is_worse = (found[None] <= optimistic[:, None]).all(axis=2)  # one row per candidate, one column per point found
-    indices = np.flatnonzero(~np.any(is_worse, axis=1))
-    order = np.argsort(~is_nondominated(optimistic[indices]), kind="stable")  # the optimistic front first
-    return np.sort(indices[order[:MOST]])
+    """Candidates that nothing found dominates if they turn out well; of many the best by rank."""
+    indices = np.arange(len(optimistic))
+    if len(found):
+        is_worse = np.zeros(len(optimistic), dtype=bool)
+        for point in found:
+            is_worse |= (point <= optimistic).all(axis=1)
+        indices = indices[~is_worse]
+    if optimistic.shape[1] > 2 and len(indices) > MOST:
+        indices = np.sort(indices[np.argsort(pareto_rank(optimistic[indices]), kind="stable")[:MOST]])
+    return indices
 
 
-def _volume(found: Floats, reference: Floats) -> float:
-    return hypervolume(found, reference_point=reference) if len(found) else 0.0
-
-
-def _volume_with(found: Floats, mean: Floats, spread: Floats, reference: Floats, floor: Floats) -> float:
-    """Expected hypervolume with a candidate; its predicted objectives are assumed to be off in the same direction."""
-    nodes = NODES if spread.any() else ((0.0, 1.0),)
-    points = ((np.maximum(mean + step * spread, floor), weight) for step, weight in nodes)
-    volumes = (weight * _volume(np.concatenate([found, [point]]), reference) for point, weight in points)
-    return float(sum(volumes))
+def _uncertain(candidates: Candidates, hopeful: NDArray[np.int64], chosen: Sequence[int]) -> list[int]:
+    """Candidates that were not chosen, those that could be on the front first, the most uncertain first."""
+    order = np.argsort(-candidates.spreads.max(axis=1), kind="stable")
+    ranked = dict.fromkeys([*order[np.isin(order, hopeful)].tolist(), *order.tolist()])
+    return [index for index in ranked if index not in set(chosen)]

@@ -32,8 +32,13 @@ class Algorithm(ABC):
     min_evaluations = 0
 
     @abstractmethod
-    def ask(self) -> Genomes:
-        """Genomes to look at next, repaired and distinct, ``(n, n_genes)``; no rows when none are left."""
+    def ask(self, awaited: Genomes | None = None) -> Genomes:
+        """Genomes to look at next, repaired and distinct, ``(n, n_genes)``; no rows when none are left.
+
+        Args:
+            awaited: Genomes asked for before that are still being evaluated, ``(k, n_genes)``; by default there are
+                none.
+        """
 
     def tell(self, genomes: Genomes, points: Floats, violations: Floats) -> None:
         """Report evaluated genomes: some of those asked for; the others failed, or were not looked at.
@@ -83,7 +88,7 @@ class RandomSearch(Algorithm):
         self.space, self.rng, self.n = space, rng, population
         self._seen: set[str] = set()
 
-    def ask(self) -> Genomes:
+    def ask(self, awaited: Genomes | None = None) -> Genomes:
         """See :class:`Algorithm`."""
         found = random_genomes(self.space, self.rng, n=self.n, known=self._seen)
         self._seen.update(map(to_text, found))
@@ -115,7 +120,7 @@ class Exhaustive(Algorithm):
         self._n_genes = len(space.genes)
         self._left = self._all(space)
 
-    def ask(self) -> Genomes:
+    def ask(self, awaited: Genomes | None = None) -> Genomes:
         """See :class:`Algorithm`."""
         found = list(itertools.islice(self._left, CHUNK))
         return np.array(found, dtype=np.int64).reshape(len(found), self._n_genes)

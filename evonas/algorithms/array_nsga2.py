@@ -44,7 +44,7 @@ class ArrayNsga2(Algorithm):
         self._points: Floats | None = None
         self._violations: Floats = np.empty(0)
 
-    def ask(self) -> Genomes:
+    def ask(self, awaited: Genomes | None = None) -> Genomes:
         """See :class:`Algorithm`."""
         asked = self._asked if self._points is None else self._offspring()
         self._seen.update(map(bytes, asked))

@@ -6,7 +6,7 @@ from evonas.algorithms.algorithm import Algorithm, Exhaustive, RandomSearch
 from evonas.algorithms.array_nsga2 import ArrayNsga2
 from evonas.algorithms.nsga2 import MANY_OBJECTIVES, Nsga
 from evonas.algorithms.objective_models import ObjectiveModels
-from evonas.algorithms.prescreening import INNER_POPULATION, Prescreened
+from evonas.algorithms.prescreening import INNER_POPULATION, LEAST_EVALUATIONS, Prescreened
 from evonas.config.sections import SearchConfig
 from evonas.evaluation.costs import Costs
 from evonas.seeding import numpy_rng
@@ -14,7 +14,7 @@ from evonas.spaces import Space
 from evonas.spaces.genome import Genomes
 from evonas.spaces.sampling import first_population
 
-STEADY_OFFSPRING = 8  # bred at a time in asynchronous mode: few, so that each batch uses the latest results
+FEW_OFFSPRING = 8  # bred at a time beside predictors or in asynchronous mode: few, so that each uses the latest results
 
 
 def make_algorithm(settings: SearchConfig, space: Space, costs: Costs, *, seed: int) -> Algorithm:
@@ -34,19 +34,19 @@ def make_algorithm(settings: SearchConfig, space: Space, costs: Costs, *, seed: 
         return RandomSearch(space, numpy_rng(seed, "random algorithm"), population=population)
     if name == "exhaustive":
         return Exhaustive(space)
-    n_objectives = len(costs.measures.objectives)
+    n_objectives, assists = len(costs.measures.objectives), bool(settings.predictors)
     first = first_population(
         space,
         numpy_rng(seed, "first population"),
-        n_corners=settings.budget // 4,
-        n_random=population,
+        n_corners=LEAST_EVALUATIONS // 2 if assists else settings.budget // 4,
+        n=min(LEAST_EVALUATIONS, settings.budget) if assists else population,
         is_within=costs.keep_bounds if bounds else None,
     )
     mutation_rate = settings.mutation_rate or 1 / max(1, sum(gene.n_open > 1 for gene in space.genes))
     is_third = name == "nsga3" or (name == "auto" and n_objectives >= MANY_OBJECTIVES)
     outer = Nsga(
         space,
-        offspring=min(population, STEADY_OFFSPRING) if settings.mode == "asynchronous" else population,
+        offspring=min(population, FEW_OFFSPRING) if assists or settings.mode == "asynchronous" else population,
         n_objectives=n_objectives,
         n_constraints=len(bounds),
         population=population,

@@ -91,7 +91,7 @@ class Nsga(Algorithm):
         )
         self._algorithm.setup(problem, termination=NoTermination(), seed=seed)
 
-    def ask(self) -> Genomes:
+    def ask(self, awaited: Genomes | None = None) -> Genomes:
         """Genomes to evaluate next, ``(n, n_genes)``; no rows when the space seems exhausted."""
         asked = self._algorithm.ask()
         found = [] if asked is None else asked.get("X")

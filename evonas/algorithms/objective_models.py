@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 from scipy.stats import kendalltau
 
-from evonas.algorithms.features import features
+from evonas.algorithms.acquisition import PLAIN, Candidates
+from evonas.algorithms.features import features, groups_of
+from evonas.algorithms.flattening import Flattening
 from evonas.evaluation.costs import Costs, Floats
 from evonas.spaces.genome import Genomes, to_text
 from objectives.fronts.pareto import is_nondominated
 from surrogates.predictors.best_of import BestOf
+from surrogates.predictors.predictor import Group, has_grown
+
+Scale = Callable[[Floats], Flattening]
+"""Makes a scale for some values."""
 
 
 @dataclass
@@ -43,8 +50,8 @@ class ModelQuality:
 class ObjectiveModels:
     """Evaluations, and predictors fitted to them.
 
-    Predicted objectives are flattened first: where most evaluations are far worse than the best, predictors should
-    rather tell the good ones apart. Flattening is monotone, so it changes no dominance.
+    Predicted objectives are flattened first, see :class:`Flattening`: where most evaluations are far worse than the
+    best, predictors should rather tell the good ones apart.
 
     Args:
         costs: Counts what needs no evaluation; its space decides which choices are open.
@@ -58,10 +65,13 @@ class ObjectiveModels:
         self._targets = [*measures.objectives, *(f"bound on {name}" for name in measures.bounds)]
         is_known = [name in costs.names for name in (*measures.objectives, *measures.bounds)]
         self._unknown = [index for index, known in enumerate(is_known) if not known]
+        self.is_counted_bound = np.array(is_known[self.n_objectives :], dtype=bool)
         self.genomes: Genomes = np.empty((0, len(costs.space.genes)), dtype=np.int64)
         self._told: Floats = np.empty((0, len(self._targets)))
         self._counted: dict[str, Floats] = {name: np.empty(0) for name in costs.names}
         self._choices: dict[int, BestOf] = {}
+        self._fits: dict[int, tuple[Scale, BestOf]] = {}
+        self._scaled_at = 0
         self._predicted: dict[str, Floats] = {}
         self.qualities: list[ModelQuality] = []
 
@@ -71,6 +81,7 @@ class ObjectiveModels:
     def forget(self) -> None:
         """Forget all evaluations, as when another supernet values on another scale."""
         self.genomes, self._told, self._choices, self._predicted = self.genomes[:0], self._told[:0], {}, {}
+        self._fits, self._scaled_at = {}, 0
         self._counted = {name: column[:0] for name, column in self._counted.items()}
 
     def add(self, genomes: Genomes, points: Floats, violations: Floats) -> None:
@@ -84,42 +95,66 @@ class ObjectiveModels:
 
     def fit(self, generation: int) -> bool:
         """Fit the predictors to all evaluations; returns whether all of them are useful."""
-        self._best = self._told.min(axis=0)
-        self._median = np.median(self._told, axis=0) - self._best
-        x = features(self.costs.space.genes, self.genomes, costs=self._counted)
+        genes = self.costs.space.genes
+        x = features(genes, self.genomes, costs=self._counted)
         self._center, self._scale = _cost_scale(x, len(self._counted))
-        flat = self._flattened(self._told)
+        x = (x - self._center) / self._scale
+        self.scales = [PLAIN] * len(self._targets)
+        is_time = has_grown(self._scaled_at, len(self))
+        self._scaled_at = len(self) if is_time else self._scaled_at
+        groups = groups_of(genes, n_costs=len(self._counted))
         for target in self._unknown:
-            choice = self._choices.setdefault(target, BestOf(self.names))
-            choice.fit((x - self._center) / self._scale, flat[:, target])
+            if is_time:
+                self._fits[target] = self._best_scale(x, target, groups)
+            make, choice = self._fits[target]
+            self.scales[target] = make(self._told[:, target])
+            choice.fit(x, self.scales[target].flat(self._told[:, target]))
+            self._choices[target] = choice
             about = (generation, self._targets[target], len(self))
             self.qualities.append(ModelQuality(*about, choice.name, float(choice.tau), is_used=choice.is_useful))
         return bool(self._unknown) and all(self._choices[target].is_useful for target in self._unknown)
 
-    def predict(self, genomes: Genomes, counted: Mapping[str, Floats]) -> tuple[Floats, Floats, Floats]:
-        """Objectives and violations of genomes, counted where that is possible; to be called after :meth:`fit`.
+    def _best_scale(self, x: Floats, target: int, groups: Sequence[Group]) -> tuple[Scale, BestOf]:
+        """The scale in which rows that were left out are the most likely, and predictors for it."""
+        values, scored = self._told[:, target], []
+        for make in (Flattening.of, Flattening.none) if target < self.n_objectives else (Flattening.none,):
+            scale = make(values)
+            flat, choice = scale.flat(values), BestOf(self.names, groups=groups)
+            error = float(((choice.fit(x, flat).left_out - flat) ** 2).mean())
+            scored.append((scale.log_slopes(values) - 0.5 * len(x) * np.log(max(error, 1e-300)), make, choice))
+        _, make, choice = max(scored, key=lambda one: one[0])
+        return make, choice
+
+    def predict(self, genomes: Genomes, counted: Mapping[str, Floats]) -> tuple[Candidates, Floats]:
+        """What to expect of genomes, counted where that is possible; to be called after :meth:`fit`.
 
         Args:
             genomes: ``(n, n_genes)``.
             counted: Their costs by name, from :meth:`evonas.evaluation.costs.Costs.count`.
 
         Returns:
-            Flattened objectives, their standard deviations (0 for what is counted), both ``(n, n_objectives)``, and
-            how far each bound is exceeded, ``(n, n_constraints)``.
+            Objectives, and how far each bound is exceeded, ``(n, n_constraints)``.
         """
         x = features(self.costs.space.genes, genomes, costs=counted)
         x = (x - self._center) / self._scale
         means = np.concatenate(self.costs.objectives_and_violations(counted, len(genomes)), axis=1)
-        spreads = np.zeros_like(means)
-        for target in self._unknown:
-            means[:, target], spreads[:, target] = self._choices[target].predict(x)
+        spreads, feasible = np.zeros_like(means), np.ones(len(genomes))
         n = self.n_objectives
-        return means[:, :n], spreads[:, :n], means[:, n:]
+        for target in self._unknown if len(genomes) else ():
+            means[:, target], spreads[:, target] = self._choices[target].predict(x)
+            if target >= n:
+                feasible *= ndtr(-means[:, target] / np.maximum(spreads[:, target], 1e-12))
+        return Candidates(means[:, :n], spreads[:, :n], self.scales[:n], feasible), means[:, n:]
+
+    @property
+    def told(self) -> Floats:
+        """Objectives of all evaluations, ``(n, n_objectives)``."""
+        return self._told[:, : self.n_objectives]
 
     def front(self) -> tuple[Genomes, Floats]:
-        """The best evaluations within the bounds, and their flattened objectives."""
+        """The best evaluations within the bounds, and their objectives."""
         is_feasible = ~(self._told[:, self.n_objectives :] > 0).any(axis=1)
-        genomes, points = self.genomes[is_feasible], self._flattened(self._told)[is_feasible, : self.n_objectives]
+        genomes, points = self.genomes[is_feasible], self.told[is_feasible]
         is_best = is_nondominated(points)
         return genomes[is_best], points[is_best]
 
@@ -131,14 +166,6 @@ class ObjectiveModels:
     def expect(self, genomes: Genomes, means: Floats) -> None:
         """Remember the predictions for genomes that will be evaluated, to compare them later."""
         self._predicted = {to_text(genome): mean for genome, mean in zip(genomes, means, strict=True)}
-
-    def _flattened(self, told: Floats) -> Floats:
-        """Logarithm of how much worse than the best, in units of the median's distance; bounds stay as they are."""
-        flat = told.copy()
-        for target in self._unknown:
-            if target < self.n_objectives and self._median[target] > 0:
-                flat[:, target] = np.log1p((told[:, target] - self._best[target]) / self._median[target])
-        return flat
 
     def _compare(self, genomes: Genomes, told: Floats) -> None:
         """Compare the predicted ranks of proposed networks with the ranks found by evaluation."""
@@ -159,5 +186,5 @@ def _cost_scale(x: Floats, n_costs: int) -> tuple[NDArray[np.float64], NDArray[n
     if n_costs:
         center[-n_costs:] = x[:, -n_costs:].mean(axis=0)
         deviation = x[:, -n_costs:].std(axis=0)
-        scale[-n_costs:] = np.where(deviation > 1e-9, deviation, 1.0)
+        scale[-n_costs:] = np.where(deviation > 1e-9, 2 * deviation, 1.0)
     return center, scale

@@ -152,10 +152,13 @@ class SearchConfig(Settings):
     )
     predictors: Literal["auto"] | tuple[str, ...] = Field(
         "auto",
-        description="learned predictors that propose networks, by name: gaussian_process, ridge, forest; the best is "
-        "used; []: none; auto: all three, unless an evaluation is known to cost less than a proposal",
+        description="learned predictors that propose networks, by name: gaussian_process, ridge, forest; of several "
+        "the best; []: none; auto: gaussian_process, unless an evaluation is known to cost less than a proposal",
     )
-    proposals: Count = Field(10, description="networks that a predictor proposes per generation")
+    proposals: Count = Field(
+        10,
+        description="networks that predictors propose per generation, at most; no more than a tenth of what is known",
+    )
     budget: Count = Field(600, description="distinct networks to evaluate")
     seconds: float = Field(
         0.0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from evonas.run.expansion import Expansion
 from evonas.run.state import SearchState, check_alive
 from evonas.run.stopping import StopReason
 from evonas.seeding import numpy_rng
-from evonas.spaces.genome import Genome, Genomes, to_text
+from evonas.spaces.genome import Genome, Genomes, from_text, to_text
 from evonas.spaces.sampling import random_genomes
 from reports.run_folder.facts import Origin
 from reports.run_folder.schema import Evaluation
@@ -78,7 +79,7 @@ class _SteadyState:
                     is_spent = len(self._handed) >= (state.ended_after or state.settings.budget)
                     if is_spent and not state.was_entered:
                         end = StopReason.BUDGET_SPENT
-                    elif (end := self._ask()) is None:
+                    elif (end := self._ask(out)) is None:
                         genome = self._queue[0]
                         key = to_text(genome)
                         if key not in answered and not state.may_go_on:
@@ -114,8 +115,8 @@ class _SteadyState:
                 self.state.run.store(in_flight=self._in_flight)
         return [n for after, n in self._in_flight if after <= known][-1]
 
-    def _ask(self) -> End | None:
-        """Make sure that a genome is in the queue; or return why there is none."""
+    def _ask(self, out: Collection[str]) -> End | None:
+        """Make sure that a genome is in the queue, given what is being evaluated; or return why there is none."""
         state = self.state
         while not self._queue:
             self._tell()
@@ -126,7 +127,7 @@ class _SteadyState:
             if expansions := state.earned():
                 return expansions
             needs_more = self.n_asks and self._n_alive < state.algorithm.min_evaluations
-            asked = self._random() if needs_more else state.algorithm.ask()
+            asked = self._random() if needs_more else state.algorithm.ask(self._awaited(out))
             if len(asked) == 0:
                 return StopReason.SPACE_EXHAUSTED
             self.n_asks += 1
@@ -136,6 +137,10 @@ class _SteadyState:
             self._queue.extend(fresh)
             self._n_asked = len(fresh)
         return None
+
+    def _awaited(self, out: Collection[str]) -> Genomes:
+        genes = self.state.problem.space.genes
+        return np.array([from_text(key, genes) for key in out], dtype=np.int64).reshape(-1, len(genes))
 
     def _known(self, genomes: Genomes) -> tuple[np.ndarray, np.ndarray]:
         """Objectives and violations that are known before an evaluation."""

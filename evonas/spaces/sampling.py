@@ -20,28 +20,57 @@ def first_population(
     space: Space,
     rng: np.random.Generator,
     *,
+    n: int,
     n_corners: int,
-    n_random: int,
     is_within: Callable[[Genomes], NDArray[np.bool_]] | None = None,
 ) -> Genomes:
-    """Uniform-precision networks of every width, and random ones beside them.
+    """Uniform-precision networks of every width, and others that differ from them and from each other.
 
     Args:
         space: What to draw from.
         rng: Source of randomness.
-        n_corners: Uniform networks at most; a random choice of them if the space has more.
-        n_random: Random networks.
+        n: Networks in all; more only if there are more corners.
+        n_corners: Uniform networks at most; those that lie farthest apart if the space has more.
         is_within: Which genomes keep within bounds; uniform networks that do not are taken only where those that do
             are fewer than ``n_corners``.
 
     Returns:
-        Distinct genomes, ``(n, n_genes)``.
+        Distinct genomes, ``(n, n_genes)``; fewer only if the space holds fewer.
     """
     drawn = rng.permutation(space.corners(rng), axis=0)
     if is_within is not None and len(drawn):
-        drawn = drawn[np.argsort(~is_within(drawn), kind="stable")]
-    corners = _distinct(drawn[:n_corners], {})
-    return np.stack(list(_fill(space, rng, corners, n=len(corners) + n_random).values()))
+        within = is_within(drawn)
+        drawn = drawn[within] if within.sum() >= n_corners else drawn[np.argsort(~within, kind="stable")[:n_corners]]
+    corners = _apart(np.array(list(_distinct(drawn, {}).values()), dtype=np.int64), n_corners, space)
+    pool = random_genomes(space, rng, n=PER_NETWORK * n, known=set(map(to_text, corners)))
+    everything = np.concatenate([corners.reshape(-1, len(space.genes)), pool])
+    return _apart(everything, max(n, len(corners)), space, first=len(corners))
+
+
+def _apart(genomes: Genomes, n: int, space: Space, *, first: int = 0) -> Genomes:
+    """At most ``n`` genomes, each as far from all before it as can be; the first ones are taken in any case.
+
+    Args:
+        genomes: Distinct, ``(m, n_genes)``.
+        n: Wanted.
+        space: Says which genes are ordered: their choices are the farther apart the more lie between them.
+        first: How many are taken as they come.
+
+    References:
+        Johnson 1990, "Minimax and maximin distance designs".
+    """
+    if len(genomes) <= n:
+        return genomes
+    span = np.array([max(1, gene.n_open - 1) for gene in space.genes])
+    is_ordered = np.array([gene.is_ordered for gene in space.genes])
+    chosen, nearest = list(range(max(first, 1))), np.full(len(genomes), np.inf)
+    for index in range(n):
+        if index >= len(chosen):
+            chosen.append(int(nearest.argmax()))
+        gap = np.abs(genomes - genomes[chosen[index]])
+        nearest = np.minimum(nearest, np.where(is_ordered, gap / span, gap > 0).sum(axis=1))
+        nearest[chosen[index]] = -1
+    return genomes[chosen[:n]]
 
 
 def random_genomes(space: Space, rng: np.random.Generator, *, n: int, known: Collection[str] = frozenset()) -> Genomes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
@@ -9,10 +10,10 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 
 from surrogates.predictors.kernel import Kernel, diagonal_of_inverse, fit_kernel
-from surrogates.predictors.predictor import Floats, Predictor, center_and_scale, checked, has_grown, standardised
+from surrogates.predictors.predictor import Floats, Group, Predictor, center_and_scale, checked, has_grown, standardised
 
 MOST_ROWS = 600  # time grows with their cube, and a search waits for it every generation
-MOST_ROWS_FOR_SCALES = 300  # five numbers need no more
+MOST_ROWS_FOR_SCALES = 200  # a scale a gene needs no more
 
 
 class GaussianProcess(Predictor):
@@ -25,7 +26,10 @@ class GaussianProcess(Predictor):
         Rasmussen and Williams 2006, "Gaussian processes for machine learning", algorithm 2.1.
     """
 
-    def __init__(self) -> None:
+    knows_its_limits = True
+
+    def __init__(self, groups: Sequence[Group] | None = None) -> None:
+        super().__init__(groups)
         self._kernel: Kernel | None = None
         self._fitted_for = (0, 0)  # rows and features that the scales are from
 
@@ -39,9 +43,10 @@ class GaussianProcess(Predictor):
     def fit(self, x: Floats, y: Floats) -> Self:
         """Learn from rows; of more than ``MOST_ROWS``, from as many spread evenly over their order.
 
-        Each used row is left out in closed form, with the scales that all rows gave: what is predicted without row i
-        is ``y_i - [K^-1 y]_i / [K^-1]_ii`` (Dubrule 1983; Rasmussen and Williams 2006, equation 5.12). Rows that were
-        not used have ordinary predictions.
+        Each used row is left out in closed form: what is predicted without row i is ``y_i - [K^-1 y]_i / [K^-1]_ii``
+        (Dubrule 1983; Rasmussen and Williams 2006, equation 5.12). A scale a gene is enough to find something in noise,
+        so the scales for that are those of the other half of the rows. Rows that were not used have ordinary
+        predictions.
         """
         x, y = checked(x, y)
         n, n_features = x.shape
@@ -54,7 +59,10 @@ class GaussianProcess(Predictor):
         self._factor = cholesky(self.kernel.within(self._rows), lower=True)
         self._weights = cho_solve((self._factor, True), z)
         self._left_out = np.empty(n)
-        self._left_out[used] = self._center + self._scale * (z - self._weights / diagonal_of_inverse(self._factor))
+        for half, kernel in enumerate(self._halves):
+            factor = cholesky(kernel.within(self._rows), lower=True)
+            left_out = z - cho_solve((factor, True), z) / diagonal_of_inverse(factor)
+            self._left_out[used[half::2]] = self._center + self._scale * left_out[half::2]
         rest = np.delete(np.arange(n), used)
         self._left_out[rest] = self._mean(self.kernel.between(x[rest], self._rows))
         return self
@@ -74,7 +82,10 @@ class GaussianProcess(Predictor):
     def _fit_scales(self, x: Floats, y: Floats) -> None:
         self._center, self._scale = center_and_scale(y)
         used = spread_evenly(len(x), MOST_ROWS_FOR_SCALES)
-        self._kernel = fit_kernel(x[used], standardised(y[used], center=self._center, scale=self._scale))
+        groups = self.groups or [Group(column, column + 1, is_choice=False) for column in range(x.shape[1])]
+        values = standardised(y[used], center=self._center, scale=self._scale)
+        self._kernel = fit_kernel(x[used], values, groups)
+        self._halves = [fit_kernel(x[used][start::2], values[start::2], groups) for start in (1, 0)]
         # Equal values have taught no scales: the next fit tries again.
         self._fitted_for = x.shape if self._scale > 0 else (0, 0)
 

@@ -1,7 +1,8 @@
-"""The covariance of a Gaussian process over networks: a smooth part, a linear part and noise, scales from the data."""
+"""The covariance of a Gaussian process over networks: a smooth part, an additive part and noise, a scale a gene."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,116 +10,163 @@ from scipy.linalg import cho_solve, cholesky
 from scipy.linalg.lapack import dpotri, dtrtri
 from scipy.optimize import minimize
 
-from surrogates.predictors.predictor import Floats
+from surrogates.predictors.predictor import Floats, Group
 
-# Where the search for scales starts and what it may reach; variances are in units of the variance of all values.
-MATERN, LINEAR, CONSTANT, NOISE = (1.0, 1e-2, 1e3), (1.0, 1e-3, 1e3), (1.0, 1e-3, 1e3), (0.05, 1e-4, 1.0)
-LENGTHS = (0.3, 100.0)
+# Bounds of logarithms, and priors as mean and standard deviation; variances are in units of the variance of all values.
+WEIGHTS, VARIANCES, NOISES = (-6.0, 3.0), (-5.0, 4.0), (-9.0, 0.0)
+TYPICAL_SUM = 1.5  # of the weights: a network that differs in every gene is hardly related
+NOISE, NOISE_SD = np.log(0.02), 1.5
+STEEP = 3.0  # by how much more a gene counts in the additive part than in the smooth one
+STEPS = 40  # of the search for scales
+JITTER = 1e-6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kernel:
-    """A sum of covariances.
+    """``smooth * exp(-sum_g w_g d_g) + additive / n * sum_g (1 - c_g d_g) + noise``, with ``c_g = 1 - exp(-3 w_g)``.
+
+    ``d_g`` is the squared distance in the columns of group ``g``: for a choice the covariance is a product over genes,
+    and a mean over genes; a gene of no influence has a weight near 0 in both. A cost is linear in the additive part.
 
     Attributes:
-        matern: Variance of the smooth part, a Matérn covariance with smoothness 5/2.
-        length: Distance of features over which the smooth part changes.
-        linear: Variance of each coefficient of the linear part.
-        constant: Variance of the intercept.
+        groups: Of the columns.
+        weights: ``w_g``, ``(n_groups,)``.
+        smooth: Variance of the smooth part.
+        additive: Variance of the additive part.
         noise: Variance of what repeated measurements differ by.
 
     References:
-        Rasmussen and Williams 2006, "Gaussian processes for machine learning", chapters 4 and 5.
+        Rasmussen and Williams 2006, "Gaussian processes for machine learning", chapters 4 and 5; Duvenaud 2011,
+        "Additive Gaussian processes"; Wan 2021, "Think global and act local: Bayesian optimisation over
+        high-dimensional categorical and mixed search spaces", for a scale a gene.
     """
 
-    matern: float
-    length: float
-    linear: float
-    constant: float
+    groups: tuple[Group, ...]
+    weights: Floats
+    smooth: float
+    additive: float
     noise: float
 
     def between(self, first: Floats, second: Floats) -> Floats:
         """Covariances of noise-free values, ``(n, m)``, of rows ``(n, n_features)`` and ``(m, n_features)``."""
-        gram = first @ second.T
-        smooth, _ = _matern(_distances(gram, (first**2).sum(axis=1), (second**2).sum(axis=1)) / self.length)
-        return self.matern * smooth + self.linear * gram + self.constant
+        smooth = self.smooth * np.exp(-_distances(*(rows * self._scales(self.weights) for rows in (first, second))))
+        share = _shares(self.weights)
+        is_choice = np.array([group.is_choice for group in self.groups])
+        choices, costs = (self._scales(np.where(kind, share, 0.0)) for kind in (is_choice, ~is_choice))
+        additive = (
+            is_choice.sum() - _distances(first * choices, second * choices) + (first * costs) @ (second * costs).T
+        )
+        whole: Floats = smooth + self.additive / len(self.groups) * additive
+        return whole
 
     def within(self, rows: Floats) -> Floats:
         """Covariances of measured values, ``(n, n)``: with noise on the diagonal."""
         covariance = self.between(rows, rows)
-        covariance[np.diag_indices_from(covariance)] = self.variances(rows)
+        covariance[np.diag_indices_from(covariance)] = self.variances(rows) + JITTER
         return covariance
 
     def variances(self, rows: Floats) -> Floats:
         """Variances of measured values, ``(n,)``, before any is known."""
-        squares: Floats = (rows**2).sum(axis=1)
-        return self.matern + self.linear * squares + self.constant + self.noise
+        is_choice = np.array([group.is_choice for group in self.groups])
+        costs = (rows * self._scales(np.where(is_choice, 0.0, _shares(self.weights)))) ** 2
+        additive: Floats = is_choice.sum() + costs.sum(axis=1)
+        return self.smooth + self.additive / len(self.groups) * additive + self.noise
+
+    def _scales(self, weights: Floats) -> Floats:
+        """Factors of the columns, so that squared distances are weighted."""
+        return np.sqrt(np.repeat(weights, [group.stop - group.start for group in self.groups]))
 
 
-def fit_kernel(rows: Floats, values: Floats) -> Kernel:
-    """Find the scales under which the values are most likely.
-
-    Always starts from the same scales, not from earlier ones: with few rows the best explanation may be noise alone,
-    and from there the likelihood has no slope that would lead back.
+def fit_kernel(rows: Floats, values: Floats, groups: Sequence[Group]) -> Kernel:
+    """Find the scales under which the values are most likely, given weak priors.
 
     Args:
-        rows: Features, ``(n, n_features)``.
+        rows: Features, ``(n, n_features)``; each column is in one group.
         values: Standardised, ``(n,)``.
+        groups: Of the columns, in their order.
 
     References:
         Byrd, Lu, Nocedal and Zhu 1995 for the search (L-BFGS-B).
     """
-    gram, norms = rows @ rows.T, (rows**2).sum(axis=1)
-    distances = _distances(gram, norms, norms)
-    np.fill_diagonal(distances, 0.0)
-    typical = float(norms.mean()) or 1.0  # makes the linear part's variance one of values
-    length = float(np.clip(np.sqrt(rows.shape[1]), *LENGTHS))
-    table = np.log([MATERN, (length, *LENGTHS), LINEAR, CONSTANT, NOISE])
+    products, n = Products.of(rows, groups), len(groups)
+    typical = np.log(TYPICAL_SUM / n)
+    start = np.array([*[typical] * n, 0.0, 0.0, NOISE])
+
+    def loss(scales: Floats) -> tuple[float, Floats]:
+        value, gradient = negative_log_likelihood(scales, products, values)
+        off, noise = scales[:n] - typical, (scales[n + 2] - NOISE) / NOISE_SD
+        gradient[:n] += off
+        gradient[n + 2] += noise / NOISE_SD
+        return value + 0.5 * float(off @ off + noise**2), gradient
+
     found = minimize(
-        negative_log_likelihood,
-        table[:, 0],
-        args=(distances, gram / typical, values),
+        loss,
+        start,
         jac=True,
         method="L-BFGS-B",
-        bounds=table[:, 1:],
+        bounds=[*[WEIGHTS] * n, VARIANCES, VARIANCES, NOISES],
+        options={"maxiter": STEPS},
     )
-    matern, length, linear, constant, noise = (float(scale) for scale in np.exp(found.x))
-    return Kernel(matern, length, linear / typical, constant, noise)
+    scales = np.exp(found.x)
+    return Kernel(tuple(groups), scales[:n], *(float(scale) for scale in scales[n:]))
 
 
-def negative_log_likelihood(
-    log_scales: Floats, distances: Floats, gram: Floats, values: Floats
-) -> tuple[float, Floats]:
+@dataclass(frozen=True)
+class Products:
+    """What a likelihood needs of the rows.
+
+    Attributes:
+        distances: Squared, by group, ``(n_groups, n * n)``.
+        additive: What each group adds to the additive part, by share, ``(n_groups, n * n)``.
+        n_choices: Groups that are choices.
+    """
+
+    distances: Floats
+    additive: Floats
+    n_choices: int
+
+    @classmethod
+    def of(cls, rows: Floats, groups: Sequence[Group]) -> Products:
+        """Products of all rows with each other."""
+        parts = [rows[:, group.start : group.stop] for group in groups]
+        distances = np.stack([_distances(part, part).ravel() for part in parts])
+        additive = -distances
+        for index, (part, group) in enumerate(zip(parts, groups, strict=True)):
+            if not group.is_choice:
+                additive[index] = (part @ part.T).ravel()
+        return cls(distances, additive, sum(group.is_choice for group in groups))
+
+
+def negative_log_likelihood(log_scales: Floats, products: Products, values: Floats) -> tuple[float, Floats]:
     """How unlikely values are under a kernel.
 
     Args:
-        log_scales: Logarithms of the kernel's five numbers, in their order.
-        distances: Between the rows, ``(n, n)``.
-        gram: Inner products of the rows, ``(n, n)``.
+        log_scales: Logarithms of the weights and of the kernel's three variances, in their order.
+        products: Of the rows.
         values: ``(n,)``.
 
     Returns:
-        The negative logarithm of the marginal likelihood, and its gradient, ``(5,)``.
+        The negative logarithm of the marginal likelihood, and its gradient, ``(n_groups + 3,)``.
 
     References:
         Rasmussen and Williams 2006, equations 5.8 and 5.9.
     """
-    matern, length, linear, constant, noise = np.exp(log_scales)
-    smooth, slope = _matern(distances / length)
-    covariance = matern * smooth + linear * gram + constant
-    covariance[np.diag_indices_from(covariance)] += noise
+    n, n_groups = len(values), len(products.distances)
+    weights, (smooth, additive, noise) = np.exp(log_scales[:n_groups]), np.exp(log_scales[n_groups:])
+    share = _shares(weights)
+    related = np.exp(-(weights @ products.distances))
+    added = (products.n_choices + share @ products.additive) / n_groups
+    covariance = (smooth * related + additive * added).reshape(n, n)
+    covariance[np.diag_indices_from(covariance)] += noise + JITTER
     factor = cholesky(covariance, lower=True)
-    weights = cho_solve((factor, True), values)
-    value = 0.5 * values @ weights + np.log(np.diag(factor)).sum() + 0.5 * len(values) * np.log(2 * np.pi)
-    inner = inverse(factor) - np.outer(weights, weights)
-    gradient = [
-        matern * (inner * smooth).sum(),
-        matern * (inner * slope).sum(),
-        linear * (inner * gram).sum(),
-        constant * inner.sum(),
-        noise * np.trace(inner),
-    ]
-    return float(value), 0.5 * np.array(gradient)
+    solved = cho_solve((factor, True), values)
+    value = 0.5 * values @ solved + np.log(np.diag(factor)).sum() + 0.5 * n * np.log(2 * np.pi)
+    inner = 0.5 * (inverse(factor) - np.outer(solved, solved))
+    flat, weighted = inner.ravel(), inner.ravel() * related
+    of_weights = -smooth * weights * (products.distances @ weighted)
+    of_weights += additive / n_groups * STEEP * weights * (1 - share) * (products.additive @ flat)
+    gradient = [*of_weights, smooth * weighted.sum(), additive * (flat @ added), noise * np.trace(inner)]
+    return float(value), np.array(gradient)
 
 
 def inverse(factor: Floats) -> Floats:
@@ -136,14 +184,13 @@ def diagonal_of_inverse(factor: Floats) -> Floats:
     return diagonal
 
 
-def _matern(ratio: Floats) -> tuple[Floats, Floats]:
-    """Matérn correlation with smoothness 5/2 at distances in lengths, and its derivative by the logarithm of length."""
-    s = np.sqrt(5) * ratio
-    decay = np.exp(-s)
-    return (1 + s + s**2 / 3) * decay, s**2 * (1 + s) / 3 * decay
+def _shares(weights: Floats) -> Floats:
+    shares: Floats = -np.expm1(-STEEP * weights)
+    return shares
 
 
-def _distances(gram: Floats, first: Floats, second: Floats) -> Floats:
-    """Euclidean distances from inner products and squared norms; rounding may make a square slightly negative."""
-    distances: Floats = np.sqrt(np.maximum(first[:, None] + second[None, :] - 2 * gram, 0.0))
+def _distances(first: Floats, second: Floats) -> Floats:
+    """Squared Euclidean distances, ``(n, m)``; rounding may make one slightly negative."""
+    norms = (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1)[None]
+    distances: Floats = np.maximum(norms - 2 * first @ second.T, 0.0)
     return distances

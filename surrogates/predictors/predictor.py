@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Self
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,13 +14,35 @@ LEAST_ROWS = 4  # below, nothing can be learned and left out at once
 GROWTH = 1.3  # what is slow to learn is learned again once rows have grown by this factor
 
 
+class Group(NamedTuple):
+    """Columns of features that belong together, and have one scale: those of a gene, or of a cost."""
+
+    start: int
+    stop: int
+    is_choice: bool
+    """Whether they encode a choice; two choices are at most 1 apart, squared."""
+
+
 class Predictor(ABC):
     """Learns a value from features, again and again as rows are added.
 
     Features are taken as they are; their sizes should be comparable, such as one-hot choices and standardised
     logarithms of costs. An instance may keep what is slow to learn from one fit to the next, so what it predicts may
     depend on its earlier fits; the same sequence of fits gives the same numbers bit for bit.
+
+    Args:
+        groups: Which columns of features belong together, for those who have a scale a group; by default each column is
+            one of its own.
+
+    Attributes:
+        knows_its_limits: Whether its spreads widen to those of all values where it has learned nothing, so that even a
+            bad fit leads to no worse a choice than chance.
     """
+
+    knows_its_limits: ClassVar[bool] = False
+
+    def __init__(self, groups: Sequence[Group] | None = None) -> None:
+        self.groups = groups
 
     @abstractmethod
     def fit(self, x: Floats, y: Floats) -> Self:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from evonas.algorithms.nsga2 import Nsga, _NearMates
-from evonas.spaces import CellSpace, ResidualSpace
-from evonas.spaces.genome import to_text
+from evonas.spaces import CellSpace, Problem, ResidualSpace
+from evonas.spaces.genome import Gene, to_text
 from evonas.spaces.sampling import first_population, random_genomes
 from objectives.fronts.pareto import hypervolume
 
@@ -15,7 +15,7 @@ SPACE = CellSpace.of((1, 8, 8), 10)
 
 
 def nsga2(seed: int = 0, **changed: float) -> Nsga:
-    first = first_population(SPACE, np.random.default_rng(seed), n_corners=10, n_random=10)
+    first = first_population(SPACE, np.random.default_rng(seed), n_corners=10, n=20)
     settings = {"crossover_rate": 0.9, "mutation_rate": 0.05} | changed
     return Nsga(SPACE, first=first, n_objectives=2, n_constraints=1, population=12, seed=seed, **settings)  # type: ignore[arg-type]
 
@@ -237,7 +237,7 @@ def test_mates_lie_near_each_other_and_are_two() -> None:
 
 
 def test_the_first_population_holds_uniform_and_random_networks() -> None:
-    genomes = first_population(SPACE, np.random.default_rng(0), n_corners=200, n_random=30)
+    genomes = first_population(SPACE, np.random.default_rng(0), n_corners=200, n=130)
     assert len(genomes) == len({to_text(genome) for genome in genomes})
     kinds = [
         len(
@@ -263,9 +263,27 @@ def test_uniform_networks_beyond_bounds_come_only_where_others_are_too_few(least
         within: np.ndarray = (genomes[:, columns] >= least_bits).all(axis=1)
         return within
 
-    genomes = first_population(SPACE, np.random.default_rng(0), n_corners=10, n_random=0, is_within=is_within)
+    genomes = first_population(SPACE, np.random.default_rng(0), n_corners=10, n=10, is_within=is_within)
     assert len(genomes) == 10
     assert is_within(genomes).sum() == n_expected
+
+
+def test_the_first_population_is_spread_over_the_space() -> None:
+    """No two are as close as random ones are, neighbours in an ordered gene count as close, and there are ``n``."""
+    genes = (*(Gene(f"kind{i}", tuple("abcd")) for i in range(4)), Gene("width", tuple("12345678"), is_ordered=True))
+    space = Problem(genes, lambda chosen: {"error": 0.0}, objectives=["error"])
+
+    def least_gap(genomes: np.ndarray) -> float:
+        gaps = np.abs(genomes[:, None] - genomes[None])
+        gap = (gaps[..., :4] > 0).sum(axis=2) + gaps[..., 4] / 7
+        return float(gap[np.triu_indices(len(genomes), 1)].min())
+
+    first = first_population(space, np.random.default_rng(0), n=20, n_corners=2)
+    at_random = [random_genomes(space, np.random.default_rng(seed), n=20) for seed in range(20)]
+    assert len(first) == len(np.unique(first, axis=0)) == 20
+    assert least_gap(first) > max(map(least_gap, at_random))
+    few = Problem(genes[:1], lambda chosen: {"error": 0.0}, objectives=["error"])
+    assert len(first_population(few, np.random.default_rng(0), n=20, n_corners=10)) == 4
 
 
 def test_random_genomes_are_distinct_and_stop_when_the_space_is_small() -> None:

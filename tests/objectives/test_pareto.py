@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from objectives import Objective
+from objectives.fronts.boxes import open_boxes
 from objectives.fronts.pareto import hypervolume, is_nondominated, knee
 from objectives.fronts.scaling import Scaling, bounds_of
 
@@ -107,3 +108,15 @@ def test_scaling_maps_bounds_to_the_unit_box_and_keeps_dominance() -> None:
     assert scaling.hypervolume(np.array([[0.45, 1000.0]])) == pytest.approx(0.25)
     assert scaling.hypervolume(np.zeros((0, 2))) == 0
     assert bounds_of({"a": [3, 1, 2]}) == {"a": (1.0, 3.0)}
+
+
+@given(st.integers(0, 200), st.sampled_from([2, 3, 4]))
+def test_open_boxes_hold_what_a_front_leaves_open_and_nothing_twice(seed: int, n_objectives: int) -> None:
+    """Drawn points lie in exactly one box if nothing dominates them, and in none otherwise."""
+    rng = np.random.default_rng(seed)
+    front, reference = rng.random((seed % 7, n_objectives)).round(1 + seed % 2), np.full(n_objectives, 0.9)
+    lower, upper = open_boxes(front, reference_point=reference)
+    drawn = rng.uniform(-0.2, 1.0, (400, n_objectives)) + 1e-7  # on no face of a box
+    inside = ((drawn[:, None] > lower) & (drawn[:, None] < upper)).all(axis=2).sum(axis=1)
+    is_dominated = (front[None] <= drawn[:, None]).all(axis=2).any(axis=1)
+    assert (inside == (~is_dominated & (drawn < reference).all(axis=1))).all()

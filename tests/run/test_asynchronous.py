@@ -9,12 +9,15 @@ from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from evonas.algorithms.prescreening import Prescreened
 from evonas.config.load import RunConfig, parse_config
 from evonas.errors import RunFolderError
 from evonas.run.engine import resume, search
 from evonas.spaces import Problem
+from evonas.spaces.genome import to_text
 from reports.run_folder.folder import RunFolder
 from tests.support.runs import StopAfter
 
@@ -146,3 +149,26 @@ def test_predictors_propose_in_asynchronous_mode(tmp_path: Path) -> None:
     CALLS.clear()
     resume(run, space=PROBLEM)
     assert not CALLS
+
+
+def test_predictors_are_told_what_is_being_evaluated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that was asked for and not told yet, less what is out of question: at most what other workers have."""
+    awaited: list[list[str]] = []
+    told: list[set[str]] = [set()]
+    ask, tell = Prescreened.ask, Prescreened.tell
+
+    def asked(self: Prescreened, genomes: np.ndarray | None = None) -> np.ndarray:
+        assert genomes is not None
+        awaited.append([to_text(genome) for genome in genomes])
+        assert not told[0] & set(awaited[-1])
+        return ask(self, genomes)
+
+    def heard(self: Prescreened, genomes: np.ndarray, *values: np.ndarray) -> None:
+        told[0] |= {to_text(genome) for genome in genomes}
+        tell(self, genomes, *values)
+
+    monkeypatch.setattr(Prescreened, "ask", asked)
+    monkeypatch.setattr(Prescreened, "tell", heard)
+    search(config(predictors=["ridge"], budget=60, workers=4), tmp_path / "run", space=PROBLEM)
+    assert max(map(len, awaited)) == 3
+    assert all(len(set(genomes)) == len(genomes) <= 3 for genomes in awaited)

@@ -52,7 +52,9 @@ def test_the_front_is_not_dominated_and_complete(finished: Run, tiny_config: Run
     table = finished.evaluations()
     measured = table[table["origin"].isin(["search", "anchor"]) & (table["fidelity"] == "trained")]
     assert len(measured) == tiny_config.estimate.anchors + tiny_config.search.trainings
-    for point in measured[names].to_numpy(dtype=float):
+    of_use = measured[measured["error"] <= 0.9]  # what is worse than guessing is on no front
+    assert len(of_use) > 2
+    for point in of_use[names].to_numpy(dtype=float):
         assert ((front <= point).all(axis=1)).any()
 
 

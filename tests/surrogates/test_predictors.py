@@ -15,8 +15,15 @@ from surrogates.predictors import PREDICTOR_NAMES, best_of
 from surrogates.predictors import gaussian_process as gaussian_process_file
 from surrogates.predictors.best_of import PREDICTORS, BestOf
 from surrogates.predictors.gaussian_process import GaussianProcess, spread_evenly
-from surrogates.predictors.kernel import Kernel, diagonal_of_inverse, inverse, negative_log_likelihood
-from surrogates.predictors.predictor import Floats, Predictor, has_grown
+from surrogates.predictors.kernel import (
+    Kernel,
+    Products,
+    diagonal_of_inverse,
+    fit_kernel,
+    inverse,
+    negative_log_likelihood,
+)
+from surrogates.predictors.predictor import Floats, Group, Predictor, has_grown
 from surrogates.predictors.ridge import Ridge
 
 GENES, CHOICES = 6, 3
@@ -155,18 +162,41 @@ def test_the_ridge_s_left_out_is_that_of_refits() -> None:
         assert ridge.left_out[left] == pytest.approx(values.mean() + (x[left] - center) @ coefficients)
 
 
+def columns(x: Floats) -> list[Group]:
+    return [Group(column, column + 1, is_choice=False) for column in range(x.shape[1])]
+
+
 def gaussian_refit(process: GaussianProcess, x: Floats, y: Floats, new: Floats) -> Floats:
     """Without a Cholesky factor in common, or any other shortcut."""
     weights = np.linalg.solve(process.kernel.within(x), (y - process._center) / process._scale)
     return process._center + process._scale * (process.kernel.between(new, x) @ weights)
 
 
-def test_the_gaussian_process_left_out_is_that_of_refits() -> None:
+def test_the_gaussian_process_left_out_is_that_of_refits_by_scales_of_other_rows() -> None:
+    """With a scale a column, scales that have seen a row would find something in noise."""
     x, y = additive(40, noise=0.5)
     process = GaussianProcess().fit(x, y)
+    assert process._halves[0].weights != pytest.approx(process._halves[1].weights)
+    z = (y - process._center) / process._scale
+    assert process._halves[0].weights == pytest.approx(fit_kernel(x[1::2], z[1::2], columns(x)).weights)
     for left in range(len(y)):
-        refitted = gaussian_refit(process, np.delete(x, left, axis=0), np.delete(y, left), x[[left]])
+        rows, values = np.delete(x, left, axis=0), np.delete(z, left)
+        kernel = process._halves[left % 2]
+        weights = np.linalg.solve(kernel.within(rows), values)
+        refitted = process._center + process._scale * (kernel.between(x[[left]], rows) @ weights)
         assert process.left_out[left] == pytest.approx(refitted[0], abs=1e-6)
+
+
+def test_of_many_columns_those_that_matter_have_weight() -> None:
+    """Sixteen genes of four choices, of which two decide: they are found in forty rows, and predict new ones."""
+    rng = np.random.default_rng(0)
+    genes = rng.integers(4, size=(340, 16))
+    x = np.sqrt(0.5) * np.eye(4)[genes].reshape(len(genes), -1)
+    groups = [Group(4 * gene, 4 * gene + 4, is_choice=True) for gene in range(16)]
+    y = np.array([0.0, 1.0, 3.0, 2.0])[genes[:, 3]] * (1 + (genes[:, 7] == 2)) + 0.05 * rng.normal(size=len(genes))
+    process = GaussianProcess(groups).fit(x[:40], y[:40])
+    assert set(np.argsort(process.kernel.weights)[-2:]) == {3, 7}
+    assert tau(process.predict(x[40:])[0], y[40:]) > 0.75
 
 
 def test_scales_are_found_again_only_after_growth() -> None:
@@ -175,8 +205,9 @@ def test_scales_are_found_again_only_after_growth() -> None:
     kernel = process.kernel
     assert process.fit(x[:51], y[:51]).kernel is kernel
     assert process.predict(x)[0] == pytest.approx(gaussian_refit(process, x[:51], y[:51], x), abs=1e-6)
-    assert process.fit(x[:52], y[:52]).kernel == fresh.fit(x[:52], y[:52]).kernel != kernel
-    assert process.fit(x[:52, 1:], y[:52]).kernel != fresh.kernel
+    assert process.fit(x[:52], y[:52]).kernel.weights == pytest.approx(fresh.fit(x[:52], y[:52]).kernel.weights)
+    assert process.kernel is not kernel
+    assert len(process.fit(x[:52, 1:], y[:52]).kernel.weights) == x.shape[1] - 1
 
 
 def test_of_many_rows_some_are_used_and_the_rest_predicted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,18 +222,20 @@ def test_of_many_rows_some_are_used_and_the_rest_predicted(monkeypatch: pytest.M
     assert tau(process.left_out, y) > 0.6
 
 
-def test_the_likelihood_is_that_of_a_normal_distribution_and_its_slope_is_right() -> None:
+@pytest.mark.parametrize("is_choice", [True, False])
+def test_the_likelihood_is_that_of_a_normal_distribution_and_its_slope_is_right(is_choice: bool) -> None:
     x, y = additive(12)
-    distances, gram = np.linalg.norm(x[:, None] - x[None], axis=2), x @ x.T
-    log_scales = np.log([0.7, 2.0, 0.3, 0.4, 0.2])
-    within = Kernel(*np.exp(log_scales)).within(x)
+    groups = (*(Group(3 * gene, 3 * gene + 3, is_choice=True) for gene in range(5)), Group(15, 18, is_choice=is_choice))
+    products, log_scales = Products.of(x, groups), np.log([0.7, 2.0, 0.3, 0.4, 0.2, 0.1, 0.9, 0.5, 0.2])
+    smooth, additive_part, noise = np.exp(log_scales[6:])
+    within = Kernel(groups, np.exp(log_scales[:6]), smooth, additive_part, noise).within(x)
     expected = 0.5 * (y @ np.linalg.solve(within, y) + np.linalg.slogdet(2 * np.pi * within)[1])
 
     def value(scales: Floats) -> float:
-        return negative_log_likelihood(scales, distances, gram, y)[0]
+        return negative_log_likelihood(scales, products, y)[0]
 
     def slope(scales: Floats) -> Floats:
-        return negative_log_likelihood(scales, distances, gram, y)[1]
+        return negative_log_likelihood(scales, products, y)[1]
 
     assert value(log_scales) == pytest.approx(expected)
     assert check_grad(value, slope, log_scales) < 1e-4 * np.abs(slope(log_scales)).max()
@@ -215,6 +248,7 @@ class Fixed(Predictor):
     """Predicts the values themselves, in their order or not; counts its fits."""
 
     def __init__(self, order: Callable[[Floats], Floats]) -> None:
+        super().__init__()
         self.order, self.fits = order, 0
 
     def fit(self, x: Floats, y: Floats) -> Fixed:
@@ -236,9 +270,10 @@ def fixed(monkeypatch: pytest.MonkeyPatch) -> dict[str, Fixed]:
         "nan": Fixed(lambda y: np.full_like(y, np.nan)),
         "reversed": Fixed(lambda y: -y),
         "good": Fixed(lambda y: y),
-        "as good": Fixed(lambda y: 2 * y),
+        "as good": Fixed(lambda y: y),
     }
-    monkeypatch.setattr(best_of, "PREDICTORS", {name: (lambda it=it: it) for name, it in table.items()})
+    makers = {name: (lambda groups, it=it: it) for name, it in table.items()}
+    monkeypatch.setattr(best_of, "PREDICTORS", makers)
     return table
 
 
@@ -246,7 +281,7 @@ def test_the_choice_takes_the_first_of_the_best_and_refits_only_that(fixed: dict
     x, y = unrelated(20)
     choice = BestOf(list(fixed)).fit(x, y)
     assert (choice.name, choice.tau) == ("good", pytest.approx(1))
-    assert choice.taus == pytest.approx({"nan": -1, "reversed": -1, "good": 1, "as good": 1})
+    assert choice.errors == pytest.approx({"nan": np.inf, "reversed": 4 * (y**2).mean(), "good": 0, "as good": 0})
     assert (choice.left_out == y).all()
     assert choice.predict(x[:2])[0].tolist() == [5, 5]
     choice.fit(*unrelated(25))
@@ -260,7 +295,7 @@ def test_the_choice_follows_the_tau_of_the_moment(fixed: dict[str, Fixed]) -> No
     assert choice.is_useful
     fixed["good"].order = lambda y: -y
     choice.fit(*unrelated(21))
-    assert (choice.name, choice.tau, choice.taus["good"]) == ("good", pytest.approx(-1), pytest.approx(1))
+    assert (choice.name, choice.tau, choice.errors["good"]) == ("good", pytest.approx(-1), 0)
     assert not choice.is_useful
     assert BestOf(["nan"]).fit(*unrelated(20)).tau == -1
 
@@ -274,12 +309,23 @@ def test_the_choice_prefers_trees_where_genes_interact_and_a_ridge_where_they_ad
 
 
 def test_the_choice_is_useful_on_what_can_be_learned_and_not_on_noise() -> None:
-    names = ["ridge", "gaussian_process"]
+    names = ["ridge", "forest"]
     assert BestOf(names).fit(*additive(40)).is_useful
     assert not BestOf(names).is_useful
     on_noise = [BestOf(names).fit(*unrelated(40, seed=seed)).is_useful for seed in range(12)]
     assert sum(on_noise) <= 1
     assert not BestOf(names).fit(one_hot(np.random.default_rng(0), 20), np.ones(20)).is_useful
+
+
+def test_a_gaussian_process_is_always_asked_because_it_says_how_little_it_knows() -> None:
+    spreads = []
+    for seed in range(12):
+        x, y = unrelated(40, seed=seed)
+        choice = BestOf(["gaussian_process"]).fit(x[:30], y[:30])
+        assert choice.is_useful
+        spreads.append(choice.predict(x[30:])[1].mean() / y[:30].std())
+    assert np.mean(spreads) > 0.8
+    assert not BestOf(["gaussian_process"]).fit(x, np.ones(40)).is_useful
 
 
 def test_is_useful_asks_for_twice_the_deviation_of_chance(fixed: dict[str, Fixed]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 
 import numpy as np
 
-from evonas.algorithms.acquisition import choose
+from evonas.algorithms.acquisition import Candidates, choose
 from evonas.evaluation.estimator import Estimator
 from evonas.progress import Observer
 from evonas.run.problems.network_problem import NetworkProblem
@@ -139,7 +139,7 @@ class LastPart:
         error = self.names.index("error")
         spreads[:, error] = estimates.log_sd
         best[error] = np.log(FINEST / len(self.problem.dataset.heldout))
-        chosen = choose(found, means, spreads, n=n, n_uncertain=0, best=best)
+        chosen = choose(found, Candidates(means, spreads), n=n, best=best)
         return [left[index] for index in chosen], Estimates(*(column[chosen] for column in estimates))
 
 
