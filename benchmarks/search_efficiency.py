@@ -103,9 +103,10 @@ def one(name: str, problem_name: str, seed: int, most: int, table: str) -> dict[
     problem = problems(table, names=[problem_name])[problem_name]
     how, limit, _ = CONTENDERS[name]
     start = time.process_time()
-    found, is_ok = how(problem, seed, min(most, max(limit, AS_LONG) if problem.trainings else limit))
+    n = min(most, max(limit, AS_LONG) if problem.trainings else limit)
+    found, is_ok = how(problem, seed, n)
     seconds = time.process_time() - start
-    shares = problem.shares(found, is_ok, COUNTS)
+    shares = problem.shares(found, is_ok, [count for count in COUNTS if count <= n])
     return {"problem": problem_name, "name": name, "seed": seed, "networks": len(found), "seconds": seconds, **shares}
 
 
@@ -183,7 +184,7 @@ def main() -> None:
     if missing:
         print(f"left out, since not installed: {', '.join(sorted(missing))}")
     names = [name for name in names if CONTENDERS[name][2] not in missing]
-    jobs = list(itertools.product(names, chosen, range(seeds)))
+    jobs = [(name, problem, seed) for seed, problem, name in itertools.product(range(seeds), chosen, names)]
     with tempfile.TemporaryDirectory() as folder:
         state = options.state or Path(folder) / "rows.jsonl"
         rows = list(all_rows(jobs, most, options.table, state))

@@ -108,7 +108,10 @@ class Problem:
         return [values[name] for name in self.names]
 
     def shares(self, found: Sequence[Key], is_ok: Sequence[bool], counts: Sequence[int]) -> dict[str, float]:
-        """Percent of the true front's hypervolume after so many networks; those that failed add nothing."""
+        """Percent of the true front's hypervolume after so many networks; those that failed add nothing.
+
+        Whoever found fewer is judged by all that it found.
+        """
         keys = itertools.product(*(range(len(gene.choices)) for gene in self.table.genes))
         everything = np.array([self.true(key) for key in keys])
         low, high = everything.min(axis=0), everything.max(axis=0)
@@ -116,9 +119,7 @@ class Problem:
         best = hypervolume((everything - low) / (high - low), reference_point=reference)
         points = (np.array([self.true(genome) for genome in found]) - low) / (high - low)
         points[~np.array(is_ok, dtype=bool)] = MARGIN
-        return {
-            str(n): 100 * hypervolume(points[:n], reference_point=reference) / best for n in counts if n <= len(points)
-        }
+        return {str(n): 100 * hypervolume(points[:n], reference_point=reference) / best for n in counts}
 
 
 def problems(table: str, *, names: Sequence[str] = ()) -> dict[str, Problem]:

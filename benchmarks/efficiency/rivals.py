@@ -21,7 +21,7 @@ POPULATION = 40
 FIRST = 20  # networks before BoTorch and SMAC3 model anything
 CANDIDATES = 2000  # random ones that BoTorch chooses from, beside the neighbours of the front
 STEPS = 200  # of BoTorch's search for scales; what comes after changes them little
-WORST = 1e9  # what failed is told as, to those who take nothing else
+WORST = 1e9  # what failed is told as, to pymoo, which ranks it last
 
 Evaluate = Callable[[Key], list[float]]
 """The objectives of a genome; raises ``FailedError``."""
@@ -120,15 +120,18 @@ def by_smac(space: TableSpace, names: Sequence[str], evaluate: Evaluate, seed: i
         logging_level=False,
         overwrite=True,
     )
+    worst = np.zeros(len(names))
     try:
         while True:
             trial = facade.ask()
             key = tuple(int(trial.config[gene.name]) for gene in space.genes)
             yield key
             try:
-                facade.tell(trial, TrialValue(cost=evaluate(key)))
+                values = evaluate(key)
+                worst = np.maximum(worst, values)
+                facade.tell(trial, TrialValue(cost=values))
             except FailedError:
-                facade.tell(trial, TrialValue(cost=[WORST] * len(names), status=StatusType.CRASHED))
+                facade.tell(trial, TrialValue(cost=worst.tolist(), status=StatusType.CRASHED))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

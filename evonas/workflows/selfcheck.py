@@ -54,7 +54,8 @@ class SelfcheckTable(TableSpace):
     @property
     def objectives(self) -> Mapping[str, Objective]:
         """See :class:`TableSpace`."""
-        return {name: OBJECTIVES[name] for name in OBJECTIVE_NAMES}
+        loss = Objective("loss", unit="nats", title="loss on held-out images")
+        return {"loss": loss, **{name: OBJECTIVES[name] for name in OBJECTIVE_NAMES[1:]}}
 
     def look_up(self, genome: Genome) -> dict[str, float]:
         """See :class:`TableSpace`."""
