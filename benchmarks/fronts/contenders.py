@@ -30,7 +30,7 @@ from reports.run_folder.folder import RunFolder
 from reports.run_folder.schema import ARCHIVE, NetworkScore
 
 RUN, CLOCK, SPENT = "run", "clock.json", "spent.json"
-EVONAS, RANDOM, AGAIN = "evonas", "random", "again"
+EVONAS, HALF, RANDOM, AGAIN = "evonas", "half", "random", "again"
 MORE = 100_000  # trainings: the clock ends them
 OTHER_SEED = 1000  # of one more training of the same networks; beyond the seed of any search here
 
@@ -42,6 +42,7 @@ RIVALS: dict[str, Callable[[NetworkProblem, Task, int, Sequence[Row]], Proposals
 }
 TITLES = {
     EVONAS: "evonas",
+    HALF: "evonas, half the evaluations",
     RANDOM: "random + last part",
     "hand": "hand-made",
     "nsga2": "NSGA-II, trainings only",
@@ -86,7 +87,7 @@ def in_own_process(name: str, task: Task, seed: int, state: Path) -> None:
     folder = task.folder(state, seed)
     if spent(folder / name) is not None:
         return
-    if name != EVONAS and spent(folder / EVONAS) is None:
+    if name not in (EVONAS, HALF) and spent(folder / EVONAS) is None:
         raise SystemExit(f"evonas comes first: its seconds are what {name} may use")
     process = multiprocessing.get_context("spawn").Process(target=_run, args=(name, task, seed, folder))
     process.start()
@@ -98,8 +99,8 @@ def in_own_process(name: str, task: Task, seed: int, state: Path) -> None:
 def _run(name: str, task: Task, seed: int, folder: Path) -> None:
     (folder / name).mkdir(parents=True, exist_ok=True)
     with alone_with(folder / name / ".lock", patience=0.0), one_thread():
-        if name == EVONAS:
-            found = _by_evonas(task, seed, folder / name)
+        if name in (EVONAS, HALF):
+            found = _by_evonas(task.config(seed, **_half(task, seed) if name == HALF else {}), folder / name)
         else:
             evonas = spent(folder / EVONAS)
             assert evonas is not None
@@ -112,10 +113,14 @@ def _run(name: str, task: Task, seed: int, folder: Path) -> None:
         write_atomically(folder / name / SPENT, json.dumps(vars(found)).encode())
 
 
-def _by_evonas(task: Task, seed: int, folder: Path) -> Spent:
+def _half(task: Task, seed: int) -> dict[str, int]:
+    return {"budget": task.config(seed).search.budget // 2}
+
+
+def _by_evonas(config: RunConfig, folder: Path) -> Spent:
     """A search with all defaults; its time is that of everything: supernet, anchors, scores, proposals, trainings."""
     clock = Clock(folder / CLOCK)
-    n = len(trained(_searched(task.config(seed), folder / RUN, clock)))
+    n = len(trained(_searched(config, folder / RUN, clock)))
     return Spent(clock.seconds, clock.wall, n, clock.of_trainings / n, clock.starts)
 
 

@@ -18,7 +18,7 @@ from evonas.spaces import NetworkSpace
 from evonas.spaces.genome import Genome, from_text
 from evonas.training.hardware import one_thread
 from evonas.training.network_training import as_exported
-from fronts.contenders import EVONAS, RANDOM, RUN, trained
+from fronts.contenders import EVONAS, HALF, RANDOM, RUN, trained
 from fronts.ledger import Row, costs_of, lines_of
 from fronts.proposals import FAMILIES, family_member
 from fronts.tasks import TOLD, Task
@@ -31,7 +31,7 @@ TESTED = "tested.jsonl"
 def networks_of(name: str, task: Task, seed: int, state: Path) -> list[Row]:
     """Every network that a contender trained, once: name, held-out error, costs, place and hash of its weights."""
     folder = task.folder(state, seed) / name
-    if name in (EVONAS, RANDOM):
+    if name in (EVONAS, HALF, RANDOM):
         space = task.problem(seed).space
         return [
             {
