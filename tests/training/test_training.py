@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,6 +16,7 @@ from evonas.architecture.graph import Architecture
 from evonas.config.training import OF_FULL_TRAININGS, WITHOUT_EFFECT, TrainingConfig
 from evonas.errors import EvaluationError, RunFileError, RunFolderError
 from evonas.nets.network import Network
+from evonas.spaces import CellSpace
 from evonas.training import loop
 from evonas.training import network_training as module
 from evonas.training.datasets.dataset import Split
@@ -281,3 +284,29 @@ def test_without_its_package_the_log_names_the_extra(tmp_path: Path, monkeypatch
 def test_passes_are_counted_in_whole_batches() -> None:
     config = config_of(epochs=3, batch_size=32)
     assert [n_steps(config.training, n) for n in (10, 32, 95, 96)] == [3, 3, 6, 9]
+
+
+@pytest.mark.parametrize("precision", ["binary", "ternary", "2-bit", "4-bit", "8-bit", "float"])
+def test_a_step_leaves_nothing_in_memory(images: Split, monkeypatch: pytest.MonkeyPatch, precision: str) -> None:
+    """A node of autograd's graph that keeps an output of its own is never freed, and no collector sees why."""
+    space = CellSpace.of(
+        (1, 8, 8),
+        10,
+        cells=("normal",),
+        nodes=2,
+        channels=4,
+        ops=("conv_3x3", "conv_1x1"),
+        weight_precisions=(precision,),
+        act_precisions=("2-bit" if precision == "float" else precision,),
+    )
+    alive: dict[int, int] = {}
+
+    def count(step: int, loss: float) -> None:
+        del loss
+        if step in (4, STEPS):
+            alive[step] = sum(isinstance(one, torch.Tensor) for one in gc.get_objects())
+
+    train = module.train
+    monkeypatch.setattr(module, "train", lambda *given, **named: train(*given, **{**named, "on_step": count}))
+    trained(space.decode(space.sample(np.random.default_rng(0), 1)[0]), images, config_of())
+    assert alive[4] == alive[STEPS]

@@ -150,6 +150,8 @@ class _Parts(torch.autograd.Function):
                 of_worths.append(of_worth)
             of_kernels.append(_placed(of_kernel, recipe.part_of_kernel, recipe.layer.latent_weight))
         of_norms, of_steps = _of_norms(ctx, grads[len(maker.recipes) :], of_worths)
+        # What is kept holds outputs, which hold this node: nobody else would ever let go of either.
+        ctx.kept = ctx.steps = ctx.norms = None
         numbers = _as_tensors(of_steps + of_learned, maker.parameters[len(of_kernels) + len(of_norms) :])
         return None, None, *of_kernels, *of_norms, *numbers
 
