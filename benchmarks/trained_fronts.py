@@ -5,7 +5,8 @@ Optuna's GPSampler that train every network they look at. evonas runs first, wit
 processor seconds that it used, supernet, trainings and proposals included, and may finish the training that crosses the
 line. All train by the whole recipe on the training images; the held-out images decide which networks are on a front,
 and only these are measured on the test set, once, with the same weights. Hypervolumes are shares of a box, all by
-logarithm. Also: how well evonas and random search knew the errors of what they trained, beside one more training.
+logarithm. Also: a search with half the evaluations beside the whole one, and how well evonas and random search knew the
+errors of what they trained, beside one more training.
 
     python benchmarks/trained_fronts.py [--task digits] [--quick] [--json FILE] [--seeds N] [--state FOLDER]
 
@@ -68,7 +69,7 @@ def compare(names: list[str], task: Task, seeds: range, state: Path) -> tuple[li
         results += estimates.lines(expected, task)
     for row in results:
         error = f" ± {row['standard error']:.4f}" if row.get("standard error") is not None else ""
-        holds = f" (ahead by more than 2 standard errors: {'yes' if row['holds'] else 'no'})" if "holds" in row else ""
+        holds = f" ({row['target']}: {'yes' if row['holds'] else 'no'})" if "holds" in row else ""
         value = "-" if row["value"] is None else f"{row['value']:+.4f}"
         print(f"{row['name']}: {value}{error}{holds}")
     return results, {"rows": rows, "expected": expected}
