@@ -18,6 +18,7 @@ LEAST_EVALUATIONS = 20  # before anything is learned from them
 INNER_GENERATIONS = 10
 INNER_POPULATION = 40  # beside the front that the inner search starts from
 DRAWN = 1000  # candidates beside those of the inner search: neighbours of the front at most, and as many random ones
+EVOLVED_SHARE = 0.2  # of what is proposed: bred by the outer algorithm, for what predictors are wrong about
 BATCH_SHARE = 0.1  # of what is known: what is proposed at a time, and no more than the run file says
 
 DEFAULT_PREDICTORS = ("gaussian_process",)
@@ -123,9 +124,19 @@ class Prescreened(Algorithm):
         n = min(self.n_proposed, max(1, round(BATCH_SHARE * len(self.models))))
         front = self.models.front()[1]
         expected = None if awaited is None or not len(awaited) else self._predicted(awaited)[1].told()
+        bred = self._bred(int(EVOLVED_SHARE * n))
+        keys = {genome.tobytes() for genome in bred}
         chosen = choose(front, candidates, n=n, awaited=expected, seen=self.models.told)
+        chosen = [index for index in chosen if genomes[index].tobytes() not in keys][: n - len(bred)]
         self.models.expect(genomes[chosen], candidates.means[chosen])
-        return genomes[chosen]
+        return np.concatenate([genomes[chosen], bred])
+
+    def _bred(self, n: int) -> Genomes:
+        """New offspring of the outer algorithm, at most ``n``."""
+        asked = self.outer.ask() if n else self.models.genomes[:0]
+        is_new = np.array([genome.tobytes() not in self._seen for genome in asked], dtype=bool)
+        bred: Genomes = asked[is_new][:n]
+        return bred
 
     def _candidates(self) -> tuple[Genomes, Candidates]:
         """New genomes that keep the bounds that are counted, and the predictions for them.

@@ -12,6 +12,7 @@ import pytest
 
 from evonas.algorithms.features import features, groups_of
 from evonas.algorithms.objective_models import ObjectiveModels
+from evonas.algorithms.prescreening import Prescreened
 from evonas.config.load import load_config, parse_config
 from evonas.errors import RunFileError
 from evonas.evaluation.costs import Costs
@@ -323,3 +324,27 @@ def test_predictors_step_back_where_an_evaluation_is_declared_to_cost_less(tmp_p
     for other in (run("expensive", 0.02), run("unknown", None), run("asked for", 0.01, predictors=["ridge"])):
         assert not predictor_table(other).empty
         assert "declared" not in predictor_sentence(other)
+
+
+def test_some_of_what_is_proposed_is_bred_by_evolution(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Of five and more at a time one in five, whatever predictors think of them; of fewer none."""
+    bred: list[tuple[int, int]] = []
+    proposed, breed = Prescreened._proposed, Prescreened._bred
+    offspring: list[np.ndarray] = []
+
+    def kept(self: Prescreened, n: int) -> np.ndarray:
+        offspring.append(breed(self, n))
+        return offspring[-1]
+
+    def counted(self: Prescreened, awaited: np.ndarray | None) -> np.ndarray | None:
+        found = proposed(self, awaited)
+        if found is not None:
+            own = {tuple(genome) for genome in offspring[-1]}
+            bred.append((len(found), sum(tuple(genome) in own for genome in found)))
+        return found
+
+    monkeypatch.setattr(Prescreened, "_bred", kept)
+    monkeypatch.setattr(Prescreened, "_proposed", counted)
+    explored(tmp_path / "run", additive, predictors=["gaussian_process"], budget=120)
+    assert {n for n, _ in bred} >= {2, 5, 10}
+    assert all(n_bred == n // 5 for n, n_bred in bred)
