@@ -47,7 +47,9 @@ class Prescreened(Algorithm):
     """Searches on predicted values, and asks only for the most promising networks.
 
     Costs are counted, never predicted; every other objective, and every bound on one, has a predictor of its own that
-    is fitted again in each generation. While one of them ranks no better than chance, the outer algorithm asks instead.
+    is fitted again in each generation. While one of them is not useful, see
+    :attr:`surrogates.predictors.best_of.BestOf.is_useful`, the outer algorithm asks instead; it also breeds a share of
+    what is proposed.
 
     Args:
         outer: Asks as long as there is too little to learn from; keeps the population.
@@ -58,7 +60,7 @@ class Prescreened(Algorithm):
 
     References:
         Lu 2020, "NSGANetV2: evolutionary multi-objective surrogate-assisted neural architecture search", for the
-        search inside the search and for choosing the predictor by its rank correlation.
+        search inside the search.
     """
 
     def __init__(
