@@ -36,7 +36,7 @@ anchors = 4
 budget = 60
 population = 12
 trainings = 4
-halving = true
+has_brief_trainings = true
 predictors = ["gaussian_process", "ridge"]
 [training]
 epochs = 2

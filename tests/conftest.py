@@ -37,7 +37,14 @@ TINY = {
         "anchors": 3,
         "calibration_images": 64,
     },
-    "search": {"budget": 40, "population": 8, "predictors": ["ridge"], "proposals": 6, "trainings": 2, "halving": True},
+    "search": {
+        "budget": 40,
+        "population": 8,
+        "predictors": ["ridge"],
+        "proposals": 6,
+        "trainings": 2,
+        "has_brief_trainings": True,
+    },
     "training": {"epochs": 2, "label_smoothing": 0.0},
     "compute": {"workers": 1},
 }

@@ -7,6 +7,6 @@ May import ``evaluation.costs``, ``config``, ``spaces`` and the small root files
 - ``operators``: mates, crossover and mutation.
 - ``prescreening``: predictors decide which networks are evaluated; ``objective_models``: those predictors;
   ``features``: genomes as they see them; ``flattening``: the scale in which they learn; ``acquisition``: which
-  predictions promise the most.
+  predictions promise the most; ``purchases``: which trainings do, brief and whole ones, in their time.
 - ``make``: the algorithm that a run file asks for.
 """

@@ -14,7 +14,7 @@ from objectives.fronts.pareto import pareto_rank
 
 Floats = NDArray[np.float64]
 MARGIN = 0.1  # how far the reference point lies beyond the worst values, as a share of their range
-HOPE = 1.7  # standard deviations by which a candidate that is looked at may turn out better than expected
+HOPE = 3.0  # standard deviations by which a candidate that is looked at may turn out better than expected
 MOST = 300  # candidates whose gain is computed where there are three objectives and more; boxes are many then
 PLAIN = Flattening(0.0, 0.0)
 
@@ -72,6 +72,7 @@ def choose(
     awaited: Floats | None = None,
     seen: Floats | None = None,
     best: Floats | None = None,
+    networks: Sequence[int] | None = None,
 ) -> list[int]:
     """Choose candidates one after another, each with the largest expected gain in hypervolume.
 
@@ -85,6 +86,8 @@ def choose(
         awaited: Expected values of what is being evaluated, ``(k, n_objectives)``: counts as found, too.
         seen: All that was found so far, beyond whose worst values the reference point lies; by default the front.
         best: Values below which nothing can be told apart, ``(n_objectives,)``; by default there are none.
+        networks: Which candidates are of one network, ``(k,)``, of which one is chosen at most; by default each is of
+            its own.
 
     Returns:
         Indices of candidates.
@@ -102,6 +105,7 @@ def choose(
         lower, upper = open_boxes(found, reference_point=reference)
         return np.maximum(lower, floor), np.maximum(upper, floor)
 
+    network = np.arange(len(candidates)) if networks is None else np.asarray(networks)
     hopeful = _hopeful(found, np.maximum(candidates.told(-HOPE), floor))
     lower, upper = boxes()
     gains = candidates.gains(hopeful, lower, upper)
@@ -115,8 +119,11 @@ def choose(
         chosen.append(int(hopeful[first]))
         found = np.concatenate([found, np.maximum(means[hopeful[[first]]], floor)])
         lower, upper = boxes()
-        gains[first] = -np.inf
-    return [*chosen, *_uncertain(candidates, hopeful, chosen)[: min(n, len(candidates)) - len(chosen)]]
+        gains[network[hopeful] == network[hopeful[first]]] = -np.inf
+    ranked: dict[int, int] = {}
+    for index in [*chosen, *_uncertain(candidates, hopeful)]:
+        ranked.setdefault(int(network[index]), index)
+    return list(ranked.values())[:n]
 
 
 def _reference(seen: Floats, candidates: Candidates, means: Floats) -> Floats:
@@ -141,8 +148,7 @@ def _hopeful(found: Floats, optimistic: Floats) -> NDArray[np.int64]:
     return indices
 
 
-def _uncertain(candidates: Candidates, hopeful: NDArray[np.int64], chosen: Sequence[int]) -> list[int]:
-    """Candidates that were not chosen, those that could be on the front first, the most uncertain first."""
+def _uncertain(candidates: Candidates, hopeful: NDArray[np.int64]) -> list[int]:
+    """Candidates by uncertainty, those that could be on the front first."""
     order = np.argsort(-candidates.spreads.max(axis=1), kind="stable")
-    ranked = dict.fromkeys([*order[np.isin(order, hopeful)].tolist(), *order.tolist()])
-    return [index for index in ranked if index not in set(chosen)]
+    return [*order[np.isin(order, hopeful)].tolist(), *order.tolist()]

@@ -193,10 +193,10 @@ class SearchConfig(Settings):
         "the front, and measured on the held-out images; as many of random search and of uniform networks; auto: as "
         "many as 20,000 steps are enough for, 12 at least and 40 at most; 0: the front is one of estimates",
     )
-    halving: Literal["auto", True, False] = Field(
+    has_brief_trainings: Literal["auto", True, False] = Field(
         "auto",
-        description="whether twice as many networks are first trained for a short while (estimate.steps), and the "
-        "better half of them to the end; auto: where a training takes 2,000 steps and more",
+        description="whether networks may be trained for a short while first (estimate.steps), where that tells enough "
+        "for its time; auto: where a training takes 2,000 steps and more",
     )
 
     @field_validator("predictors")

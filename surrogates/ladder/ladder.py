@@ -62,6 +62,22 @@ class Ladder:
                 )
         return Estimates(*found)
 
+    def told_by(self, name: str, estimates: Estimates) -> Floats:
+        """How far estimates would move if networks stood on another rung, too.
+
+        Args:
+            name: Of that rung.
+            estimates: From the rungs that they stand on.
+
+        Returns:
+            Standard deviations of the logarithms of the estimates to come, ``(n,)``; 0 where the rung tells nothing, or
+            is not known well enough to say.
+        """
+        if name not in self.rungs:
+            return np.zeros(len(estimates.error))
+        left = self.rungs[name].spread_at(estimates.error)
+        return np.sqrt(np.maximum(estimates.log_sd**2 - left**2, 0.0))
+
 
 def fit_ladder(
     networks: Sequence[Scored], *, order: Sequence[str], n_costs: int, n_images: int, chance: float

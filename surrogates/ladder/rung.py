@@ -102,8 +102,22 @@ class Rung:
         sd = np.sqrt(variance)
         reach = float(t.ppf((1 + LEVEL) / 2, self.freedom)) * sd
         low, high = (np.exp(self._within_reach(middle + side * reach)) for side in (-1, 1))
-        spread = sd * math.sqrt(self.freedom / (self.freedom - 2))
-        return Estimates(np.exp(middle), low, high, spread)
+        return Estimates(np.exp(middle), low, high, sd * self._heavy_tails)
+
+    def spread_at(self, errors: Floats) -> Floats:
+        """Standard deviation of the logarithm of an error that is estimated as this, for networks like those seen.
+
+        Args:
+            errors: Shares, ``(n,)``.
+        """
+        n_networks = self.freedom - NOISE_ROWS
+        noise = 1 + COUNTING / (errors * self.n_images)
+        return np.asarray(np.sqrt(self.variance * (noise + len(self.mean) / n_networks)) * self._heavy_tails)
+
+    @property
+    def _heavy_tails(self) -> float:
+        """Of Student's t: its standard deviation over that of a normal distribution."""
+        return math.sqrt(self.freedom / (self.freedom - 2))
 
     def _within_reach(self, log_errors: Floats) -> Floats:
         return np.clip(log_errors, math.log(0.5 / self.n_images), math.log(self.chance))

@@ -29,6 +29,7 @@ from reports.run_folder.folder import RunFolder
 from reports.run_folder.schema import NetworkScore
 from reports.tables.front import front_table
 from reports.tables.snapshot import Snapshot
+from surrogates.ladder.ladder import Ladder
 from surrogates.ladder.rung import fit_rung
 from tests.support.run_folders import copied
 from tests.support.runs import WITHOUT_CLOCK, StopAfter, assert_same_result, with_
@@ -111,22 +112,38 @@ def _without_clock(folder: RunFolder) -> list[NetworkScore]:
     return [replace(score, seconds=0.0) for score in folder.scores()]
 
 
-def test_twice_as_many_are_trained_for_a_short_while(small: Run) -> None:
-    """What is trained to the end is what then promises more."""
-    chosen = [one for one in small.folder.scores() if one.genome not in _anchors(small)]
+def test_brief_trainings_are_bought_where_they_tell_enough(
+    small_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if they told all: what is trained briefly is believed by that, what is trained to the end by that.
+
+    Stopped among them, the run ends like one that never was.
+    """
+    monkeypatch.setattr(Ladder, "told_by", lambda self, name, estimates: estimates.log_sd)
+    config = with_(small_config, "search", trainings=3, budget=12)
+    run = Run(search(config, tmp_path / "run"))
+    with pytest.raises(KeyboardInterrupt):
+        search(config, tmp_path / "stopped", observer=_StopAmongBriefTrainings())
+    assert_same_result(resume(RunFolder(tmp_path / "stopped")), run.folder)
+    chosen = [one for one in run.folder.scores() if one.genome not in _anchors(run)]
     brief = {one.genome for one in chosen if one.fidelity == "brief"}
     whole = {one.genome for one in chosen if one.fidelity == "trained"}
-    n = small.context.config.search.trainings
-    assert whole <= brief
-    assert n < len(whole) <= 2 * n  # the search's and random search's
-    assert len(brief) <= 4 * n
-    beliefs = small.evaluations().drop_duplicates("genome").set_index("genome")["fidelity"]
+    assert brief - whole
+    assert 3 <= len(whole) <= 6  # the search's and random search's
+    beliefs = run.evaluations().drop_duplicates("genome").set_index("genome")["fidelity"]
     assert set(beliefs[list(brief - whole)]) == {"brief"}
     assert set(beliefs[list(whole)]) == {"trained"}
 
 
+def test_nothing_is_spent_on_brief_trainings_that_tell_nothing(small: Run) -> None:
+    """The few anchors of a small run do not say that they do."""
+    brief = {one.genome for one in small.folder.scores() if one.fidelity == "brief"}
+    assert brief <= _anchors(small)
+    assert sum(one.expected is not None for one in small.folder.scores()) == 2 * small.context.config.search.trainings
+
+
 def test_without_a_look_before_that_the_inherited_scores_choose(small_config: RunConfig, tmp_path: Path) -> None:
-    config = with_(small_config, "search", has_baseline=False, halving=False, trainings=3, budget=12)
+    config = with_(small_config, "search", has_baseline=False, has_brief_trainings=False, trainings=3, budget=12)
     run = Run(search(config, tmp_path / "run"))
     assert {one.fidelity for one in run.folder.scores()} == {"inherited", "trained"}
     assert sum(one.expected is not None for one in run.folder.scores()) == 3
@@ -185,6 +202,19 @@ def test_what_an_anchor_lacks_is_taken_from_the_search(small: Run, monkeypatch: 
     monkeypatch.setattr(RunFolder, "rows", lambda folder: [anchor, again])
     knowledge = Knowledge(small.folder, small.context.networks, stage=0, scores=small.folder.scores())
     assert measured(knowledge, ["search"], ["error", "latency"]) == [anchor.genome]
+
+
+class _StopAmongBriefTrainings(Silent):
+    is_among_them = False
+
+    def phase(self, title: str, *, total: int) -> None:
+        del total
+        self.is_among_them = title.startswith("brief trainings of the search")
+
+    def advance(self, done: int, *, note: str = "") -> None:
+        del done, note
+        if self.is_among_them:
+            raise KeyboardInterrupt
 
 
 def _anchors(run: Run) -> set[str]:

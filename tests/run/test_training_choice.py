@@ -13,7 +13,7 @@ def config(**sections: dict[str, object]) -> RunConfig:
 
 
 @pytest.mark.parametrize(
-    ("n_images", "epochs", "trainings", "halving"),
+    ("n_images", "epochs", "trainings", "has_brief_trainings"),
     [
         (1_149, 30, 39, False),  # digits: 17 steps an epoch
         (1_149, 2, 40, False),
@@ -23,12 +23,12 @@ def config(**sections: dict[str, object]) -> RunConfig:
     ],
 )
 def test_short_trainings_are_many_and_long_ones_are_halved(
-    n_images: int, epochs: int, trainings: int, halving: bool
+    n_images: int, epochs: int, trainings: int, has_brief_trainings: bool
 ) -> None:
     found = with_trainings(config(training={"epochs": epochs}), n_images).search
-    assert (found.trainings, found.halving) == (trainings, halving)
+    assert (found.trainings, found.has_brief_trainings) == (trainings, has_brief_trainings)
 
 
 def test_what_the_run_file_says_stays() -> None:
-    found = with_trainings(config(search={"trainings": 0, "halving": True}), 1_000).search
-    assert (found.trainings, found.halving) == (0, True)
+    found = with_trainings(config(search={"trainings": 0, "has_brief_trainings": True}), 1_000).search
+    assert (found.trainings, found.has_brief_trainings) == (0, True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -153,3 +154,33 @@ def test_a_rung_that_few_networks_stand_on_is_left_out() -> None:
     ladder = fit_ladder(known, order=["inherited", "brief"], n_costs=2, **WORLD)
     assert list(ladder.rungs) == ["inherited"]
     assert ladder.best_rung(known[0]) == "inherited"
+
+
+def test_a_better_rung_tells_how_far_estimates_will_move() -> None:
+    """What is left of the spread by the rung above it is what later estimates are off by."""
+    ladder = fit_ladder(scored(0, 60), order=["inherited", "brief"], n_costs=2, **WORLD)
+    new = scored(1, 300)
+    before = ladder.estimate([replace(one, losses={"inherited": one.losses["inherited"]}) for one in new])
+    after = ladder.estimate(new)
+    moved = np.log(after.error / before.error)
+    assert 0.8 < float(np.median(ladder.told_by("brief", before)) / moved.std()) < 1.25
+
+
+def test_a_rung_that_is_not_known_or_tells_no_more_moves_nothing() -> None:
+    """So nothing is spent on it."""
+    ladder = fit_ladder(scored(0, 60), order=["inherited", "brief"], n_costs=2, **WORLD)
+    estimates = ladder.estimate(scored(1, 20))
+    assert (ladder.told_by("tuned", estimates) == 0).all()
+    assert (ladder.told_by("inherited", estimates) == 0).all()
+
+
+def scored(seed: int, n: int) -> list[Scored]:
+    """Networks with two scores, of which brief trainings tell much more."""
+    rng = np.random.default_rng(seed)
+    costs = np.exp(rng.uniform(6, 11, size=(n, 2)))
+    errors = 0.2 * (costs[:, 0] / 3000) ** -0.5 * np.exp(0.4 * rng.normal(size=n))
+    losses = {name: 3 * errors * np.exp(sd * rng.normal(size=n)) for name, sd in (("inherited", 0.5), ("brief", 0.1))}
+    return [
+        Scored(tuple(costs[i]), {name: float(loss[i]) for name, loss in losses.items()}, float(errors[i]))
+        for i in range(n)
+    ]

@@ -19,7 +19,7 @@ from evonas.run.stages.supernet_store import SupernetStore, checkpoint_of
 from evonas.run.torchrun import release
 from evonas.run.trainings.anchors import anchored
 from evonas.run.trainings.knowledge import Knowledge, store_beliefs
-from evonas.run.trainings.last_part import LastPart
+from evonas.run.trainings.last_part import Brief, LastPart
 from evonas.run.trainings.trainer import Trainer
 from evonas.training.network_training import brief_steps
 from objectives import Fidelity
@@ -69,7 +69,7 @@ class SupernetStages(StageFactory[NetworkProblem]):
         """See :class:`StageFactory`; inherited weights, or short training runs, and what anchors say of them."""
         brief = self._brief(stage)
         scored = brief if stage.supernet is None else self._scoring(InheritedWeights(), stage)
-        looks = [brief] if self._is_halved(stage) and stage.problem.config.search.trainings else []
+        looks = [brief] if self._has_brief(stage) and stage.problem.config.search.trainings else []
         ladder = anchored(
             self.run,
             self.problem,
@@ -83,11 +83,13 @@ class SupernetStages(StageFactory[NetworkProblem]):
 
     def deliver(self, stage: Stage, origins: Mapping[Origin, int], *, may_go_on: Callable[[], bool]) -> None:
         """See :class:`StageFactory`; by the whole recipe."""
+        trainer = self._trainer(stage)
+        share = brief_steps(stage.problem.config, len(stage.problem.dataset.train)) / trainer.steps
         part = LastPart(
             self.run,
             stage.problem,
-            self._brief(stage) if self._is_halved(stage) else None,
-            self._trainer(stage),
+            Brief(self._brief(stage), share) if self._has_brief(stage) else None,
+            trainer,
             stage=stage.number,
             may_go_on=may_go_on,
             observer=self.observer,
@@ -129,11 +131,11 @@ class SupernetStages(StageFactory[NetworkProblem]):
         ]
 
     @staticmethod
-    def _is_halved(stage: Stage) -> bool:
-        """Whether networks are trained for a short while before it is decided which are trained to the end."""
-        halving = stage.problem.config.search.halving
-        assert halving != "auto", "a run's own file says what was chosen"
-        return halving and stage.supernet is not None
+    def _has_brief(stage: Stage) -> bool:
+        """Whether networks may be trained for a short while before it is decided which are trained to the end."""
+        wanted = stage.problem.config.search.has_brief_trainings
+        assert wanted != "auto", "a run's own file says what was chosen"
+        return wanted and stage.supernet is not None
 
     def _brief(self, stage: Stage) -> NetworkEstimator:
         """Trainings from scratch for a short while: a quarter of the whole recipe, if the run file says nothing."""
