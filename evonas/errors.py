@@ -35,6 +35,10 @@ class DataError(EvonasError):
     """The images or labels are missing, malformed, or out of range."""
 
 
+class DataWarning(UserWarning):
+    """Something of a data set is left out, or holds less than it seems to; the search goes on."""
+
+
 class RunFolderError(EvonasError):
     """A run folder is missing, not empty, or not one that evonas made."""
 

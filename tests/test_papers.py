@@ -6,17 +6,21 @@ import ast
 import inspect
 import re
 import runpy
+import tomllib
 from pathlib import Path
 
 import pytest
 
 import evonas
 from evonas.cli import app
+from evonas.config.load import load_config
 from evonas.export.formats import FORMATS
+from evonas.training.datasets.dataset import load_dataset
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
 PAPERS = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", *DOCS]
+BLOCK = re.compile(r"^```(python|toml)\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
 CODE = re.compile(r"^ *```python\n(.*?)^ *```", flags=re.DOTALL | re.MULTILINE)
 
 
@@ -65,6 +69,27 @@ def snippets() -> list[tuple[str, str]]:
     for page in (ROOT / "README.md", *DOCS):
         found += [(page.name, code) for code in CODE.findall(page.read_text(encoding="utf-8"))]
     return found
+
+
+def data_examples() -> list[tuple[str, str]]:
+    """Of the page on data: what makes a data set, and the run file that reads it."""
+    found, code = [], ""
+    for kind, block in BLOCK.findall((ROOT / "docs" / "data.md").read_text(encoding="utf-8")):
+        if kind == "python":
+            code = block
+        else:
+            found.append((code, block))
+    return found
+
+
+@pytest.mark.parametrize(("code", "run_file"), data_examples())
+def test_every_data_set_of_the_page_on_data_is_read(
+    code: str, run_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(code, {"__name__": "example"})
+    dataset = load_dataset(load_config(None, tomllib.loads(run_file)).data)
+    assert min(len(dataset.train), len(dataset.heldout), len(dataset.test)) >= dataset.n_classes
 
 
 def test_users_are_shown_public_names_only() -> None:

@@ -12,12 +12,13 @@ May import all other rooms. Files that declare subcommands import nothing large;
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+import warnings
+from typing import Annotated, TextIO
 
 import typer
 
 from evonas.cli import deploy, inspect, search
-from evonas.errors import EvonasError
+from evonas.errors import DataWarning, EvonasError
 from evonas.version import __version__
 
 app = typer.Typer(
@@ -67,10 +68,25 @@ for command, example in COMMANDS:
     app.command(epilog=example)(command)
 
 
+def _told(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Warnings about data in one line; those of libraries as ever."""
+    del file, line
+    whole = warnings.formatwarning(message, category, filename, lineno)
+    typer.echo(f"warning: {message}" if issubclass(category, DataWarning) else whole, err=True)
+
+
 def main() -> None:
     """Run the command line: mistakes exit with 2 and three lines, Ctrl-C with 130, neither with a traceback."""
     wants_traceback = "--debug" in sys.argv
     sys.argv = [argument for argument in sys.argv if argument != "--debug"]
+    warnings.showwarning = _told
     try:
         app(standalone_mode=True)
     except EvonasError as error:

@@ -22,11 +22,29 @@ class DataConfig(Settings):
 
     source: str = Field(
         "digits",
-        description='"digits"; an .npz file; a folder of IDX files, of CIFAR\'s binary version, or with '
-        'train/CLASS/*.png or *.jpg; "hf:NAME" or "hf:NAME:CONFIG", fetched from the Hugging Face hub',
+        description='"digits"; an .npz file; a folder of IDX files, of CIFAR\'s binary version, or of pictures as '
+        'CLASS/* or train/CLASS/*; "hf:NAME" or "hf:NAME:CONFIG", fetched from the Hugging Face hub',
     )
+    axes: Literal["auto", "channels_last", "channels_first"] = Field(
+        "auto",
+        description="order of the axes of arrays of images: channels_last is (n, height, width, channels), "
+        "channels_first (n, channels, height, width); auto: channels last where those are 1 to 4, and refused where "
+        "both could be meant",
+    )
+    size: Literal["auto"] | tuple[Count, Count] = Field(
+        "auto", description="[height, width] in pixels that images are brought to; auto: as they are"
+    )
+    fit: Literal["pad", "crop", "stretch"] = Field(
+        "pad", description="how size is reached: pad keeps all and fills the border, crop cuts the border, both centred"
+    )
+    background: Literal["none", "black", "white"] = Field(
+        "none", description="what transparent pixels lie on; none: refused where there are any, and borders are black"
+    )
+    skip_damaged: bool = Field(False, description="whether damaged pictures are left out, with a warning; or refused")
     test_share: Share = Field(0.2, description="share of the images set aside for the test, if they bring no test set")
-    heldout_share: Share = Field(0.2, description="share of the rest that scores networks during the search")
+    heldout_share: Share = Field(
+        0.2, description="share of the rest that scores networks during the search, if there is no held-out set"
+    )
     split_seed: int = Field(
         0, ge=0, description="seed of the split; apart from the run's seed, so that runs share a test set"
     )

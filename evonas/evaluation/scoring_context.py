@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from typing import NamedTuple
 import torch
 
 from evonas.config.load import RunConfig, load_config
-from evonas.errors import RunFolderError
+from evonas.errors import DataWarning, RunFolderError
 from evonas.files import file_hash
 from evonas.nets.network import Network
 from evonas.nets.weights import load_weights
@@ -98,7 +99,14 @@ def build_payload(folder: Path, checkpoint: Checkpoint | None) -> WorkerPayload:
     """Put together what workers need of a run; arguments as in :func:`open_scoring_context`."""
     config = load_config(folder / RUN_FILE)
     weights = b"" if checkpoint is None else (folder / checkpoint.file).read_bytes()
-    return WorkerPayload(run_identity(folder), config, load_dataset(config.data), weights)
+    return WorkerPayload(run_identity(folder), config, _loaded_again(config), weights)
+
+
+def _loaded_again(config: RunConfig) -> Dataset:
+    """What the run warned of when it started need not be said by every worker."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        return load_dataset(config.data)
 
 
 _kept = threading.local()  # by thread, because a supernet runs one network at a time
@@ -129,7 +137,7 @@ def open_scoring_context(
     last = getattr(_kept, "last", None)
     if last is None or last[0] != key:
         config = load_config(folder / RUN_FILE) if payload is None else payload.config
-        dataset = load_dataset(config.data) if payload is None else payload.dataset
+        dataset = _loaded_again(config) if payload is None else payload.dataset
         supernet = None
         if checkpoint is not None:
             supernet = build_supernet(config, space)

@@ -4,6 +4,6 @@ May import ``config`` and the small root files.
 
 - ``dataset``: train, held-out and test split of whatever the run file names.
 - ``image_batches``: endless augmented batches.
-- ``readers``: the table of forms; ``arrays``: what all of them are checked for.
-- ``digits``, ``npz``, ``idx``, ``cifar``, ``image_folder`` with ``pictures``, ``hugging_face``: one form per file.
+- ``readers``: the table of forms; ``forms``: one per file; ``arrays``: what all of them are checked for; ``sizes``:
+  images brought to one size.
 """

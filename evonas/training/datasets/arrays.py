@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evonas.config.sections import DataConfig
 from evonas.errors import DataError
+from evonas.training.datasets.sizes import to_size
+
+MOST_CHANNELS = 4  # that an axis is taken for, where the run file does not say which one they are
 
 Raw = tuple[NDArray[Any], NDArray[Any]]
 """Images ``(n, height, width)`` or ``(n, height, width, channels)``, uint8 or floats in 0–1, and labels ``(n,)``."""
@@ -16,13 +20,30 @@ Arrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
 """Images ``(n, channels, height, width)`` and labels ``(n,)``."""
 
 
-def checked_pair(training: Raw, test: Raw | None, source: str) -> tuple[Arrays, Arrays | None]:
-    """Check training and test arrays, each alone and against one another.
+class Parts(NamedTuple):
+    """What a data set brings, not yet checked."""
+
+    training: Raw
+    test: Raw | None = None
+    heldout: Raw | None = None
+
+
+class Checked(NamedTuple):
+    """What a data set brings, in one form."""
+
+    training: Arrays
+    test: Arrays | None
+    heldout: Arrays | None
+
+
+def checked_parts(parts: Parts, source: str, settings: DataConfig) -> Checked:
+    """Check arrays, each alone and against those for training.
 
     Raises:
         DataError: They are malformed, NaN, out of range, or do not fit.
     """
-    images, labels = _checked(*training, source, most_classes=np.size(training[1]))
+    training = parts.training
+    images, labels = _checked(*training, source, settings, most_classes=np.size(training[1]))
     n_classes = int(labels.max()) + 1
     if n_classes < 2:
         raise DataError(f"at least two classes in {source}", found="one", remedy="add images of another class")
@@ -33,19 +54,33 @@ def checked_pair(training: Raw, test: Raw | None, source: str) -> tuple[Arrays, 
             found=f"none of class {', '.join(map(str, absent[:8]))}",
             remedy="number the classes from 0 without gaps, or check the labels",
         )
-    if test is None:
-        return (images, labels), None
-    test_images, test_labels = _checked(*test, f"the test set of {source}", most_classes=n_classes)
-    if test_images.shape[1:] != images.shape[1:]:
+    test, heldout = (
+        _beside(raw, name, source=source, settings=settings, shape=images.shape[1:], n_classes=n_classes)
+        for raw, name in ((parts.test, "test"), (parts.heldout, "held-out"))
+    )
+    return Checked((images, labels), test, heldout)
+
+
+def _beside(
+    raw: Raw | None, name: str, *, source: str, settings: DataConfig, shape: tuple[int, ...], n_classes: int
+) -> Arrays | None:
+    """Arrays beside those for training, which they must fit."""
+    if raw is None:
+        return None
+    images, labels = _checked(*raw, f"the {name} set of {source}", settings, most_classes=n_classes)
+    if images.shape[1:] != shape:
+        remedy = "give all images the same channels, such as all grey or all RGB"
         raise DataError(
-            f"test images of the training images' shape {images.shape[1:]} in {source}",
-            found=f"{test_images.shape[1:]} (channels, height, width)",
-            remedy="bring all images to one size",
+            f"{name} images of the training images' shape {shape} in {source}",
+            found=f"{images.shape[1:]} (channels, height, width)",
+            remedy=remedy if images.shape[1] != shape[0] else "set size = [height, width] under [data]",
         )
-    return (images, labels), (test_images, test_labels)
+    return images, labels
 
 
-def _checked(images: NDArray[Any], labels: NDArray[Any], source: str, *, most_classes: int) -> Arrays:
+def _checked(
+    images: NDArray[Any], labels: NDArray[Any], source: str, settings: DataConfig, *, most_classes: int
+) -> Arrays:
     """Bring images to uint8 ``(n, channels, height, width)`` and labels to int64, or say what is wrong with them."""
 
     def wrong(wanted: str, found: str, remedy: str) -> DataError:
@@ -53,8 +88,6 @@ def _checked(images: NDArray[Any], labels: NDArray[Any], source: str, *, most_cl
 
     if images.ndim not in (3, 4) or len(images) == 0:
         raise wrong("images as (n, height, width) or (n, height, width, channels)", f"shape {images.shape}", "reshape")
-    if images.ndim == 4 and images.shape[3] > 4 and images.shape[1] <= 4:
-        raise wrong("channels last: (n, height, width, channels)", f"shape {images.shape}", "transpose(0, 2, 3, 1)")
     if 0 in images.shape:
         raise wrong("images of at least one pixel", f"shape {images.shape}", "give images with pixels")
     if labels.shape != (len(images),):
@@ -76,5 +109,38 @@ def _checked(images: NDArray[Any], labels: NDArray[Any], source: str, *, most_cl
         images = np.round(images * 255).astype(np.uint8)
     elif images.dtype != np.uint8:
         raise wrong("pixels as uint8, or as floats in 0 to 1", f"{images.dtype}", "convert the pixels")
-    images = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
-    return np.ascontiguousarray(images), labels.astype(np.int64)
+    if images.ndim == 3:
+        images = images[..., None]
+    if settings.size not in ("auto", images.shape[1:3]):
+        images = np.stack([to_size(image, settings) for image in images])
+    return np.ascontiguousarray(images.transpose(0, 3, 1, 2)), labels.astype(np.int64)
+
+
+def channels_last(images: NDArray[Any], source: str, settings: DataConfig) -> NDArray[Any]:
+    """Arrays of a file that does not say which axis is that of channels, with those last.
+
+    Args:
+        images: ``(n, height, width)``, or four axes in the order that the run file says.
+        source: Where they come from.
+        settings: The run file's ``[data]``.
+
+    Raises:
+        DataError: The run file does not say, and the sizes leave it open; they alone never decide.
+    """
+    if images.ndim != 4 or settings.axes == "channels_last":
+        return images
+    if settings.axes == "channels_first":
+        return images.transpose(0, 2, 3, 1)
+    if images.shape[3] <= MOST_CHANNELS < images.shape[1]:
+        return images
+    raise DataError(
+        f"axes that say which one is that of channels in {source}",
+        found=f"shape {images.shape}, where {_both(images.shape)}",
+        remedy='set axes = "channels_last" or "channels_first" under [data]',
+    )
+
+
+def _both(shape: tuple[int, ...]) -> str:
+    if shape[1] <= MOST_CHANNELS < shape[3]:
+        return f"the second axis seems to be that of {shape[1]} channels"
+    return "either the second or the last could be"

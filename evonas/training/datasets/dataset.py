@@ -62,7 +62,7 @@ class Dataset:
 
 
 def load_dataset(settings: DataConfig) -> Dataset:
-    """Read a data set and split it, stratified by class and the same for the same seed.
+    """Read a data set and split it, stratified by class and the same for the same seed, but for sets that it brings.
 
     Args:
         settings: The run file's ``[data]``; see :data:`evonas.training.datasets.readers.READERS` for sources.
@@ -71,7 +71,7 @@ def load_dataset(settings: DataConfig) -> Dataset:
         DataError: Nothing is there, or it is malformed, NaN, out of range, or too small to split.
     """
     limit, pool = settings.limit, settings.pool
-    training, test = read(settings.source)
+    training, test, heldout = read(settings.source, settings)
     rng = np.random.default_rng(settings.split_seed)
     if test is None:
         rest, chosen = _stratified(training[1], settings.test_share, rng)
@@ -86,13 +86,10 @@ def load_dataset(settings: DataConfig) -> Dataset:
     if 0 < limit < len(training[1]):
         _, chosen = _stratified(training[1], limit / len(training[1]), rng)
         training = training[0][chosen], training[1][chosen]
-    kept, heldout = _stratified(training[1], settings.heldout_share, rng)
-    return Dataset(
-        train=_split(training[0][kept], training[1][kept], pool),
-        heldout=_split(training[0][heldout], training[1][heldout], pool),
-        test=_split(*test, pool),
-        n_classes=n_classes,
-    )
+    if heldout is None:
+        kept, chosen = _stratified(training[1], settings.heldout_share, rng)
+        training, heldout = (training[0][kept], training[1][kept]), (training[0][chosen], training[1][chosen])
+    return Dataset(_split(*training, pool), _split(*heldout, pool), _split(*test, pool), n_classes)
 
 
 def folds(labels: Tensor, *, n: int, seed: int) -> list[NDArray[np.int64]]:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from evonas.config.sections import DataConfig
 from evonas.errors import DataError
-from evonas.training.datasets import cifar, digits, hugging_face, idx, image_folder, npz
-from evonas.training.datasets.arrays import Arrays, Raw, checked_pair
+from evonas.training.datasets.arrays import Checked, Parts, checked_parts
+from evonas.training.datasets.forms import cifar, digits, hugging_face, idx, image_folder, npz
 
 
 @dataclass(frozen=True)
@@ -18,12 +19,12 @@ class Reader:
     Attributes:
         form: What a user writes, or what lies at the path.
         fits: Whether a source is of this form, by names alone.
-        read: Training images and labels, and those of a test set if it brings one, not yet checked.
+        read: Training images and labels, and those of a test and a held-out set if it brings them, not yet checked.
     """
 
     form: str
     fits: Callable[[str], bool]
-    read: Callable[[str], tuple[Raw, Raw | None]]
+    read: Callable[[str, DataConfig], Parts]
 
 
 READERS: dict[str, Reader] = {
@@ -32,27 +33,28 @@ READERS: dict[str, Reader] = {
     "npz": Reader("an .npz file", npz.fits, npz.read),
     "idx": Reader("a folder of IDX files", idx.fits, idx.read),
     "cifar": Reader("a folder of CIFAR's binary version", cifar.fits, cifar.read),
-    "images": Reader("a folder with train/CLASS/*.png or *.jpg", image_folder.fits, image_folder.read),
+    "images": Reader("a folder with pictures as CLASS/* or train/CLASS/*", image_folder.fits, image_folder.read),
 }
 
 
-def read(source: str) -> tuple[Arrays, Arrays | None]:
+def read(source: str, settings: DataConfig = DataConfig()) -> Checked:  # noqa: B008  # frozen
     """Read a data set and check it.
 
     Args:
         source: In one of the forms of ``READERS``.
+        settings: The run file's ``[data]``: axes, sizes, and what is done about odd pictures.
 
     Raises:
         DataError: Nothing is there, it may not be read, or it is malformed, NaN or out of range.
 
     Returns:
-        Images ``(n, channels, height, width)`` as uint8 and labels ``(n,)`` as int64: for training, and for the test
-        if the data set brings some.
+        Images ``(n, channels, height, width)`` as uint8 and labels ``(n,)`` as int64: for training, and a test and a
+        held-out set if the data set brings them.
     """
     try:
         for reader in READERS.values():
             if reader.fits(source):
-                return checked_pair(*reader.read(source), source)
+                return checked_parts(reader.read(source, settings), source, settings)
         path = Path(source).expanduser()
         found = f"nothing of the kind at {source!r}"
         if path.is_dir():

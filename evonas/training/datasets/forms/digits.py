@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from evonas.config.sections import DataConfig
 from evonas.plugins import resolve
-from evonas.training.datasets.arrays import Raw
+from evonas.training.datasets.arrays import Parts
 
 
 def fits(source: str) -> bool:
@@ -13,8 +14,8 @@ def fits(source: str) -> bool:
     return source == "digits"
 
 
-def read(source: str) -> tuple[Raw, None]:
+def read(source: str, settings: DataConfig) -> Parts:
     """See :class:`evonas.training.datasets.readers.Reader`."""
-    del source
+    del source, settings
     digits: Any = resolve("sklearn.datasets:load_digits")()  # slow to load, and workers never read digits
-    return (digits.images / 16, digits.target), None
+    return Parts((digits.images / 16, digits.target))

@@ -1,18 +1,23 @@
 """A data set of the Hugging Face hub, ``"hf:NAME"`` or ``"hf:NAME:CONFIG"``: fetched because the run file names it.
 
-It needs a split ``train``, and uses a split ``test`` if there is one. Pictures are the first column of images, labels
-the column ``label``, else ``fine_label``, else the only one of classes.
+It needs a split ``train``, and uses ``test`` and ``validation`` if there are. Pictures are the first column of images,
+labels the column ``label``, else ``fine_label``, else the only one of classes.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from evonas.config.sections import DataConfig
 from evonas.errors import DataError
-from evonas.training.datasets.arrays import Raw
-from evonas.training.datasets.pictures import stacked
+from evonas.training.datasets.arrays import Parts
+from evonas.training.datasets.forms.pictures import Stack, in_one_colour, stacked
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 PREFIX = "hf:"
 LABELS = ("label", "fine_label")
@@ -23,7 +28,7 @@ def fits(source: str) -> bool:
     return source.startswith(PREFIX)
 
 
-def read(source: str) -> tuple[Raw, Raw | None]:
+def read(source: str, settings: DataConfig) -> Parts:
     """See :class:`evonas.training.datasets.readers.Reader`; the library keeps what it fetched in a cache of its own."""
     try:
         from datasets import load_dataset
@@ -43,8 +48,15 @@ def read(source: str) -> tuple[Raw, Raw | None]:
     if "train" not in splits:
         raise DataError(f"a split train in {source}", found=", ".join(splits), remedy="choose another data set")
     columns = _columns(splits["train"].features, source)
-    test = splits.get("test")
-    return _read(splits["train"], *columns, source), None if test is None else _read(test, *columns, source)
+    parts = [splits.get(name) for name in ("train", "test", "validation")]
+    stacks = [None if part is None else _stacked(part, columns[0], source, settings) for part in parts]
+    images = iter(in_one_colour([stack for stack in stacks if stack is not None]))
+    raws = [
+        None if part is None or stack is None else (next(images), np.array(list(part[columns[1]]))[stack.kept])
+        for part, stack in zip(parts, stacks, strict=True)
+    ]
+    assert raws[0] is not None
+    return Parts(raws[0], *raws[1:])
 
 
 def _columns(features: dict[str, Any], source: str) -> tuple[str, str]:
@@ -61,6 +73,10 @@ def _columns(features: dict[str, Any], source: str) -> tuple[str, str]:
     return pictures[0], known[0]
 
 
-def _read(split: Any, pictures: str, labels: str, source: str) -> Raw:
-    named = ((f"{source}, picture {index}", picture) for index, picture in enumerate(split[pictures]))
-    return stacked(named), np.array(list(split[labels]))
+def _stacked(split: Any, pictures: str, source: str, settings: DataConfig) -> Stack:
+    named = ((f"{source}, picture {index}", partial(_same, picture)) for index, picture in enumerate(split[pictures]))
+    return stacked(named, settings)
+
+
+def _same(picture: Image) -> Image:
+    return picture

@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from evonas.config.sections import DataConfig
 from evonas.errors import DataError
-from evonas.training.datasets.arrays import Raw
+from evonas.training.datasets.arrays import Parts
 
 SIDE = 32
 PIXELS = 3 * SIDE * SIDE
@@ -44,14 +45,15 @@ def fits(source: str) -> bool:
     return _version(Path(source).expanduser()) is not None
 
 
-def read(source: str) -> tuple[Raw, Raw]:
+def read(source: str, settings: DataConfig) -> Parts:
     """See :class:`evonas.training.datasets.readers.Reader`."""
+    del settings
     folder = Path(source).expanduser()
     version = _version(folder)
     assert version is not None
     parts = [_records(folder / name, version) for name in version.training]
     images, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    return (images, labels), _records(folder / version.test, version)
+    return Parts((images, labels), _records(folder / version.test, version))
 
 
 def _version(folder: Path) -> Version | None:
