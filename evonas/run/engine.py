@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from evonas.algorithms.prescreening import chosen_predictors
 from evonas.config.load import RunConfig, dump_config
@@ -28,9 +31,16 @@ from reports.run_folder.folder import RunFolder
 from reports.run_folder.schema import RUN_FILE
 from reports.tables.front import front_table
 
+DATA = "data.npz"  # of images that were given as arrays
+
 
 def search(
-    config: RunConfig, folder: Path | None = None, *, space: Space | None = None, observer: Observer | None = None
+    config: RunConfig,
+    folder: Path | None = None,
+    *,
+    space: Space | None = None,
+    arrays: Mapping[str, np.ndarray] | None = None,
+    observer: Observer | None = None,
 ) -> RunFolder:
     """Run a whole search in a new folder.
 
@@ -38,6 +48,7 @@ def search(
         config: The run file.
         folder: Folder to create; must not exist, or be empty. By default ``runs/NAME-TIME``.
         space: A search space as an object; the run file says so (``given_space`` of ``load_config``).
+        arrays: Images and labels instead of the run file's, by the names of an .npz file; the folder keeps them.
         observer: Receives progress updates.
 
     Returns:
@@ -53,7 +64,12 @@ def search(
     path = folder or new_folder(config.name)
     try:
         with claimed(path):
-            run, context = _create(config, path, space)
+            if arrays is None:
+                run, context = _create(config, path, space)
+            else:
+                with _stored(arrays, path / DATA) as source:
+                    data = config.data.model_copy(update={"source": source})
+                    run, context = _create(config.model_copy(update={"data": data}), path, space)
     except BaseException:
         if folder is None and path.is_dir() and not any(path.iterdir()):
             path.rmdir()
@@ -87,6 +103,21 @@ def resume(
     return _run(run, context, observer or Silent())
 
 
+@contextmanager
+def _stored(arrays: Mapping[str, np.ndarray], path: Path) -> Iterator[str]:
+    """A file of these arrays, which is deleted again if no run comes of it."""
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        with partial.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]  # of which one could be allow_pickle
+        partial.replace(path)
+        yield str(path.resolve())
+    except BaseException:
+        for one in (partial, path):
+            one.unlink(missing_ok=True)
+        raise
+
+
 def _create(config: RunConfig, path: Path, space: Space | None) -> tuple[RunFolder, RunContext]:
     """Open what the run file names, choose what it leaves open, and write it all down."""
     problem, reasons = open_context(config, space).problem.decided()
@@ -109,6 +140,7 @@ def _create(config: RunConfig, path: Path, space: Space | None) -> tuple[RunFold
             started_with=started_with(config, problem),
             bounds=problem.hypervolume_box(),
             log10_space_size=problem.space.log10_size(),
+            expects=problem.expects(),
             genes=[GeneFacts(name=gene.name, choices=list(gene.choices)) for gene in genes],
         )
     except OSError as error:

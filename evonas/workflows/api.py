@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +19,29 @@ from reports.comparison.comparison import Comparison
 
 
 def search(
-    run_file: str | Path | None = None,
+    x: Any = None,
+    y: Any = None,
+    x_test: Any = None,
+    y_test: Any = None,
     *,
+    run_file: str | Path | None = None,
     preset: str | None = None,
     out: str | Path | None = None,
     overrides: dict[str, Any] | None = None,
     space: Space | None = None,
     show_progress: bool = False,
 ) -> Run:
-    """Run a whole search and return it.
+    """Run a whole search and return it: ``evonas.search("mine.toml")``, or ``evonas.search(x, y)`` on data at hand.
 
     Args:
-        run_file: A TOML file; None for all defaults, which search on scikit-learn's digits.
+        x: Images as an array, a tensor or nested lists, ``(n, height, width)`` or ``(n, height, width, channels)``, of
+            8 bits or as floats within 0 to 1, see ``axes`` under ``[data]``; or a data set of pairs, such as one of
+            torch, whose tensors are ``(channels, height, width)``; or the path of a run file.
+        y: A label for each image, ``(n,)``: numbers, texts, or anything that can be told apart by its text.
+        x_test, y_test: The same for the test, which a search does not touch; by default a share of the images.
+        run_file: A TOML file; None for all defaults, which search on scikit-learn's digits where no images are given.
         preset: Ready-made values under the run file's: ``tas``, ``ubnas``, ``tga``, ``lpnas``, ``nce`` or ``joint``.
-        out: Folder of the run; ``runs/NAME-TIME`` by default.
+        out: Folder of the run; ``runs/NAME-TIME`` by default. It keeps a copy of the images given.
         overrides: Keys as in the run file, such as ``{"seed": 1, "search": {"budget": 200}}``.
         space: A search space as an object, instead of the run file's.
         show_progress: Whether to show bars on stderr.
@@ -39,10 +49,22 @@ def search(
     Raises:
         EvonasError: Of one of the kinds in :mod:`evonas.errors`: a mistake in the run file, the images, the folder.
     """
+    if isinstance(x, (str, Path)):
+        x, run_file = None, x
+    overrides = dict(overrides or {})
+    has_data = any(one is not None for one in (x, y, x_test, y_test))
+    if has_data:
+        overrides["data"] = {**overrides.get("data", {}), "source": "given"}
     given = None if space is None else type(space).__name__
     config = load_config(None if run_file is None else Path(run_file), overrides, preset=preset, given_space=given)
+    arrays = None
+    if has_data:
+        form = import_module("evonas.training.datasets.forms.given")  # slow to load, and tables need no images
+        parts, data = form.given_parts(x, y, x_test, y_test, config.data)
+        config, arrays = config.model_copy(update={"data": data}), form.named_arrays(parts)
+    folder = None if out is None else Path(out)
     with progress.observer(is_visible=show_progress) as observer:
-        return Run(engine.search(config, None if out is None else Path(out), space=space, observer=observer), space)
+        return Run(engine.search(config, folder, space=space, arrays=arrays, observer=observer), space)
 
 
 def resume(

@@ -81,6 +81,7 @@ def frozen_network(run: RunFolder, evaluation: int, trained: Trained, *, seed: i
         "genome": trained.genome,
         "weights": trained.weights,
         **trained.facts,
+        **run.facts().expects,
         "evonas": __version__,
     }
     return freeze(trained.network, facts=facts)

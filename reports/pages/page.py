@@ -200,6 +200,7 @@ def _facts(snapshot: Snapshot) -> dict[str, str]:
         "networks": outcome_sentence(run),
         "estimate": " ".join(filter(None, [how_errors_came(run), facts.estimate_reason])),
         "trained": _trained(snapshot),
+        **facts.expects,
         **_expansions(facts),
         **_volume_facts(snapshot),
         "warnings": "; ".join(facts.warnings) or "none",

@@ -99,6 +99,7 @@ class Facts(_Model):
         bounds: Where the hypervolume's box begins and ends, by measure.
         log10_space_size: Decimal logarithm of the number of genomes.
         genes: Of the search space.
+        expects: What a network of the run expects at deployment and gives back: input, output, classes.
         predictors_reason, estimate_reason: Why these were chosen, where the run file left it open.
         seconds: Spent so far.
         stop_reason: How the search ended; None before.
@@ -130,6 +131,7 @@ class Facts(_Model):
     bounds: dict[str, tuple[float, float]] = Field(default_factory=dict)
     log10_space_size: float = 0.0
     genes: list[GeneFacts] = Field(default_factory=list)
+    expects: dict[str, str] = Field(default_factory=dict)
     predictors_reason: str = ""
     estimate_reason: str = ""
     seconds: float = 0.0

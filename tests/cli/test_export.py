@@ -59,7 +59,7 @@ def test_the_images_are_read_once_for_all_picks(
     run = open_run(copied(finished.path, tmp_path / "run"))
     run.train("all", epochs=1)
     sources, read = [], dataset.read
-    monkeypatch.setattr(dataset, "read", lambda source: sources.append(source) or read(source))
+    monkeypatch.setattr(dataset, "read", lambda source, settings: sources.append(source) or read(source, settings))
     exported = here("export", run.path, "--pick", "all", "--format", "torch")
     assert exported.stdout.count("next:") == len(run.front()) > 1
     assert sources == ["digits"]

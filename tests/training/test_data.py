@@ -117,6 +117,27 @@ def test_shifts_move_whole_images_and_flips_mirror_them() -> None:
     assert all(image.flip(2).numpy().tobytes() in plain or image.numpy().tobytes() in plain for image in as_bytes)
 
 
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        ([3, 7, 20], ("3", "7", "20")),
+        (["yes", "no", "perhaps"], ("no", "perhaps", "yes")),
+        ([True, False, True], ("False", "True")),
+        ([1, 2, 1], ("1", "2")),
+    ],
+)
+def test_labels_of_any_kind_are_numbered_and_their_names_kept(
+    tmp_path: Path, labels: list[object], names: tuple[str, ...]
+) -> None:
+    given = np.array(labels * 12)
+    images = np.arange(len(given), dtype=np.uint8)[:, None, None].repeat(4, axis=1).repeat(4, axis=2)
+    np.savez(tmp_path / "set.npz", images=images, labels=given)
+    data = load(tmp_path / "set.npz")
+    assert data.classes == names
+    for split in (data.train, data.heldout, data.test):
+        assert [str(given[int(image[0, 0, 0])]) for image in split.images] == [names[i] for i in split.labels]
+
+
 GOOD_IMAGES, GOOD_LABELS = np.zeros((20, 4, 4)), np.arange(20) % 2
 
 
@@ -129,11 +150,10 @@ GOOD_IMAGES, GOOD_LABELS = np.zeros((20, 4, 4)), np.arange(20) % 2
         ({"images": GOOD_IMAGES.astype(np.int32), "labels": GOOD_LABELS}, "pixels as uint8"),
         ({"images": GOOD_IMAGES[:, 0], "labels": GOOD_LABELS}, "images as .n, height, width."),
         ({"images": GOOD_IMAGES, "labels": GOOD_LABELS[:9]}, "20 labels, one per image"),
-        ({"images": GOOD_IMAGES, "labels": GOOD_LABELS - 1}, "labels as whole numbers from 0"),
-        ({"images": GOOD_IMAGES, "labels": GOOD_LABELS + 50}, "labels as whole numbers from 0"),
-        ({"images": GOOD_IMAGES, "labels": GOOD_LABELS * 2}, "none of class 1"),
-        ({"images": GOOD_IMAGES, "labels": GOOD_LABELS / 2}, "labels as whole numbers from 0"),
-        ({"images": GOOD_IMAGES, "labels": GOOD_LABELS.astype(str)}, "labels as whole numbers from 0"),
+        ({"images": GOOD_IMAGES, "labels": GOOD_LABELS - 1}, "labels down to -1, which often stand for none"),
+        ({"images": GOOD_IMAGES, "labels": GOOD_LABELS * 0}, "at least two classes"),
+        ({"images": GOOD_IMAGES, "labels": GOOD_LABELS / 2}, "labels of type float64"),
+        ({"images": GOOD_IMAGES, "labels": GOOD_LABELS.astype(bytes)}, r"labels of type .S"),
         ({"images": GOOD_IMAGES[:, :0], "labels": GOOD_LABELS}, "images of at least one pixel"),
         (
             {
@@ -146,7 +166,7 @@ GOOD_IMAGES, GOOD_LABELS = np.zeros((20, 4, 4)), np.arange(20) % 2
         ),
         (
             {"images": GOOD_IMAGES, "labels": GOOD_LABELS, "test_images": GOOD_IMAGES, "test_labels": GOOD_LABELS + 1},
-            "labels as whole numbers from 0 to 1",
+            r"labels among 0, 1 in the test set(.|\n)*found:  2",
         ),
         ({"images": GOOD_IMAGES[:3], "labels": GOOD_LABELS[:3]}, "enough images of class"),
         ({"images": GOOD_IMAGES, "labels": GOOD_LABELS, "test_images": GOOD_IMAGES}, "test_labels"),

@@ -291,7 +291,7 @@ def test_arrays_are_found_under_the_names_that_people_give(
         arrays[name] = np.arange(n) % 2 if index % 2 else RNG.integers(0, 256, (n, 5, 5), dtype=np.uint8)
     np.savez(tmp_path / "set.npz", **arrays)
     found = in_silence(tmp_path / "set.npz")
-    assert tuple(0 if part is None else len(part[1]) for part in found) == sizes
+    assert tuple(0 if part is None else len(part[1]) for part in found[:3]) == sizes
 
 
 @pytest.mark.parametrize("names", [("images", "x", "labels"), ("images", "labels", "y_test"), ("pictures", "classes")])

@@ -7,7 +7,9 @@ order and agree in all but their last bits.
 
 from __future__ import annotations
 
+import json
 import re
+import string
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -34,8 +36,8 @@ HEAD = """\
  *     void net_run(const uint8_t *pixels, float *logits);
  *
  * Pixels are NET_CHANNELS planes of NET_HEIGHT rows of NET_WIDTH bytes. It is not reentrant: tensors live in one
- * static block. With -DEVONAS_MAIN the file is a program: raw pixels of images on stdin, their logits as floats on
- * stdout.
+ * static block. The names of the classes are in NET_NAMES, for const char *names[] = NET_NAMES. With -DEVONAS_MAIN the
+ * file is a program: raw pixels of images on stdin, their logits as floats on stdout.
  *
  * flash  {WEIGHT_BYTES} bytes of weights, scales, norms and thresholds; without thresholds, {model_size}
  *        beside them about 5000 of code, and 120 a layer that say how it is run
@@ -111,7 +113,19 @@ def c_source(frozen: FrozenNetwork, *, name: str = "evonas") -> str:
         but="" if all(map(_is_exact, frozen.convs.values())) else BUT,
         table=_comment(c_table(frozen, plan, layers)),
     )
-    return head + _prefixed(text, name)
+    return head + _class_names(frozen, name) + _prefixed(text, name)
+
+
+def _class_names(frozen: FrozenNetwork, name: str) -> str:
+    """A macro with the names of the classes, to initialise an array of strings with; empty where none are known."""
+    known = json.loads(frozen.facts.get("classes", "[]"))
+    return f"#define {name.upper()}_NAMES {{{', '.join(map(_c_string, known))}}}\n" * bool(known)
+
+
+def _c_string(text: str) -> str:
+    """A string literal of UTF-8 bytes; whatever C could take for something else is written as a number."""
+    plain = set(string.ascii_letters + string.digits + " _-+.,:;()/=#@!<>[]{}&$%*'~^|")
+    return '"' + "".join(chr(byte) if chr(byte) in plain else f"\\{byte:03o}" for byte in text.encode()) + '"'
 
 
 def _is_exact(conv: FrozenConv) -> bool:

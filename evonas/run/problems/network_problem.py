@@ -135,6 +135,10 @@ class NetworkProblem(Problem):
         """See :class:`Problem`."""
         return {"images": dataset_hash(self.dataset)}
 
+    def expects(self) -> dict[str, str]:
+        """See :class:`Problem`."""
+        return self.dataset.expects()
+
     def configured(self, config: RunConfig) -> Self:
         """See :class:`Problem`."""
         return replace(self, config=config)

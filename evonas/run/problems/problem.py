@@ -63,6 +63,10 @@ class Problem(ABC):
         """What identifies the images; nothing where there are none."""
         return {}
 
+    def expects(self) -> dict[str, str]:
+        """What its networks expect at deployment and give back; nothing where there are none."""
+        return {}
+
     @abstractmethod
     def configured(self, config: RunConfig) -> Self:
         """The same problem with another run file, which must name the same space and images."""

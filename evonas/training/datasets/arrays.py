@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 
 from evonas.config.sections import DataConfig
 from evonas.errors import DataError
+from evonas.training.datasets.classes import Classes
 from evonas.training.datasets.sizes import to_size
 
 MOST_CHANNELS = 4  # that an axis is taken for, where the run file does not say which one they are
 
 Raw = tuple[NDArray[Any], NDArray[Any]]
-"""Images ``(n, height, width)`` or ``(n, height, width, channels)``, uint8 or floats in 0–1, and labels ``(n,)``."""
+"""Images ``(n, height, width)`` or ``(n, height, width, channels)``, uint8 or floats in 0–1, and labels ``(n,)``:
+whole numbers, texts or truth values."""
 
 Arrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
 """Images ``(n, channels, height, width)`` and labels ``(n,)``."""
@@ -26,6 +28,8 @@ class Parts(NamedTuple):
     training: Raw
     test: Raw | None = None
     heldout: Raw | None = None
+    classes: tuple[str, ...] | None = None
+    """Names of classes, by number, where labels are numbers and the data set names them."""
 
 
 class Checked(NamedTuple):
@@ -34,6 +38,7 @@ class Checked(NamedTuple):
     training: Arrays
     test: Arrays | None
     heldout: Arrays | None
+    classes: tuple[str, ...]
 
 
 def checked_parts(parts: Parts, source: str, settings: DataConfig) -> Checked:
@@ -42,46 +47,32 @@ def checked_parts(parts: Parts, source: str, settings: DataConfig) -> Checked:
     Raises:
         DataError: They are malformed, NaN, out of range, or do not fit.
     """
-    training = parts.training
-    images, labels = _checked(*training, source, settings, most_classes=np.size(training[1]))
-    n_classes = int(labels.max()) + 1
-    if n_classes < 2:
-        raise DataError(f"at least two classes in {source}", found="one", remedy="add images of another class")
-    absent = np.setdiff1d(np.arange(n_classes), labels)
-    if len(absent):
-        raise DataError(
-            f"training images of every class from 0 to {n_classes - 1} in {source}",
-            found=f"none of class {', '.join(map(str, absent[:8]))}",
-            remedy="number the classes from 0 without gaps, or check the labels",
-        )
-    test, heldout = (
-        _beside(raw, name, source=source, settings=settings, shape=images.shape[1:], n_classes=n_classes)
-        for raw, name in ((parts.test, "test"), (parts.heldout, "held-out"))
-    )
-    return Checked((images, labels), test, heldout)
+    pixels = _checked(*parts.training, source, settings)
+    classes = Classes(parts.training[1], parts.classes, source)
+
+    def beside(raw: Raw | None, name: str) -> Arrays | None:
+        """Arrays beside those for training, which they must fit."""
+        if raw is None:
+            return None
+        where = f"the {name} set of {source}"
+        images = _checked(*raw, where, settings)
+        if images.shape[1:] != pixels.shape[1:]:
+            has_channels = images.shape[1] == pixels.shape[1]
+            raise DataError(
+                f"{name} images of the training images' shape {pixels.shape[1:]} in {source}",
+                found=f"{images.shape[1:]} (channels, height, width)",
+                remedy="set size = [height, width] under [data]"
+                if has_channels
+                else "give all images the same channels, such as all grey or all RGB",
+            )
+        return images, classes.numbers(raw[1], where)
+
+    training = pixels, classes.numbers(parts.training[1], source)
+    return Checked(training, beside(parts.test, "test"), beside(parts.heldout, "held-out"), classes.names)
 
 
-def _beside(
-    raw: Raw | None, name: str, *, source: str, settings: DataConfig, shape: tuple[int, ...], n_classes: int
-) -> Arrays | None:
-    """Arrays beside those for training, which they must fit."""
-    if raw is None:
-        return None
-    images, labels = _checked(*raw, f"the {name} set of {source}", settings, most_classes=n_classes)
-    if images.shape[1:] != shape:
-        remedy = "give all images the same channels, such as all grey or all RGB"
-        raise DataError(
-            f"{name} images of the training images' shape {shape} in {source}",
-            found=f"{images.shape[1:]} (channels, height, width)",
-            remedy=remedy if images.shape[1] != shape[0] else "set size = [height, width] under [data]",
-        )
-    return images, labels
-
-
-def _checked(
-    images: NDArray[Any], labels: NDArray[Any], source: str, settings: DataConfig, *, most_classes: int
-) -> Arrays:
-    """Bring images to uint8 ``(n, channels, height, width)`` and labels to int64, or say what is wrong with them."""
+def _checked(images: NDArray[Any], labels: NDArray[Any], source: str, settings: DataConfig) -> NDArray[np.uint8]:
+    """Bring images to uint8 ``(n, channels, height, width)``, or say what is wrong with them."""
 
     def wrong(wanted: str, found: str, remedy: str) -> DataError:
         return DataError(f"{wanted} in {source}", found=found, remedy=remedy)
@@ -92,14 +83,6 @@ def _checked(
         raise wrong("images of at least one pixel", f"shape {images.shape}", "give images with pixels")
     if labels.shape != (len(images),):
         raise wrong(f"{len(images)} labels, one per image", f"shape {labels.shape}", "give one label per image")
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise wrong("labels as whole numbers from 0", f"labels of type {labels.dtype}", "number the classes from 0")
-    if labels.min() < 0 or labels.max() >= most_classes:
-        raise wrong(
-            f"labels as whole numbers from 0 to {most_classes - 1} at most",
-            f"{labels.min()} to {labels.max()}",
-            "number the classes from 0",
-        )
     if np.issubdtype(images.dtype, np.floating):
         if not np.isfinite(images).all():
             bad = int((~np.isfinite(images)).sum())
@@ -113,7 +96,7 @@ def _checked(
         images = images[..., None]
     if settings.size not in ("auto", images.shape[1:3]):
         images = np.stack([to_size(image, settings) for image in images])
-    return np.ascontiguousarray(images.transpose(0, 3, 1, 2)), labels.astype(np.int64)
+    return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
 
 
 def channels_last(images: NDArray[Any], source: str, settings: DataConfig) -> NDArray[Any]:

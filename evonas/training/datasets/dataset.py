@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,13 +47,27 @@ class Dataset:
         train: Trains supernets and networks.
         heldout: Scores networks during the search.
         test: Touched once, by ``evonas train``.
-        n_classes: Labels are 0 to ``n_classes - 1``.
+        classes: Their names; labels are 0 to ``n_classes - 1``.
     """
 
     train: Split
     heldout: Split
     test: Split
-    n_classes: int
+    classes: tuple[str, ...]
+
+    @property
+    def n_classes(self) -> int:
+        """How many classes there are."""
+        return len(self.classes)
+
+    def expects(self) -> dict[str, str]:
+        """What its networks expect at deployment and give back, in words; classes as JSON text."""
+        shape = "x".join(map(str, self.input_shape))
+        return {
+            "input": f"{shape} (channels x height x width), 8 bits without sign, of which 0 to 255 stand for 0 to 1",
+            "output": f"{self.n_classes} numbers, a class each; the largest one decides",
+            "classes": json.dumps(self.classes, ensure_ascii=True),
+        }
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -71,15 +86,14 @@ def load_dataset(settings: DataConfig) -> Dataset:
         DataError: Nothing is there, or it is malformed, NaN, out of range, or too small to split.
     """
     limit, pool = settings.limit, settings.pool
-    training, test, heldout = read(settings.source, settings)
+    training, test, heldout, classes = read(settings.source, settings)
     rng = np.random.default_rng(settings.split_seed)
     if test is None:
         rest, chosen = _stratified(training[1], settings.test_share, rng)
         training, test = (training[0][rest], training[1][rest]), (training[0][chosen], training[1][chosen])
-    n_classes = int(training[1].max()) + 1
-    if 0 < limit < 4 * n_classes:
+    if 0 < limit < 4 * len(classes):
         raise DataError(
-            f"a limit of at least four images for each of {n_classes} classes",
+            f"a limit of at least four images for each of {len(classes)} classes",
             found=str(limit),
             remedy="raise limit under [data], or set it to 0 for all images",
         )
@@ -89,7 +103,7 @@ def load_dataset(settings: DataConfig) -> Dataset:
     if heldout is None:
         kept, chosen = _stratified(training[1], settings.heldout_share, rng)
         training, heldout = (training[0][kept], training[1][kept]), (training[0][chosen], training[1][chosen])
-    return Dataset(_split(*training, pool), _split(*heldout, pool), _split(*test, pool), n_classes)
+    return Dataset(_split(*training, pool), _split(*heldout, pool), _split(*test, pool), classes)
 
 
 def folds(labels: Tensor, *, n: int, seed: int) -> list[NDArray[np.int64]]:
@@ -101,11 +115,12 @@ def folds(labels: Tensor, *, n: int, seed: int) -> list[NDArray[np.int64]]:
 
 
 def dataset_hash(dataset: Dataset) -> str:
-    """SHA-256 of all images and labels, split as they are, as hexadecimal text."""
+    """SHA-256 of all images and labels, split as they are, and of the classes' names, as hexadecimal text."""
     digest = hashlib.sha256()
     for split in (dataset.train, dataset.heldout, dataset.test):
         digest.update(split.images.numpy().tobytes())
         digest.update(split.labels.numpy().tobytes())
+    digest.update(json.dumps(dataset.classes).encode())
     return digest.hexdigest()
 
 

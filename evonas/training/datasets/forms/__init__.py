@@ -4,4 +4,5 @@ May import ``datasets.arrays``, ``config`` and the small root files.
 
 - ``digits``, ``npz``, ``idx``, ``cifar``: arrays.
 - ``image_folder``, ``hugging_face``: pictures; ``pictures`` decodes them.
+- ``given``: what a Python program holds.
 """

@@ -14,7 +14,7 @@ import numpy as np
 from evonas.config.sections import DataConfig
 from evonas.errors import DataError
 from evonas.training.datasets.arrays import Parts
-from evonas.training.datasets.forms.pictures import Stack, in_one_colour, stacked
+from evonas.training.datasets.forms.pictures import Labelled, picture_parts
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -48,15 +48,13 @@ def read(source: str, settings: DataConfig) -> Parts:
     if "train" not in splits:
         raise DataError(f"a split train in {source}", found=", ".join(splits), remedy="choose another data set")
     columns = _columns(splits["train"].features, source)
-    parts = [splits.get(name) for name in ("train", "test", "validation")]
-    stacks = [None if part is None else _stacked(part, columns[0], source, settings) for part in parts]
-    images = iter(in_one_colour([stack for stack in stacks if stack is not None]))
-    raws = [
-        None if part is None or stack is None else (next(images), np.array(list(part[columns[1]]))[stack.kept])
-        for part, stack in zip(parts, stacks, strict=True)
-    ]
-    assert raws[0] is not None
-    return Parts(raws[0], *raws[1:])
+    names = getattr(splits["train"].features[columns[1]], "names", None)
+    training, test, heldout = (
+        _labelled(splits.get(name), *columns, source) for name in ("train", "test", "validation")
+    )
+    assert training is not None
+    classes = tuple(names) if names else None
+    return picture_parts(training, test, heldout, settings=settings, classes=classes)
 
 
 def _columns(features: dict[str, Any], source: str) -> tuple[str, str]:
@@ -73,9 +71,11 @@ def _columns(features: dict[str, Any], source: str) -> tuple[str, str]:
     return pictures[0], known[0]
 
 
-def _stacked(split: Any, pictures: str, source: str, settings: DataConfig) -> Stack:
+def _labelled(split: Any, pictures: str, labels: str, source: str) -> Labelled | None:
+    if split is None:
+        return None
     named = ((f"{source}, picture {index}", partial(_same, picture)) for index, picture in enumerate(split[pictures]))
-    return stacked(named, settings)
+    return named, np.array(list(split[labels]))
 
 
 def _same(picture: Image) -> Image:

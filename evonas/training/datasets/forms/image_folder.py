@@ -9,7 +9,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -17,18 +16,11 @@ from PIL import Image
 from evonas.config.sections import DataConfig
 from evonas.errors import DataError, DataWarning, nearest
 from evonas.training.datasets.arrays import Parts
-from evonas.training.datasets.forms.pictures import Opened, in_one_colour, stacked
+from evonas.training.datasets.forms.pictures import Labelled, Opened, picture_parts
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm")
 TRAIN, HELDOUT, TEST = ("train", "training"), ("val", "valid", "validation"), ("test", "testing")
 LEFT_BY_SYSTEMS = ("__macosx", "@eadir", "thumbs.db", "ehthumbs.db", "desktop.ini", "lost+found", "$recycle.bin")
-
-
-class Files(NamedTuple):
-    """Pictures of a split, with the numbers of their classes."""
-
-    paths: list[Path]
-    labels: list[int]
 
 
 def fits(source: str) -> bool:
@@ -55,15 +47,9 @@ def read(source: str, settings: DataConfig) -> Parts:
     splits = [training or folder, *others]
     _tell_left_out(folder, [one for one in splits if one is not None] if training else [])
     classes = _classes(splits[0] or folder)
-    files = [None if one is None else _of_split(one, classes) for one in splits]
-    stacks = [None if one is None else stacked(_opened(one.paths), settings) for one in files]
-    images = iter(in_one_colour([stack for stack in stacks if stack is not None]))
-    raws = [
-        None if one is None or stack is None else (next(images), np.array(one.labels, dtype=np.int64)[stack.kept])
-        for one, stack in zip(files, stacks, strict=True)
-    ]
-    assert raws[0] is not None
-    return Parts(raws[0], *raws[1:])
+    training_files, test_files, heldout_files = (None if one is None else _of_split(one, classes) for one in splits)
+    assert training_files is not None
+    return picture_parts(training_files, test_files, heldout_files, settings=settings, classes=tuple(classes))
 
 
 def _split(folder: Path, names: Sequence[str]) -> Path | None:
@@ -99,8 +85,11 @@ def _classes(folder: Path) -> list[str]:
     return names
 
 
-def _of_split(folder: Path, classes: Sequence[str]) -> Files:
-    files, strange = Files([], []), [entry for entry in folder.iterdir() if entry.is_file() and _counts(entry)]
+def _of_split(folder: Path, classes: Sequence[str]) -> Labelled:
+    """Pictures of a split, with the numbers of their classes."""
+    paths: list[Path] = []
+    labels: list[int] = []
+    strange = [entry for entry in folder.iterdir() if entry.is_file() and _counts(entry)]
     for name in _classes(folder):
         if name not in classes:
             raise DataError(
@@ -117,11 +106,11 @@ def _of_split(folder: Path, classes: Sequence[str]) -> Files:
                 found=", ".join(path.name for path in found[:3]) or "none",
                 remedy="add some, or move the folder elsewhere if it is no class",
             )
-        files.paths.extend(members)
-        files.labels.extend([classes.index(name)] * len(members))
+        paths += members
+        labels += [classes.index(name)] * len(members)
     if strange:
         _warn(f"left out, since they are no pictures of a class: {len(strange)} in {folder}, such as {strange[0]}")
-    return files
+    return _opened(paths), np.array(labels)
 
 
 def _tell_left_out(folder: Path, splits: Sequence[Path]) -> None:

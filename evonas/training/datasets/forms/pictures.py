@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from PIL import Image, ImageOps  # pillow comes with matplotlib
 
 from evonas.config.sections import DataConfig
 from evonas.errors import DataError, DataWarning
+from evonas.training.datasets.arrays import Parts, Raw
 from evonas.training.datasets.sizes import LEVELS, to_size
 
 GREY, COLOUR, TRANSPARENT = ("1", "L", "LA", "La"), ("RGB", "P", "CMYK", "YCbCr"), ("RGBA", "RGBa", "PA", "LA", "La")
@@ -19,6 +20,7 @@ DEEP = 65535  # the largest value of 16 bits
 NAMED = 5  # damaged pictures that a message names
 
 Opened = Callable[[], Image.Image]
+Labelled = tuple[Iterable[tuple[str, Opened]], NDArray[Any]]
 
 
 class Decoded(NamedTuple):
@@ -87,10 +89,37 @@ def stacked(pictures: Iterable[tuple[str, Opened]], settings: DataConfig) -> Sta
     return Stack(images, kept, all(one.is_grey for one in decoded))
 
 
-def in_one_colour(stacks: Sequence[Stack]) -> list[NDArray[np.uint8]]:
-    """Images of several splits, all ``(n, height, width)`` if all pictures are grey, else ``(n, height, width, 3)``."""
-    is_grey = all(stack.is_grey for stack in stacks)
-    return [stack.images[..., 0] if is_grey else stack.images for stack in stacks]
+def picture_parts(
+    training: Labelled,
+    test: Labelled | None,
+    heldout: Labelled | None,
+    *,
+    settings: DataConfig,
+    classes: tuple[str, ...] | None,
+) -> Parts:
+    """The parts of a data set of pictures: grey if all pictures of all parts are, else all of them RGB.
+
+    Args:
+        training, test, heldout: Pictures as for :func:`stacked`, and their labels, ``(n,)``.
+        settings: The run file's ``[data]``.
+        classes: Names of the classes, where labels are numbers and the data set names them.
+
+    Raises:
+        DataError: See :func:`stacked`.
+    """
+    given = [training, test, heldout]
+    stacks = [None if part is None else stacked(part[0], settings) for part in given]
+    is_grey = all(stack is None or stack.is_grey for stack in stacks)
+
+    def raw(index: int) -> Raw | None:
+        part, stack = given[index], stacks[index]
+        if part is None or stack is None:
+            return None
+        return (stack.images[..., 0] if is_grey else stack.images), part[1][stack.kept]
+
+    first = raw(0)
+    assert first is not None
+    return Parts(first, raw(1), raw(2), classes)
 
 
 def _decoded(picture: Image.Image, where: str, settings: DataConfig) -> Decoded:

@@ -1,0 +1,152 @@
+"""Data that a Python program holds: arrays, tensors, data frames, data sets of torch; as arrays that a run can keep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL.Image import Image  # pillow comes with matplotlib
+
+from evonas.config.sections import DataConfig
+from evonas.errors import DataError
+from evonas.training.datasets.arrays import Parts, Raw
+from evonas.training.datasets.forms.pictures import picture_parts
+
+PICTURES, LABELS = ("image", "img", "picture"), ("label", "labels", "fine_label", "target")
+
+
+def given_parts(x: Any, y: Any, x_test: Any, y_test: Any, settings: DataConfig) -> tuple[Parts, DataConfig]:
+    """What a program gives, as arrays.
+
+    Args:
+        x: Images: anything that NumPy makes an array of, ``(n, height, width)`` or with an axis of channels; or,
+            without ``y``, a data set whose items are pairs of image and label, or dictionaries of both.
+        y: A label for each: numbers, texts, or anything that can be told apart by its text.
+        x_test, y_test: The same for the test; None if there is none.
+        settings: The run file's ``[data]``.
+
+    Raises:
+        DataError: Something is missing, or no images or labels can be made of it.
+
+    Returns:
+        The arrays, not yet checked, and ``[data]`` with the order of their axes, where the form has one.
+    """
+    if x is None or (y is None) != _is_dataset(x) or (x_test is None and y_test is not None):
+        raise DataError(
+            "images and as many labels, or a data set that holds both",
+            found=f"x: {type(x).__name__}, y: {type(y).__name__}, "
+            f"x_test: {type(x_test).__name__}, y_test: {type(y_test).__name__}",
+            remedy="call evonas.search(x, y), evonas.search(x, y, x_test, y_test), or evonas.search(dataset)",
+        )
+    if y is not None:
+        test = None if x_test is None else (_array(x_test), _labels(y_test))
+        return Parts((_array(x), _labels(y)), test), settings
+    parts = [None if one is None else _items(one) for one in (x, x_test)]
+    last = settings.model_copy(update={"axes": "channels_last"})
+    if isinstance(parts[0][0][0], Image):  # type: ignore[index]  # the first is there
+        training, test_part = (None if one is None else (_opened(one[0]), _labels(one[1])) for one in parts)
+        assert training is not None
+        return picture_parts(training, test_part, None, settings=settings, classes=None), last
+    raws = [None if one is None else (_channels_last(one[0]), _labels(one[1])) for one in parts]
+    assert raws[0] is not None
+    return Parts(raws[0], raws[1]), last
+
+
+def _is_dataset(x: Any) -> bool:
+    """Whether it is a collection of pairs, and no array, list or data frame."""
+    is_plain = isinstance(x, (list, tuple)) or hasattr(x, "shape")
+    return not is_plain and hasattr(x, "__getitem__") and hasattr(x, "__len__")
+
+
+def _items(dataset: Any) -> tuple[list[Any], list[Any]]:
+    images, labels = [], []
+    for index in range(len(dataset)):
+        item = dataset[index]
+        if isinstance(item, dict):
+            named = [[name for name in names if name in item] for names in (PICTURES, LABELS)]
+            item = tuple(item[names[0]] for names in named if names)
+        if not isinstance(item, Sequence) or len(item) != 2:
+            raise DataError(
+                "items of an image and its label in the data set",
+                found=f"{type(item).__name__} at {index}",
+                remedy=f"give pairs, or dictionaries with {' or '.join(PICTURES)} and {' or '.join(LABELS)}",
+            )
+        images.append(item[0])
+        labels.append(item[1])
+    if not images:
+        raise DataError("a data set that holds images", found="none", remedy="give one with at least two classes")
+    return images, labels
+
+
+def _array(x: Any) -> NDArray[Any]:
+    """Of an array, a tensor of any library, a data frame or nested lists."""
+    for convert in ("detach", "cpu", "to_numpy"):
+        if hasattr(x, convert):
+            x = getattr(x, convert)()
+    try:
+        found = np.asarray(x)
+    except ValueError as error:  # lists of several lengths
+        raise DataError(
+            "images of one size", found=str(error).partition(".")[0], remedy="bring them to one size"
+        ) from error
+    if found.dtype.kind not in "biuf":
+        remedy = "convert them, or bring them to one size"
+        raise DataError("images as numbers", found=f"type {found.dtype}", remedy=remedy)
+    return found
+
+
+def _channels_last(images: Sequence[Any]) -> NDArray[Any]:
+    """Of tensors as torch has them, ``(channels, height, width)``, or without channels."""
+    found = np.stack([_array(image) for image in images])
+    return found.transpose(0, 2, 3, 1) if found.ndim == 4 else found
+
+
+def _labels(y: Any) -> NDArray[Any]:
+    """Numbers and texts as they are; whole numbers that came as floats; everything else by its text."""
+    for convert in ("detach", "cpu", "to_numpy"):
+        if hasattr(y, convert):
+            y = getattr(y, convert)()
+    values = y if isinstance(y, np.ndarray) else np.array([*y, None], dtype=object)[:-1]
+    if values.dtype.kind in "biuU":
+        return values
+    plain = [value.item() if hasattr(value, "item") else value for value in values.tolist()]
+    missing = sum(value is None or value != value for value in plain)  # noqa: PLR0124  # NaN, of any kind
+    if missing:
+        raise DataError("a label for each image", found=f"{missing} of {len(plain)} missing", remedy="leave them out")
+    if all(isinstance(value, float) and value.is_integer() for value in plain):
+        return np.array(plain, dtype=np.int64)
+    if any(isinstance(value, float) for value in plain):
+        number = next(value for value in plain if isinstance(value, float))
+        raise DataError("labels of classes", found=f"the number {number}", remedy="give classes: evonas classifies")
+    if all(isinstance(value, int) for value in plain):
+        return np.array(plain)
+    texts = {value: str(value) for value in plain}
+    if len(set(texts.values())) < len(texts):
+        raise DataError(
+            "labels that differ by their text",
+            found=", ".join(sorted(map(repr, texts)))[:200],
+            remedy="give classes names of their own",
+        )
+    return np.array([texts[value] for value in plain])
+
+
+def _opened(pictures: Sequence[Image]) -> list[tuple[str, Callable[[], Image]]]:
+    return [(f"picture {index} of the data set", partial(_same, picture)) for index, picture in enumerate(pictures)]
+
+
+def _same(picture: Image) -> Image:
+    return picture
+
+
+def named_arrays(parts: Parts) -> dict[str, NDArray[Any]]:
+    """Arrays by the names that an .npz file has them under."""
+    pairs: list[tuple[str, Raw | None]] = [("", parts.training), ("test_", parts.test)]
+    return {
+        f"{prefix}{name}": array
+        for prefix, pair in pairs
+        if pair is not None
+        for name, array in zip(("images", "labels"), pair, strict=True)
+    }
