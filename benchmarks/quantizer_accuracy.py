@@ -71,7 +71,7 @@ def residual(contender: Contender, *, shape: tuple[int, int, int], n_classes: in
         ops.append(_conv(f"block{block}/a", before, width, contender, stride=stride))
         ops.append(_conv(f"block{block}/b", f"block{block}/a", width, contender))
         if stride == 2:
-            ops.append(Op(f"block{block}/pool", "avg_pool", (before,), width // 2, kernel=2, stride=2))
+            ops.append(Op(f"block{block}/pool", "avg_pool", (before,), width // 2, kernel=(2, 2), stride=(2, 2)))
             ops.append(Op(f"block{block}/align", "align", (f"block{block}/pool",), width))
             before = f"block{block}/align"
         ops.append(Op(f"block{block}", "add", (f"block{block}/b", before), width))
@@ -146,11 +146,20 @@ def _line(name: str, value: float, target: str, *, holds: bool) -> dict[str, Any
 
 
 def _stem(channels: int) -> Op:
-    return Op("stem", "conv", (INPUT,), channels, kernel=3, steps=("conv",))
+    return Op("stem", "conv", (INPUT,), channels, kernel=(3, 3), steps=("conv",))
 
 
 def _conv(name: str, source: str, channels: int, contender: Contender, *, stride: int = 1) -> Op:
-    return Op(name, "conv", (source,), channels, kernel=3, stride=stride, weight=contender.weight, act=contender.act)
+    return Op(
+        name,
+        "conv",
+        (source,),
+        channels,
+        kernel=(3, 3),
+        stride=(stride, stride),
+        weight=contender.weight,
+        act=contender.act,
+    )
 
 
 if __name__ == "__main__":

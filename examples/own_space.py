@@ -34,12 +34,23 @@ class Plain(NetworkSpace):
 
     def decode(self, genome):
         choice = self.describe(check_genome(genome, self.genes))
-        ops = [Op("stem", "conv", ("input",), 8, kernel=3, weight=EIGHT_BIT, act=EIGHT_BIT, steps=("conv",))]
+        ops = [Op("stem", "conv", ("input",), 8, kernel=(3, 3), weight=EIGHT_BIT, act=EIGHT_BIT, steps=("conv",))]
         for i in range(DEPTH):
             chosen = precision(choice[f"conv{i}/precision"])
             width, stride = int(choice[f"conv{i}/width"]), self.stride if i == 1 else 1
             before = ops[-1].name
-            ops.append(Op(f"conv{i}", "conv", (before,), width, kernel=3, stride=stride, weight=chosen, act=chosen))
+            ops.append(
+                Op(
+                    f"conv{i}",
+                    "conv",
+                    (before,),
+                    width,
+                    kernel=(3, 3),
+                    stride=(stride, stride),
+                    weight=chosen,
+                    act=chosen,
+                )
+            )
         head = {"steps": CLASSIFIER, "has_bias": True, "weight": EIGHT_BIT, "act": EIGHT_BIT}
         last = Op("classifier", "conv", (ops[-1].name,), self.n_classes, **head)
         return Architecture(self.input_shape, (*ops, last), self.scheme)

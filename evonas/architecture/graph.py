@@ -6,7 +6,7 @@ Every part of evonas that needs a network reads this graph: the modules in ``net
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from evonas.architecture.layer_counts import act_facts, conv_layer, module_facts, weight_facts
@@ -15,6 +15,8 @@ from evonas.architecture.scheme import DEFAULT_SCHEME, Scheme
 from objectives import Layer
 
 INPUT = "input"
+Sides = tuple[int, int]
+"""Along height and width."""
 PREACTIVATED = ("norm", "quant", "conv")
 CLASSIFIER = ("norm", "relu", "pool", "quant", "conv")
 STEPS = ("norm", "standardize", "relu", "pool", "quant", "conv", "shuffle", "shortcut", "prelu")
@@ -36,8 +38,8 @@ class Op:
             - ``zeros``: zeros in the place of a constant branch, of the image's sides divided by the stride.
         inputs: Names of the operations it reads, or ``"input"``.
         channels: Of the output; classes for a classifier.
-        kernel: Side of the square kernel.
-        stride: Of kernel or pool; output side is ``ceil(side / stride)``.
+        kernel: Height and width of the kernel.
+        stride: Of kernel or pool, along height and width; an output side is ``ceil(side / stride)``.
         dilation: Of the kernel.
         groups: Of a grouped convolution; divides the channels of input and output.
         weight: Precision of the kernel.
@@ -48,7 +50,7 @@ class Op:
             - ``quant``: activation quantizer; a ReLU where activations are float;
             - ``conv``: quantized weights, convolution, bias if ``has_bias``;
             - ``shuffle``: mixes the channels of the groups, by the order of the filters, so at no cost;
-            - ``shortcut``: adds the module's input, average-pooled if the stride is 2; channels must be equal;
+            - ``shortcut``: adds the module's input, average-pooled if there is a stride; channels must be equal;
             - ``prelu``: a learned shift, PReLU and shift, one of each per channel (RPReLU);
             - ``relu``, and ``pool``, which averages over the whole image.
         has_bias: Whether the convolution adds a bias per channel.
@@ -60,8 +62,8 @@ class Op:
     kind: str
     inputs: tuple[str, ...]
     channels: int
-    kernel: int = 1
-    stride: int = 1
+    kernel: Sides = (1, 1)
+    stride: Sides = (1, 1)
     dilation: int = 1
     groups: int = 1
     weight: Precision = FLOAT
@@ -69,6 +71,25 @@ class Op:
     steps: tuple[str, ...] = PREACTIVATED
     has_bias: bool = False
     segments: int = 1
+
+    @property
+    def padding(self) -> Sides:
+        """Rows and columns of zeros around what a convolution reads, or that a pool leaves out, on each side."""
+        height, width = ((side - 1) // 2 for side in self.kernel)
+        return self.dilation * height, self.dilation * width
+
+    def padding_behind(self, height: int, width: int) -> Sides:
+        """Rows below and columns behind that a convolution needs besides: an even kernel covers an odd side only so."""
+        below, behind = (
+            side % stride if kernel % 2 == 0 else 0
+            for side, stride, kernel in zip((height, width), self.stride, self.kernel, strict=True)
+        )
+        return below, behind
+
+
+def kernel_axes(input_shape: tuple[int, int, int]) -> int:
+    """Along how many axes the kernels of networks for such images extend: 2, and 1 for signals."""
+    return sum(side > 1 for side in input_shape[1:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +111,9 @@ class Shape:
 class Architecture:
     """A network as data: operations in execution order. The last one gives the logits.
 
+    Kernels are never wider than a signal, an image of one row or one column: across it they are 1 wide and have no
+    stride, whatever was given.
+
     Attributes:
         input_shape: ``(channels, height, width)`` of an image.
         ops: In an order in which every input comes before its reader.
@@ -99,6 +123,10 @@ class Architecture:
     input_shape: tuple[int, int, int]
     ops: tuple[Op, ...]
     scheme: Scheme = DEFAULT_SCHEME
+
+    def __post_init__(self) -> None:
+        if 1 in self.input_shape[1:]:
+            object.__setattr__(self, "ops", tuple(self._flat(op) for op in self.ops))
 
     @cached_property
     def shapes(self) -> dict[str, Shape]:
@@ -135,9 +163,16 @@ class Architecture:
                 layers.append(self._layer(op, inputs))
         return tuple(layers)
 
+    def _flat(self, op: Op) -> Op:
+        """The same without a kernel and a stride along the axes of length 1."""
+        is_one = [side == 1 for side in self.input_shape[1:]]
+        down, aside = (1 if flat else side for side, flat in zip(op.kernel, is_one, strict=True))
+        steps = tuple(1 if flat else step for step, flat in zip(op.stride, is_one, strict=True))
+        return replace(op, kernel=(down, aside), stride=(steps[0], steps[1]))
+
     def is_view(self, op: Op) -> bool:
         """Whether an operation hands its one input on unchanged, so that it is no tensor of its own."""
-        is_alone = len(op.inputs) == 1 and op.stride == 1 and op.kind in ("skip", "add", "concat", "align")
+        is_alone = len(op.inputs) == 1 and op.stride == (1, 1) and op.kind in ("skip", "add", "concat", "align")
         return is_alone and self.shapes[op.inputs[0]].channels == op.channels
 
     def _layer(self, op: Op, inputs: tuple[str, ...]) -> Layer:
@@ -158,7 +193,7 @@ class Architecture:
             channels=shape.channels,
             height=shape.height,
             width=shape.width,
-            kernel=op.kernel,
+            kernel_area=op.kernel[0] * op.kernel[1],
             groups=op.groups,
             weight=weight_facts(op.weight, self.scheme),
             act=act_facts(op.act, self.scheme),
@@ -170,7 +205,7 @@ class Architecture:
 
 def _output_shape(op: Op, inputs: list[Shape]) -> Shape:
     first = inputs[0]
-    height, width = -(-first.height // op.stride), -(-first.width // op.stride)
+    height, width = -(-first.height // op.stride[0]), -(-first.width // op.stride[1])
     match op.kind:
         case "conv":
             return Shape(op.channels, *((1, 1) if "pool" in op.steps else (height, width)), segments=op.segments)

@@ -99,7 +99,7 @@ def conv_layer(
     channels: Number,
     height: Number,
     width: Number,
-    kernel: Number,
+    kernel_area: Number,
     groups: Number,
     weight: WeightFacts,
     act: ActFacts,
@@ -113,13 +113,13 @@ def conv_layer(
         name, op, inputs: Those of the layer.
         source_channels, source_pixels: Those of the input; pixels are height times width.
         channels, height, width: Those of the output.
-        kernel, groups: Those of the convolution.
+        kernel_area, groups: Those of the convolution; the area is height times width of the kernel.
         weight, act, module: The facts that are counted.
         has_bias: Whether there is a bias, as 0 or 1.
         input_bits_each: Stored bits of an input element.
     """
     quantized = source_channels * (source_pixels * (1 - module.has_pool) + module.has_pool)
-    latents = channels * (source_channels // groups) * kernel * kernel
+    latents = channels * (source_channels // groups) * kernel_area
     weights = latents * weight.planes
     others = channels * (has_bias + 3 * module.has_prelu)
     affine = 2 * (module.norms_before * source_channels + module.norms_after * channels)

@@ -23,11 +23,12 @@ def _operation(op: Op) -> str:
         return op.kind
     if "pool" in op.steps:
         return "linear"
-    words = [op.kind.replace("_", " "), f"{op.kernel}×{op.kernel}"]
+    words = [op.kind.replace("_", " "), "×".join(map(str, op.kernel))]
     if op.groups > 1:
         words.insert(0, "depthwise" if op.groups == op.channels else "group")
     if op.dilation > 1:
         words.insert(0, "dilated")
-    if op.stride > 1:
-        words.append(f"/{op.stride}")
+    if op.stride != (1, 1):
+        down, aside = op.stride
+        words.append(f"/{down}" if down == aside else f"/{down}×{aside}")
     return " ".join(words)

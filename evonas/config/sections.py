@@ -25,11 +25,11 @@ class DataConfig(Settings):
         description='"digits"; an .npz file; a folder of IDX files, of CIFAR\'s binary version, or of pictures as '
         'CLASS/* or train/CLASS/*; "hf:NAME" or "hf:NAME:CONFIG", fetched from the Hugging Face hub',
     )
-    axes: Literal["auto", "channels_last", "channels_first"] = Field(
+    axes: Literal["auto", "channels_last", "channels_first", "time", "time_channels", "channels_time"] = Field(
         "auto",
-        description="order of the axes of arrays of images: channels_last is (n, height, width, channels), "
-        "channels_first (n, channels, height, width); auto: channels last where those are 1 to 4, and refused where "
-        "both could be meant",
+        description="order of the axes of arrays: channels_last is (n, height, width, channels), channels_first "
+        "(n, channels, height, width); of signals (n, time), (n, time, channels) or (n, channels, time); auto: images, "
+        "channels last where those are 1 to 4, and refused where both could be meant",
     )
     size: Literal["auto"] | tuple[Count, Count] = Field(
         "auto", description="[height, width] in pixels that images are brought to; auto: as they are"

@@ -89,7 +89,7 @@ def _op_facts(op: Op) -> dict[str, Any]:
 def _op(facts: dict[str, Any]) -> Op:
     facts = DEFAULTS | facts
     known = {"weight": precision(facts["weight"]), "act": precision(facts["act"])}
-    return Op(**(facts | known | {"inputs": tuple(facts["inputs"]), "steps": tuple(facts["steps"])}))
+    return Op(**(facts | known | {name: tuple(facts[name]) for name in ("inputs", "steps", "kernel", "stride")}))
 
 
 def _conv_facts(conv: FrozenConv) -> dict[str, Any]:

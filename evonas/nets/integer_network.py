@@ -16,7 +16,7 @@ import torch.nn.functional as F  # noqa: N812  # the name every torch user knows
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from evonas.architecture.graph import INPUT
+from evonas.architecture.graph import INPUT, Sides
 from evonas.nets.execution.operations import run_op
 from evonas.nets.frozen import Floats, FrozenConv, FrozenNetwork
 from evonas.nets.quant.activation_rule import ActivationRule
@@ -86,7 +86,7 @@ class _Conv(nn.Module):
                 case "shuffle":
                     y = F.channel_shuffle(y, op.groups)
                 case "shortcut":
-                    y = y + (x if op.stride == 1 else average_pool(x, op.stride, op.stride))
+                    y = y + (x if op.stride == (1, 1) else average_pool(x, op.stride, op.stride))
                 case "prelu":
                     assert self.prelu is not None
                     slope, before, after = _channels(self.prelu)
@@ -96,13 +96,13 @@ class _Conv(nn.Module):
 
     def _convolve(self, x: Tensor, act_scale: Tensor | None) -> Tensor:
         conv, op = self.conv, self.conv.op
-        if op.kernel % 2 == 0:
-            x = F.pad(x, (0, x.shape[3] % op.stride, 0, x.shape[2] % op.stride))
-        padding = op.dilation * ((op.kernel - 1) // 2)
+        below, behind = op.padding_behind(x.shape[2], x.shape[3])
+        if below or behind:
+            x = F.pad(x, (0, behind, 0, below))
         is_whole = conv.kernel.levels > 0 and (conv.reads_pixels or conv.act is not None)
         total: Tensor | None = None
         for kernel, scale in zip(self.kernels, self.scales, strict=True):
-            y = F.conv2d(x, kernel, None, op.stride, padding, op.dilation, op.groups)
+            y = F.conv2d(x, kernel, None, op.stride, op.padding, op.dilation, op.groups)
             # rounding changes no whole number; it removes what a fast algorithm for convolutions might have left
             y = (y.round() if is_whole else y) * self._multiplier(scale, act_scale)
             total = y if total is None else total + y
@@ -151,11 +151,12 @@ def average_image(x: Tensor) -> Tensor:
     return (sum_in_pairs(x.flatten(2)) / n)[..., None, None]
 
 
-def average_pool(x: Tensor, kernel: int, stride: int) -> Tensor:
+def average_pool(x: Tensor, kernel: Sides, stride: Sides) -> Tensor:
     """Mean over windows; pixels outside the image do not count. Sides are those of a network's pools."""
-    counts = [x.new_tensor(window_counts(side, kernel, stride)) for side in x.shape[2:]]
-    for axis in (2, 3):
-        x = _sum_windows(x, kernel, stride, axis=axis)
+    along = list(zip(x.shape[2:], kernel, stride, strict=True))
+    counts = [x.new_tensor(window_counts(*sides)) for sides in along]
+    for axis, (_, side, step) in enumerate(along, start=2):
+        x = _sum_windows(x, side, step, axis=axis)
     return x / torch.outer(*counts)
 
 

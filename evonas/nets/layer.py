@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -29,7 +30,7 @@ class Parts(NamedTuple):
     """What a layer is run with, made for all layers of a network at once; see :mod:`evonas.nets.execution.parts`.
 
     Attributes:
-        kernel: ``(filters, channels / groups, side, side)``, quantized, and multiplied by what codes are worth.
+        kernel: ``(filters, channels / groups, height, width)``, quantized, and multiplied by what codes are worth.
         gamma, beta: Of the norm in front of the quantizer, divided by the quantizer's step, ``(channels,)``.
         codes: Makes the codes of what that norm gives; None where the layer's own norm and quantizer are called.
     """
@@ -65,8 +66,8 @@ class QuantLayer(nn.Module):
         # groups cut through the channels, so a grouped kernel has no segments
         segments = source.segments if op.groups == 1 else 1
         reads = max(source.channels // op.groups for op, source in uses) // segments
-        kernel = torch.empty(op.channels, segments, reads, op.kernel, op.kernel)
-        deviation = (2 / (segments * reads * op.kernel**2)) ** 0.5
+        kernel = torch.empty(op.channels, segments, reads, *op.kernel)
+        deviation = (2 / (segments * reads * math.prod(op.kernel))) ** 0.5
         self.latent_weight = nn.Parameter(kernel.normal_(0.0, deviation, generator=generator))
         self.weight_quantizers = _quantizers(scheme.weight, [op.weight for op, _ in uses])
         self.act_quantizers = _quantizers(scheme.act, [op.act for op, _ in uses if "quant" in op.steps])
@@ -121,7 +122,7 @@ class QuantLayer(nn.Module):
                 case "shuffle":
                     y = F.channel_shuffle(y, op.groups)
                 case "shortcut":
-                    y = y + (x if op.stride == 1 else F.avg_pool2d(x, op.stride, ceil_mode=True))
+                    y = y + (x if op.stride == (1, 1) else F.avg_pool2d(x, op.stride, ceil_mode=True))
                 case "prelu":
                     assert self.prelu is not None
                     slope, before, after = self.filters_of(self.prelu, op.channels).T.contiguous().view(3, 1, -1, 1, 1)
@@ -147,10 +148,10 @@ class QuantLayer(nn.Module):
 
     def _convolve(self, x: Tensor, weight: Tensor, op: Op) -> Tensor:
         bias = None if self.bias is None or not op.has_bias else self.filters_of(self.bias, op.channels)
-        padding = op.dilation * ((op.kernel - 1) // 2)
-        if op.kernel % 2 == 0:  # an even kernel covers an odd side only with a column and row more
-            x = F.pad(x, (0, x.shape[3] % op.stride, 0, x.shape[2] % op.stride))
-        return F.conv2d(x, weight, bias, op.stride, padding, op.dilation, op.groups)
+        below, behind = op.padding_behind(x.shape[2], x.shape[3])
+        if below or behind:
+            x = F.pad(x, (0, behind, 0, below))
+        return F.conv2d(x, weight, bias, op.stride, op.padding, op.dilation, op.groups)
 
     def filters_of(self, tensor: Tensor, channels: int) -> Tensor:
         """The part of a parameter for the first ``channels`` output channels, an equal part of each segment."""

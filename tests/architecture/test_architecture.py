@@ -15,7 +15,7 @@ from evonas.nets.layer import QuantLayer
 from evonas.nets.network import Network
 from evonas.spaces import CellSpace, NetworkSpace
 from objectives import OBJECTIVES
-from tests.support.spaces import random_architectures
+from tests.support.spaces import random_architectures, uneven
 
 counted = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 seeds = st.integers(0, 2**32 - 1)
@@ -31,7 +31,8 @@ def measure(name: str, architecture: Architecture) -> float:
 @given(seed=seeds)
 def test_counts_and_shapes_are_those_of_the_network(network_space: NetworkSpace, seed: int) -> None:
     """Operations as torch counts them, every learned and every stored number, and the shapes of all tensors."""
-    for architecture in random_architectures(network_space, seed):
+    drawn = random_architectures(network_space, seed)
+    for architecture in (*drawn, uneven(drawn[0], seed)):
         network = Network([architecture], generator=torch.Generator()).eval()
         with FlopCounterMode(display=False) as counter:
             tensors = network.activations(torch.rand(2, *network_space.input_shape))
@@ -82,8 +83,8 @@ def test_model_size_by_hand() -> None:
     architecture = Architecture(
         (1, 4, 4),
         (
-            Op("stem", "conv", ("input",), 3, kernel=3, weight=EIGHT_BIT, act=EIGHT_BIT, steps=("conv",)),
-            Op("body", "conv", ("stem",), 5, kernel=3, weight=ternary, act=PRECISIONS["2-bit"]),
+            Op("stem", "conv", ("input",), 3, kernel=(3, 3), weight=EIGHT_BIT, act=EIGHT_BIT, steps=("conv",)),
+            Op("body", "conv", ("stem",), 5, kernel=(3, 3), weight=ternary, act=PRECISIONS["2-bit"]),
             Op("tail", "conv", ("body",), 7, weight=binary, act=binary),
             Op("classifier", "conv", ("tail",), 2, weight=EIGHT_BIT, act=EIGHT_BIT, steps=CLASSIFIER, has_bias=True),
         ),

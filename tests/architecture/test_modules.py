@@ -101,7 +101,16 @@ def test_a_module_computes_its_steps_in_order() -> None:
     """Against the same steps written out with torch, for every step that there is."""
     steps = ("norm", "quant", "conv", "shuffle", "norm", "shortcut", "prelu", "relu")
     op = Op(
-        "a", "conv", ("input",), 4, kernel=3, stride=2, groups=2, act=PRECISIONS["float"], steps=steps, has_bias=True
+        "a",
+        "conv",
+        ("input",),
+        4,
+        kernel=(3, 3),
+        stride=(2, 2),
+        groups=2,
+        act=PRECISIONS["float"],
+        steps=steps,
+        has_bias=True,
     )
     network = Network([Architecture((4, 7, 6), (op,))], generator=torch.Generator().manual_seed(0))
     for parameter in network.parameters():
@@ -125,7 +134,7 @@ def test_a_module_computes_its_steps_in_order() -> None:
 
 
 def test_an_even_kernel_covers_odd_sides() -> None:
-    op = Op("a", "conv", ("input",), 1, kernel=2, stride=2, steps=("conv",))
+    op = Op("a", "conv", ("input",), 1, kernel=(2, 2), stride=(2, 2), steps=("conv",))
     network = Network([Architecture((1, 5, 3), (op,))], generator=torch.Generator().manual_seed(0))
     x = torch.zeros(1, 1, 5, 3)
     x[0, 0, 4, 2] = 1.0

@@ -30,7 +30,7 @@ from evonas.nets.integer_network import IntegerNetwork
 from evonas.nets.network import Network
 from evonas.spaces.staged.residual import ResidualSpace
 from objectives.peak_memory import peak_memory
-from tests.support.spaces import EVERY_SPACE, random_architectures
+from tests.support.spaces import EVERY_SPACE, random_architectures, uneven
 
 GCC = shutil.which("gcc")
 needs_gcc = pytest.mark.skipif(GCC is None, reason="gcc is not installed")
@@ -52,6 +52,10 @@ ARCHITECTURES = {
 ODD = ("3-bit", "5-bit", "6-bit", "7-bit")  # codes that lie across bytes
 ODD_BITS = ResidualSpace.of((2, 5, 7), 3, depth=14, channels=3, weight_precisions=ODD, act_precisions=ODD)
 ARCHITECTURES["odd bits"] = random_architectures(ODD_BITS, 0)[0]
+ARCHITECTURES |= {
+    f"uneven {name}": uneven(random_architectures(EVERY_SPACE[name], 1)[0], 0)
+    for name in ("four nodes", "modules", "residual, odd sides", "inverted, odd sides")
+}
 NAMES = list(ARCHITECTURES)
 
 
@@ -120,7 +124,7 @@ def test_logits_are_those_of_the_exact_network(name: str, networks: dict[str, Fr
 
 @needs_gcc
 def test_nothing_is_read_or_written_out_of_bounds(networks: dict[str, FrozenNetwork], tmp_path: Path) -> None:
-    names = ("odd bits", "two planes, residual, odd sides", "inverted, odd sides 0")
+    names = ("odd bits", "two planes, residual, odd sides", "inverted, odd sides 0", "uneven modules")
     program = compiled({name: networks[name] for name in names}, tmp_path, flags=SANITIZED)
     for i, name in enumerate(names):
         check_logits(networks[name], program, index=i)
@@ -134,7 +138,7 @@ def test_the_networks_hold_every_kind_of_work(networks: dict[str, FrozenNetwork]
     assert steps >= {"norm", "relu", "pool", "shuffle", "shortcut", "prelu"}
     assert {conv.kernel.per for conv in convs} == {"plane", "filter", "sign"}
     assert {conv.act.rule for conv in convs if conv.act} == {"sign", "round", "threshold", "per_image"}
-    assert {conv.op.kernel for conv in convs} >= {1, 2, 3, 5, 7}
+    assert {conv.op.kernel for conv in convs} >= {(side, side) for side in (1, 2, 3, 5, 7)}
     assert {conv.op.act.bits for conv in convs} == {*range(1, 9), 32}
     assert {conv.op.weight.bits for conv in convs} == {*range(1, 9), 32}
     assert {conv.op.dilation for conv in convs} == {1, 2}

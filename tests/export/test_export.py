@@ -30,7 +30,7 @@ from evonas.nets.packing import pack, unpack
 from evonas.spaces import NetworkSpace
 from objectives.model_size import model_size, packed_bytes
 from tests.support.quantizers import make
-from tests.support.spaces import EVERY_SPACE
+from tests.support.spaces import EVERY_SPACE, uneven
 
 # QONNX's executor takes seconds for a deep network; OpenVINO is an extra, and not for every network; C has a file of
 # its own
@@ -99,6 +99,19 @@ def test_every_format_gives_the_logits_of_the_frozen_network(name: str, form: st
     assert not is_counted or stored_bytes(sealed) == frozen.stored_bytes
 
 
+@pytest.mark.parametrize("name", ["four nodes", "inverted, odd sides"])
+def test_kernels_that_are_not_square_are_exported_exactly(name: str, tmp_path: Path) -> None:
+    architecture = uneven(EVERY_SPACE[name].decode(EVERY_SPACE[name].sample(np.random.default_rng(0), 1)[0]), 0)
+    network = trained(architecture)
+    frozen, images = freeze(network), pixels(architecture, 8)
+    expected = IntegerNetwork(frozen)(torch.from_numpy(images)).numpy()
+    for form in FAST:
+        np.testing.assert_allclose(run_of(written(frozen, form, tmp_path))[1](images), expected, atol=1e-4)
+    torch.testing.assert_close(
+        network(torch.from_numpy(images).float() / 255).detach(), torch.from_numpy(expected), rtol=1e-3, atol=1e-3
+    )
+
+
 def test_qonnx_gives_the_same_logits(tmp_path: Path) -> None:
     frozen = a_network(EVERY_SPACE["residual"])
     images = pixels(frozen.architecture, 3)
@@ -122,8 +135,17 @@ def small(scheme: Scheme, weight: str, act: str, *, width: int = 6) -> Architect
     """Convolutions of one scheme: of pixels, grouped with a bias, and behind a pool."""
     formats = {"weight": precision(weight), "act": precision(act)}
     ops = (
-        Op("stem", "conv", ("input",), 4, kernel=3, weight=precision(weight), act=PRECISIONS["8-bit"], steps=("conv",)),
-        Op("middle", "conv", ("stem",), width, kernel=3, stride=2, groups=2, has_bias=True, **formats),
+        Op(
+            "stem",
+            "conv",
+            ("input",),
+            4,
+            kernel=(3, 3),
+            weight=precision(weight),
+            act=PRECISIONS["8-bit"],
+            steps=("conv",),
+        ),
+        Op("middle", "conv", ("stem",), width, kernel=(3, 3), stride=(2, 2), groups=2, has_bias=True, **formats),
         Op("last", "conv", ("middle",), 3, steps=("norm", "relu", "pool", "quant", "conv"), has_bias=True, **formats),
     )
     return Architecture((2, 7, 5), ops, scheme)
@@ -209,7 +231,7 @@ def test_sums_in_pairs_are_sums(n: int) -> None:
 def test_exact_averages_are_torchs_but_for_rounding() -> None:
     x = torch.randn(2, 3, 9, 7)
     torch.testing.assert_close(average_image(x), x.mean(dim=(2, 3), keepdim=True))
-    for kernel, stride in ((3, 1), (3, 2), (2, 2)):
+    for kernel, stride in (((3, 3), (1, 1)), ((3, 3), (2, 2)), ((2, 2), (2, 2)), ((1, 3), (1, 2)), ((5, 1), (3, 1))):
         op = Op("pool", "avg_pool", ("x",), 3, kernel=kernel, stride=stride)
         torch.testing.assert_close(average_pool(x, kernel, stride), run_op(op, [x], 1))
 

@@ -85,4 +85,6 @@ def test_every_operation_and_precision_was_counted() -> None:
     assert {op.kind for op in ops} == {"conv", "skip", "max_pool", "avg_pool", "add", "concat", "align", "zeros"}
     assert {op.weight.name for op in convs} == {op.act.name for op in convs} == set(PRECISIONS)
     forms = {(op.kernel, op.stride, op.dilation, op.groups > 1) for op in convs}
-    assert {(2, 2, 1, False)} | {(k, s, d, g) for k in (3, 5) for s in (1, 2) for d, g in FORMS} <= forms
+    assert {((2, 2), (2, 2), 1, False)} | {
+        ((k, k), (s, s), d, g) for k in (3, 5) for s in (1, 2) for d, g in FORMS
+    } <= forms

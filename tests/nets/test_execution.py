@@ -156,11 +156,11 @@ def _bits(architecture: Architecture) -> set[str]:
 
 
 def test_what_changes_nothing_or_is_there_twice_is_left_out() -> None:
-    pool = {"channels": 4, "kernel": 3}
+    pool = {"channels": 4, "kernel": (3, 3)}
     architecture = Architecture(
         (1, 8, 8),
         (
-            Op("stem", "conv", ("input",), 4, kernel=3, steps=("conv",)),
+            Op("stem", "conv", ("input",), 4, kernel=(3, 3), steps=("conv",)),
             Op("same", "skip", ("stem",), 4),
             Op("first", "max_pool", ("stem",), **pool),
             Op("second", "max_pool", ("same",), **pool),
@@ -184,9 +184,9 @@ def test_zeros_stay_where_they_are_read() -> None:
     architecture = Architecture(
         (2, 5, 5),
         (
-            Op("stem", "conv", ("input",), 4, kernel=3, steps=("conv",)),
-            Op("nothing", "zeros", ("stem",), 2, stride=2),
-            Op("half", "avg_pool", ("stem",), 4, kernel=3, stride=2),
+            Op("stem", "conv", ("input",), 4, kernel=(3, 3), steps=("conv",)),
+            Op("nothing", "zeros", ("stem",), 2, stride=(2, 2)),
+            Op("half", "avg_pool", ("stem",), 4, kernel=(3, 3), stride=(2, 2)),
             Op("both", "concat", ("nothing", "half"), 6),
             Op("cut", "align", ("both",), 4),
             Op("last", "conv", ("cut",), 3, steps=("norm", "relu", "pool", "quant", "conv")),

@@ -99,8 +99,8 @@ def test_an_edge_mixes_its_operation_s_channels_evenly_among_those_that_pass_by(
         n_part = part.shape[1]
         assert n_part == -(-edge.channels // ratio)
         assert torch.equal(tensors[before[f"{edge.name}/part"].inputs[0]], source[:, :n_part])
-        if edge.stride == 2:
-            source = F.max_pool2d(source, 2, 2, ceil_mode=True)
+        if edge.stride != (1, 1):
+            source = F.max_pool2d(source, edge.stride, edge.stride, ceil_mode=True)
         rest = source[:, n_part:]
         if edge.channels % ratio == 0:
             assert torch.equal(output, F.channel_shuffle(torch.cat([part, rest], dim=1), ratio))

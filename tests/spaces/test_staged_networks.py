@@ -120,7 +120,7 @@ def test_an_inverted_block_filters_each_channel_alone_and_adds_its_input(name: s
     for op in architecture.ops:
         if "/depthwise/" in op.name:
             assert op.groups == op.channels == architecture.shapes[op.inputs[0]].channels
-            assert op.name.endswith(f"/k{op.kernel}")
+            assert op.name.endswith(f"/k{op.kernel[0]}")
     added = [op for op in architecture.ops if op.kind == "add"]
     assert [op.inputs[1] for op in added] == inputs
     assert all(op.inputs[0] == f"{op.name.removesuffix('/sum')}/project" for op in added)

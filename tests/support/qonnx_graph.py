@@ -12,7 +12,7 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.infer_shapes import InferShapes
 
-from evonas.architecture.graph import INPUT, Architecture, Op
+from evonas.architecture.graph import INPUT, Architecture, Op, Sides
 from evonas.architecture.precision import Precision
 
 DOMAIN = "qonnx.custom_op.general"
@@ -56,7 +56,7 @@ class _Graph:
             case "conv":
                 self._module(op)
             case "max_pool":
-                self._node("MaxPool", first, out=op.name, **_window(op.kernel, op.stride, padding=op.kernel // 2))
+                self._node("MaxPool", first, out=op.name, **_window(op.kernel, op.stride, padding=_halves(op.kernel)))
             case "avg_pool":
                 self._average(first, op.kernel, op.stride, out=op.name)
             case "skip" | "add":
@@ -91,7 +91,7 @@ class _Graph:
                 case "shuffle":  # by the order of the filters
                     self._node("Identity", y, out=out)
                 case "shortcut":
-                    short = x if op.stride == 1 else self._average(x, op.stride, op.stride, out=f"{out}:pool")
+                    short = x if op.stride == (1, 1) else self._average(x, op.stride, op.stride, out=f"{out}:pool")
                     self._node("Add", y, short, out=out)
                 case "prelu":
                     self._node("PRelu", y, self._ones(channels, 1, 1), out=out)
@@ -114,17 +114,16 @@ class _Graph:
 
     def _convolve(self, x: str, op: Op, *, out: str) -> None:
         source = self.shapes[op.inputs[0]]
-        shape = (op.channels, source.channels // op.groups, op.kernel, op.kernel)
+        shape = (op.channels, source.channels // op.groups, *op.kernel)
         weight = self._constant(f"{op.name}/weight", np.ones(shape))
         self.types[weight] = WEIGHT_TYPES[op.weight.name]
         bias = [self._ones(op.channels)] if op.has_bias else []
-        window = _window(op.kernel, op.stride, padding=op.dilation * ((op.kernel - 1) // 2))
-        if op.kernel % 2 == 0:  # an even kernel covers an odd side only with a column and row more
-            window["pads"] = [0, 0, source.height % op.stride, source.width % op.stride]
+        window, more = _window(op.kernel, op.stride, padding=op.padding), op.padding_behind(source.height, source.width)
+        window["pads"] = [*op.padding, *(side + extra for side, extra in zip(op.padding, more, strict=True))]
         self._node("Conv", x, weight, *bias, out=out, dilations=[op.dilation] * 2, group=op.groups, **window)
 
-    def _average(self, x: str, kernel: int, stride: int, *, out: str) -> str:
-        window = _window(kernel, stride, padding=(kernel - 1) // 2)
+    def _average(self, x: str, kernel: Sides, stride: Sides, *, out: str) -> str:
+        window = _window(kernel, stride, padding=((kernel[0] - 1) // 2, (kernel[1] - 1) // 2))
         return self._node("AveragePool", x, out=out, ceil_mode=int(kernel == stride), **window)
 
     def _align(self, op: Op) -> None:
@@ -149,5 +148,9 @@ class _Graph:
         return name
 
 
-def _window(kernel: int, stride: int, *, padding: int) -> dict[str, object]:
-    return {"kernel_shape": [kernel] * 2, "strides": [stride] * 2, "pads": [padding] * 4}
+def _window(kernel: Sides, stride: Sides, *, padding: Sides) -> dict[str, object]:
+    return {"kernel_shape": kernel, "strides": stride, "pads": [*padding, *padding]}
+
+
+def _halves(kernel: Sides) -> Sides:
+    return kernel[0] // 2, kernel[1] // 2

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from evonas.architecture.graph import Architecture
+from evonas.architecture.graph import Architecture, Op
 from evonas.spaces import CellSpace, InvertedResidualSpace, NetworkSpace, ResidualSpace
 from evonas.spaces.staged.staged_space import StagedSpace
 
@@ -21,6 +23,9 @@ SMALL_SPACES = {
         modules=("norm-quant-conv-prelu",),
         ops=("skip", "conv_3x3", "dil_conv_5x5", "conv_1x1"),
         channels=3,
+    ),
+    "signal": CellSpace.of(
+        (3, 1, 21), 4, cells=("normal", "reduction", "normal"), channels=4, residual_downsamplings=("free", "ternary")
     ),
     "modules": CellSpace.of(
         (3, 10, 10),
@@ -53,6 +58,10 @@ STAGED_SPACES: dict[str, StagedSpace] = {
     .unlock("stage1/width")
     .unlock("stage1/width")
     .unlock("stage2/block1/width"),
+    "residual, signal": ResidualSpace.of((2, 1, 19), 3, depth=8, channels=4, modules=MODULES),
+    "inverted, signal": InvertedResidualSpace.of(
+        (1, 40, 1), 4, stem_channels=5, stages=((6, 2, 2), (7, 1, 1)), kernels=(3, 5), ratios=(1, 2)
+    ),
     "inverted": InvertedResidualSpace.of((1, 8, 8), 10, stem_channels=6, stages=((6, 1, 1), (8, 2, 2))),
     "inverted, odd sides": InvertedResidualSpace.of(
         (3, 9, 7),
@@ -75,3 +84,16 @@ def random_architectures(space: NetworkSpace, seed: int) -> list[Architecture]:
     """One of a cell space, three of a space in stages: there are fewer of those, and each kind needs as many."""
     rng, n = np.random.default_rng(seed), 1 if isinstance(space, CellSpace) else 3
     return [space.decode(genome) for genome in space.sample(rng, n)]
+
+
+def uneven(architecture: Architecture, seed: int) -> Architecture:
+    """The same with kernels that are not square, and strides along the width alone, as for spectrograms."""
+    rng = np.random.default_rng(seed)
+
+    def changed(op: Op) -> Op:
+        side = op.kernel[0]
+        forms = [(1, side)] if side % 2 == 0 else [(1, side), (side, 1), (side, side + 2)]
+        kernel = forms[rng.integers(len(forms))]
+        return replace(op, kernel=kernel, stride=(1, op.stride[1]))
+
+    return replace(architecture, ops=tuple(map(changed, architecture.ops)))

@@ -138,6 +138,36 @@ def test_labels_of_any_kind_are_numbered_and_their_names_kept(
         assert [str(given[int(image[0, 0, 0])]) for image in split.images] == [names[i] for i in split.labels]
 
 
+SIGNALS = np.random.default_rng(0).integers(0, 256, (30, 20, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("axes", "signals"),
+    [("time", SIGNALS[:, :, 0]), ("time_channels", SIGNALS), ("channels_time", SIGNALS.transpose(0, 2, 1))],
+)
+def test_signals_are_images_of_one_row(tmp_path: Path, axes: str, signals: np.ndarray) -> None:
+    np.savez(tmp_path / "set.npz", x=signals, y=np.arange(30) % 2, x_test=signals, y_test=np.arange(30) % 2)
+    data = load(tmp_path / "set.npz", axes=axes)
+    channels = 1 if axes == "time" else 3
+    assert data.input_shape == (channels, 1, 20)
+    np.testing.assert_array_equal(data.test.images[:, :, 0], SIGNALS.transpose(0, 2, 1)[:, :channels])
+    assert load(tmp_path / "set.npz", axes=axes, pool=2).input_shape == (channels, 1, 10)
+    with pytest.raises(DataError, match=r"signals with \d axes"):
+        load(tmp_path / "set.npz", axes="time_channels" if axes == "time" else "time")
+
+
+def test_signals_move_along_their_axis_only_and_lose_gaps(tmp_path: Path) -> None:
+    np.savez(tmp_path / "set.npz", x=np.full((60, 20, 2), 9, np.uint8), y=np.arange(60) % 2)
+    split = load(tmp_path / "set.npz", axes="time_channels").train
+    generator = torch.Generator().manual_seed(0)
+    moved, _ = next(image_batches(split, Augmentation(shift=3), batch_size=30, generator=generator))
+    assert ((moved > 0).sum(dim=3) >= 17).all()
+    cut, _ = next(image_batches(split, Augmentation(cutout=4), batch_size=30, generator=generator))
+    left = (cut > 0).sum(dim=3)
+    assert left.min() == 16
+    assert left.max() < 20
+
+
 GOOD_IMAGES, GOOD_LABELS = np.zeros((20, 4, 4)), np.arange(20) % 2
 
 

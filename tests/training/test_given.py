@@ -71,6 +71,14 @@ def test_every_form_gives_the_same_images(form: str) -> None:
     np.testing.assert_array_equal(labels, LABELS)
 
 
+def test_signals_of_torch_lie_as_the_run_file_says() -> None:
+    signals = torch.from_numpy(PIXELS[:, 0])  # (n, time, channels)
+    for x, y in ((signals, LABELS), (TensorDataset(signals, torch.from_numpy(LABELS)), None)):
+        parts, settings = given_parts(x, y, None, None, DataConfig(source="given", axes="time_channels"))
+        np.testing.assert_array_equal(parts.training[0], PIXELS[:, 0])
+        assert settings.axes == "time_channels"
+
+
 @pytest.mark.parametrize(
     ("labels", "names"),
     [

@@ -35,7 +35,7 @@ def build(layout: CellLayout, choice: Mapping[str, str], *, keeps_unused: bool =
         "conv",
         (INPUT,),
         layout.settings.stem_channels,
-        kernel=3,
+        kernel=(3, 3),
         weight=precision(choice["stem/weight"]),
         act=layout.stem_act,
         steps=stem_steps,
@@ -105,7 +105,7 @@ class _Cell:
                 self.ops.append(Op(f"{self.cell}/node{node}", "add", tuple(names), self.width))
             else:
                 shrink = 2 ** layout.reductions(index)
-                self.ops.append(Op(f"{self.cell}/node{node}", "zeros", (INPUT,), self.width, stride=shrink))
+                self.ops.append(Op(f"{self.cell}/node{node}", "zeros", (INPUT,), self.width, stride=(shrink, shrink)))
         nodes = tuple(f"{self.cell}/node{node}" for node in range(layout.settings.nodes))
         self.ops.append(Op(self.cell, "concat", nodes, self.width * layout.settings.nodes))
         return self._add_residual() if has_residual else self.cell
@@ -138,8 +138,8 @@ class _Cell:
             "conv",
             (tensor,),
             self.width,
-            kernel=3 if is_larger else 1,
-            stride=2 if is_larger else 1,
+            kernel=(3, 3) if is_larger else (1, 1),
+            stride=(2, 2) if is_larger else (1, 1),
             weight=weight,
             act=act,
             steps=self.layout.input_steps(self.module, is_larger=is_larger),
@@ -164,9 +164,9 @@ class _Cell:
             kind,
             (f"{self.cell}/in{source}" if source < 2 else f"{self.cell}/node{source - 2}",),
             self.width,
-            kernel=kernel,
+            kernel=(kernel, kernel),
             dilation=edge_op.dilation,
-            stride=stride,
+            stride=(stride, stride),
             **details,
         )
         self.ops.append(op)
@@ -186,8 +186,8 @@ class _Cell:
                     "avg_pool",
                     (before,),
                     width * self.layout.settings.nodes,
-                    kernel=2,
-                    stride=2,
+                    kernel=(2, 2),
+                    stride=(2, 2),
                 )
                 self.ops.append(pool)
                 self.ops.append(Op(f"{self.cell}/residual", "align", (pool.name,), channels))
@@ -206,8 +206,8 @@ class _Cell:
             "conv",
             (before,),
             channels,
-            kernel=2,
-            stride=2,
+            kernel=(2, 2),
+            stride=(2, 2),
             weight=chosen,
             act=chosen,
             steps=("norm", "conv") if chosen.is_float else ("norm", "quant", "conv"),

@@ -84,7 +84,8 @@ def _layer(
         "channels": source.channels, "height": source.height, "width": source.width,
         "rows": 1 if has_pool else source.height, "columns": 1 if has_pool else source.width,
         "filters": op.channels, "out_rows": to.height, "out_columns": to.width, "groups": op.groups,
-        "kernel": op.kernel, "stride": op.stride, "dilation": op.dilation,
+        "kernel_rows": op.kernel[0], "kernel_columns": op.kernel[1],
+        "stride_rows": op.stride[0], "stride_columns": op.stride[1], "dilation": op.dilation,
         "source": (reads := _source(conv, plan)), "terms": len(kernel.terms), "scaled_by": SCALED_BY[kernel.per],
     }  # fmt: skip
     if kernel.levels:

@@ -53,7 +53,7 @@ def _calls(architecture: Architecture, plan: Plan, op: Op) -> Iterator[str]:
                 yield f"net_copy({place}, 0, {out}, 0, 1, {shapes[name].elements});"
                 out += shapes[name].elements
         case "max_pool" | "avg_pool":
-            sizes = (inputs[0], out, first.channels, first.height, first.width, op.kernel, op.stride)
+            sizes = (inputs[0], out, first.channels, first.height, first.width, *op.kernel, *op.stride)
             yield f"net_{op.kind}({', '.join(map(str, sizes))});"
         case "align":
             before, after = (shape.channels // first.segments * area for shape in (first, to))
@@ -76,16 +76,20 @@ def c_table(frozen: FrozenNetwork, plan: Plan, layers: Mapping[str, CLayer]) -> 
         if op.kind == "conv":
             text = _described(frozen.convs[op.name], layers[op.name], writes_codes=op.name in plan.readers)
         else:
-            text = op.kind if op.kind in ("add", "concat", "align", "zeros") else f"{op.kind} {op.kernel}x{op.kernel}"
+            text = op.kind if op.kind in ("add", "concat", "align", "zeros") else f"{op.kind} {_sides(op)}"
         yield f"{op.name:<{wide}}  {size:>11}  {text}"
 
 
 def _described(conv: FrozenConv, layer: CLayer, *, writes_codes: bool) -> str:
     op = conv.op
-    text = f"{'-'.join(op.steps)} {op.kernel}x{op.kernel}"
+    text = f"{'-'.join(op.steps)} {_sides(op)}"
     text += f" of {op.groups} groups" if op.groups > 1 else ""
     text += f", {op.weight} weights, {layer.n_bytes} bytes; reads {SOURCES[layer.source]}"
     text += "" if conv.act is None else f" ({op.act})"
     if layer.has_thresholds:
         return f"{text}, writes codes by integer thresholds"
     return f"{text}, writes codes" if writes_codes else text
+
+
+def _sides(op: Op) -> str:
+    return "x".join(map(str, op.kernel))

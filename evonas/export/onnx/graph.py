@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from onnx import ModelProto, TensorProto, helper
 
-from evonas.architecture.graph import INPUT, Op
+from evonas.architecture.graph import INPUT, Op, Sides
 from evonas.export.onnx.nodes import Nodes
 from evonas.nets.frozen import FrozenConv, FrozenNetwork
 from evonas.nets.integer_network import window_counts
@@ -107,13 +107,12 @@ class _Graph:
             case "concat":
                 made = nodes.add("Concat", *inputs, axis=1) if len(inputs) > 1 else inputs[0]
             case "max_pool":
-                padding, is_tiling = (op.kernel - 1) // 2, op.kernel == op.stride
                 window: dict[str, Any] = {
-                    "kernel_shape": [op.kernel] * 2,
-                    "strides": [op.stride] * 2,
-                    "pads": [padding] * 4,
+                    "kernel_shape": op.kernel,
+                    "strides": op.stride,
+                    "pads": [*op.padding, *op.padding],
                 }
-                made = nodes.add("MaxPool", inputs[0], ceil_mode=int(is_tiling), **window)
+                made = nodes.add("MaxPool", inputs[0], ceil_mode=int(op.kernel == op.stride), **window)
             case "avg_pool":
                 shape = self.shapes[op.inputs[0]]
                 made = self._average(inputs[0], (shape.height, shape.width), op.kernel, op.stride)
@@ -155,7 +154,7 @@ class _Graph:
                     order = np.arange(op.channels).reshape(op.groups, -1).T.ravel()
                     y = nodes.add("Gather", y, nodes.constant(order), axis=1)
                 case "shortcut":
-                    y = nodes.add("Add", y, x if op.stride == 1 else self._average(x, sides, op.stride, op.stride))
+                    y = nodes.add("Add", y, x if op.stride == (1, 1) else self._average(x, sides, op.stride, op.stride))
                 case "prelu":
                     assert conv.prelu is not None
                     slope, before, after = nodes.rows(f"{op.name}/prelu", conv.prelu)
@@ -167,7 +166,7 @@ class _Graph:
     def _outputs(self, op: Op) -> int:
         """Pixels behind a convolution, before any pool."""
         source = self.shapes[op.inputs[0]]
-        return -(-source.height // op.stride) * -(-source.width // op.stride)
+        return -(-source.height // op.stride[0]) * -(-source.width // op.stride[1])
 
     def _quantize(self, conv: FrozenConv, x: str) -> tuple[str, str | None]:
         """Codes, and the name of their scale; None for a scale of one, or where they stay float."""
@@ -197,12 +196,9 @@ class _Graph:
 
     def _convolve(self, conv: FrozenConv, x: str, act_scale: str | None) -> str:
         op, nodes, kernel = conv.op, self.nodes, conv.kernel
-        padding = op.dilation * ((op.kernel - 1) // 2)
-        pads = [padding] * 4
-        if op.kernel % 2 == 0:  # an even kernel covers an odd side only with a column and row more
-            pads = [0, 0, conv.source.height % op.stride, conv.source.width % op.stride]
-        sides = [op.kernel] * 2
-        form: dict[str, Any] = {"kernel_shape": sides, "strides": [op.stride] * 2, "dilations": [op.dilation] * 2}
+        (above, before), more = op.padding, op.padding_behind(conv.source.height, conv.source.width)
+        pads = [above, before, above + more[0], before + more[1]]
+        form: dict[str, Any] = {"kernel_shape": op.kernel, "strides": op.stride, "dilations": [op.dilation] * 2}
         is_whole = kernel.levels > 0 and (conv.reads_pixels or conv.act is not None)
         results: list[str] = []
         for weight, scale in self._terms(conv):
@@ -234,19 +230,20 @@ class _Graph:
             planes = [nodes.add(half, planes[0], nodes.number(0)) for half in ("Max", "Min")]
         return list(zip(planes, nodes.parts(f"{name}/scales", kernel.scales), strict=True))
 
-    def _average(self, x: str, sides: tuple[int, int], kernel: int, stride: int) -> str:
+    def _average(self, x: str, sides: Sides, kernel: Sides, stride: Sides) -> str:
         """Mean over windows in the order of :func:`evonas.nets.integer_network.average_pool`."""
         nodes = self.nodes
-        counts = [window_counts(side, kernel, stride) for side in sides]
-        for axis, side in zip((2, 3), sides, strict=True):
-            n, before = -(-side // stride), (kernel - 1) // 2
-            behind = max(0, (n - 1) * stride + kernel - before - side)
+        along = list(zip(sides, kernel, stride, strict=True))
+        counts = [window_counts(*one) for one in along]
+        for axis, (side, window, step) in enumerate(along, start=2):
+            n, before = -(-side // step), (window - 1) // 2
+            behind = max(0, (n - 1) * step + window - before - side)
             if before + behind:
                 pads = np.zeros(8, dtype=np.int64)
                 pads[axis], pads[axis + 4] = before, behind
                 x = nodes.add("Pad", x, nodes.constant(pads))
-            span = (n - 1) * stride + 1
-            x = nodes.sum([nodes.slice(x, shift, shift + span, axis=axis, step=stride) for shift in range(kernel)])
+            span = (n - 1) * step + 1
+            x = nodes.sum([nodes.slice(x, shift, shift + span, axis=axis, step=step) for shift in range(window)])
         return nodes.add("Div", x, nodes.constant(np.outer(counts[0], counts[1]).astype(np.float32)[None, None]))
 
     def _align(self, op: Op, x: str) -> str:
@@ -262,7 +259,8 @@ class _Graph:
     def _zeros(self, op: Op) -> str:
         """Zeros of any batch, made of the pixels, so that every tool can infer their shape."""
         nodes, x = self.nodes, self.pixels
-        for axis, side in ((2, self.shapes[INPUT].height), (3, self.shapes[INPUT].width)):
-            x = nodes.slice(x, 0, side, axis=axis, step=op.stride)
+        image = self.shapes[INPUT]
+        for axis, side, stride in ((2, image.height, op.stride[0]), (3, image.width, op.stride[1])):
+            x = nodes.slice(x, 0, side, axis=axis, step=stride)
         nothing = nodes.add("Mul", x, nodes.number(0))
         return nodes.add("Gather", nothing, nodes.constant(np.zeros(op.channels, dtype=np.int64)), axis=1)

@@ -25,16 +25,16 @@ def run_op(op: Op, inputs: list[Tensor], segments: int) -> Tensor:
             return _splice(first, inputs[1])
         case "zeros":
             _, _, height, width = first.shape
-            return _zeros(first, op.channels, -(-height // op.stride), -(-width // op.stride))
+            return _zeros(first, op.channels, -(-height // op.stride[0]), -(-width // op.stride[1]))
         case _:
             raise ValueError(f"unknown kind of operation {op.kind!r} in {op.name}")
 
 
 def _pool(op: Op, x: Tensor) -> Tensor:
-    padding, is_tiling = (op.kernel - 1) // 2, op.kernel == op.stride
+    is_tiling = op.kernel == op.stride
     if op.kind == "max_pool":
-        return F.max_pool2d(x, op.kernel, op.stride, padding, ceil_mode=is_tiling)
-    return F.avg_pool2d(x, op.kernel, op.stride, padding, ceil_mode=is_tiling, count_include_pad=False)
+        return F.max_pool2d(x, op.kernel, op.stride, op.padding, ceil_mode=is_tiling)
+    return F.avg_pool2d(x, op.kernel, op.stride, op.padding, ceil_mode=is_tiling, count_include_pad=False)
 
 
 def _splice(part: Tensor, whole: Tensor) -> Tensor:

@@ -121,7 +121,7 @@ class _Parts(torch.autograd.Function):
         for recipe, numbers in zip(maker.recipes, learned, strict=True):
             op = recipe.op
             latent = recipe.part_of_kernel(recipe.layer.latent_weight)
-            latent = latent.reshape(op.channels, -1, op.kernel, op.kernel).contiguous()
+            latent = latent.reshape(op.channels, -1, *op.kernel).contiguous()
             worth = 1.0 if recipe.codes is None else next(worths) * (HALF if recipe.codes is half_sign else 1)
             kept = None
             if recipe.quantizer is None:

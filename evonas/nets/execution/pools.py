@@ -15,7 +15,7 @@ NARROW = 16  # channels up to which it pays: torch's own takes one channel after
 
 def is_box(op: Op) -> bool:
     """Whether it is an average over 3x3 pixels around each pixel, few enough channels wide."""
-    return op.kind == "avg_pool" and (op.kernel, op.stride) == (3, 1) and op.channels <= NARROW
+    return op.kind == "avg_pool" and (op.kernel, op.stride) == ((3, 3), (1, 1)) and op.channels <= NARROW
 
 
 def box_mean(x: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ def build(layout: CellLayout, choice: Mapping[str, str], live: Liveness) -> Arch
         "conv",
         (INPUT,),
         layout.settings.stem_channels,
-        kernel=3,
+        kernel=(3, 3),
         weight=precision(choice["stem/weight"]),
         act=layout.stem_act,
         steps=module_steps(layout.settings.stem_module),
@@ -106,7 +106,7 @@ class _Cell:
             self.ops.append(Op(name, "add", edges, self.width))
         else:
             shrink = 2 ** self.layout.reductions(self.index)
-            self.ops.append(Op(name, "zeros", (INPUT,), self.width, stride=shrink))
+            self.ops.append(Op(name, "zeros", (INPUT,), self.width, stride=(shrink, shrink)))
         return name
 
     def _add_input(self, source: int) -> None:
@@ -119,8 +119,8 @@ class _Cell:
             "conv",
             (self.inputs[source],),
             self.width,
-            kernel=3 if is_larger else 1,
-            stride=2 if is_larger else 1,
+            kernel=(3, 3) if is_larger else (1, 1),
+            stride=(2, 2) if is_larger else (1, 1),
             weight=weight,
             act=act,
             steps=self.layout.input_steps(self.module, is_larger=is_larger),
@@ -145,9 +145,9 @@ class _Cell:
             kind,
             (f"{self.name}/in{source}" if source < 2 else f"{self.name}/node{source - 2}",),
             self.width,
-            kernel=kernel,
+            kernel=(kernel, kernel),
             dilation=edge_op.dilation,
-            stride=stride,
+            stride=(stride, stride),
             **details,
         )
         self.ops.append(op)
@@ -163,7 +163,7 @@ class _Cell:
         if self.kind == "reduction":
             factor = float(self.choice[f"cell{self.index - 1}/expansion"])
             width = self.layout.width(self.index - 1, factor) * self.layout.settings.nodes
-            self.ops.append(Op(f"{name}/pool", "avg_pool", (before,), width, kernel=2, stride=2))
+            self.ops.append(Op(f"{name}/pool", "avg_pool", (before,), width, kernel=(2, 2), stride=(2, 2)))
             before = f"{name}/pool"
         self.ops.append(Op(name, "align", (before,), channels))
 
@@ -175,8 +175,8 @@ class _Cell:
             "conv",
             (before,),
             channels,
-            kernel=2,
-            stride=2,
+            kernel=(2, 2),
+            stride=(2, 2),
             weight=chosen,
             act=chosen,
             steps=("norm", "conv") if chosen.is_float else ("norm", "quant", "conv"),

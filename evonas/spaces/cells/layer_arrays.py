@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from evonas.architecture.graph import INPUT
+from evonas.architecture.graph import INPUT, kernel_axes
 from evonas.architecture.layer_counts import WeightFacts, act_facts, conv_layer, module_facts, take, weight_facts
 from evonas.architecture.module_steps import module_steps
 from evonas.architecture.precision import EIGHT_BIT, FLOAT, precision
@@ -55,6 +55,11 @@ class _Batch:
     n: int
     found: list[Layer] = field(default_factory=list)
 
+    @property
+    def axes(self) -> int:
+        """Along how many axes kernels extend."""
+        return kernel_axes(self.layout.input_shape)
+
     def layers(self) -> tuple[Layer, ...]:
         layout = self.layout
         channels, height, width = layout.input_shape
@@ -68,7 +73,7 @@ class _Batch:
             channels=layout.settings.stem_channels,
             height=height,
             width=width,
-            kernel=3,
+            kernel_area=3**self.axes,
             groups=1,
             weight=self._weights(layout.settings.stem_precisions, self.column["stem/weight"]),
             act=act_facts(layout.stem_act, layout.scheme),
@@ -95,7 +100,7 @@ class _Batch:
             channels=layout.n_classes,
             height=1 if "pool" in steps else height,
             width=1 if "pool" in steps else width,
-            kernel=1,
+            kernel_area=1,
             groups=1,
             weight=self._weights(layout.settings.classifier_precisions, self.column["classifier/weight"]),
             act=act_facts(EIGHT_BIT if "quant" in steps else FLOAT, layout.scheme),
@@ -143,7 +148,7 @@ class _Batch:
                 channels=width,
                 height=rows,
                 width=columns,
-                kernel=3 if is_larger else 1,
+                kernel_area=3**self.axes if is_larger else 1,
                 groups=1,
                 module=take(
                     [
@@ -198,7 +203,7 @@ class _Batch:
             channels=width,
             height=out_rows,
             width=out_columns,
-            kernel=np.array([op.kernel for op in ops])[slot.op],
+            kernel_area=np.array([op.kernel**self.axes for op in ops])[slot.op],
             groups=np.array(groups)[slot.op],
             module=take(steps, self.column[f"{kind}/module"]),
             **self._precisions(f"{name}/node{node}/edge{edge}"),
@@ -233,7 +238,7 @@ class _Batch:
                 channels=shape[0],
                 height=shape[1],
                 width=shape[2],
-                kernel=2,
+                kernel_area=2**self.axes,
                 groups=1,
                 weight=take([weight_facts(one, layout.scheme) for one in chosen], choice),
                 act=take([act_facts(one, layout.scheme) for one in chosen], choice),

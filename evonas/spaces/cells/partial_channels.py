@@ -52,7 +52,7 @@ def _partial(op: Op, layout: CellLayout, cell: int, ratio: int) -> list[Op]:
     groups = math.gcd(op.groups, *(-(-layout.width(cell, factor) // ratio) for factor in layout.settings.expansions))
     first = Op(f"{op.name}/first", "align", op.inputs, channels)
     part = replace(op, name=f"{op.name}/part", inputs=(first.name,), channels=channels, groups=groups)
-    if op.stride == 1:
+    if op.stride == (1, 1):
         return [first, part, Op(op.name, "splice", (part.name, *op.inputs), op.channels)]
-    rest = Op(f"{op.name}/rest", "max_pool", op.inputs, op.channels, kernel=2, stride=op.stride)
+    rest = Op(f"{op.name}/rest", "max_pool", op.inputs, op.channels, kernel=(2, 2), stride=op.stride)
     return [first, part, rest, Op(op.name, "splice", (part.name, rest.name), op.channels)]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evonas.architecture.graph import INPUT
+from evonas.architecture.graph import INPUT, kernel_axes
 from evonas.architecture.layer_counts import act_facts, conv_layer, module_facts, take, weight_facts
 from evonas.architecture.precision import EIGHT_BIT, FLOAT
 from evonas.architecture.scheme import Scheme
@@ -65,7 +65,7 @@ def batch_layers(
             channels=channels,
             height=height,
             width=width,
-            kernel=numbers(slot.kernel),
+            kernel_area=numbers(slot.kernel) ** kernel_axes(input_shape),
             groups=channels if slot.is_depthwise else 1,
             weight=take([weight_facts(one, scheme) for one in slot.weight.values], index(slot.weight)),
             act=take([act_facts(one, scheme) for one in slot.act.values], index(slot.act)),

@@ -104,8 +104,8 @@ def build(slots: Sequence[Slot], choice: Mapping[str, int]) -> tuple[Op, ...]:
             slot.kind,
             tuple(names[name] for name in slot.inputs),
             channels,
-            kernel=kernel,
-            stride=slot.stride,
+            kernel=(kernel, kernel),
+            stride=(slot.stride, slot.stride),
             groups=channels if slot.is_depthwise else 1,
             weight=slot.weight.at(choice),
             act=slot.act.at(choice),
@@ -126,7 +126,9 @@ def read_choices(slots: Sequence[Slot], ops: Sequence[Op]) -> dict[str, int]:
     for slot, op in zip(slots, ops, strict=True):
         *others, last = slot.channels
         last.enter(op.channels // math.prod(factor.at(choice) for factor in others), choice)
-        slot.kernel.enter(op.kernel, choice)
+        # the side stands in the name, too: for images of one row the kernel is flat
+        side = int(op.name.rpartition("/k")[2]) if slot.kernel.gene else slot.kernel.values[0]
+        slot.kernel.enter(side, choice)
         slot.weight.enter(op.weight, choice)
         slot.act.enter(op.act, choice)
         slot.steps.enter(op.steps, choice)

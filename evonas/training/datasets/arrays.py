@@ -12,6 +12,7 @@ from evonas.errors import DataError
 from evonas.training.datasets.classes import Classes
 from evonas.training.datasets.sizes import to_size
 
+SIGNALS = {"time": 2, "time_channels": 3, "channels_time": 3}  # how many axes arrays of signals have
 MOST_CHANNELS = 4  # that an axis is taken for, where the run file does not say which one they are
 
 Raw = tuple[NDArray[Any], NDArray[Any]]
@@ -103,13 +104,15 @@ def channels_last(images: NDArray[Any], source: str, settings: DataConfig) -> ND
     """Arrays of a file that does not say which axis is that of channels, with those last.
 
     Args:
-        images: ``(n, height, width)``, or four axes in the order that the run file says.
+        images: ``(n, height, width)``, or axes in the order that the run file says.
         source: Where they come from.
         settings: The run file's ``[data]``.
 
     Raises:
         DataError: The run file does not say, and the sizes leave it open; they alone never decide.
     """
+    if settings.axes in SIGNALS:
+        return _as_rows(images, source, settings.axes)
     if images.ndim != 4 or settings.axes == "channels_last":
         return images
     if settings.axes == "channels_first":
@@ -121,6 +124,19 @@ def channels_last(images: NDArray[Any], source: str, settings: DataConfig) -> ND
         found=f"shape {images.shape}, where {_both(images.shape)}",
         remedy='set axes = "channels_last" or "channels_first" under [data]',
     )
+
+
+def _as_rows(signals: NDArray[Any], source: str, axes: str) -> NDArray[Any]:
+    """Signals as images of one row, ``(n, 1, time, channels)``."""
+    if signals.ndim != SIGNALS[axes]:
+        raise DataError(
+            f"signals with {SIGNALS[axes]} axes for axes = {axes!r} in {source}",
+            found=f"shape {signals.shape}",
+            remedy="correct axes under [data], or reshape",
+        )
+    if axes == "time":
+        return signals[:, None, :, None]
+    return (signals if axes == "time_channels" else signals.transpose(0, 2, 1))[:, None]
 
 
 def _both(shape: tuple[int, ...]) -> str:

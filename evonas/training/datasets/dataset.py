@@ -127,13 +127,14 @@ def dataset_hash(dataset: Dataset) -> str:
 def _split(images: NDArray[np.uint8], labels: NDArray[np.int64], pool: int) -> Split:
     pixels = torch.from_numpy(np.ascontiguousarray(images))
     if pool > 1:
-        if min(pixels.shape[2:]) < pool:
+        window = tuple(1 if side == 1 else pool for side in pixels.shape[2:])  # along signals only
+        if any(side < length for side, length in zip(pixels.shape[2:], window, strict=True)):
             raise DataError(
                 f"images of at least {pool}x{pool} pixels for pool = {pool}",
                 found=f"{pixels.shape[2]}x{pixels.shape[3]}",
                 remedy="lower pool under [data]",
             )
-        pixels = torch.nn.functional.avg_pool2d(pixels.float(), pool).round().to(torch.uint8)
+        pixels = torch.nn.functional.avg_pool2d(pixels.float(), window).round().to(torch.uint8)
     return Split(pixels, torch.from_numpy(labels))
 
 

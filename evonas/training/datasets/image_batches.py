@@ -20,9 +20,11 @@ class Augmentation:
     """Random changes of training images.
 
     Attributes:
-        shift: Largest random displacement in pixels, up, down and sideways; the border is filled with zeros.
+        shift: Largest random displacement in pixels, up, down and sideways, of signals along them; the border is filled
+            with zeros.
         flip: Whether to mirror half of the images left to right.
-        cutout: Side in pixels of a square of zeros anywhere in an image; what is beyond its border is lost. 0: none.
+        cutout: Side in pixels of a square of zeros anywhere in an image, or length of a gap in a signal; what is beyond
+            its border is lost. 0: none.
 
     References:
         DeVries 2017, "Improved regularization of convolutional neural networks with cutout".
@@ -68,8 +70,10 @@ def image_batches(
 
 def _shifted(images: Tensor, shift: int, generator: torch.Generator) -> Tensor:
     n, channels, height, width = images.shape
-    padded = torch.nn.functional.pad(images, (shift, shift, shift, shift))
+    down, aside = (0 if side == 1 else shift for side in (height, width))  # signals move along their axis only
+    padded = torch.nn.functional.pad(images, (aside, aside, down, down))
     top, left = torch.randint(2 * shift + 1, (2, n, 1), generator=generator)
+    top, left = top.clamp_max(2 * down), left.clamp_max(2 * aside)
     rows, columns = (top + torch.arange(height))[:, :, None], (left + torch.arange(width))[:, None, :]
     pixels = (rows * padded.shape[3] + columns).view(n, 1, -1).expand(-1, channels, -1)
     return padded.flatten(2).gather(2, pixels).view_as(images)
@@ -80,7 +84,7 @@ def _squares(images: Tensor, side: int, generator: torch.Generator) -> Tensor:
     n, _, *sides = images.shape
     inside = []
     for length in sides:
-        first = torch.randint(length, (n, 1), generator=generator) - side // 2
+        first = torch.randint(length, (n, 1), generator=generator) - (side // 2 if length > 1 else 0)
         place = torch.arange(length)
         inside.append((place >= first) & (place < first + side))
     rows, columns = inside

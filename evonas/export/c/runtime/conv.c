@@ -20,12 +20,12 @@ static void net_span(int32_t outputs, int32_t inputs, int32_t stride, int32_t sh
 static void net_add_weight(const net_conv *l, net_channel in, int32_t code, float factor, int32_t down, int32_t aside,
                            net_cell *sums)
 {
-    int32_t stride = l->stride, top, bottom, left, right, i, k;
+    int32_t stride = l->stride_columns, top, bottom, left, right, i, k;
 
-    net_span(l->out_rows, l->rows, stride, down, &top, &bottom);
+    net_span(l->out_rows, l->rows, l->stride_rows, down, &top, &bottom);
     net_span(l->out_columns, l->columns, stride, aside, &left, &right);
     for (i = top; i < bottom; i++) {
-        int32_t from = (i * stride + down) * l->columns + aside + left * stride, n = right - left;
+        int32_t from = (i * l->stride_rows + down) * l->columns + aside + left * stride, n = right - left;
         net_cell *sum = sums + i * l->out_columns + left;
         if (in.codes == NULL) {
             const net_cell *x = in.floats + from;
@@ -49,18 +49,19 @@ static void net_add_weight(const net_conv *l, net_channel in, int32_t code, floa
 /* Add a channel's share to the sums of a filter; `at` is the place of its first weight. */
 static void net_add_channel(const net_conv *l, net_channel in, int32_t at, int32_t term, net_cell *sums)
 {
-    int32_t padding = l->dilation * ((l->kernel - 1) / 2), row, column, code = 0;
+    int32_t above = l->dilation * ((l->kernel_rows - 1) / 2), before = l->dilation * ((l->kernel_columns - 1) / 2);
+    int32_t row, column, code = 0;
 
-    for (row = 0; row < l->kernel; row++) {
-        for (column = 0; column < l->kernel; column++, at++) {
+    for (row = 0; row < l->kernel_rows; row++) {
+        for (column = 0; column < l->kernel_columns; column++, at++) {
             if (l->codes != NULL) {
                 code = net_weight(l, at);
                 if (code == 0 || (l->scaled_by == NET_BY_SIGN && (code < 0) != term)) {
                     continue;
                 }
             }
-            net_add_weight(l, in, code, l->codes != NULL ? (float)code : l->floats[at], row * l->dilation - padding,
-                           column * l->dilation - padding, sums);
+            net_add_weight(l, in, code, l->codes != NULL ? (float)code : l->floats[at], row * l->dilation - above,
+                           column * l->dilation - before, sums);
         }
     }
 }
@@ -119,8 +120,8 @@ static float net_behind(const net_conv *l, float v, int32_t channel, int32_t to,
             channel = to;
             break;
         case NET_SHORTCUT:
-            v = v + net_mean(net_arena + l->x + channel * l->height * l->width, l->height, l->width, l->stride,
-                             l->stride, i / l->out_columns, i % l->out_columns);
+            v = v + net_mean(net_arena + l->x + channel * l->height * l->width, l->height, l->width,
+                             l->stride_rows, l->stride_columns, l->stride_rows, l->stride_columns, i / l->out_columns, i % l->out_columns);
             break;
         case NET_PRELU:
             v = v + l->prelu[l->filters + channel];
@@ -225,7 +226,7 @@ static void net_convolve(const net_conv *l, const uint8_t *pixels)
                 for (t = 0; t < l->terms; t++) {
                     int32_t plane = l->scaled_by == NET_BY_SIGN ? 0 : t;
                     int32_t place = in_place ? net_place(l, f) : (f - first) * l->terms + t;
-                    int32_t at = ((plane * l->filters + f) * reads + c % reads) * l->kernel * l->kernel;
+                    int32_t at = ((plane * l->filters + f) * reads + c % reads) * l->kernel_rows * l->kernel_columns;
                     net_add_channel(l, in, at, t, net_arena + l->sums + place * area);
                 }
             }

@@ -1,7 +1,7 @@
-static void net_max_pool(int32_t in, int32_t out, int32_t channels, int32_t height, int32_t width, int32_t kernel,
-                         int32_t stride)
+static void net_max_pool(int32_t in, int32_t out, int32_t channels, int32_t height, int32_t width,
+                         int32_t kernel_rows, int32_t kernel_columns, int32_t stride_rows, int32_t stride_columns)
 {
-    int32_t rows = (height + stride - 1) / stride, columns = (width + stride - 1) / stride, c, row, column, i, k;
+    int32_t rows = (height + stride_rows - 1) / stride_rows, columns = (width + stride_columns - 1) / stride_columns, c, row, column, i, k;
 
     for (c = 0; c < channels; c++) {
         const net_cell *x = net_arena + in + c * height * width;
@@ -9,8 +9,8 @@ static void net_max_pool(int32_t in, int32_t out, int32_t channels, int32_t heig
             for (column = 0; column < columns; column++) {
                 int32_t top, bottom, left, right;
                 float most;
-                net_window(row, kernel, stride, height, &top, &bottom);
-                net_window(column, kernel, stride, width, &left, &right);
+                net_window(row, kernel_rows, stride_rows, height, &top, &bottom);
+                net_window(column, kernel_columns, stride_columns, width, &left, &right);
                 most = x[top * width + left].f;
                 for (i = top; i < bottom; i++) {
                     for (k = left; k < right; k++) {

@@ -40,14 +40,14 @@ static void net_window(int32_t place, int32_t kernel, int32_t stride, int32_t si
 }
 
 /* Mean of a window; pixels outside the image do not count. Rows are added first, from top to bottom. */
-static float net_mean(const net_cell *x, int32_t height, int32_t width, int32_t kernel, int32_t stride, int32_t row,
-                      int32_t column)
+static float net_mean(const net_cell *x, int32_t height, int32_t width, int32_t kernel_rows, int32_t kernel_columns,
+                      int32_t stride_rows, int32_t stride_columns, int32_t row, int32_t column)
 {
     int32_t top, bottom, left, right, i, k;
     float total = 0.0f;
 
-    net_window(row, kernel, stride, height, &top, &bottom);
-    net_window(column, kernel, stride, width, &left, &right);
+    net_window(row, kernel_rows, stride_rows, height, &top, &bottom);
+    net_window(column, kernel_columns, stride_columns, width, &left, &right);
     for (k = left; k < right; k++) {
         float sum = x[top * width + k].f;
         for (i = top + 1; i < bottom; i++) {

@@ -50,9 +50,13 @@ def given_parts(x: Any, y: Any, x_test: Any, y_test: Any, settings: DataConfig) 
         training, test_part = (None if one is None else (_opened(one[0]), _labels(one[1])) for one in parts)
         assert training is not None
         return picture_parts(training, test_part, None, settings=settings, classes=None), last
-    raws = [None if one is None else (_channels_last(one[0]), _labels(one[1])) for one in parts]
+    is_torch = settings.axes == "auto"  # if not, the run file says how the axes of these tensors lie
+    raws = [
+        None if one is None else (_channels_last(one[0]) if is_torch else _stacked(one[0]), _labels(one[1]))
+        for one in parts
+    ]
     assert raws[0] is not None
-    return Parts(raws[0], raws[1]), last
+    return Parts(raws[0], raws[1]), last if is_torch else settings
 
 
 def _is_dataset(x: Any) -> bool:
@@ -98,9 +102,13 @@ def _array(x: Any) -> NDArray[Any]:
     return found
 
 
+def _stacked(images: Sequence[Any]) -> NDArray[Any]:
+    return np.stack([_array(image) for image in images])
+
+
 def _channels_last(images: Sequence[Any]) -> NDArray[Any]:
     """Of tensors as torch has them, ``(channels, height, width)``, or without channels."""
-    found = np.stack([_array(image) for image in images])
+    found = _stacked(images)
     return found.transpose(0, 2, 3, 1) if found.ndim == 4 else found
 
 
