@@ -62,7 +62,8 @@ def print_front_as(
         why = "condition" if where is not None and len(front_table(folder)) else "constraints"
         typer.echo(f"no evaluated network satisfies the {why}")
     else:
-        searched = dict.fromkeys(["id", *folder.objectives, *folder.constraints])
+        genes = [gene.name for gene in folder.facts().genes if gene.values is not None]
+        searched = dict.fromkeys(["id", *genes, *folder.objectives, *folder.constraints])
         names = list(searched if columns is None else shown)
         is_whole = where is None and pick is None
         _print_texts(folder, rows, names, form=form, most=MOST if is_whole and form == "table" else len(rows))

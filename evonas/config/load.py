@@ -140,12 +140,13 @@ def _resolved(config: RunConfig) -> RunConfig:
         data = data.model_copy(update={"source": str(Path(data.source).expanduser().resolve())})
     quantizers = {key: _resolved_path(name) for key, name in config.quantizers.model_dump().items()}
     bounds = {_resolved_path(name): bound for name, bound in search.constraints.items()}
-    objectives = tuple(map(_resolved_path, search.objectives))
+    given = {"objectives": tuple(map(_resolved_path, search.objectives))}
+    named = given if "objectives" in search.model_fields_set else {}  # what was left out must still be seen to be
     changed: dict[str, Any] = {
         "name": config.name or re.sub(r"[^\w.-]", "-", Path(data.source).stem) or "run",
         "data": data,
         "quantizers": QuantizersConfig(**quantizers),
-        "search": search.model_copy(update={"objectives": objectives, "constraints": bounds}),
+        "search": search.model_copy(update={**named, "constraints": bounds}),
     }
     if isinstance(config.space, OwnSpaceConfig):
         options = {key: _resolved_file(value) for key, value in config.space.options.items()}

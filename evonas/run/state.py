@@ -161,8 +161,9 @@ class SearchState:
         rows = feasible([row for row in self.rows if row.stage == self.stage.number], self.measures)
         names = self.measures.objectives
         first = "error" if "error" in self.measures.table else names[0]
-        points = np.array([[row.values[name] for name in names] for row in rows]).reshape(-1, len(names))
-        return sorted(itertools.compress(rows, is_nondominated(points)), key=lambda row: row.values[first])
+        points = self.scaling.minimised(np.array([[row.values[name] for name in names] for row in rows]))
+        sign = self.measures.table[first].sign
+        return sorted(itertools.compress(rows, is_nondominated(points)), key=lambda row: sign * row.values[first])
 
     def _evaluator(self) -> Evaluator:
         return Evaluator(

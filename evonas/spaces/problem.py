@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from evonas.errors import RunFileError
 from evonas.spaces.choices import Choices, genes_of
@@ -23,7 +23,9 @@ class Problem(TableSpace):
             ``None``, or an :class:`evonas.IntRange` or :class:`evonas.FloatRange`; or :class:`Gene` objects.
         evaluate: Called once per genome, with its choices by name of the gene, in the types that they were given in;
             may take long, may fail, may return NaN.
-        objectives: What ``evaluate`` returns, by name or as :class:`objectives.Objective`.
+        objectives: What ``evaluate`` returns: names of what is minimised, or ``"min"`` and ``"max"`` by name, such as
+            ``{"accuracy": "max", "latency": "min"}``; or :class:`evonas.Objective`, with units and titles. A search
+            whose run file names no objectives takes all of them.
         count: The values that take almost no time; a search asks for them often, and never predicts them.
         is_slow: Whether ``evaluate`` is worth sending to workers; it must then be importable, or picklable.
         seconds: Seconds that ``evaluate`` takes, roughly, if known; see :class:`TableSpace`.
@@ -49,16 +51,14 @@ class Problem(TableSpace):
         genes: Mapping[str, Choices] | Sequence[Gene],
         evaluate: Named,
         *,
-        objectives: Sequence[str | Objective],
+        objectives: Sequence[str | Objective] | Mapping[str, Literal["min", "max"]],
         count: Named | None = None,
         is_slow: bool = False,
         seconds: float | None = None,
     ) -> None:
         self._genes, self._evaluate, self._count = genes_of(genes), evaluate, count
         self.is_slow, self.seconds = is_slow, seconds
-        if isinstance(objectives, str) or not objectives:
-            raise RunFileError("a list of objectives", found=repr(objectives), remedy='such as ["error", "cost"]')
-        named = [_objective(one) if isinstance(one, str) else one for one in objectives]
+        named = _named(objectives)
         self._objectives = {objective.name: objective for objective in named}
         if len(self._objectives) < len(named):
             names = ", ".join(objective.name for objective in named)
@@ -88,5 +88,24 @@ class Problem(TableSpace):
         return dict(self._count(self.chosen(genome))) if self._count else {}
 
 
-def _objective(name: str) -> Objective:
-    return Objective(name, unit="", title=name, is_log=False)
+def _named(objectives: Any) -> list[Objective]:
+    """Objectives from all that a user may write.
+
+    Raises:
+        RunFileError: It is something else.
+    """
+    ways = objectives if isinstance(objectives, Mapping) else {}
+    listed = list(objectives) if isinstance(objectives, (Mapping, Sequence)) and not isinstance(objectives, str) else []
+    is_known = all(isinstance(one, (str, Objective)) for one in listed) and set(ways.values()) <= {"min", "max"}
+    if not listed or not is_known:
+        raise RunFileError(
+            "objectives by name",
+            found=repr(objectives),
+            remedy='such as ["error", "cost"], or {"accuracy": "max", "cost": "min"}',
+        )
+    return [
+        Objective(one, unit="", title=one, is_log=False, is_maximised=ways.get(one) == "max")
+        if isinstance(one, str)
+        else one
+        for one in listed
+    ]

@@ -63,7 +63,7 @@ def draw_front(
     """
     is_share = error.unit == "share"
     factor = 100 if is_share else 1
-    is_log = is_share and len(front) > 0
+    is_log = is_share and not error.is_maximised and len(front) > 0 and bool((front[error.name] >= 0).all())
     if is_log:
         front, others, baseline = (_without_zeros(table, error.name) for table in (front, others, baseline))
     others = others.iloc[:: 1 + len(others) // (MOST_POINTS + 1)]
@@ -288,7 +288,7 @@ def _axis_title(objective: Objective) -> str:
 
 
 def _label_cost(ax: Axes, cost: Objective) -> None:
-    if cost.is_log:
+    if cost.is_log and ax.dataLim.x0 > 0:
         ax.set_xscale("log")
         ax.xaxis.set_major_formatter(EngFormatter())
         low, high = ax.get_xlim()

@@ -10,7 +10,7 @@ import pandas as pd
 
 from reports.comparison.comparison import Comparison
 from reports.comparison.runs import runs_texts, setting_differences
-from reports.figures.bands import bands_svg
+from reports.figures.bands import Step, bands_svg
 from reports.pages.html import html_table
 from reports.run_folder.files import write_atomically
 from reports.run_folder.folder import RunFolder
@@ -93,7 +93,8 @@ def _attainment(cost: str, table: pd.DataFrame, run: RunFolder) -> str:
     error = "error" if "error" in run.objectives else run.objectives[0]
     is_log = bool(measure.is_log and (drawn["x"] > 0).all())
     titles = {"x_title": measure.title, "y_title": f"{error} attained"}
-    return f"<h3>Attained over {escape(measure.title)}</h3>{bands_svg(drawn, **titles, is_log=is_log, is_step=True)}"
+    step: Step = "pre" if measure.is_maximised else "post"
+    return f"<h3>Attained over {escape(measure.title)}</h3>{bands_svg(drawn, **titles, is_log=is_log, step=step)}"
 
 
 def ranking_texts(ranking: pd.DataFrame) -> pd.DataFrame:

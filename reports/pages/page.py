@@ -22,7 +22,7 @@ from reports.tables.estimates import (
     trust_note,
     trust_texts,
 )
-from reports.tables.front import compared_table, is_measured
+from reports.tables.front import best_of, compared_table, is_measured
 from reports.tables.search import outcome_sentence, predictor_rows, predictor_sentence
 from reports.tables.snapshot import Snapshot
 from reports.tables.trainings import training_texts
@@ -98,7 +98,7 @@ def _tiles(snapshot: Snapshot) -> dict[str, str]:
     last = snapshot.delivered_volumes or snapshot.searched_volumes
     searched = run.evaluations(origin="search", columns=["genome"])["genome"].nunique()
     least = {
-        f"least {run.measures[name].title}": run.measures[name].display(float(front[name].min()))
+        f"best {run.measures[name].title}": run.measures[name].display(best_of(run, front, name))
         for name in run.objectives
         if len(front)
     }

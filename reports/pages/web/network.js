@@ -30,7 +30,9 @@ function drawCard() {
   const texts = Object.fromEntries(names.map((name) => [name, [networks.texts[name][row], networks.values[name][row]]]));
   const tested = data.tested[networks.genome[row]];
   const isPick = networks.isFinal[row];
+  const chosen = parameterNames.flatMap((name) => [make("dt", {}, name), make("dd", {}, choiceText(parameters[name][row]))]);
   card.replaceChildren(...[head, values(texts),
+    ...(chosen.length ? [make("h3", {}, "Parameters"), make("dl", {}, ...chosen)] : []),
     tested ? make("p", {}, "Trained from scratch, test accuracy: ", make("b", {}, tested)) : null,
     make("h3", {}, "Genome"), copyable(networks.genome[row], "genome"),
     make("h3", {}, isPick ? "Train, export, show" : "Show"),
