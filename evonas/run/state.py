@@ -223,7 +223,7 @@ def check_alive(rows: Sequence[Evaluation], what: str) -> None:
     """
     if not any(row.is_ok for row in rows):
         raise EvaluationError(
-            "networks that can be evaluated",
+            "something that can be evaluated",
             found=f"{what} that failed altogether: {rows[0].reason}",
-            remedy="correct what evaluates them, or change [space], [supernet] or [estimate], and start anew",
+            remedy="correct what evaluates, or change [space], [supernet] or [estimate], and start anew",
         )

@@ -24,8 +24,8 @@ class StopReason(Enum):
     TIME_SPENT = "The time is spent."
     GENERATIONS_DONE = "The generations are done."
     STALLED = "The hypervolume stopped growing."
-    SPACE_EXHAUSTED = "No network is left that was not evaluated."
-    NOTHING_FEASIBLE = "No further network within the bounds was found."
+    SPACE_EXHAUSTED = "Nothing is left that was not evaluated."
+    NOTHING_FEASIBLE = "Nothing further within the bounds was found."
 
 
 class Stopping:

@@ -13,7 +13,7 @@ import pandas as pd
 from evonas.errors import RunFolderError
 from evonas.plugins import resolve
 from evonas.progress import Observer, Silent
-from evonas.run.context import RunContext, reopen
+from evonas.run.context import RunContext, no_networks, reopen
 from evonas.run.provenance import check_versions
 from evonas.spaces import Space
 from evonas.workflows.picks import pick, select
@@ -167,6 +167,8 @@ class Run:
         """Write trained picks to files that run elsewhere; see :func:`evonas.workflows.export_picks.export_picks`."""
         export_picks = resolve(WORKFLOWS + "export_picks:export_picks")
         picks = self.pick(which)
+        if self.folder.facts().is_table:
+            raise no_networks(self.folder.settings["space"]["kind"])
         return list(
             export_picks(self.folder, self.context, picks, format_name=format_name, seed=seed, recipe=recipe, out=out)
         )

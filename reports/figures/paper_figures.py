@@ -171,7 +171,7 @@ def draw_hypervolume(table: pd.DataFrame, question: Asked, width: float) -> Figu
         kinds: dict[str, Any] = {"search": "-", "random": "--"}
         shown = [(name, line) for name, line in kinds.items() if name in set(table["origin"])]
         handles += [Line2D([], [], color="black", linestyle=line, label=name) for name, line in shown]
-        ax.set_xlabel("networks evaluated")
+        ax.set_xlabel(f"{question.run.facts().noun}s evaluated")
         ax.set_ylabel("hypervolume")
         ax.legend(handles=handles, loc="lower right")
     return figure

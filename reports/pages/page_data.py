@@ -43,6 +43,7 @@ def page_data(snapshot: Snapshot) -> dict[str, Any]:
         "points": {origin: _points(run, origin) for origin in ("search", "random")}
         | {"anchor": _points(run, "anchor" if is_measured(run) and not snapshot.facts.is_table else "none")},
         "isTable": snapshot.facts.is_table,
+        "noun": snapshot.facts.noun,
         "chance": None if snapshot.facts.is_table else snapshot.facts.bounds.get("error", (0.0, None))[1],
         "networks": _networks(run, front, history),
         "drawings": _drawings(run, front, knee),

@@ -150,3 +150,8 @@ class Facts(_Model):
     in_flight: list[tuple[int, int]] = Field(default_factory=list)
     trust: TrustFacts | None = None
     has_reports: bool = False
+
+    @property
+    def noun(self) -> str:
+        """What people call a genome of this run: what is looked up or computed need be no network."""
+        return "configuration" if self.is_table else "network"

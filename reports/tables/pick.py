@@ -84,7 +84,7 @@ def _best_within(run: RunFolder, front: pd.DataFrame, condition: str) -> pd.Data
             for name in named
         ]
         raise QueryError(
-            f"a network of the front with {condition}",
+            f"a {run.facts().noun} of the front with {condition}",
             found=", ".join(ranges) or "none",
             remedy="choose a bound within that range" if len(ranges) == 1 else "choose bounds within these ranges",
         )

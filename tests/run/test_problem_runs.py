@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ from objectives import Objective
 from objectives.fronts.scaling import Scaling
 from reports.comparison.attainment import attainment_table
 from reports.comparison.comparison import comparable_runs
+from reports.pages.page import run_page
 from reports.run_folder.parameters import parameter_table
 from reports.run_folder.schema import Evaluation
 from reports.tables.convergence import convergence_table
+from reports.tables.snapshot import Snapshot
 
 SEARCH = {"budget": 24, "population": 8, "predictors": [], "has_baseline": False}
 GENES: dict[str, Any] = {
@@ -168,6 +171,19 @@ def test_values_of_zero_and_below_keep_their_order(tmp_path: Path, f: Any, unit:
     assert np.isfinite(run.folder.scaling.hypervolume(run.front()[["f", "a2"]].to_numpy()))
 
 
+def test_the_guide_s_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "guide" / "own.md").read_text(encoding="utf-8")
+    code = guide.partition("## Any function")[2].partition("```python\n")[2].partition("```")[0]
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    front = names["run"].front()
+    assert front["accuracy"].min() >= 0.9
+    assert {"use_bn", "depth", "lr", "op"} <= set(front)
+    assert names["run"].path.parent == Path("runs")
+    assert names["run"].path.name.startswith("Problem-")
+
+
 @pytest.mark.parametrize("name", ["genome", "Cost", "ID", "reason"])
 def test_a_gene_with_the_name_of_another_column_is_refused(tmp_path: Path, name: str) -> None:
     problem = evonas.Problem({name: (1, 2)}, lambda chosen: {"cost": chosen[name]}, objectives=["cost"])
@@ -189,6 +205,14 @@ def test_another_value_behind_the_same_label_is_another_problem(tmp_path: Path) 
     run = go(tmp_path / "run", problem((True, False)))
     with pytest.raises(evonas.EvonasError, match="the space that the run was started with"):
         evonas.resume(run.path, space=problem(("True", "False")))
+
+
+def test_no_text_of_the_page_speaks_of_networks(run: evonas.Run) -> None:
+    page = run_page(Snapshot(run.folder))
+    text = re.sub(r"<(script|style|pre).*?</\1>|<(section|li)[^>]* hidden>.*?</\2>", "", page, flags=re.DOTALL)
+    words = re.sub(r"<[^>]*>", " ", text)
+    assert "configurations" in words
+    assert re.findall(r"network|image|held-out|test set|error|supernet", words) == []
 
 
 def test_the_page_shows_parameters_and_values_in_their_own_scale(run: evonas.Run) -> None:

@@ -50,7 +50,7 @@ const isBrushed = () => state.brushes.size > 0 || state.box !== null;
 // Scatter
 
 function hover(texts, id) {
-  return `network ${id}<br>` + texts.join("<br>");
+  return `${data.noun} ${id}<br>` + texts.join("<br>");
 }
 
 /** Error bars of estimates, where the error is on an axis. */
@@ -132,7 +132,8 @@ function drawScatter() {
   const selections = state.box && element.layout?.selections;
   const done = chart(element, scatterTraces(), {
     ...(selections ? { selections } : {}),
-    xaxis: axisOf(measures[state.x], state.isLogX, isWide), yaxis: axisOf(measures[state.y], state.isLogY, isWide),
+    xaxis: axisOf(measures[state.x], state.isLogX, isWide, networks.values[state.x]),
+    yaxis: axisOf(measures[state.y], state.isLogY, isWide, networks.values[state.y]),
     shapes: chanceLine(),
     dragmode: isWide ? "select" : false, hovermode: "closest", hoverdistance: 9, uirevision: `${state.x} ${state.y} ${state.isLogX} ${state.isLogY}`,
   }, { displayModeBar: isWide });
@@ -166,7 +167,7 @@ function pick(id) {
   if (id === undefined || id === null) return;
   update({ selected: id });
   const row = rowOf.get(id);
-  say(`network ${id}` + (row === undefined ? "" : `, ${measures[state.y].title} ${networks.texts[state.y][row]}, ${measures[state.x].title} ${networks.texts[state.x][row]}`));
+  say(`${data.noun} ${id}` + (row === undefined ? "" : `, ${measures[state.y].title} ${networks.texts[state.y][row]}, ${measures[state.x].title} ${networks.texts[state.x][row]}`));
 }
 
 // Table
@@ -217,7 +218,7 @@ function drawTable() {
     head.firstChild.textContent = (measures[head.dataset.name]?.title ?? head.dataset.name) + (isSorted ? (state.sort.sign > 0 ? " ▲" : " ▼") : "");
   }
   const all = frontRows().length;
-  byId("count").textContent = isBrushed() ? `${rows.length} of ${all} networks within the brush` : `${all} networks on the front`;
+  byId("count").textContent = isBrushed() ? `${rows.length} of ${all} ${data.noun}s within the brush` : `${all} ${data.noun}s on the front`;
   byId("clear").hidden = !isBrushed();
 }
 
