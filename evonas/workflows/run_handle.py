@@ -58,6 +58,9 @@ class Run:
     def front(self, *, where: str | None = None, sort: str | None = None) -> pd.DataFrame:
         """The Pareto front: ``id``, ``genome`` and every measure in its own unit, smallest error first.
 
+        A user's own function has no error: the best by its first objective come first, and each of its parameters has a
+        column, in its own type; see :func:`reports.tables.front.front_table`.
+
         Args:
             where: A condition such as ``"model_size < 8KiB and error < 5%"``; see :func:`reports.tables.query.where`.
             sort: Columns joined by commas, such as ``"model_size"``; ``"-model_size"`` from large to small.
