@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from evonas.errors import EvonasError
     from evonas.nets.network import Network
     from evonas.nets.quant.quantizer import Quantizer
+    from evonas.spaces.choices import FloatRange, IntRange
     from evonas.spaces.genome import Gene, check_genome
     from evonas.spaces.problem import Problem
     from evonas.spaces.space import NetworkSpace, Space, TableSpace
@@ -56,7 +57,9 @@ _EXPORTS = {
     "Batch": "evonas.workflows.batch",
     "Comparison": "reports.comparison.comparison",
     "EvonasError": "evonas.errors",
+    "FloatRange": "evonas.spaces.choices",
     "Gene": "evonas.spaces.genome",
+    "IntRange": "evonas.spaces.choices",
     "Layer": "objectives",
     "Method": "evonas.architecture.methods",
     "Network": "evonas.nets.network",
@@ -87,7 +90,9 @@ __all__ = [
     "Batch",
     "Comparison",
     "EvonasError",
+    "FloatRange",
     "Gene",
+    "IntRange",
     "Layer",
     "Method",
     "Network",

@@ -1,7 +1,8 @@
 """Measure one network, as plain data: errors, bytes, operations, energy; dominance and hypervolume.
 
-Everything is minimised. ``OBJECTIVES`` is the table that run files, archives and reports refer to by name. ``LATENCY``
-is not in it: every archive has a column for all in the table, and a latency is measured only on request.
+Dominance and hypervolume compare minimised values; the sign of what is maximised turns in ``Scaling``. ``OBJECTIVES``
+is the table that run files, archives and reports refer to by name. ``LATENCY`` is not in it: every archive has a column
+for all in the table, and a latency is measured only on request.
 
 - ``objective``: what an objective is; ``layer``: what it counts; ``display``: how values read.
 - ``fronts``: dominance, hypervolume, scales.

@@ -27,10 +27,18 @@ def display_bits(value: float) -> str:
     return f"{number} {prefix}bit"
 
 
-def display_count(value: float) -> str:
-    """Write a large count with a metric suffix: 1234567 as ``1.23 M``."""
+def display_number(value: float) -> str:
+    """Write a number without a unit in its own scale: whole ones whole, others with four digits.
+
+    From 1000 on with a metric suffix: 1234567 as ``1.23 M``; from 1e15 on as a power of ten.
+    """
+    if value == round(value) and abs(value) < 1000:
+        return f"{value + 0.0:.0f}"  # -0.0 is no number to people
+    text = f"{value:.4g}"
+    if not 1000 <= abs(float(text)) < 1e15:
+        return text
     number, prefix = _split(value, COUNTED)
-    return f"{number} {prefix}".rstrip()
+    return f"{number} {prefix}"
 
 
 def display_joules(value: float) -> str:
@@ -57,7 +65,7 @@ DISPLAYS: dict[str, Callable[[float], str]] = {
     "J": display_joules,
     "s": display_seconds,
     "nats": display_nats,
-    "": display_count,
+    "": display_number,
 }
 
 

@@ -17,7 +17,7 @@ Measure = Callable[[Layers], Number]
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """A quantity to be minimised, or bounded, or only shown.
+    """A quantity to be minimised or maximised, or bounded, or only shown.
 
     Attributes:
         name: Column name, and what the run file calls it.
@@ -27,6 +27,7 @@ class Objective:
         measure: Counts the quantity from a network's layers; None when layers are not enough for it, such as for the
             error, which needs trained weights, and the latency, which needs a network that runs.
         is_log: Whether values spread over orders of magnitude, so that figures and hypervolume use the logarithm.
+        is_maximised: Whether more is better; values keep their sign, and a bound is then the least that is allowed.
 
     Example:
         >>> carbon = Objective("carbon", unit="g", title="carbon", measure=lambda layers: 0.5 * len(layers))
@@ -39,6 +40,7 @@ class Objective:
     title: str
     measure: Measure | None = None
     is_log: bool = True
+    is_maximised: bool = False
 
     @property
     def is_analytic(self) -> bool:
@@ -46,9 +48,15 @@ class Objective:
         return self.measure is not None
 
     @property
+    def sign(self) -> float:
+        """What values are multiplied by before they are compared: less is then better."""
+        return -1.0 if self.is_maximised else 1.0
+
+    @property
     def facts(self) -> dict[str, str | bool]:
         """All but the measure, as JSON can store it. ``Objective(**facts)`` reads it back and displays the same."""
-        return {"name": self.name, "unit": self.unit, "title": self.title, "is_log": self.is_log}
+        names = ("name", "unit", "title", "is_log", "is_maximised")
+        return {name: getattr(self, name) for name in names}
 
     def display(self, value: float) -> str:
         """Turn a value into the text that reports print."""

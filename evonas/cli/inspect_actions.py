@@ -9,7 +9,7 @@ import typer
 
 from evonas.cli.figures import draw_network_to, plot_to
 from evonas.cli.network_view import of_genome, of_run
-from evonas.cli.print_front import print_front_as
+from evonas.cli.print_front import print_configuration, print_front_as
 from evonas.cli.print_tables import print_comparisons, print_json, print_network
 from evonas.errors import RunFileError, RunFolderError
 from evonas.workflows.compare import compare_runs
@@ -36,6 +36,11 @@ def show(
     may_run_code: bool,
 ) -> None:
     """Print a network; draw it."""
+    if run is not None and genome is None and (opened := open_run(run)).folder.facts().is_table:
+        if out is not None:
+            raise RunFileError("a network to draw", found="values without layers", remedy="leave out --out")
+        print_configuration(opened, pick or "knee", form)
+        return
     if run is not None and genome is None:
         view = of_run(run, pick or "knee", may_run_code=may_run_code)
     else:

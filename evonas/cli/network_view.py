@@ -10,15 +10,14 @@ import pandas as pd
 
 from evonas.architecture.layer_table import architecture_table
 from evonas.config.load import load_config
-from evonas.errors import GenomeError, RunFolderError, SelectionError
+from evonas.errors import GenomeError, RunFolderError
 from evonas.run.context import open_context
 from evonas.run.provenance import code_of
 from evonas.spaces import NetworkSpace
 from evonas.spaces.genome import from_text, to_text
-from evonas.workflows.picks import pick
+from evonas.workflows.picks import single
 from evonas.workflows.run_handle import open_run
 from objectives import OBJECTIVES, Objective
-from reports.run_folder.folder import RunFolder
 from reports.run_folder.schema import RUN_FILE
 from reports.tables.estimates import error_texts
 
@@ -60,7 +59,7 @@ def of_run(path: Path, which: str, *, may_run_code: bool = False) -> NetworkView
         SelectionError: It names no network, or several.
     """
     run = open_run(path).folder
-    row = _row(run, which)
+    row = single(run, which)
     genome, values = str(row["genome"]), {name: row[name] for name in run.measures if pd.notna(row[name])}
     table = run.networks([genome]).get(genome)
     if table is None:
@@ -83,14 +82,6 @@ def of_genome(text: str, run: Path | None, config: Path | None, *, may_run_code:
         RunFolderError: Files that the run names would have to run, and may not.
     """
     return _decoded(text, _space(run, config, may_run_code=may_run_code))
-
-
-def _row(run: RunFolder, which: str) -> pd.Series:
-    found = pick(run, which)
-    if len(found) > 1:
-        ids = ", ".join(map(str, found["id"].head(8)))
-        raise SelectionError("one network", found=f"{len(found)} of them", remedy=f"name one: {ids}, …")
-    return found.iloc[0]
 
 
 def _space(run: Path | None, config: Path | None, *, may_run_code: bool) -> NetworkSpace:

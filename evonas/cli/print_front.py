@@ -10,7 +10,8 @@ from rich.table import Table
 
 from evonas.cli.print_tables import show_table
 from evonas.workflows.picks import pick as picked
-from evonas.workflows.picks import select
+from evonas.workflows.picks import select, single
+from reports.run_folder.parameters import choice_texts
 from reports.tables.estimates import error_texts, how_errors_came
 from reports.tables.front import front_table, knee_id
 
@@ -60,9 +61,10 @@ def print_front_as(
         typer.echo(json.dumps(known.to_dict("records"), indent=1, ensure_ascii=False))
     elif rows.empty:
         why = "condition" if where is not None and len(front_table(folder)) else "constraints"
-        typer.echo(f"no evaluated network satisfies the {why}")
+        typer.echo(f"no evaluated {folder.facts().noun} satisfies the {why}")
     else:
-        searched = dict.fromkeys(["id", *folder.objectives, *folder.constraints])
+        genes = [gene.name for gene in folder.facts().genes if gene.values is not None]
+        searched = dict.fromkeys(["id", *genes, *folder.objectives, *folder.constraints])
         names = list(searched if columns is None else shown)
         is_whole = where is None and pick is None
         _print_texts(folder, rows, names, form=form, most=MOST if is_whole and form == "table" else len(rows))
@@ -70,7 +72,8 @@ def print_front_as(
 
 def _print_texts(folder: RunFolder, rows: pd.DataFrame, names: list[str], *, form: str, most: int) -> None:
     knee = knee_id(folder, front_table(folder))
-    shown, title = rows, f"Pareto front: {len(rows)} networks"
+    facts = folder.facts()
+    shown, title = rows, f"Pareto front: {len(rows)} {facts.noun}s"
     if len(rows) > most:
         keep = {round(index * (len(rows) - 1) / (most - 1)) for index in range(most)}
         shown = rows[[index in keep or id_ == knee for index, id_ in enumerate(rows["id"])]]
@@ -91,7 +94,35 @@ def _print_texts(folder: RunFolder, rows: pd.DataFrame, names: list[str], *, for
         for line in cells:
             printed.add_row(*line)
         show_table(printed)
-        typer.echo(f"* knee. {how_errors_came(folder)} Test set not used.")
+        typer.echo(f"* knee. {how_errors_came(folder)}{'' if facts.is_table else ' Test set not used.'}")
+
+
+def print_configuration(run: Run, which: str, form: str) -> None:
+    """Print one row of a run whose values are looked up or computed: its choices, then its values.
+
+    Args:
+        run: Whose.
+        which: A pick of a single row, or the id of any evaluation that succeeded.
+        form: ``"json"``, or else a list for people.
+
+    Raises:
+        SelectionError: It names no row, or several.
+    """
+    folder = run.folder
+    record = single(folder, which).to_dict()
+    texts = choice_texts(folder, record["genome"])
+    if form == "json":
+        facts = {
+            "genome": record["genome"],
+            "parameters": {name: record.get(name, text) for name, text in texts.items()},
+            "objectives": {name: record[name] for name in folder.measures},
+        }
+        typer.echo(json.dumps(facts, indent=1, ensure_ascii=False))
+        return
+    lines = {f"{folder.facts().noun} {record['id']}": "", **texts}
+    lines |= {one.title: one.display(record[name]) for name, one in folder.measures.items()}
+    typer.echo("\n".join(f"{name:27} {text}".rstrip() for name, text in lines.items()))
+    typer.echo(f"genome: {record['genome']}")
 
 
 def _text(folder: RunFolder, record: dict[Any, Any], name: str, *, knee: int) -> str:

@@ -48,7 +48,8 @@ def print_selfcheck(table: pd.DataFrame) -> None:
 def print_comparisons(comparisons: Sequence[Comparison]) -> None:
     """Who leads, and the pairwise tests, of every set of runs that can be compared."""
     for found in comparisons:
-        _print_texts(ranking_texts(found.ranking), title=f"hypervolume: {found.title}")
+        noun = found.runs[0].facts().noun
+        _print_texts(ranking_texts(found.ranking, noun=noun), title=f"hypervolume: {found.title}")
         if len(found.pairwise):
             _print_texts(pairwise_texts(found.pairwise), title="differences of means, paired by seed")
         typer.echo(found.verdict)

@@ -26,7 +26,9 @@ class RunConfig(Settings):
     """A whole run file."""
 
     name: str = Field(
-        "", pattern=r"^[\w.-]*$", description='name of the run, in its folder runs/NAME-TIME; "": that of the data'
+        "",
+        pattern=r"^[\w.-]*$",
+        description='name of the run, in its folder runs/NAME-TIME; "": that of the data, or of your own space',
     )
     seed: int = Field(0, ge=0, description="seed of everything random except the split")
     data: DataConfig = DataConfig()
@@ -140,12 +142,13 @@ def _resolved(config: RunConfig) -> RunConfig:
         data = data.model_copy(update={"source": str(Path(data.source).expanduser().resolve())})
     quantizers = {key: _resolved_path(name) for key, name in config.quantizers.model_dump().items()}
     bounds = {_resolved_path(name): bound for name, bound in search.constraints.items()}
-    objectives = tuple(map(_resolved_path, search.objectives))
+    given = {"objectives": tuple(map(_resolved_path, search.objectives))}
+    named = given if "objectives" in search.model_fields_set else {}  # what was left out must still be seen to be
     changed: dict[str, Any] = {
-        "name": config.name or re.sub(r"[^\w.-]", "-", Path(data.source).stem) or "run",
+        "name": config.name or re.sub(r"[^\w.-]", "-", _subject(config)) or "run",
         "data": data,
         "quantizers": QuantizersConfig(**quantizers),
-        "search": search.model_copy(update={"objectives": objectives, "constraints": bounds}),
+        "search": search.model_copy(update={**named, "constraints": bounds}),
     }
     if isinstance(config.space, OwnSpaceConfig):
         options = {key: _resolved_file(value) for key, value in config.space.options.items()}
@@ -153,6 +156,13 @@ def _resolved(config: RunConfig) -> RunConfig:
             update={"kind": _resolved_path(config.space.kind), "options": options}
         )
     return config.model_copy(update=changed)
+
+
+def _subject(config: RunConfig) -> str:
+    """What a run without a name is called after: its data, or a space of the user's where no data are named."""
+    if isinstance(config.space, OwnSpaceConfig) and "source" not in config.data.model_fields_set:
+        return config.space.kind.rpartition(":")[2].strip()
+    return Path(config.data.source).stem
 
 
 def _resolved_file(value: Any) -> Any:

@@ -154,12 +154,14 @@ class SearchConfig(Settings):
 
     objectives: Names = Field(
         ("error", "model_size", "bitops"),
-        description="minimised together; a measure's name, or FILE.py:NAME of your own",
+        description="minimised together, or maximised where they say so; a measure's name, or FILE.py:NAME of your "
+        "own; by default a table or a function of your own is searched for all that it measures",
     )
     constraints: dict[str, Bound] = Field(
         default_factory=dict,
-        description='upper bounds, such as { model_size = 8192 }; or, in spaces of blocks in stages, { flops = "base", '
-        'energy = "0.7 base" }: shares of what the network with all width factors 1 and the most bits has',
+        description="upper bounds, lower ones of what is maximised, such as { model_size = 8192 }; or, in spaces of "
+        'blocks in stages, { flops = "base", energy = "0.7 base" }: shares of what the network with all width factors '
+        "1 and the most bits has",
     )
     algorithm: Literal["auto", "nsga2", "nsga3", "random", "exhaustive"] = Field(
         "auto", description="auto: nsga2, or nsga3 for four objectives and more; random; exhaustive: every network"

@@ -86,7 +86,10 @@ class Costs(ABC):
         nothing = np.full(n, np.nan)
         columns = [values.get(name, nothing) for name in self.measures.objectives]
         points = self.scaling.log_transform(np.stack(columns, axis=1))
-        excess = [_excess(values.get(name, nothing), bound) for name, bound in self.measures.bounds.items()]
+        excess = [
+            _excess(values.get(name, nothing), bound, sign=self.measures.table[name].sign)
+            for name, bound in self.measures.bounds.items()
+        ]
         return points, np.array(excess, dtype=float).reshape(len(excess), n).T
 
     def within_bounds(self, violations: Floats) -> NDArray[np.bool_]:
@@ -95,7 +98,8 @@ class Costs(ABC):
         first = is_beyond & (is_beyond.cumsum(axis=1) == 1)  # a network counts once, under the first bound
         for name, n in zip(self.measures.bounds, first.sum(axis=0), strict=True):
             if n:
-                self.rejections[f"{name} above {self.measures.bounds[name]:g}"] += int(n)
+                side = "below" if self.measures.table[name].is_maximised else "above"
+                self.rejections[f"{name} {side} {self.measures.bounds[name]:g}"] += int(n)
         return np.asarray(~is_beyond.any(axis=1), dtype=bool)
 
     def keep_bounds(self, genomes: Genomes) -> NDArray[np.bool_]:
@@ -217,9 +221,9 @@ def _counted_names(space: TableSpace, measures: Measures) -> tuple[str, ...]:
     return ()
 
 
-def _excess(values: Floats, bound: float) -> Floats:
-    """How far values lie above a bound, as a share of it; as a difference for a bound of 0."""
-    return (values - bound) / (abs(bound) or 1.0)
+def _excess(values: Floats, bound: float, *, sign: float) -> Floats:
+    """How far values lie beyond a bound, as a share of it; as a difference for a bound of 0."""
+    return sign * (values - bound) / (abs(bound) or 1.0)
 
 
 def _finite(found: Floats) -> Floats:

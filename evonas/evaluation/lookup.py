@@ -46,7 +46,7 @@ def evaluate_table(space: TableSpace, genome: Genome) -> Outcome:
         found = space.look_up(genome)
         values = {name: float(found[name]) for name in space.objectives if name in found}
     except Exception as error:  # the user's code
-        return Outcome({}, f"the table: {type(error).__name__}: {error}")
+        return Outcome({}, f"{type(error).__name__}: {error}")
     return checked(values, space.objectives)
 
 

@@ -18,12 +18,12 @@ RESERVED |= {"scored_error", "scored_loss", "error_low", "error_high"}
 
 @dataclass(frozen=True)
 class Measures:
-    """What is measured, which part of it is minimised, and which part is bounded.
+    """What is measured, which part of it is minimised or maximised, and which part is bounded.
 
     Attributes:
         table: Everything measured, by name.
-        objectives: Names of what is minimised together.
-        bounds: Upper bounds by name.
+        objectives: Names of what is searched for together.
+        bounds: Upper bounds by name; lower ones of what is maximised.
     """
 
     table: dict[str, Objective]

@@ -60,11 +60,7 @@ class RunContext:
             RunFileError: It is a table of results.
         """
         if self.problem.is_table:
-            raise RunFileError(
-                "a search space of networks",
-                found=f"a table of results, {type(self.space).__name__}",
-                remedy="choose a space whose genomes stand for networks; there is nothing to train in a table",
-            )
+            raise no_networks(type(self.space).__name__)
         problem: NetworkProblem = self.problem  # type: ignore[assignment]
         return problem
 
@@ -87,6 +83,15 @@ class RunContext:
     def dataset(self) -> Dataset:
         """The images, which must be there."""
         return self.networks.dataset
+
+
+def no_networks(space: str) -> RunFileError:
+    """The error of asking a space whose values are looked up or computed for a network."""
+    return RunFileError(
+        "a search space of networks",
+        found=f"{space}, whose values are looked up or computed",
+        remedy="choose a space whose genomes stand for networks; there is nothing to train in a table or a function",
+    )
 
 
 def open_context(config: RunConfig, space: Space | None = None) -> RunContext:

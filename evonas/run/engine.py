@@ -141,7 +141,14 @@ def _create(config: RunConfig, path: Path, space: Space | None) -> tuple[RunFold
             bounds=problem.hypervolume_box(),
             log10_space_size=problem.space.log10_size(),
             expects=problem.expects(),
-            genes=[GeneFacts(name=gene.name, choices=list(gene.choices)) for gene in genes],
+            genes=[
+                GeneFacts(
+                    name=gene.name,
+                    choices=list(gene.choices),
+                    values=None if gene.values is None else list(gene.values),
+                )
+                for gene in genes
+            ],
         )
     except OSError as error:
         raise RunFolderError(

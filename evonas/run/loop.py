@@ -54,7 +54,7 @@ def _evaluate(state: SearchState, asked: Genomes, generation: int) -> tuple[list
         state.set_scale(alive)
         points, violations = state.costs.objectives_and_violations(counted, len(asked))
     elif answers and not alive and (is_within.all() or len(state.rows) >= state.settings.population):
-        check_alive([*state.rows, *answers], "all networks so far")
+        check_alive([*state.rows, *answers], "evaluations so far")
     told = zip(state.told(alive), (asked[~is_within], points[~is_within], violations[~is_within]), strict=True)
     state.algorithm.tell(*(np.concatenate(pair) for pair in told))
     return answers, len(answers) < len(genomes)

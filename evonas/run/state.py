@@ -161,8 +161,9 @@ class SearchState:
         rows = feasible([row for row in self.rows if row.stage == self.stage.number], self.measures)
         names = self.measures.objectives
         first = "error" if "error" in self.measures.table else names[0]
-        points = np.array([[row.values[name] for name in names] for row in rows]).reshape(-1, len(names))
-        return sorted(itertools.compress(rows, is_nondominated(points)), key=lambda row: row.values[first])
+        points = self.scaling.minimised(np.array([[row.values[name] for name in names] for row in rows]))
+        sign = self.measures.table[first].sign
+        return sorted(itertools.compress(rows, is_nondominated(points)), key=lambda row: sign * row.values[first])
 
     def _evaluator(self) -> Evaluator:
         return Evaluator(
@@ -222,7 +223,7 @@ def check_alive(rows: Sequence[Evaluation], what: str) -> None:
     """
     if not any(row.is_ok for row in rows):
         raise EvaluationError(
-            "networks that can be evaluated",
+            "something that can be evaluated",
             found=f"{what} that failed altogether: {rows[0].reason}",
-            remedy="correct what evaluates them, or change [space], [supernet] or [estimate], and start anew",
+            remedy="correct what evaluates, or change [space], [supernet] or [estimate], and start anew",
         )

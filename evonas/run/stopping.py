@@ -24,8 +24,8 @@ class StopReason(Enum):
     TIME_SPENT = "The time is spent."
     GENERATIONS_DONE = "The generations are done."
     STALLED = "The hypervolume stopped growing."
-    SPACE_EXHAUSTED = "No network is left that was not evaluated."
-    NOTHING_FEASIBLE = "No further network within the bounds was found."
+    SPACE_EXHAUSTED = "Nothing is left that was not evaluated."
+    NOTHING_FEASIBLE = "Nothing further within the bounds was found."
 
 
 class Stopping:
@@ -102,11 +102,15 @@ class FrontTracker:
         """Take evaluations in."""
         values = [[row.values[name] for name in self.scaling.names] for row in feasible(rows, self.measures)]
         points = np.concatenate([self._best, np.array(values, dtype=float).reshape(-1, len(self.scaling.names))])
-        self._best = points[is_nondominated(points)]
+        self._best = points[is_nondominated(self.scaling.minimised(points))]
         self.volume = self.scaling.hypervolume(self._best) if len(self._best) else 0.0
 
 
 def feasible(rows: Sequence[Evaluation], measures: Measures) -> list[Evaluation]:
     """Evaluations that succeeded and keep within the bounds."""
-    bounds = measures.bounds
-    return [row for row in rows if row.is_ok and all(row.values[name] <= bounds[name] for name in bounds)]
+    signed = [(name, measures.table[name].sign, bound) for name, bound in measures.bounds.items()]
+    return [
+        row
+        for row in rows
+        if row.is_ok and all(sign * row.values[name] <= sign * bound for name, sign, bound in signed)
+    ]

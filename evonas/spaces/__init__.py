@@ -3,7 +3,8 @@
 May import ``architecture`` and the small root files. The run file's ``[space] kind`` names a row of ``SPACES``.
 
 - ``genome``: genes with named choices, the integer vector, its text form.
-- ``space``: what a search space is; ``problem``: one of plain parts, for a user's own function.
+- ``space``: what a search space is.
+- ``problem``: a space of plain parts, for a user's own function; ``choices``: as Python values, and ranges of numbers.
 - ``settings``: settings as validated data; ``configured``: spaces that the run file can name.
 - ``sampling``: random genomes, first populations, networks of every size.
 - ``cells``: a normal and a reduction cell, stacked.

@@ -16,6 +16,9 @@ Genome = NDArray[np.int64]
 Genomes = NDArray[np.int64]
 """Several genomes, ``(n, n_genes)``."""
 
+Value = bool | int | float | str | None
+"""What a choice may stand for: what JSON can store with its type."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gene:
@@ -26,12 +29,15 @@ class Gene:
         choices: One label per choice; the genome stores the index.
         is_ordered: Whether neighbouring choices resemble each other (widths, bits), so that a mutation may step.
         n_locked: Number of choices, at the end, that no search takes until they are unlocked.
+        values: What the choices stand for, in their order, where a function is called with it; see
+            :class:`evonas.Problem`. None where labels say everything.
     """
 
     name: str
     choices: tuple[str, ...]
     is_ordered: bool = False
     n_locked: int = 0
+    values: tuple[Value, ...] | None = None
 
     @property
     def n_open(self) -> int:

@@ -50,6 +50,19 @@ def pick(run: RunFolder, which: str) -> pd.DataFrame:
         return picked(run, front_table(run), which)
 
 
+def single(run: RunFolder, which: str) -> pd.Series:
+    """The row of the front, or of another evaluation, that a pick names.
+
+    Raises:
+        SelectionError: It names none, or several.
+    """
+    found = pick(run, which)
+    if len(found) > 1:
+        ids = ", ".join(map(str, found["id"].head(8)))
+        raise SelectionError(f"one {run.facts().noun}", found=f"{len(found)} of them", remedy=f"name one: {ids}, …")
+    return found.iloc[0]
+
+
 @contextmanager
 def _as_selection_errors() -> Iterator[None]:
     try:

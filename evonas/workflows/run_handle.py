@@ -13,7 +13,7 @@ import pandas as pd
 from evonas.errors import RunFolderError
 from evonas.plugins import resolve
 from evonas.progress import Observer, Silent
-from evonas.run.context import RunContext, reopen
+from evonas.run.context import RunContext, no_networks, reopen
 from evonas.run.provenance import check_versions
 from evonas.spaces import Space
 from evonas.workflows.picks import pick, select
@@ -57,6 +57,9 @@ class Run:
 
     def front(self, *, where: str | None = None, sort: str | None = None) -> pd.DataFrame:
         """The Pareto front: ``id``, ``genome`` and every measure in its own unit, smallest error first.
+
+        A user's own function has no error: the best by its first objective come first, and each of its parameters has a
+        column, in its own type; see :func:`reports.tables.front.front_table`.
 
         Args:
             where: A condition such as ``"model_size < 8KiB and error < 5%"``; see :func:`reports.tables.query.where`.
@@ -167,6 +170,8 @@ class Run:
         """Write trained picks to files that run elsewhere; see :func:`evonas.workflows.export_picks.export_picks`."""
         export_picks = resolve(WORKFLOWS + "export_picks:export_picks")
         picks = self.pick(which)
+        if self.folder.facts().is_table:
+            raise no_networks(self.folder.settings["space"]["kind"])
         return list(
             export_picks(self.folder, self.context, picks, format_name=format_name, seed=seed, recipe=recipe, out=out)
         )

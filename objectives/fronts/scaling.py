@@ -16,9 +16,10 @@ LEAST_SHARE = 1e-3  # of the bound that a floor below the logarithm is taken fro
 
 @dataclass(frozen=True)
 class Scaling:
-    """Maps each objective so that its low bound becomes 0 and its high bound 1, by logarithm where sizes call for it.
+    """Maps each objective so that its best bound becomes 0 and its worst 1, by logarithm where sizes call for it.
 
-    Monotone, so it changes no dominance. Values beyond a bound fall outside 0–1.
+    What is maximised is turned here: less is better in all that comes out. Monotone, so it changes no dominance. Values
+    beyond a bound fall outside 0–1.
 
     Attributes:
         measures: The objectives, in column order.
@@ -37,11 +38,10 @@ class Scaling:
         """Scale ``(n_points, n_objectives)``, columns in the order of ``measures``."""
         columns = []
         for measure, column in zip(self.measures, self._columns(values), strict=True):
-            low, high = self.bounds[measure.name]
-            if measure.is_log:
-                low, high = np.log(np.maximum((low, high), self._floor(measure)))
-                column = self._logarithm(measure, column)  # noqa: PLW2901
-            columns.append((column - low) / (high - low if high > low else 1.0))
+            box = np.asarray(self.bounds[measure.name], dtype=float)
+            low, high = np.sort(self._told(measure, box, by_log=measure.is_log))
+            told = self._told(measure, column, by_log=measure.is_log)
+            columns.append((told - low) / (high - low if high > low else 1.0))
         return np.stack(columns, axis=1)
 
     def log_transform(self, values: NDArray[np.float64]) -> Points:
@@ -51,23 +51,34 @@ class Scaling:
         of magnitude stay as they are. Not for hypervolumes.
         """
         columns = [
-            self._logarithm(measure, column) if measure.is_log or measure.unit == "share" else column
+            self._told(measure, column, by_log=measure.is_log or (measure.unit == "share" and not measure.is_maximised))
             for measure, column in zip(self.measures, self._columns(values), strict=True)
         ]
         return np.stack(columns, axis=1)
 
+    def minimised(self, values: NDArray[np.float64]) -> Points:
+        """The same points with the sign of what is maximised turned: what dominance compares, ``(n, n_objectives)``."""
+        return np.asarray(values, dtype=float).reshape(-1, len(self.measures)) * [one.sign for one in self.measures]
+
     def hypervolume(self, values: NDArray[np.float64]) -> float:
-        """Volume that the points dominate, where the box between the bounds is 1; points beyond low bounds add more."""
+        """Volume that the points dominate, where the box between the bounds is 1; points beyond best bounds add."""
         return hypervolume(self(values), reference_point=np.ones(len(self.measures)))
 
     def _columns(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(values, dtype=float).reshape(-1, len(self.measures)).T
 
-    def _logarithm(self, measure: Objective, column: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(np.log(np.maximum(column, self._floor(measure))))
+    def _told(self, measure: Objective, column: NDArray[np.float64], *, by_log: bool) -> NDArray[np.float64]:
+        """Values of one objective, less being better; by logarithm, unless some are known to be negative.
+
+        Below the floor the logarithm goes on as its tangent, so that zero and less keep their order.
+        """
+        if by_log and self.bounds[measure.name][0] >= 0:
+            floor = self._floor(measure)
+            column = np.log(np.maximum(column, floor)) + np.minimum(column / floor - 1, 0)
+        return np.asarray(measure.sign * column)
 
     def _floor(self, measure: Objective) -> float:
-        """What zero and less count as: a thousandth of the low bound, or of the high one where the low one is 0."""
+        """Where the logarithm ends: at a thousandth of the low bound, or of the high one where the low one is 0."""
         low, high = self.bounds[measure.name]
         positive = next((bound for bound in (low, high) if bound > 0), 1.0)
         return LEAST_SHARE * positive

@@ -21,12 +21,14 @@ def attainment_table(runs: Sequence[RunFolder], *, cost: str, error: str = "erro
 
     Returns:
         Columns ``cost`` (ascending), ``best``, ``median`` and ``worst`` error that runs attain at no more than that
-        cost; NaN where too few attain anything. The median is what at least half of the runs attain.
+        cost (no less, where it is maximised); NaN where too few attain anything. The median is what at least half of
+        the runs attain.
 
     References:
         Grunert da Fonseca, Fonseca & Hall 2001; López-Ibáñez, Paquete & Stützle 2010.
     """
-    fronts = [front_table(run)[[cost, error]].to_numpy(dtype=float) for run in runs]
+    signs = np.array([runs[0].measures[name].sign for name in (cost, error)])
+    fronts = [signs * front_table(run)[[cost, error]].to_numpy(dtype=float) for run in runs]
     costs = np.unique(np.concatenate([front[:, 0] for front in fronts]))
     attained = np.full((len(fronts), len(costs)), np.inf)
     for row, front in zip(attained, fronts, strict=True):
@@ -37,5 +39,5 @@ def attainment_table(runs: Sequence[RunFolder], *, cost: str, error: str = "erro
             row[:] = best[counts]
     ranked = np.sort(attained, axis=0)
     levels = {"best": 0, "median": (len(fronts) - 1) // 2, "worst": len(fronts) - 1}
-    columns = {name: np.where(np.isinf(ranked[level]), np.nan, ranked[level]) for name, level in levels.items()}
-    return pd.DataFrame({"cost": costs, **columns})
+    columns = {name: np.where(np.isinf(ranked[at]), np.nan, signs[1] * ranked[at]) for name, at in levels.items()}
+    return pd.DataFrame({"cost": signs[0] * costs, **columns}).sort_values("cost", ignore_index=True)

@@ -33,14 +33,19 @@ class ComparableRuns(NamedTuple):
 
 
 def comparable_runs(runs: Sequence[RunFolder]) -> list[ComparableRuns]:
-    """Group runs by images, objectives, and whether errors are measured: volumes of others mean something else."""
-    found: dict[tuple[str, tuple[str, ...], bool], list[RunFolder]] = {}
+    """Group runs by images, objectives, and whether errors are measured: volumes of others mean something else.
+
+    Where values are looked up or computed, the space takes the place of the images.
+    """
+    found: dict[tuple[str, tuple[str, ...], tuple[bool, ...], bool], list[RunFolder]] = {}
     for run in runs:
-        data = json.dumps(run.settings.get("data"), sort_keys=True)
-        found.setdefault((data, run.objectives, front_volume(run) is not None), []).append(run)
+        data = json.dumps(run.settings.get("space" if run.facts().is_table else "data"), sort_keys=True)
+        are_maximised = tuple(run.measures[name].is_maximised for name in run.objectives)
+        found.setdefault((data, run.objectives, are_maximised, front_volume(run) is not None), []).append(run)
     groups = []
-    for (data, objectives, has_measured), members in found.items():
-        source = str((json.loads(data) or {}).get("source", "")).rstrip("/").rpartition("/")[2]
+    for (data, objectives, _, has_measured), members in found.items():
+        about = json.loads(data) or {}
+        source = str(about.get("source", about.get("kind", ""))).rstrip("/").rpartition("/")[2].rpartition(": ")[2]
         known = "" if has_measured or "error" not in objectives else ", errors estimated"
         groups.append(ComparableRuns(f"{', '.join(objectives)} on {source}{known}", tuple(members)))
     return groups

@@ -11,7 +11,7 @@ import pandas as pd
 from objectives.fronts.scaling import Scaling
 from reports.run_folder.folder import RunFolder
 from reports.tables.convergence import convergence_table
-from reports.tables.front import front_table, front_volume
+from reports.tables.front import best_of, front_table, front_volume
 from reports.tables.query import QueryError
 
 
@@ -28,7 +28,7 @@ def common_scaling(runs: Sequence[RunFolder]) -> Scaling:
     """One scale for all runs: from the least low bound to the greatest high bound of any.
 
     Raises:
-        QueryError: The runs minimised different objectives, so no volume means the same for all of them.
+        QueryError: The runs searched for different objectives, so no volume means the same for all of them.
     """
     kinds = {run.objectives for run in runs}
     if len(kinds) > 1:
@@ -67,7 +67,7 @@ def runs_table(runs: Sequence[RunFolder]) -> pd.DataFrame:
 
     Returns:
         A row per run: ``run`` (its label), ``seed``, ``networks`` (distinct ones that the search evaluated), ``front``
-        (how many), the least value of every objective on it as ``least NAME``, ``hypervolume`` on the common scale
+        (how many), the best value of every objective on it as ``best NAME``, ``hypervolume`` on the common scale
         (missing if objectives differ), ``seconds``, ``test error`` (the least mean over seeds of a network that was
         trained from scratch, or missing), ``stopped``.
     """
@@ -89,7 +89,7 @@ def runs_table(runs: Sequence[RunFolder]) -> pd.DataFrame:
                 "seed": run.settings.get("seed"),
                 "networks": searched.nunique(),
                 "front": len(front),
-                **{f"least {name}": front[name].min() for name in run.objectives},
+                **{f"best {name}": best_of(run, front, name) for name in run.objectives},
                 "hypervolume": ends.get(label, np.nan),
                 "seconds": run.facts().seconds,
                 "test error": means.min(),
@@ -110,7 +110,7 @@ def runs_texts(runs: Sequence[RunFolder]) -> pd.DataFrame:
 def _text(run: RunFolder, name: str, value: Any) -> str:
     if value is None or pd.isna(value):
         return "–"
-    measure = run.measures.get("error" if name == "test error" else name.removeprefix("least "))
+    measure = run.measures.get("error" if name == "test error" else name.removeprefix("best "))
     if measure is not None:
         return measure.display(float(value))
     if name == "hypervolume":

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from html import escape
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -15,9 +16,10 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 DASHES = ("", "7 4", "2 3", "9 3 2 3")
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 340, 64, 12, 10, 44
 TICKS = 6
+Step = Literal["none", "post", "pre"]
 
 
-def bands_svg(table: pd.DataFrame, *, x_title: str, y_title: str, is_log: bool = False, is_step: bool = False) -> str:
+def bands_svg(table: pd.DataFrame, *, x_title: str, y_title: str, is_log: bool = False, step: Step = "none") -> str:
     """Draw a line and a band for each name.
 
     Args:
@@ -25,7 +27,7 @@ def bands_svg(table: pd.DataFrame, *, x_title: str, y_title: str, is_log: bool =
         x_title: Below the horizontal axis.
         y_title: Beside the vertical one.
         is_log: Whether x is drawn by logarithm; it must then be positive.
-        is_step: Whether a line keeps its height up to the next x.
+        step: Whether a line keeps its height up to the next x, ``"post"``, or has it from the one before, ``"pre"``.
 
     Returns:
         An ``svg`` element, with a legend below it; texts are escaped.
@@ -49,9 +51,9 @@ def bands_svg(table: pd.DataFrame, *, x_title: str, y_title: str, is_log: bool =
         colour, dash = look(index)
         x, (low, middle, high) = xs[is_here], ys[is_here].T
         has_band = ~np.isnan(low) & ~np.isnan(high)
-        band = [*_path(x[has_band], high[has_band], is_step), *reversed(_path(x[has_band], low[has_band], is_step))]
+        band = [*_path(x[has_band], high[has_band], step), *reversed(_path(x[has_band], low[has_band], step))]
         parts.append(f'<polygon points="{" ".join(place(*p) for p in band)}" fill="{colour}" fill-opacity=".15"/>')
-        line = " ".join(place(*p) for p in _path(x, middle, is_step))
+        line = " ".join(place(*p) for p in _path(x, middle, step))
         parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"{dash}/>')
     legend = "".join(_legend_entry(index, str(name)) for index, name in enumerate(names))
     label = escape(f"{y_title} over {x_title}", quote=True)
@@ -100,11 +102,12 @@ def _axes(
     return "".join(parts)
 
 
-def _path(x: Sequence[float], y: Sequence[float], is_step: bool) -> list[tuple[float, float]]:
+def _path(x: Sequence[float], y: Sequence[float], step: Step) -> list[tuple[float, float]]:
     points = list(zip(map(float, x), map(float, y), strict=True))
-    if not is_step:
+    if step == "none":
         return points
-    corners = [(after[0], before[1]) for before, after in itertools.pairwise(points)]
+    pairs = itertools.pairwise(points)
+    corners = [(after[0], before[1]) if step == "post" else (before[0], after[1]) for before, after in pairs]
     return [point for pair in zip(points, corners, strict=False) for point in pair] + points[-1:]
 
 

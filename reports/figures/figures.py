@@ -63,7 +63,7 @@ def draw_front(
     """
     is_share = error.unit == "share"
     factor = 100 if is_share else 1
-    is_log = is_share and len(front) > 0
+    is_log = is_share and not error.is_maximised and len(front) > 0 and bool((front[error.name] >= 0).all())
     if is_log:
         front, others, baseline = (_without_zeros(table, error.name) for table in (front, others, baseline))
     others = others.iloc[:: 1 + len(others) // (MOST_POINTS + 1)]
@@ -117,14 +117,14 @@ def _by_logarithm(ax: Axes, least: float) -> None:
         ax.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else ""))
 
 
-def draw_convergence(table: pd.DataFrame, *, is_estimated: bool = False) -> Figure:
+def draw_convergence(table: pd.DataFrame, *, is_estimated: bool = False, noun: str = "network") -> Figure:
     """Hypervolume over evaluations, one line per origin: :func:`reports.tables.convergence.convergence_table`."""
     figure = Figure(figsize=(5.2, 3.6), layout="constrained")
     ax = figure.subplots()
     for origin, of_origin in table.groupby("origin", sort=False):
         colour, line, label = STYLE[str(origin)]
         ax.plot(of_origin["evaluations"], of_origin["hypervolume"], line, color=colour, label=label)
-    ax.set_xlabel("networks evaluated")
+    ax.set_xlabel(f"{noun}s evaluated")
     ax.set_ylabel("hypervolume, by estimates" if is_estimated else "hypervolume")
     if len(table):
         ax.legend(frameon=False, loc="lower right")
@@ -288,11 +288,13 @@ def _axis_title(objective: Objective) -> str:
 
 
 def _label_cost(ax: Axes, cost: Objective) -> None:
-    if cost.is_log:
+    if cost.is_log and ax.dataLim.x0 > 0:
         ax.set_xscale("log")
-        ax.xaxis.set_major_formatter(EngFormatter())
+        is_plain = not cost.unit and ax.dataLim.x0 < 1  # a number without a unit has no thousandths
+        if not is_plain:
+            ax.xaxis.set_major_formatter(EngFormatter())
         low, high = ax.get_xlim()
-        if high / low < 30:  # one decade has too few labels of its own
+        if high / low < 30 and not is_plain:  # one decade has too few labels of its own
             ax.xaxis.set_minor_formatter(EngFormatter())
             ax.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
     ax.set_xlabel(_axis_title(cost))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -117,16 +117,17 @@ def draw_front_3d(table: pd.DataFrame, question: Asked, width: float) -> Figure:
     """Three objectives at once; those on logarithmic scales as powers of ten."""
     names = list(dict.fromkeys([question.x, *question.run.objectives, question.y]))
     across, deep, up = [question.x, *[name for name in names if name not in (question.x, question.y)][:1], question.y]
+    by_log = {name for name in (across, deep, up) if question.measure(name).is_log and (table[name] > 0).all()}
     figure = Figure(figsize=(width, 0.85 * width), layout="constrained")
     ax: Any = figure.add_subplot(projection="3d")
     for kind, look in LOOKS.items():
         part = table[table["kind"] == kind]
-        values = [_flat(question.measure(name), part[name]) for name in (across, deep, up)]
+        values = [_flat(question.measure(name), part[name], by_log=name in by_log) for name in (across, deep, up)]
         if len(part) and kind != "knee":
             ax.scatter(*values, label=kind, depthshade=False, **look)
     for name, setter in ((across, ax.set_xlabel), (deep, ax.set_ylabel), (up, ax.set_zlabel)):
         measure = question.measure(name)
-        setter(f"log10 {measure.title}" if measure.is_log else _title(measure))
+        setter(f"log10 {measure.title}" if name in by_log else _title(measure))
     ax.legend(loc="upper right")
     ax.view_init(elev=22, azim=-58)
     return figure
@@ -150,8 +151,9 @@ def draw_attainment(table: pd.DataFrame, question: Asked, width: float) -> Figur
     with _single(width) as (figure, ax):
         best, median, worst = (_percent(error, table[name]) for name in ("best", "median", "worst"))
         band: dict[str, Any] = {"color": COLOURS[0], "alpha": 0.25, "linewidth": 0, "label": "best to worst"}
-        ax.fill_between(table["cost"], best, worst, step="post", **band)
-        ax.step(table["cost"], median, where="post", color=COLOURS[0], label=f"half of {len(question.runs)} runs")
+        step: Literal["pre", "post"] = "pre" if question.measure(question.x).is_maximised else "post"
+        ax.fill_between(table["cost"], best, worst, step=step, **band)
+        ax.step(table["cost"], median, where=step, color=COLOURS[0], label=f"half of {len(question.runs)} runs")
         _axes(ax, question.measure(question.x), error)
         ax.legend(loc="best")
     return figure
@@ -169,7 +171,7 @@ def draw_hypervolume(table: pd.DataFrame, question: Asked, width: float) -> Figu
         kinds: dict[str, Any] = {"search": "-", "random": "--"}
         shown = [(name, line) for name, line in kinds.items() if name in set(table["origin"])]
         handles += [Line2D([], [], color="black", linestyle=line, label=name) for name, line in shown]
-        ax.set_xlabel("networks evaluated")
+        ax.set_xlabel(f"{question.run.facts().noun}s evaluated")
         ax.set_ylabel("hypervolume")
         ax.legend(handles=handles, loc="lower right")
     return figure
@@ -258,9 +260,9 @@ def _scatter(ax: Axes, table: pd.DataFrame, question: Asked, x: str, y: str) -> 
 
 
 def _axes(ax: Axes, across: Objective, up: Objective) -> None:
-    for measure, axis in ((across, ax.xaxis), (up, ax.yaxis)):
+    for measure, axis, least in ((across, ax.xaxis, ax.dataLim.x0), (up, ax.yaxis, ax.dataLim.y0)):
         axis.set_label_text(_title(measure))
-        if measure.is_log:
+        if measure.is_log and least > 0:
             ax.set(**{f"{axis.axis_name}scale": "log"})
     ax.grid(alpha=0.25, linewidth=0.5)
 
@@ -269,8 +271,8 @@ def _percent(measure: Objective, values: pd.Series) -> pd.Series:
     return 100 * values if measure.unit == "share" else values
 
 
-def _flat(measure: Objective, values: pd.Series) -> Any:
-    return np.log10(values) if measure.is_log else _percent(measure, values)
+def _flat(measure: Objective, values: pd.Series, *, by_log: bool) -> Any:
+    return np.log10(values) if by_log else _percent(measure, values)
 
 
 def _title(measure: Objective) -> str:

@@ -115,6 +115,8 @@ def layers(question: Asked) -> pd.DataFrame:
         (stored bits, ternary as 2) and ``bytes``.
     """
     run = question.run
+    if run.facts().is_table:
+        raise QueryError("a run of networks", found="values without layers", remedy="draw a figure of another kind")
     picks = picked(run, front_table(run), question.pick)
     if len(picks) > 1:
         raise QueryError("one network", found=f"{len(picks)} of them", remedy="pick one by its id")

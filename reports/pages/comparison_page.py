@@ -10,7 +10,7 @@ import pandas as pd
 
 from reports.comparison.comparison import Comparison
 from reports.comparison.runs import runs_texts, setting_differences
-from reports.figures.bands import bands_svg
+from reports.figures.bands import Step, bands_svg
 from reports.pages.html import html_table
 from reports.run_folder.files import write_atomically
 from reports.run_folder.folder import RunFolder
@@ -25,7 +25,7 @@ th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid var(-
 th:first-child, td:first-child { text-align: left }
 """
 NOTE = (
-    "Hypervolume of the networks found, within a box that spans the bounds of all runs; 1 is the whole box. Lines are "
+    "Hypervolume of what was found, within a box that spans the bounds of all runs; 1 is the whole box. Lines are "
     "means over seeds, bands a standard deviation to either side; of attainment, bands reach from the best run to the "
     "worst, and lines are what half of the runs attain. p: two-sided Wilcoxon signed rank over the seeds that two "
     "searches share, adjusted by Holm for all pairs. Each run has a page of its own to explore."
@@ -68,12 +68,13 @@ def write_comparison(found: Sequence[Comparison], folder: Path, *, title: str) -
 
 
 def _section(found: Comparison) -> str:
+    noun = found.runs[0].facts().noun
     searched = found.bands.rename(columns={"evaluations": "x", "mean": "middle"})
     names = searched["search"].where(searched["origin"] == "search", searched["search"] + ", random search")
-    curves = bands_svg(searched.assign(name=names), x_title="distinct networks evaluated", y_title="hypervolume")
+    curves = bands_svg(searched.assign(name=names), x_title=f"distinct {noun}s evaluated", y_title="hypervolume")
     return f"""<h2>{escape(found.title)}</h2>
 <p><b>{escape(found.verdict)}</b></p>
-{html_table(ranking_texts(found.ranking))}
+{html_table(ranking_texts(found.ranking, noun=noun))}
 {curves}
 {html_table(pairwise_texts(found.pairwise)) if len(found.pairwise) else ""}
 {"".join(_attainment(cost, table, found.runs[0]) for cost, table in found.attained.items())}
@@ -93,16 +94,17 @@ def _attainment(cost: str, table: pd.DataFrame, run: RunFolder) -> str:
     error = "error" if "error" in run.objectives else run.objectives[0]
     is_log = bool(measure.is_log and (drawn["x"] > 0).all())
     titles = {"x_title": measure.title, "y_title": f"{error} attained"}
-    return f"<h3>Attained over {escape(measure.title)}</h3>{bands_svg(drawn, **titles, is_log=is_log, is_step=True)}"
+    step: Step = "pre" if measure.is_maximised else "post"
+    return f"<h3>Attained over {escape(measure.title)}</h3>{bands_svg(drawn, **titles, is_log=is_log, step=step)}"
 
 
-def ranking_texts(ranking: pd.DataFrame) -> pd.DataFrame:
+def ranking_texts(ranking: pd.DataFrame, *, noun: str) -> pd.DataFrame:
     """The winner table as people read it."""
     return pd.DataFrame(
         {
             "search": ranking["search"],
             "runs": ranking["runs"].astype(str),
-            "networks": ranking["evaluations"].astype(str),
+            f"{noun}s": ranking["evaluations"].astype(str),
             "hypervolume": [_spread(mean, sd) for mean, sd in ranking[["mean", "sd"]].to_numpy(dtype=float)],
             "least to most": [f"{row.least:.4f} to {row.most:.4f}" for row in ranking.itertuples()],
             "random search": [_known(f"{value:.4f}", value) for value in ranking["random"]],

@@ -22,7 +22,7 @@ from reports.tables.estimates import (
     trust_note,
     trust_texts,
 )
-from reports.tables.front import compared_table, is_measured
+from reports.tables.front import best_of, compared_table, is_measured
 from reports.tables.search import outcome_sentence, predictor_rows, predictor_sentence
 from reports.tables.snapshot import Snapshot
 from reports.tables.trainings import training_texts
@@ -49,7 +49,7 @@ def _write_figures(snapshot: Snapshot) -> None:
     error = run.measures["error" if "error" in run.measures else run.objectives[0]]
     costs = [run.measures[name] for name in run.objectives if name != error.name] or [run.measures[run.objectives[0]]]
     save(
-        draw_convergence(snapshot.convergence, is_estimated=not snapshot.facts.is_table),
+        draw_convergence(snapshot.convergence, is_estimated=not snapshot.facts.is_table, noun=snapshot.facts.noun),
         run.path / "figures" / "hypervolume.png",
     )
     if snapshot.knee is not None:
@@ -79,12 +79,16 @@ def run_page(snapshot: Snapshot) -> str:
         scripts=SCRIPTS,
         data=data,
         name=escape(str(run.settings["name"])),
-        lead=f"{len(snapshot.front)} networks on the Pareto front of {escape(', '.join(run.objectives))}",
+        lead=f"{len(snapshot.front)} {snapshot.facts.noun}s on the Pareto front of {escape(', '.join(run.objectives))}",
         tiles=html_tiles(_tiles(snapshot)),
-        how=escape(how_errors_came(run)) + " Nothing here has seen the test set.",
+        only_networks="hidden" if snapshot.facts.is_table else "",
+        noun=snapshot.facts.noun,
+        trust_title="How far to trust the predictors" if snapshot.facts.is_table else "How far to trust the estimates",
+        whole=BEST_OF_ALL if snapshot.facts.is_table else "a network as cheap as the cheapest known and without errors",
+        how=escape(how_errors_came(run)) + ("" if snapshot.facts.is_table else " Nothing here has seen the test set."),
         cloud=escape(_cloud_note(snapshot, data)),
         volumes=escape(_volumes(snapshot)),
-        genes=escape(_genes_note(data)),
+        genes=escape(_genes_note(data, snapshot.facts)),
         trust=_trust(snapshot),
         predictors=_predictors(run),
         trainings=_trainings(run),
@@ -98,15 +102,17 @@ def _tiles(snapshot: Snapshot) -> dict[str, str]:
     last = snapshot.delivered_volumes or snapshot.searched_volumes
     searched = run.evaluations(origin="search", columns=["genome"])["genome"].nunique()
     least = {
-        f"least {run.measures[name].title}": run.measures[name].display(float(front[name].min()))
+        f"best {run.measures[name].title}": run.measures[name].display(best_of(run, front, name))
         for name in run.objectives
         if len(front)
     }
     volume = {"hypervolume": f"{last['search']:.4f}"} if "search" in last else {}
     beside = {f"of {BESIDE[name]}": f"{last[name]:.4f}" for name in BESIDE if name in last}
+    counted = {f"{snapshot.facts.noun}s evaluated": f"{searched:,}"}
+    if snapshot.facts.is_table:
+        return {**counted, **least, **volume, **beside}
     touched = "used by train" if len(snapshot.trainings) else "not used"
-    trained = {} if snapshot.facts.is_table else {"trained in full": f"{_n_trained(run)}"}
-    return {"networks evaluated": f"{searched:,}", **trained, **least, **volume, **beside, "test set": touched}
+    return {**counted, "trained in full": f"{_n_trained(run)}", **least, **volume, **beside, "test set": touched}
 
 
 def _n_trained(run: RunFolder) -> int:
@@ -124,19 +130,20 @@ def _cloud_note(snapshot: Snapshot, data: dict[str, Any]) -> str:
         notes.append("Nothing of it was measured: all of this is estimated.")
     total, drawn = data["points"]["search"]["total"], len(data["points"]["search"]["id"])
     if drawn < total:
-        notes.append(f"Of {total:,} evaluated networks, {drawn:,} are drawn, evenly chosen.")
+        notes.append(f"Of {total:,} evaluated {snapshot.facts.noun}s, {drawn:,} are drawn, evenly chosen.")
     if len(data["objectives"]) > 2:
         notes.append("A dot that looks dominated pays in an objective that is not on these axes.")
     return " ".join(notes)
 
 
+BEST_OF_ALL = "the best known value of every objective at once"
 BESIDE = {"random": "random search", "uniform": "uniform networks"}
 
 
 def _volumes(snapshot: Snapshot) -> str:
     searched, delivered = snapshot.searched_volumes, snapshot.delivered_volumes
     names = {"search": "the search", **BESIDE}
-    by = "errors" if snapshot.facts.is_table else "estimates that the search went by"
+    by = "values" if snapshot.facts.is_table else "estimates that the search went by"
     ends = [f"{names[origin]} ends at {volume:.4f}" for origin, volume in searched.items()]
     text = f"By the {by}: {'; '.join(ends)}." if ends else ""
     if delivered and not snapshot.facts.is_table:
@@ -145,23 +152,25 @@ def _volumes(snapshot: Snapshot) -> str:
     return text
 
 
-def _genes_note(data: dict[str, Any]) -> str:
-    found = data["sensitivity"]
-    text = (
-        "Shares of each choice among the networks of the front, and among random ones. A gene without effect in a "
-        "network stands at a fixed choice, mostly the first."
-    )
+def _genes_note(data: dict[str, Any], facts: Facts) -> str:
+    found, nouns = data["sensitivity"], f"{facts.noun}s"
+    text = f"Shares of each choice among the {nouns} of the front, and among random ones."
+    if not facts.is_table:
+        text += " A gene without effect in a network stands at a fixed choice, mostly the first."
     if not found["genes"]["gene"]:
-        return text + " Too few networks were evaluated to tell what a choice does."
+        return text + f" Too few {nouns} were evaluated to tell what a choice does."
     return text + (
         f" The last column is the change of {found['measure']} between a gene's best and worst choice, all other genes "
-        f"equal: a ridge regression over {found['networks']:,} evaluated networks, whose choices, one by one, explain "
-        f"{100 * found['explained']:.0f} % of it. It speaks of networks like those, by what is known of their errors."
+        f"equal: a ridge regression over {found['networks']:,} evaluated {nouns}, whose choices, one by one, explain "
+        f"{100 * found['explained']:.0f} % of it. It speaks of {nouns} like those"
+        + ("." if facts.is_table else ", by what is known of their errors.")
     )
 
 
 def _trust(snapshot: Snapshot) -> str:
     run, trust = snapshot.run, snapshot.facts.trust
+    if snapshot.facts.is_table:
+        return ""
     parts = [f"<p>{escape(sentence)}.</p>"] if (sentence := estimate_sentence(run)) else []
     expected = expectations_texts(run)
     if len(expected):
@@ -191,20 +200,24 @@ def _trainings(run: RunFolder) -> str:
 
 def _facts(snapshot: Snapshot) -> dict[str, str]:
     run, facts = snapshot.run, snapshot.facts
+    networks = {
+        "estimate": " ".join(filter(None, [how_errors_came(run), facts.estimate_reason])),
+        "trained": _trained(snapshot),
+        **_expansions(facts),
+    }
+    touched = {"test set": "touched by evonas train only" if len(snapshot.trainings) else "not touched"}
     return {
         "made": facts.created,
         "ended": facts.stop_reason or "not yet; resume it with evonas resume",
         "seconds": f"{facts.seconds:.0f}",
         "seed": str(run.settings.get("seed", "")),
         "genomes in the space": f"10^{facts.log10_space_size:.1f}",
-        "networks": outcome_sentence(run),
-        "estimate": " ".join(filter(None, [how_errors_came(run), facts.estimate_reason])),
-        "trained": _trained(snapshot),
+        f"{facts.noun}s": outcome_sentence(run),
+        **({} if facts.is_table else networks),
         **facts.expects,
-        **_expansions(facts),
         **_volume_facts(snapshot),
         "warnings": "; ".join(facts.warnings) or "none",
-        "test set": "touched by evonas train only" if len(snapshot.trainings) else "not touched",
+        **({} if facts.is_table else touched),
         "versions": ", ".join(f"{name} {number}" for name, number in facts.started_with.get("versions", {}).items()),
     }
 
@@ -221,8 +234,6 @@ def _volume_facts(snapshot: Snapshot) -> dict[str, str]:
 
 def _trained(snapshot: Snapshot) -> str:
     """What was trained by the whole recipe, and by whom."""
-    if snapshot.facts.is_table:
-        return "nothing was trained"
     within = _n_trained(snapshot.run)
     after = len(snapshot.trainings)
     return f"{within} trainings within the search, measured on held-out images; {after} by evonas train"

@@ -11,6 +11,7 @@ import pandas as pd
 
 from reports.figures.network_drawing import drawing
 from reports.run_folder.folder import RunFolder
+from reports.run_folder.parameters import parameter_table
 from reports.tables.estimates import error_texts
 from reports.tables.front import is_measured
 from reports.tables.genes import choice_history, choice_table
@@ -42,6 +43,7 @@ def page_data(snapshot: Snapshot) -> dict[str, Any]:
         "points": {origin: _points(run, origin) for origin in ("search", "random")}
         | {"anchor": _points(run, "anchor" if is_measured(run) and not snapshot.facts.is_table else "none")},
         "isTable": snapshot.facts.is_table,
+        "noun": snapshot.facts.noun,
         "chance": None if snapshot.facts.is_table else snapshot.facts.bounds.get("error", (0.0, None))[1],
         "networks": _networks(run, front, history),
         "drawings": _drawings(run, front, knee),
@@ -81,6 +83,7 @@ def _networks(run: RunFolder, front: pd.DataFrame, history: pd.DataFrame) -> dic
         "low": _numbers(rows["error_low"]),
         "high": _numbers(rows["error_high"]),
         "values": {name: _numbers(rows[name]) for name in names},
+        "parameters": columns_of(parameter_table(run, rows["genome"])),
         "texts": {name: [run.measures[name].display(value) for value in rows[name]] for name in names}
         | ({"error": error_texts(run, rows)} if "error" in names else {}),
     }

@@ -4,5 +4,6 @@
 - ``facts``: all that a run stores beside its evaluations, as one typed model.
 - ``archive``: connections to the archive, for writing or only for reading.
 - ``folder``: the run folder, made, written and read.
+- ``parameters``: genomes as columns, in the types of a user's own problem.
 - ``files``: files that are either complete or not there.
 """

@@ -27,10 +27,11 @@ class _Model(BaseModel):
 
 
 class GeneFacts(_Model):
-    """A gene of the search space: its name and the labels of its choices."""
+    """A gene of the search space: its name, the labels of its choices, and what these stand for, if that was given."""
 
     name: str
     choices: list[str]
+    values: list[bool | int | float | str | None] | None = None
 
 
 class EstimateFacts(_Model):
@@ -91,8 +92,8 @@ class Facts(_Model):
         schema_version: Of the archive.
         settings: The complete run file as plain data.
         measures: What every evaluation is measured by; attributes of :class:`objectives.Objective`.
-        objectives: Names of what the search minimises.
-        constraints: Upper bounds by name.
+        objectives: Names of what the search minimises, or maximises.
+        constraints: Upper bounds by name; lower ones of what is maximised.
         is_table: Whether values are looked up, so that nothing is trained.
         created: Date and time.
         started_with: What must not change in it, see :mod:`evonas.run.provenance`.
@@ -151,3 +152,8 @@ class Facts(_Model):
     in_flight: list[tuple[int, int]] = Field(default_factory=list)
     trust: TrustFacts | None = None
     has_reports: bool = False
+
+    @property
+    def noun(self) -> str:
+        """What people call a genome of this run: what is looked up or computed need be no network."""
+        return "configuration" if self.is_table else "network"

@@ -89,8 +89,8 @@ class RunFolder:
             path: Must not hold a run yet.
             run_toml: The complete run file.
             measures: What an evaluation is measured by, by name; letters, digits and ``_``.
-            objectives: Names of what the search minimises.
-            constraints: Upper bounds by name.
+            objectives: Names of what the search minimises, or maximises.
+            constraints: Bounds by name; see :attr:`constraints`.
             facts: More of :class:`Facts`.
 
         Raises:
@@ -187,12 +187,12 @@ class RunFolder:
 
     @property
     def objectives(self) -> tuple[str, ...]:
-        """Names of what the search minimised."""
+        """Names of what the search minimised, or maximised; see :attr:`objectives.Objective.is_maximised`."""
         return tuple(self._first_facts.objectives)
 
     @property
     def constraints(self) -> dict[str, float]:
-        """Upper bounds of the search by name."""
+        """Upper bounds of the search by name; lower ones of what is maximised."""
         return self._first_facts.constraints
 
     @property
@@ -270,7 +270,8 @@ class RunFolder:
         """
         # Sorted, so that the index on origin and stage leads to the last stage without a look at every row.
         last = "SELECT stage FROM evaluations WHERE origin = ? ORDER BY stage DESC LIMIT 1"
-        bounds = "".join(f' AND "{name}" <= ?' for name in self.constraints)
+        sides = {name: ">=" if self.measures[name].is_maximised else "<=" for name in self.constraints}
+        bounds = "".join(f' AND "{name}" {side} ?' for name, side in sides.items())
         where = f"WHERE origin = ? AND reason = '' AND stage = ({last}){bounds}"
         return self._read(columns, where, [origin, origin, *self.constraints.values()], as_searched=as_searched)
 

@@ -47,6 +47,6 @@ def _of_origin(run: RunFolder, origin: str, *, n_points: int, scaling: Scaling) 
     ends = np.searchsorted(feasible["place"], counts, side="right")
     for count, new in zip(counts, np.split(points, ends)[:-1], strict=True):
         front = np.concatenate([front, new])
-        front = front[is_nondominated(front)]
+        front = front[is_nondominated(scaling.minimised(front))]
         rows.append((origin, int(count), scaling.hypervolume(front)))
     return rows

@@ -19,8 +19,10 @@ WAYS = {
 def how_errors_came(run: RunFolder) -> str:
     """What the errors of this run's front are, in a sentence."""
     facts = run.facts()
-    if facts.is_table or "error" not in run.measures:
-        return "Errors are looked up."
+    if facts.is_table:
+        return "Values are looked up or computed: nothing was trained."
+    if "error" not in run.measures:
+        return "Values are counted: nothing was trained."
     epochs = run.settings.get("training", {}).get("epochs")
     length = f"for {epochs} epochs" if epochs else "by the whole recipe"
     if is_measured(run):

@@ -13,13 +13,14 @@ from objectives.fronts.pareto import is_nondominated, knee
 from objectives.fronts.scaling import Scaling, bounds_of
 from reports.run_folder.facts import Origin
 from reports.run_folder.folder import RunFolder
+from reports.run_folder.parameters import parameter_table
 
 MEASURED = tuple(str(fidelity) for fidelity in Fidelity if fidelity.is_measured)
 KNOWN = ("fidelity", "error_low", "error_high")  # of an error, beside its value
 
 
 def front_table(run: RunFolder, *, origin: str = Origin.SEARCH, is_estimated: bool = False) -> pd.DataFrame:
-    """The non-dominated networks within the run's constraints, smallest error first.
+    """The non-dominated networks within the run's constraints, smallest error (the best by the first objective) first.
 
     What was measured is compared with what was measured: once networks of this origin were trained at the end, the
     front is theirs, and that of the trainings before the search. Until then it is one of the estimates that the search
@@ -32,7 +33,8 @@ def front_table(run: RunFolder, *, origin: str = Origin.SEARCH, is_estimated: bo
 
     Returns:
         Columns ``id``, ``genome``, every measure in its own unit, and ``fidelity``, ``error_low``, ``error_high``: how
-        the error is known, and the interval of an estimate; not where values are looked up in a table.
+        the error is known, and the interval of an estimate. Where values are looked up, there are none of these three;
+        the genes of a user's own problem have a column each, after ``genome``.
     """
     columns = ["id", "genome", "fidelity", *run.objectives]  # the rest of a row is read for the front alone
     has_measured = is_measured(run, origin) and not is_estimated
@@ -43,10 +45,21 @@ def front_table(run: RunFolder, *, origin: str = Origin.SEARCH, is_estimated: bo
     if has_measured:
         table = _with_anchors(run, table, columns)
         table = _of_use(run, table)
-    points = table[list(run.objectives)].to_numpy(dtype=float)
+    points = run.scaling.minimised(table[list(run.objectives)].to_numpy(dtype=float))
     ids = table.loc[is_nondominated(points), "id"]
-    rows = _shown(run, run.evaluations_of(ids, as_searched=not is_measured(run, origin)))
-    return rows.sort_values([*run.objectives, "id"], ignore_index=True)
+    rows = shown(run, run.evaluations_of(ids, as_searched=not is_measured(run, origin)))
+    return best_first(run, rows, *run.objectives).reset_index(drop=True)
+
+
+def best_first(run: RunFolder, rows: pd.DataFrame, *names: str) -> pd.DataFrame:
+    """Rows by measures, the best of the first one first; equal ones by ``id``."""
+    is_ascending = [not run.measures[name].is_maximised for name in names]
+    return rows.sort_values([*names, "id"], ascending=[*is_ascending, True])
+
+
+def best_of(run: RunFolder, rows: pd.DataFrame, name: str) -> float:
+    """The best value of a measure: the least, or the greatest where it is maximised; NaN where there are no rows."""
+    return float(rows[name].max() if run.measures[name].is_maximised else rows[name].min())
 
 
 def is_measured(run: RunFolder, origin: str = Origin.SEARCH) -> bool:
@@ -70,10 +83,14 @@ def _of_use(run: RunFolder, table: pd.DataFrame) -> pd.DataFrame:
     return table[is_of_use] if is_of_use.any() else table
 
 
-def _shown(run: RunFolder, rows: pd.DataFrame) -> pd.DataFrame:
-    rows = rows[["id", "genome", *run.measures, *KNOWN]].reset_index(drop=True)
-    rows = rows.astype(dict.fromkeys(KNOWN[1:], float))  # all missing, they would be objects
-    return rows.drop(columns=list(KNOWN)) if run.facts().is_table else rows
+def shown(run: RunFolder, rows: pd.DataFrame) -> pd.DataFrame:
+    """Evaluations with the columns of :func:`front_table`."""
+    rows = rows.reset_index(drop=True)
+    if run.facts().is_table:
+        parameters = parameter_table(run, rows["genome"])
+        return pd.concat([rows[["id", "genome"]], parameters, rows[list(run.measures)]], axis=1)
+    rows = rows[["id", "genome", *run.measures, *KNOWN]]
+    return rows.astype(dict.fromkeys(KNOWN[1:], float))  # all missing, they would be objects
 
 
 def compared_table(run: RunFolder, *, origin: str = Origin.SEARCH) -> pd.DataFrame:
@@ -86,14 +103,14 @@ def compared_table(run: RunFolder, *, origin: str = Origin.SEARCH) -> pd.DataFra
     table = run.feasible(origin=origin, as_searched=not has_measured)
     if has_measured and not run.facts().is_table:
         table = _with_anchors(run, table[table["fidelity"].isin(MEASURED)], None)
-    return _shown(run, table)
+    return shown(run, table)
 
 
 def estimates_table(run: RunFolder, *, origin: str = Origin.SEARCH) -> pd.DataFrame:
     """Networks of an origin that were not measured, where others were; columns as in :func:`front_table`."""
     table = run.feasible(origin=origin)
     is_left = ~table["fidelity"].isin(MEASURED) if is_measured(run, origin) else pd.Series(False, index=table.index)
-    return _shown(run, table[is_left])
+    return shown(run, table[is_left])
 
 
 def front_volume(run: RunFolder, *, origin: str = Origin.SEARCH, scaling: Scaling | None = None) -> float | None:
@@ -136,7 +153,7 @@ def front_history(run: RunFolder) -> pd.DataFrame:
     """
     columns = ["id", "generation", *run.objectives]
     table = run.feasible(origin=Origin.SEARCH, columns=columns, as_searched=True)
-    points = table[list(run.objectives)].to_numpy(dtype=float)
+    points = run.scaling.minimised(table[list(run.objectives)].to_numpy(dtype=float))
     ends: dict[int, Any] = {}
     rows = np.zeros(0, dtype=int)
     for generation, new in table.groupby("generation", sort=True).indices.items():

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from reports.run_folder.folder import RunFolder
-from reports.tables.front import knee_id
+from reports.tables.front import best_first, knee_id, shown
 from reports.tables.query import QueryError, closest, where
 
 WAYS = "knee, all, best:MEASURE, balanced:error=2,bitops=1, a bound such as 'model_size<4000', or ids such as 17,42"
@@ -44,17 +44,17 @@ def picked(run: RunFolder, front: pd.DataFrame, which: str) -> pd.DataFrame:
         return front.loc[front["id"] == knee_id(run, front)]
     way, _, detail = which.partition(":")
     if way == "best" and detail:
-        return front.sort_values([_measure(detail.strip(), which, run.measures), "id"]).head(1)
+        return best_first(run, front, _measure(detail.strip(), which, run.measures)).head(1)
     if way == "balanced":
         return front.loc[front["id"] == knee_id(run, front, weights=_weights(detail, which, run))]
     if re.fullmatch(r"\d+(\s*,\s*\d+)*", which):
-        return _by_ids(run, front, [int(part) for part in which.split(",")])
+        return _by_ids(run, [int(part) for part in which.split(",")])
     if re.search(r"[<>=]", which):
         return _best_within(run, front, which)
     raise QueryError(WAYS, found=repr(which), remedy=closest(which, ["knee", "all", "best:error", "balanced:error=1"]))
 
 
-def _by_ids(run: RunFolder, front: pd.DataFrame, ids: Sequence[int]) -> pd.DataFrame:
+def _by_ids(run: RunFolder, ids: Sequence[int]) -> pd.DataFrame:
     """Any networks that were evaluated, on the front or not."""
     rows = run.evaluations_of(ids)
     if missing := sorted(set(ids) - set(rows["id"])):
@@ -71,7 +71,7 @@ def _by_ids(run: RunFolder, front: pd.DataFrame, ids: Sequence[int]) -> pd.DataF
             found=f"{failed['id'].iloc[0]}: {failed['reason'].iloc[0]}",
             remedy="take other ones",
         )
-    return rows.set_index("id", drop=False).loc[list(dict.fromkeys(ids)), list(front.columns)].reset_index(drop=True)
+    return shown(run, rows.set_index("id", drop=False).loc[list(dict.fromkeys(ids))])
 
 
 def _best_within(run: RunFolder, front: pd.DataFrame, condition: str) -> pd.DataFrame:
@@ -84,11 +84,11 @@ def _best_within(run: RunFolder, front: pd.DataFrame, condition: str) -> pd.Data
             for name in named
         ]
         raise QueryError(
-            f"a network of the front with {condition}",
+            f"a {run.facts().noun} of the front with {condition}",
             found=", ".join(ranges) or "none",
             remedy="choose a bound within that range" if len(ranges) == 1 else "choose bounds within these ranges",
         )
-    return within.sort_values([run.objectives[0], "id"]).head(1)
+    return best_first(run, within, run.objectives[0]).head(1)
 
 
 def _weights(detail: str, which: str, run: RunFolder) -> dict[str, float]:

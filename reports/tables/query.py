@@ -80,7 +80,14 @@ def ordered(table: pd.DataFrame, names: str) -> pd.DataFrame:
     """
     keys = [name.strip() for name in names.split(",")]
     by = known_columns(table, [key.removeprefix("-") for key in keys])
-    return table.sort_values(by, ascending=[not key.startswith("-") for key in keys], kind="stable")
+    is_ascending = [not key.startswith("-") for key in keys]
+    return table.sort_values(by, ascending=is_ascending, kind="stable", key=_sortable)
+
+
+def _sortable(column: pd.Series) -> pd.Series:
+    """Texts and numbers in one column, as the choices of a user's gene may be, are ordered as texts."""
+    is_mixed = column.dtype == object and pd.api.types.infer_dtype(column) in ("mixed", "mixed-integer")
+    return column.map(str) if is_mixed else column
 
 
 def known_columns(table: pd.DataFrame, names: Iterable[str]) -> list[str]:

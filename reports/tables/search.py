@@ -33,7 +33,7 @@ def outcome_sentence(run: RunFolder) -> str:
             reasons = ", ".join(f"{row.reason}: {row.networks}" for row in part.itertuples())
             texts.append(f"{part['networks'].sum()} {outcome} ({reasons})")
     evaluated = table.loc[table["outcome"] == "evaluated", "networks"].sum()
-    return "; ".join([f"{evaluated} distinct networks evaluated", *texts])
+    return "; ".join([f"{evaluated} distinct {run.facts().noun}s evaluated", *texts])
 
 
 def predictor_table(run: RunFolder) -> pd.DataFrame:
@@ -58,7 +58,7 @@ def predictor_sentence(run: RunFolder) -> str:
     taus = ", ".join(f"{row.tau:.2f} ({row.target}, {row.predictor})" for row in last.itertuples())
     text = (
         f"Predictors proposed what to evaluate in {generations - off} of {generations} generations; in the last one "
-        f"they ranked networks that they had not seen at a tau of {taus}."
+        f"they ranked {run.facts().noun}s that they had not seen at a tau of {taus}."
     )
     if off:
         text += f" In {off} they ranked no better than chance, and evolution continued without them."
@@ -70,15 +70,16 @@ def predictor_rows(run: RunFolder) -> pd.DataFrame:
     table = predictor_table(run)
     chosen = sorted({round(index * (len(table) - 1) / (FEW - 1)) for index in range(FEW)}) if len(table) > FEW else None
     table = table if chosen is None else table.iloc[chosen]
+    nouns = f"{run.facts().noun}s"
     proposed = ["" if pd.isna(tau) else f"{tau:.2f}" for tau in table["proposed_tau"].astype(float)]
     return pd.DataFrame(
         {
             "generation": table["generation"].astype(str),
             "target": table["target"],
-            "networks": table["evaluations"].astype(str),
+            nouns: table["evaluations"].astype(str),
             "predictor": table["predictor"],
-            "tau, networks left out": [f"{tau:.2f}" for tau in table["tau"]],
-            "tau, networks proposed": proposed,
+            f"tau, {nouns} left out": [f"{tau:.2f}" for tau in table["tau"]],
+            f"tau, {nouns} proposed": proposed,
             "used": ["yes" if used else "no" for used in table["is_used"]],
         }
     )

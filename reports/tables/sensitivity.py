@@ -27,7 +27,7 @@ class Sensitivity(NamedTuple):
             unit, against the mean of the gene's evaluated choices, all other genes equal), ``low`` and ``high`` (95 %),
             ``networks`` with that choice.
         genes: A row per gene with two evaluated choices or more, the most influential first: ``gene``, ``best`` and
-            ``worst`` choice, ``change`` from the one to the other, ``low``, ``high``.
+            ``worst`` choice, ``change`` (its size) from the one to the other, ``low``, ``high``.
         measure: Its name.
         networks: How many the regression used.
         explained: Share of the measure's variance that choices explain one by one (leave-one-out R²; 0 at the least).
@@ -64,12 +64,13 @@ def sensitivity(run: RunFolder) -> Sensitivity:
         genes = pd.DataFrame(columns=["gene", "best", "worst", "change", "low", "high"])
         return Sensitivity(effects, genes, measure, len(table), 0.0)
     choices = read_genomes(table["genome"])
-    effects, genes, explained = fit_choices(choices, table[measure].to_numpy(dtype=float), labels)
+    values, is_maximised = table[measure].to_numpy(dtype=float), run.measures[measure].is_maximised
+    effects, genes, explained = fit_choices(choices, values, labels, is_maximised=is_maximised)
     return Sensitivity(effects, genes, measure, len(table), explained)
 
 
 def fit_choices(
-    choices: NDArray[np.int64], values: Floats, labels: Sequence[GeneLabels]
+    choices: NDArray[np.int64], values: Floats, labels: Sequence[GeneLabels], *, is_maximised: bool = False
 ) -> tuple[pd.DataFrame, pd.DataFrame, float]:
     """Fit values to choices; see :class:`Sensitivity` for what comes back.
 
@@ -77,6 +78,7 @@ def fit_choices(
         choices: ``(n, n_genes)``.
         values: ``(n,)``.
         labels: One per gene.
+        is_maximised: Whether the best choice is that of the greatest value.
     """
     blocks: list[tuple[GeneLabels, NDArray[np.int64], NDArray[np.int64], int]] = []
     x: list[Floats] = []
@@ -99,8 +101,9 @@ def fit_choices(
         wide = WIDE * np.sqrt(np.diag(errors))
         names = [gene.choices[choice] for choice in seen]
         effects += zip([gene.name] * len(seen), names, effect, effect - wide, effect + wide, counts, strict=True)
-        best, worst = int(np.argmin(effect)), int(np.argmax(effect))
-        change = effect[worst] - effect[best]
+        ends = int(np.argmin(effect)), int(np.argmax(effect))
+        best, worst = ends[::-1] if is_maximised else ends
+        change = abs(effect[worst] - effect[best])
         half = WIDE * np.sqrt(errors[best, best] + errors[worst, worst] - 2 * errors[best, worst])
         genes.append((gene.name, names[best], names[worst], change, change - half, change + half))
     ranked = pd.DataFrame(genes, columns=["gene", "best", "worst", "change", "low", "high"])

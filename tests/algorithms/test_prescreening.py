@@ -118,8 +118,8 @@ def test_a_bound_that_nothing_keeps_ends_the_search_with_a_reason(
     monkeypatch.setattr("evonas.run.stopping.BARREN_GENERATIONS", 10)
     run = explored(tmp_path / "nothing", additive, predictors=["ridge"], constraints={"cost": 1e-3})
     assert run.facts().stop_reason in (
-        "No further network within the bounds was found.",
-        "No network is left that was not evaluated.",
+        "Nothing further within the bounds was found.",
+        "Nothing is left that was not evaluated.",
     )
     assert len(run.evaluations()) == 0
 
@@ -269,7 +269,7 @@ def test_a_count_that_fails_here_and_there_does_no_harm(tmp_path: Path, broken: 
         ({"x": []}, ["a"], "at least one gene"),
         ({"x": 3}, ["a"], "a list of choices for gene x"),
         ({"x": "conv"}, ["a"], "a list of choices for gene x"),
-        ({"x": ["1"]}, "error", "a list of objectives"),
+        ({"x": ["1"]}, "error", "objectives by name"),
         ({"x": ["1"]}, ["a", "a"], "objectives that differ"),
     ],
 )

@@ -32,6 +32,13 @@ from objectives.display import DISPLAYS, display
         (0, "", "0"),
         (5, "", "5"),
         (999, "", "999"),
+        (-0.0, "", "0"),
+        (0.001, "", "0.001"),
+        (1.2e-05, "", "1.2e-05"),
+        (-12.3456, "", "-12.35"),
+        (999.96, "", "1.00 k"),
+        (-1_234_567.8, "", "-1.23 M"),
+        (2e16, "", "2e+16"),
         (1_500, "", "1.50 k"),
         (999_999, "", "1.00 M"),
         (2_340_000, "", "2.34 M"),
@@ -54,6 +61,6 @@ def test_what_is_shown_is_the_value_to_its_last_digit(value: float, unit: str, i
         value *= 1e-12
     number, _, rest = DISPLAYS[unit](value).partition(" ")
     prefix = rest.removesuffix({"bits": "bit"}.get(unit, unit))
-    step = 0.5 if prefix == "" and unit in ("", "bits") else 0.005
+    step = {"": 0.05, "bits": 0.5}.get(unit, 0.005) if prefix == "" else 0.005
     assert abs(float(number) * FACTOR[prefix] - value) <= step * FACTOR[prefix] + 1e-12 * value
     assert float(number) < 1000 or prefix == "T" or (prefix == "" and unit in ("J", "s"))

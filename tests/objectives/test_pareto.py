@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -108,6 +108,28 @@ def test_scaling_maps_bounds_to_the_unit_box_and_keeps_dominance() -> None:
     assert scaling.hypervolume(np.array([[0.45, 1000.0]])) == pytest.approx(0.25)
     assert scaling.hypervolume(np.zeros((0, 2))) == 0
     assert bounds_of({"a": [3, 1, 2]}) == {"a": (1.0, 3.0)}
+
+
+@given(st.integers(-9, 9), st.integers(0, 9), st.lists(st.floats(-20, 20), min_size=2), st.booleans())
+@example(0, 5, [-1e-3, 0.0, 1e-9, 1e-3, 1.0], True)
+def test_no_value_loses_its_place(low: int, span: int, values: list[float], is_log: bool) -> None:
+    """Zero and less neither, and by logarithm neither: else dominance would change."""
+    column, bounds = np.unique(np.round(values, 9))[:, None], {"f": (float(low), float(low + span))}
+    for unit in ("", "share"):
+        one = Objective("f", unit=unit, title="", is_log=is_log)
+        for scale in (Scaling((one,), bounds), Scaling((one,), bounds).log_transform):
+            assert (np.diff(scale(column), axis=0) > 0).all()
+
+
+def test_what_is_maximised_is_turned_once() -> None:
+    more, many = (Objective("f", unit="", title="", is_log=is_log, is_maximised=True) for is_log in (False, True))
+    plain = Scaling((more, BYTES), {"f": (-1.0, 3.0), **BOUNDS})
+    np.testing.assert_allclose(plain(np.array([[3.0, 100.0], [-1.0, 10_000.0]])), [[0, 0], [1, 1]])
+    assert plain.hypervolume(np.array([[1.0, 1000.0]])) == pytest.approx(0.25)
+    assert plain.minimised(np.array([[2.0, 5.0]])).tolist() == [[-2.0, 5.0]]
+    by_log = Scaling((many,), {"f": (1.0, 100.0)})
+    np.testing.assert_allclose(by_log(np.array([[100.0], [10.0], [1.0]]))[:, 0], [0, 0.5, 1])
+    assert by_log.log_transform(np.array([[1.0], [2.0]]))[:, 0].tolist() == [0, pytest.approx(-np.log(2))]
 
 
 @given(st.integers(0, 200), st.sampled_from([2, 3, 4]))

@@ -170,7 +170,7 @@ def test_a_picture_of_bands_draws_every_name_and_nothing_outside_its_frame() -> 
             "high": 1.0,
         }
     )
-    svg = bands_svg(table, x_title="bytes", y_title="error", is_log=True, is_step=True)
+    svg = bands_svg(table, x_title="bytes", y_title="error", is_log=True, step="post")
     assert svg.count("<polyline") == svg.count("<polygon") == 2
     assert "&lt;b&gt;" in svg
     lines = [part.partition('"')[0] for part in svg.split('points="')[1:]]

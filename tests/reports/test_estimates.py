@@ -38,7 +38,7 @@ def test_it_is_said_what_errors_are(tmp_path: Path) -> None:
     assert how_errors_came(run).startswith("Errors are measured: each network was trained by the whole recipe")
     table = folder_at(tmp_path / "table", row("search", 0.5, 200))
     table.store(is_table=True)
-    assert how_errors_came(table) == "Errors are looked up."
+    assert how_errors_came(table) == "Values are looked up or computed: nothing was trained."
 
 
 def test_beliefs_replace_estimates_and_never_what_the_search_went_by(tmp_path: Path) -> None:

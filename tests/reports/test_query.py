@@ -77,6 +77,8 @@ def test_a_bad_condition_says_where_and_what_is_allowed(condition: str, found: s
 def test_orders() -> None:
     assert ordered(TABLE, "model_size")["id"].tolist() == [4, 3, 2, 1]
     assert ordered(TABLE, "-error, id")["id"].tolist() == [4, 3, 2, 1]
+    mixed = pd.DataFrame({"op": pd.Series(["conv", None, 2, True], dtype=object)})
+    assert ordered(mixed, "op")["op"].tolist() == [2, None, True, "conv"]
     with pytest.raises(QueryError, match="did you mean 'error'"):
         ordered(TABLE, "eror")
 

@@ -153,7 +153,7 @@ def test_runs_are_compared_on_one_scale(tmp_path: Path) -> None:
         own = convergence_table(run, scaling=scaling)["hypervolume"].tolist()
         assert table.loc[table["run"] == label, "hypervolume"].tolist() == own
     summary = runs_table(runs).set_index("run")
-    assert summary["least error"].tolist() == [0.1, 0.2, 0.05]
+    assert summary["best error"].tolist() == [0.1, 0.2, 0.05]
     assert summary["networks"].tolist() == [2, 2, 2]
     assert setting_differences(runs).set_index("setting").loc["seed"].tolist() == [0, 1, 2]
 

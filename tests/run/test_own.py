@@ -135,7 +135,7 @@ def test_an_exhausted_table_ends_the_search(tmp_path: Path) -> None:
         {"search": {**SEARCH, "objectives": ["distance", "sum"], "budget": 500}}, source="tests", given_space="Bowl"
     )
     folder = search(config, tmp_path / "run", space=Bowl())
-    assert folder.facts().stop_reason == "No network is left that was not evaluated."
+    assert folder.facts().stop_reason == "Nothing is left that was not evaluated."
     assert (folder.evaluations()["origin"] == "search").sum() > 40
 
 

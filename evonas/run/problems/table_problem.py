@@ -12,7 +12,7 @@ from evonas.config.load import RunConfig
 from evonas.errors import RunFileError
 from evonas.evaluation.costs import TableCosts, count_table
 from evonas.evaluation.lookup import evaluate_table
-from evonas.evaluation.measures import Measures, run_measures
+from evonas.evaluation.measures import RESERVED, Measures, run_measures
 from evonas.run.problems.problem import Box, Problem
 from evonas.spaces import Space, TableSpace
 from objectives import Objective
@@ -38,7 +38,7 @@ class TableProblem(Problem):
         """The problem of a run file.
 
         Raises:
-            RunFileError: An objective that the table does not have.
+            RunFileError: An objective that the table does not have, or a gene whose name is taken.
         """
 
         def load_own(path: str) -> Objective:
@@ -55,7 +55,11 @@ class TableProblem(Problem):
                 )
             return bound
 
+        if "objectives" not in config.search.model_fields_set:  # the defaults are measures of networks
+            search = config.search.model_copy(update={"objectives": tuple(space.objectives)})
+            config = config.model_copy(update={"search": search})
         measures = run_measures(config.search, space.objectives, load_own=load_own, bound_of=bound_of)
+        _check_columns(space)
         return cls(config, space, measures)
 
     def costs(self, scaling: Scaling) -> TableCosts:
@@ -92,3 +96,19 @@ class TableProblem(Problem):
         """See :class:`Problem`."""
         assert isinstance(space, TableSpace)
         return replace(self, space=space)
+
+
+def _check_columns(space: TableSpace) -> None:
+    """Genes with values become columns of the front.
+
+    Raises:
+        RunFileError: One has the name of another column.
+    """
+    taken = {name.lower() for name in (*RESERVED, *space.objectives)}
+    names = [gene.name for gene in space.genes if gene.values is not None]
+    if clashing := [name for name in names if name.lower() in taken]:
+        raise RunFileError(
+            f"names of genes other than {', '.join(sorted(taken))}, which are columns of the front, too",
+            found=", ".join(clashing),
+            remedy="choose other names",
+        )

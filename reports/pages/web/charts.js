@@ -14,7 +14,7 @@ function drawConvergence() {
       hovertemplate: `${look.name}: %{y:.4f} after %{x}<extra></extra>`,
     };
   }).filter((trace) => trace.x.length), {
-    xaxis: { title: { text: "networks evaluated" }, rangemode: "tozero" }, yaxis: { title: { text: data.isTable ? "hypervolume" : "hypervolume, by estimates" } }, hovermode: "x",
+    xaxis: { title: { text: `${data.noun}s evaluated` }, rangemode: "tozero" }, yaxis: { title: { text: data.isTable ? "hypervolume" : "hypervolume, by estimates" } }, hovermode: "x",
   }, { displayModeBar: false });
 }
 
@@ -29,12 +29,12 @@ function drawPredictors() {
     return [{ ...edge, y: column("low") }, { ...edge, y: column("high"), fill: "tonexty", fillcolor: `${ink}33` }, {
       name: plain(target), type: "scatter", mode: "lines+markers", x: column("generation"), y: column("tau"), line: { color: ink, width: 2 },
       marker: { color: ink, size: 6, symbol: rows.map((at) => (table.is_used[at] ? "circle" : "circle-open")) },
-      text: column("predictor").map((name, at) => `${plain(name)}, ${table.evaluations[rows[at]]} networks`),
+      text: column("predictor").map((name, at) => `${plain(name)}, ${table.evaluations[rows[at]]} ${data.noun}s`),
       hovertemplate: "%{text}: tau %{y:.2f}<extra></extra>",
     }];
   });
   chart(byId("predictors"), traces, {
-    xaxis: { title: { text: "generation" } }, yaxis: { title: { text: "Kendall's tau, networks left out" }, range: [Math.min(0, ...table.low), 1] },
+    xaxis: { title: { text: "generation" } }, yaxis: { title: { text: `Kendall's tau, ${data.noun}s left out` }, range: [Math.min(0, ...table.low), 1] },
   }, { displayModeBar: false });
 }
 

@@ -25,6 +25,7 @@ function short(value, unit) {
   if (unit === "share") return `${Number((100 * value).toPrecision(3))} %`;
   const size = Math.abs(value);
   if (unit === "bytes" && size >= 1024) return `${Number((value / 1024).toPrecision(3))} KiB`;
+  if (unit === "" && size < 1000) return String(Number(value.toPrecision(3)));  // a plain number has no thousandths
   const steps = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"], [1, ""], [1e-3, "m"], [1e-6, "µ"], [1e-9, "n"], [1e-12, "p"]];
   const [factor, prefix] = steps.find(([least]) => size >= least) ?? [1, ""];
   const suffix = unit === "bytes" ? "B" : unit;
@@ -121,12 +122,13 @@ function chart(element, traces, layout = {}, config = {}) {
 }
 
 /** Title, kind and numbers of an axis for a measure. */
-function axisOf(measure, isLog, isWide) {
+function axisOf(measure, isLog, isWide, values) {
+  const isPlain = measure.unit === "" && values.some((value) => value !== null && value !== 0 && Math.abs(value) < 1);
   const percent = measure.unit === "share";
   return {
     title: { text: plain(measure.title + (measure.unit && !percent ? ` (${measure.unit})` : "")) },
     type: isLog ? "log" : "linear",
-    tickformat: percent ? ".3~%" : measure.unit === "bytes" && isWide ? ",~r" : "~s",
+    tickformat: percent ? ".3~%" : measure.unit === "bytes" && isWide ? ",~r" : isPlain ? "~g" : "~s",
     ...(isLog ? { dtick: isWide ? "D2" : 1, minor: { showgrid: true, gridcolor: colour("hover") } } : {}),
   };
 }

@@ -8,9 +8,11 @@ const costs = data.objectives.filter((name) => name !== data.error);
 const state = {
   x: costs[0] ?? names.find((name) => name !== data.error), y: data.error, isLogX: true, isLogY: false,
   showsCloud: true, showsRandom: false, generation: data.lastGeneration,
-  selected: data.knee, brushes: new Map(), box: null, sort: { name: data.error, sign: 1 },
+  selected: data.knee, brushes: new Map(), box: null, sort: { name: data.error, sign: measures[data.error].is_maximised ? -1 : 1 },
 };
-state.isLogX = measures[state.x]?.is_log ?? false;
+/** Whether a logarithm suits a measure: it is said to, and nothing on the front is negative. */
+const suitsLog = (name) => (measures[name]?.is_log ?? false) && networks.values[name].every((value) => value === null || value >= 0);
+state.isLogX = suitsLog(state.x);
 state.isLogY = data.error === "error" && data.chance !== null;
 const listeners = [];
 
@@ -48,7 +50,7 @@ const isBrushed = () => state.brushes.size > 0 || state.box !== null;
 // Scatter
 
 function hover(texts, id) {
-  return `network ${id}<br>` + texts.join("<br>");
+  return `${data.noun} ${id}<br>` + texts.join("<br>");
 }
 
 /** Error bars of estimates, where the error is on an axis. */
@@ -130,7 +132,8 @@ function drawScatter() {
   const selections = state.box && element.layout?.selections;
   const done = chart(element, scatterTraces(), {
     ...(selections ? { selections } : {}),
-    xaxis: axisOf(measures[state.x], state.isLogX, isWide), yaxis: axisOf(measures[state.y], state.isLogY, isWide),
+    xaxis: axisOf(measures[state.x], state.isLogX, isWide, networks.values[state.x]),
+    yaxis: axisOf(measures[state.y], state.isLogY, isWide, networks.values[state.y]),
     shapes: chanceLine(),
     dragmode: isWide ? "select" : false, hovermode: "closest", hoverdistance: 9, uirevision: `${state.x} ${state.y} ${state.isLogX} ${state.isLogY}`,
   }, { displayModeBar: isWide });
@@ -164,17 +167,20 @@ function pick(id) {
   if (id === undefined || id === null) return;
   update({ selected: id });
   const row = rowOf.get(id);
-  say(`network ${id}` + (row === undefined ? "" : `, ${measures[state.y].title} ${networks.texts[state.y][row]}, ${measures[state.x].title} ${networks.texts[state.x][row]}`));
+  say(`${data.noun} ${id}` + (row === undefined ? "" : `, ${measures[state.y].title} ${networks.texts[state.y][row]}, ${measures[state.x].title} ${networks.texts[state.x][row]}`));
 }
 
 // Table
 
-const COLUMNS = ["id", ...names, "genome"];
+const parameters = networks.parameters, parameterNames = Object.keys(parameters);
+const COLUMNS = ["id", ...names, ...parameterNames, "genome"];
+/** A choice as the problem's function gets it, in the words of Python. */
+const choiceText = (value) => (value === null ? "None" : value === true ? "True" : value === false ? "False" : String(value));
 
 function startTable() {
   byId("table-head").append(make("tr", {}, ...COLUMNS.map((name) => {
     const button = make("button", { type: "button", onclick: () => {
-      const sign = state.sort.name === name ? -state.sort.sign : 1;
+      const sign = state.sort.name === name ? -state.sort.sign : measures[name]?.is_maximised ? -1 : 1;
       update({ sort: { name, sign } });
     } }, measures[name]?.title ?? name);
     return make("th", { scope: "col", "data-name": name, class: name === "genome" ? "text" : null }, button);
@@ -192,10 +198,11 @@ function startTable() {
 }
 
 function drawTable() {
-  const value = (row) => (state.sort.name === "id" ? networks.id[row] : networks.values[state.sort.name]?.[row] ?? networks.genome[row]);
+  const value = (row) => (state.sort.name === "id" ? networks.id[row] : (networks.values[state.sort.name] ?? parameters[state.sort.name] ?? networks.genome)[row]);
   const rows = shownRows().sort((a, b) => {
     const [one, two] = [value(a), value(b)];
-    return state.sort.sign * (typeof one === "string" ? one.localeCompare(two) : one - two);
+    const areNumbers = typeof one !== "string" && typeof two !== "string";
+    return state.sort.sign * (areNumbers ? one - two : String(one).localeCompare(String(two)));
   });
   const chosen = rows.includes(rowOf.get(state.selected)) ? rowOf.get(state.selected) : rows[0];
   byId("table-body").replaceChildren(...rows.map((row) => make("tr", {
@@ -203,6 +210,7 @@ function drawTable() {
   },
   make("td", {}, `${networks.id[row]}${networks.id[row] === data.knee ? " ◆" : ""}`),
   ...names.map((name) => make("td", { title: String(networks.values[name][row]) }, networks.texts[name][row])),
+  ...parameterNames.map((name) => make("td", {}, choiceText(parameters[name][row]))),
   make("td", { class: "genome text", title: networks.genome[row] }, networks.genome[row]))));
   for (const head of byId("table-head").querySelectorAll("th")) {
     const isSorted = head.dataset.name === state.sort.name;
@@ -210,7 +218,7 @@ function drawTable() {
     head.firstChild.textContent = (measures[head.dataset.name]?.title ?? head.dataset.name) + (isSorted ? (state.sort.sign > 0 ? " ▲" : " ▼") : "");
   }
   const all = frontRows().length;
-  byId("count").textContent = isBrushed() ? `${rows.length} of ${all} networks within the brush` : `${all} networks on the front`;
+  byId("count").textContent = isBrushed() ? `${rows.length} of ${all} ${data.noun}s within the brush` : `${all} ${data.noun}s on the front`;
   byId("clear").hidden = !isBrushed();
 }
 
@@ -236,7 +244,7 @@ function startControls() {
   for (const [id, key, log] of [["x-axis", "x", "isLogX"], ["y-axis", "y", "isLogY"]]) {
     byId(id).append(...names.map((name) => make("option", { value: name, selected: name === state[key] }, measures[name].title)));
     byId(id).addEventListener("change", (event) => {
-      const isLog = measures[event.target.value].is_log;
+      const isLog = suitsLog(event.target.value);
       byId(`${id}-log`).checked = isLog;
       update({ [key]: event.target.value, [log]: isLog });
     });

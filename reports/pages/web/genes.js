@@ -78,7 +78,7 @@ function drawGene() {
     type: "scatter", mode: "markers", x: rows.map((at) => plain(effects.choice[at])), y: rows.map((at) => factor * effects.effect[at]),
     error_y: { type: "data", array: rows.map((at) => factor * (effects.high[at] - effects.effect[at])), color: colour("front"), thickness: 2 },
     marker: { size: 9, color: colour("front") }, customdata: rows.map((at) => effects.networks[at]),
-    hovertemplate: "%{x}: %{y:.2f}, %{customdata} networks<extra></extra>",
+    hovertemplate: `%{x}: %{y:.3~g}, %{customdata} ${data.noun}s<extra></extra>`,
   }], {
     xaxis: { type: "category", title: { text: "choice" } },
     yaxis: { title: { text: `change of ${plain(error.title)}${factor === 100 ? " (points)" : ""}` }, zeroline: true, zerolinecolor: colour("soft") },

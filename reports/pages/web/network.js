@@ -17,11 +17,11 @@ function chip(precision) {
 function drawCard() {
   const card = byId("card"), id = state.selected, row = rowOf.get(id);
   if (id === null || id === undefined) {
-    card.replaceChildren(make("p", { class: "empty" }, "No evaluated network satisfies the constraints."));
+    card.replaceChildren(make("p", { class: "empty" }, `No evaluated ${data.noun} satisfies the constraints.`));
     return;
   }
   const command = (verb, options = "") => copyable(`evonas ${verb} ${data.path} --pick ${id}${options}`, `command to ${verb}`, true);
-  const head = make("h3", {}, `Network ${id}${id === data.knee ? " ◆ the knee" : ""}`);
+  const head = make("h3", {}, `${data.noun[0].toUpperCase()}${data.noun.slice(1)} ${id}${id === data.knee ? " ◆ the knee" : ""}`);
   if (row === undefined) {
     card.replaceChildren(head, values(pointValues(id)), make("p", { class: "note" },
       "Evaluated, but never on the front: this shows it."), command("show"));
@@ -30,11 +30,13 @@ function drawCard() {
   const texts = Object.fromEntries(names.map((name) => [name, [networks.texts[name][row], networks.values[name][row]]]));
   const tested = data.tested[networks.genome[row]];
   const isPick = networks.isFinal[row];
+  const chosen = parameterNames.flatMap((name) => [make("dt", {}, name), make("dd", {}, choiceText(parameters[name][row]))]);
   card.replaceChildren(...[head, values(texts),
+    ...(chosen.length ? [make("h3", {}, "Parameters"), make("dl", {}, ...chosen)] : []),
     tested ? make("p", {}, "Trained from scratch, test accuracy: ", make("b", {}, tested)) : null,
     make("h3", {}, "Genome"), copyable(networks.genome[row], "genome"),
-    make("h3", {}, isPick ? "Train, export, show" : "Show"),
-    ...(isPick ? [command("train"), command("export", " --format onnx")] : []), command("show"),
+    make("h3", {}, isPick && !data.isTable ? "Train, export, show" : "Show"),
+    ...(isPick && !data.isTable ? [command("train"), command("export", " --format onnx")] : []), command("show"),
     isPick ? null : make("p", { class: "note" }, "No longer on the front at the end of the run.")].filter(Boolean));
 }
 

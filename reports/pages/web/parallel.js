@@ -101,7 +101,7 @@ function setBrush(name, low, high) {
   if (low <= scales[name].low && high >= scales[name].high) brushes.delete(name);
   else brushes.set(name, [low, high]);
   update({ brushes });
-  say(`${measures[name].title} from ${short(low, measures[name].unit)} to ${short(high, measures[name].unit)}: ${shownRows().length} networks`);
+  say(`${measures[name].title} from ${short(low, measures[name].unit)} to ${short(high, measures[name].unit)}: ${shownRows().length} ${data.noun}s`);
 }
 
 function drawParallel() {
