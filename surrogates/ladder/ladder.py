@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from surrogates.ladder.rung import Estimates, Quality, Rung, fit_rung, quality_of
+from surrogates.ladder.rung import NOISE, Estimates, Quality, Rung, fit_rung, quality_of
 
+FINER = 2 / 3  # prior of a rung's noise, in that of the rung below: 0.3, then 0.2
 LEAST_NETWORKS = 4  # trained by the whole recipe, that a rung needs besides its prior
 Floats = NDArray[np.float64]
 
@@ -102,8 +103,9 @@ def fit_ladder(
             np.array(column, dtype=float) for column in ([one.losses[name] for one in known], _errors(known))
         )
         costs = np.array([one.costs for one in known], dtype=float).reshape(-1, n_costs)
-        rungs[name] = fit_rung(losses, costs, errors, n_images=n_images, chance=chance)
-        qualities[name] = quality_of(losses, costs, errors, n_images=n_images, chance=chance)
+        noise = NOISE * FINER ** len(rungs)
+        rungs[name] = fit_rung(losses, costs, errors, n_images=n_images, chance=chance, noise=noise)
+        qualities[name] = quality_of(losses, costs, errors, n_images=n_images, chance=chance, noise=noise)
     return Ladder(rungs, qualities)
 
 

@@ -134,7 +134,9 @@ class Rung:
         return np.concatenate(columns, axis=1) - self.center, np.abs(logs - inside)
 
 
-def fit_rung(losses: Floats, costs: Floats, errors: Floats, *, n_images: int, chance: float) -> Rung:
+def fit_rung(
+    losses: Floats, costs: Floats, errors: Floats, *, n_images: int, chance: float, noise: float = NOISE
+) -> Rung:
     """Fit a rung to networks that have a score and were trained by the whole recipe.
 
     Args:
@@ -143,10 +145,11 @@ def fit_rung(losses: Floats, costs: Floats, errors: Floats, *, n_images: int, ch
         errors: Measured, ``(n,)``.
         n_images: Held-out images that errors are shares of.
         chance: Error of guessing.
+        noise: Prior of the standard deviation of a logarithm of an error.
     """
     target = log_errors(errors, n_images)
     models = [
-        _fit(losses, costs, target, has_loss=has_loss, has_costs=has_costs, n_images=n_images, chance=chance)
+        _fit(losses, costs, target, (has_loss, has_costs), n_images=n_images, chance=chance, noise=noise)
         for has_loss, has_costs in ((True, True), (True, False), (False, True), (False, False))
     ]
     scored = [model for model in models[:2] if model.mean[1] > 0]
@@ -160,21 +163,23 @@ def log_errors(errors: Floats, n_images: int) -> Floats:
     return np.log((np.asarray(errors, dtype=float) * n_images + 0.5) / (n_images + 1))
 
 
-def quality_of(losses: Floats, costs: Floats, errors: Floats, *, n_images: int, chance: float) -> Quality:
+def quality_of(
+    losses: Floats, costs: Floats, errors: Floats, *, n_images: int, chance: float, noise: float = NOISE
+) -> Quality:
     """Leave each network out of the fit in turn, and compare its estimate with what was measured.
 
     Args:
-        losses, costs, errors, n_images, chance: See :func:`fit_rung`.
+        losses, costs, errors, n_images, chance, noise: See :func:`fit_rung`.
     """
     n = len(losses)
     found = []
     for index in range(n):
         rest = np.arange(n) != index
-        rung = fit_rung(losses[rest], costs[rest], errors[rest], n_images=n_images, chance=chance)
+        rung = fit_rung(losses[rest], costs[rest], errors[rest], n_images=n_images, chance=chance, noise=noise)
         found.append(np.array([one[0] for one in rung.predict(losses[[index]], costs[[index]])]))
     error, low, high, _ = np.array(found).reshape(n, 4).T
     measured = np.clip(np.exp(log_errors(errors, n_images)), 0.5 / n_images, chance)
-    whole = fit_rung(losses, costs, errors, n_images=n_images, chance=chance)
+    whole = fit_rung(losses, costs, errors, n_images=n_images, chance=chance, noise=noise)
     tau = float(kendalltau(error, measured).statistic) if n > 1 and np.ptp(error) and np.ptp(measured) else 0.0
     return Quality(
         n,
@@ -186,8 +191,16 @@ def quality_of(losses: Floats, costs: Floats, errors: Floats, *, n_images: int, 
 
 
 def _fit(
-    losses: Floats, costs: Floats, target: Floats, *, has_loss: bool, has_costs: bool, n_images: int, chance: float
+    losses: Floats,
+    costs: Floats,
+    target: Floats,
+    looked_at: tuple[bool, bool],
+    *,
+    n_images: int,
+    chance: float,
+    noise: float,
 ) -> Rung:
+    has_loss, has_costs = looked_at
     n, n_costs = len(target), costs.shape[1]
     columns = [
         np.ones((n, 1)),
@@ -200,7 +213,7 @@ def _fit(
     variances = [MEAN_VARIANCE, *[SLOPE_VARIANCE] * has_loss, *[COST_VARIANCE] * (n_costs * has_costs)]
     prior_mean = np.array([math.log(chance) - 2, *[SLOPE] * has_loss, *[0.0] * (n_costs * has_costs)])
     prior, a0 = np.diag(1 / np.array(variances)), NOISE_ROWS / 2
-    b0 = a0 * NOISE**2
+    b0 = a0 * noise**2
     # what a count of wrong images adds to the noise, relative to that of a training
     weights = 1 / (1 + COUNTING / (np.exp(target) * n_images))
     precision = prior + x.T @ (weights[:, None] * x)
