@@ -98,7 +98,7 @@ def test_ctrl_c_keeps_everything_and_says_how_to_resume(tmp_path: Path) -> None:
         ("[space]\nweight_precisions = ['3-bits']\n", "did you mean '3-bit'"),
         ("[data]\nsource = 'nowhere'\n", "nothing of the kind at"),
         ("[data]\nsource = 'nan.npz'\n", "1 NaN or infinite"),
-        ("[data]\nsource = 'labels.npz'\n", "labels as whole numbers"),
+        ("[data]\nsource = 'labels.npz'\n", "labels down to -1"),
     ],
 )
 def test_bad_input_exits_with_2_in_three_parts_and_makes_nothing(
