@@ -9,6 +9,7 @@ from typing import Any
 
 from evonas import progress
 from evonas.config.load import load_config
+from evonas.errors import RunFileError
 from evonas.run import engine
 from evonas.spaces import Space
 from evonas.workflows import run_handle
@@ -50,6 +51,8 @@ def search(
         EvonasError: Of one of the kinds in :mod:`evonas.errors`: a mistake in the run file, the images, the folder.
     """
     if isinstance(x, (str, Path)):
+        if run_file is not None:
+            raise RunFileError("one run file", found=f"{x} and {run_file}", remedy="give one of them")
         x, run_file = None, x
     overrides = dict(overrides or {})
     has_data = any(one is not None for one in (x, y, x_test, y_test))

@@ -15,7 +15,7 @@ from torch.utils.data import TensorDataset
 import evonas
 from evonas.config.load import RunConfig
 from evonas.config.sections import DataConfig
-from evonas.errors import DataError, RunFolderError
+from evonas.errors import DataError, RunFileError, RunFolderError
 from evonas.training.datasets.arrays import Checked, checked_parts
 from evonas.training.datasets.forms.given import given_parts
 from reports.pages.page import run_page
@@ -122,6 +122,8 @@ def test_a_test_set_is_kept_apart() -> None:
         ((np.array([["a"]]), [0]), "images as numbers"),
         ((Pairs([(PIXELS[0],)]),), "an image and its label"),
         ((Pairs([]),), "a data set that holds images"),
+        ((Pairs([(PIXELS[0], 0), (PIXELS[0][:3], 1)]),), r"shapes \(3, 8, 3\), \(6, 8, 3\)"),
+        ((PIXELS, [[0], [1]] * 12), "no list of them"),
         ((Pairs([{"pixels": PIXELS[0], "label": 0}]),), "an image and its label"),
     ],
 )
@@ -147,6 +149,11 @@ def test_a_search_on_arrays_keeps_them_and_the_names_of_their_classes(small_conf
     source = run.export("knee", format_name="c")[0].read_text(encoding="ascii")
     assert '#define EVONAS_NAMES {"a \\042dog\\042", "cat", "owl"}' in source
     assert "input: 1x8x8" in source
+
+
+def test_two_run_files_are_one_too_many() -> None:
+    with pytest.raises(RunFileError, match="one run file"):
+        evonas.search("one.toml", run_file="other.toml")
 
 
 def test_nothing_of_the_user_s_is_touched_where_a_run_cannot_be(tmp_path: Path) -> None:

@@ -301,6 +301,13 @@ def test_arrays_of_unclear_names_are_listed(tmp_path: Path, names: tuple[str, ..
         in_silence(tmp_path / "set.npz")
 
 
+def test_arrays_that_are_not_used_are_told(tmp_path: Path) -> None:
+    images = RNG.integers(0, 256, (8, 5, 5), dtype=np.uint8)
+    np.savez(tmp_path / "set.npz", images=images, labels=np.arange(8) % 2, speaker=np.arange(8))
+    with pytest.warns(DataWarning, match="left out: speaker"):
+        read(str(tmp_path / "set.npz"))
+
+
 @pytest.mark.parametrize(
     ("images", "labels", "test"),
     [

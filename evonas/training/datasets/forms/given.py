@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from PIL.Image import Image  # pillow comes with matplotlib
 from evonas.config.sections import DataConfig
 from evonas.errors import DataError
 from evonas.training.datasets.arrays import Parts, Raw
-from evonas.training.datasets.forms.pictures import picture_parts
+from evonas.training.datasets.forms.pictures import held_open, picture_parts
 
 PICTURES, LABELS = ("image", "img", "picture"), ("label", "labels", "fine_label", "target")
 
@@ -47,7 +46,9 @@ def given_parts(x: Any, y: Any, x_test: Any, y_test: Any, settings: DataConfig) 
     parts = [None if one is None else _items(one) for one in (x, x_test)]
     last = settings.model_copy(update={"axes": "channels_last"})
     if isinstance(parts[0][0][0], Image):  # type: ignore[index]  # the first is there
-        training, test_part = (None if one is None else (_opened(one[0]), _labels(one[1])) for one in parts)
+        training, test_part = (
+            None if one is None else (held_open(one[0], "the data set"), _labels(one[1])) for one in parts
+        )
         assert training is not None
         return picture_parts(training, test_part, None, settings=settings, classes=None), last
     is_torch = settings.axes == "auto"  # if not, the run file says how the axes of these tensors lie
@@ -103,7 +104,11 @@ def _array(x: Any) -> NDArray[Any]:
 
 
 def _stacked(images: Sequence[Any]) -> NDArray[Any]:
-    return np.stack([_array(image) for image in images])
+    arrays = [_array(image) for image in images]
+    if len(shapes := {array.shape for array in arrays}) > 1:
+        found = ", ".join(map(str, sorted(shapes)[:5]))
+        raise DataError("images of one size", found=f"shapes {found}", remedy="bring them to one size")
+    return np.stack(arrays)
 
 
 def _channels_last(images: Sequence[Any]) -> NDArray[Any]:
@@ -131,7 +136,10 @@ def _labels(y: Any) -> NDArray[Any]:
         raise DataError("labels of classes", found=f"the number {number}", remedy="give classes: evonas classifies")
     if all(isinstance(value, int) for value in plain):
         return np.array(plain)
-    texts = {value: str(value) for value in plain}
+    try:
+        texts = {value: str(value) for value in plain}
+    except TypeError as error:
+        raise DataError("a label for each image", found=str(error), remedy="give one label, no list of them") from error
     if len(set(texts.values())) < len(texts):
         raise DataError(
             "labels that differ by their text",
@@ -139,14 +147,6 @@ def _labels(y: Any) -> NDArray[Any]:
             remedy="give classes names of their own",
         )
     return np.array([texts[value] for value in plain])
-
-
-def _opened(pictures: Sequence[Image]) -> list[tuple[str, Callable[[], Image]]]:
-    return [(f"picture {index} of the data set", partial(_same, picture)) for index, picture in enumerate(pictures)]
-
-
-def _same(picture: Image) -> Image:
-    return picture
 
 
 def named_arrays(parts: Parts) -> dict[str, NDArray[Any]]:

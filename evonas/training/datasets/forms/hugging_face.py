@@ -6,18 +6,14 @@ labels the column ``label``, else ``fine_label``, else the only one of classes.
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from evonas.config.sections import DataConfig
 from evonas.errors import DataError
 from evonas.training.datasets.arrays import Parts
-from evonas.training.datasets.forms.pictures import Labelled, picture_parts
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from evonas.training.datasets.forms.pictures import Labelled, held_open, picture_parts
 
 PREFIX = "hf:"
 LABELS = ("label", "fine_label")
@@ -74,9 +70,4 @@ def _columns(features: dict[str, Any], source: str) -> tuple[str, str]:
 def _labelled(split: Any, pictures: str, labels: str, source: str) -> Labelled | None:
     if split is None:
         return None
-    named = ((f"{source}, picture {index}", partial(_same, picture)) for index, picture in enumerate(split[pictures]))
-    return named, np.array(list(split[labels]))
-
-
-def _same(picture: Image) -> Image:
-    return picture
+    return held_open(split[pictures], source), np.array(list(split[labels]))

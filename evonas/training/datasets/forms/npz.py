@@ -6,6 +6,7 @@ of channels that come first.
 
 from __future__ import annotations
 
+import warnings
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evonas.config.sections import DataConfig
-from evonas.errors import DataError
+from evonas.errors import DataError, DataWarning
 from evonas.training.datasets.arrays import Parts, Raw, channels_last
 
 IMAGES, LABELS = ("images", "x", "data"), ("labels", "label", "y", "targets", "target")
@@ -51,6 +52,9 @@ def read(source: str, settings: DataConfig) -> Parts:
             found=", ".join(arrays) or "nothing",
             remedy="save it with numpy.savez(path, images=..., labels=...)",
         )
+    used = {name for name in arrays for kinds in (IMAGES, LABELS) if _is_named(name, kinds, (*TRAIN, *TEST, *HELDOUT))}
+    if others := [name for name in arrays if name not in used]:
+        warnings.warn(f"arrays in {path} that are left out: {', '.join(others)}", DataWarning, stacklevel=2)
     return Parts(training, test, heldout)
 
 

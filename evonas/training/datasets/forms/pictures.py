@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -87,6 +87,12 @@ def stacked(pictures: Iterable[tuple[str, Opened]], settings: DataConfig) -> Sta
         )
     images = np.stack([one.pixels for one in decoded]) if decoded else np.zeros((0, 0, 0, 3), np.uint8)
     return Stack(images, kept, all(one.is_grey for one in decoded))
+
+
+def held_open(pictures: Iterable[Image.Image], source: str) -> Iterator[tuple[str, Opened]]:
+    """Pictures that are in memory, for :func:`stacked`."""
+    for index, picture in enumerate(pictures):
+        yield f"{source}, picture {index}", picture.copy
 
 
 def picture_parts(
