@@ -58,7 +58,6 @@ STAGED_SPACES: dict[str, StagedSpace] = {
     .unlock("stage1/width")
     .unlock("stage1/width")
     .unlock("stage2/block1/width"),
-    "residual, signal": ResidualSpace.of((2, 1, 19), 3, depth=8, channels=4, modules=MODULES),
     "inverted, signal": InvertedResidualSpace.of(
         (1, 40, 1), 4, stem_channels=5, stages=((6, 2, 2), (7, 1, 1)), kernels=(3, 5), ratios=(1, 2)
     ),
