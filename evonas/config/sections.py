@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from evonas.architecture.methods import QUANTIZERS
 from evonas.config.bounds import Bound
@@ -13,6 +13,7 @@ from evonas.spaces.settings import Count, Names, Settings, known
 from surrogates.predictors import PREDICTOR_NAMES
 
 Share = Annotated[float, Field(gt=0, lt=1)]
+Name = Annotated[str, BeforeValidator(lambda name: str(name) if type(name) is int else name)]
 STRATEGY_NAMES = ("single_path", "sandwich", "shared_convolution", "shared_convolution_soft")
 """Keys of :data:`evonas.training.strategies.STRATEGIES`, which needs torch."""
 
@@ -22,14 +23,43 @@ class DataConfig(Settings):
 
     source: str = Field(
         "digits",
-        description='"digits"; an .npz file; a folder of IDX files, of CIFAR\'s binary version, or of pictures as '
-        'CLASS/* or train/CLASS/*; "hf:NAME" or "hf:NAME:CONFIG", fetched from the Hugging Face hub',
+        description='"digits"; an .npz file; a .csv, .tsv or .parquet table; a folder of .npy files, of tables named '
+        "train, val and test, of IDX files, of CIFAR's binary version, or of pictures or .wav recordings as CLASS/* or "
+        'train/CLASS/*; "hf:NAME" or "hf:NAME:CONFIG", fetched from the Hugging Face hub',
     )
-    axes: Literal["auto", "channels_last", "channels_first", "time", "time_channels", "channels_time"] = Field(
+    inputs: str = Field("auto", description="name of the array of inputs in .npz and .npy; auto: images, x or data")
+    labels: str = Field(
         "auto",
-        description="order of the axes of arrays: channels_last is (n, height, width, channels), channels_first "
-        "(n, channels, height, width); of signals (n, time), (n, time, channels) or (n, channels, time); auto: images, "
-        "channels last where those are 1 to 4, and refused where both could be meant",
+        description="name of the array or the column of labels; auto: labels, label, y, targets or target, in tables "
+        "also class",
+    )
+    groups: str = Field(
+        "",
+        description="name of the array or the column that says whom or what an example is of, such as speaker; of "
+        "folders a regular expression with one group, searched in a file's path below source; no group is in two "
+        'parts of the split; "": none',
+    )
+    test_groups: tuple[Name, ...] = Field((), description="groups that are the test set; []: chosen by test_share")
+    heldout_groups: tuple[Name, ...] = Field(
+        (), description="groups that are the held-out set; []: chosen by heldout_share"
+    )
+    split: str = Field(
+        "",
+        description="name of the array or the column that says where an example belongs: train, val or test, or true "
+        'for the test set; "": none',
+    )
+    axes: Literal["auto", "channels_last", "channels_first", "time", "time_channels", "channels_time", "features"] = (
+        Field(
+            "auto",
+            description="order of the axes of arrays: channels_last is (n, height, width, channels), channels_first "
+            "(n, channels, height, width); of signals (n, time), (n, time, channels) or (n, channels, time); features: "
+            "(n, features) without order; auto: images, channels last where those are 1 to 4, and refused where both "
+            "could be meant",
+        )
+    )
+    shape: Literal["auto"] | Annotated[tuple[Count, ...], Field(min_length=1)] = Field(
+        "auto",
+        description="how the numbers of a row are arranged, such as [28, 28], where arrays have two axes; auto: not",
     )
     size: Literal["auto"] | tuple[Count, Count] = Field(
         "auto", description="[height, width] in pixels that images are brought to; auto: as they are"
@@ -40,7 +70,26 @@ class DataConfig(Settings):
     background: Literal["none", "black", "white"] = Field(
         "none", description="what transparent pixels lie on; none: refused where there are any, and borders are black"
     )
-    skip_damaged: bool = Field(False, description="whether damaged pictures are left out, with a warning; or refused")
+    skip_damaged: bool = Field(
+        False, description="whether damaged pictures and recordings are left out, with a warning; or refused"
+    )
+    audio: Literal["log_mel", "raw"] = Field(
+        "log_mel",
+        description="what .wav recordings become: log_mel, energies of bands of frequency as (n, frames, mels); raw, "
+        "signals within -1 to 1",
+    )
+    sample_rate: int = Field(
+        0, ge=0, description="Hz that recordings are resampled to; 0: as they are, refused where they differ"
+    )
+    seconds: float = Field(
+        0.0,
+        ge=0,
+        description="length that recordings are cut or, with zeros at their end, padded to; 0: as they are, refused "
+        "where they differ",
+    )
+    mels: Count = Field(40, description="bands of log_mel")
+    window_ms: float = Field(40.0, gt=0, description="length of a frame of log_mel, in milliseconds")
+    hop_ms: float = Field(20.0, gt=0, description="from the start of a frame to that of the next, in milliseconds")
     test_share: Share = Field(0.2, description="share of the images set aside for the test, if they bring no test set")
     heldout_share: Share = Field(
         0.2, description="share of the rest that scores networks during the search, if there is no held-out set"

@@ -25,6 +25,7 @@ def search(
     x_test: Any = None,
     y_test: Any = None,
     *,
+    groups: Any = None,
     run_file: str | Path | None = None,
     preset: str | None = None,
     out: str | Path | None = None,
@@ -40,6 +41,7 @@ def search(
             torch, whose tensors are ``(channels, height, width)``; or the path of a run file.
         y: A label for each image, ``(n,)``: numbers, texts, or anything that can be told apart by its text.
         x_test, y_test: The same for the test, which a search does not touch; by default a share of the images.
+        groups: Whom or what each image is of, such as its speaker, ``(n,)``: no group is in two parts of the split.
         run_file: A TOML file; None for all defaults, which search on scikit-learn's digits where no images are given.
         preset: Ready-made values under the run file's: ``tas``, ``ubnas``, ``tga``, ``lpnas``, ``nce`` or ``joint``.
         out: Folder of the run; ``runs/NAME-TIME`` by default. It keeps a copy of the images given.
@@ -55,7 +57,7 @@ def search(
             raise RunFileError("one run file", found=f"{x} and {run_file}", remedy="give one of them")
         x, run_file = None, x
     overrides = dict(overrides or {})
-    has_data = any(one is not None for one in (x, y, x_test, y_test))
+    has_data = any(one is not None for one in (x, y, x_test, y_test, groups))
     if has_data:
         overrides["data"] = {**overrides.get("data", {}), "source": "given"}
     given = None if space is None else type(space).__name__
@@ -63,7 +65,7 @@ def search(
     arrays = None
     if has_data:
         form = import_module("evonas.training.datasets.forms.given")  # slow to load, and tables need no images
-        parts, data = form.given_parts(x, y, x_test, y_test, config.data)
+        parts, data = form.given_parts(x, y, x_test, y_test, config.data, groups=groups)
         config, arrays = config.model_copy(update={"data": data}), form.named_arrays(parts)
     folder = None if out is None else Path(out)
     with progress.observer(is_visible=show_progress) as observer:

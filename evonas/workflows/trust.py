@@ -225,7 +225,7 @@ def truth(architecture: Architecture, data: Dataset, config: RunConfig, *, seed:
     Raises:
         FloatingPointError: The loss is no longer finite.
     """
-    parts = folds(data.train.labels, n=n_folds, seed=config.data.split_seed)
+    parts = folds(data.train.labels, n=n_folds, seed=config.data.split_seed, groups=data.train.groups)
     rest = np.concatenate([part for index, part in enumerate(parts) if index != seed % n_folds])
     network = train_alone(
         architecture,

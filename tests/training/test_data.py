@@ -178,7 +178,7 @@ GOOD_IMAGES, GOOD_LABELS = np.zeros((20, 4, 4)), np.arange(20) % 2
         ({"images": np.full((20, 4, 4), np.nan), "labels": GOOD_LABELS}, "320 NaN or infinite"),
         ({"images": GOOD_IMAGES + 7, "labels": GOOD_LABELS}, "float pixels within 0 to 1"),
         ({"images": GOOD_IMAGES.astype(np.int32), "labels": GOOD_LABELS}, "pixels as uint8"),
-        ({"images": GOOD_IMAGES[:, 0], "labels": GOOD_LABELS}, "images as .n, height, width."),
+        ({"images": GOOD_IMAGES[:, 0], "labels": GOOD_LABELS}, "rows of numbers whose order is known"),
         ({"images": GOOD_IMAGES, "labels": GOOD_LABELS[:9]}, "20 labels, one per image"),
         ({"images": GOOD_IMAGES, "labels": GOOD_LABELS - 1}, "labels down to -1, which often stand for none"),
         ({"images": GOOD_IMAGES, "labels": GOOD_LABELS * 0}, "at least two classes"),

@@ -58,7 +58,7 @@ def test_every_form_is_recognised_by_one_reader_alone(cifar10: Path, pictures: P
 
 def test_cifar_10_gives_pixels_and_labels_in_their_places(cifar10: Path) -> None:
     rows = np.frombuffer((cifar10 / "data_batch_2.bin").read_bytes(), np.uint8).reshape(20, -1)
-    (images, labels), test, _, _ = read(str(cifar10))
+    (images, labels), test, *_ = read(str(cifar10))
     assert test is not None
     assert (images.shape, test[0].shape) == ((100, 3, 32, 32), (20, 3, 32, 32))
     np.testing.assert_array_equal(labels[20:40], rows[:, 0])
@@ -70,7 +70,7 @@ def test_cifar_100_counts_its_fine_labels(tmp_path: Path) -> None:
     rows[:, 0] = 7  # coarse
     for name in ("train.bin", "test.bin"):
         (tmp_path / name).write_bytes(rows.tobytes())
-    (images, labels), _, _, _ = read(str(tmp_path))
+    (images, labels), *_ = read(str(tmp_path))
     np.testing.assert_array_equal(labels, np.arange(200) % 100)
     np.testing.assert_array_equal(images[5].reshape(-1), rows[5, 2:])
 
@@ -102,7 +102,7 @@ def test_a_damaged_cifar_file_is_named(cifar10: Path, spoil: Callable[[Path], No
 
 
 def test_pictures_are_sorted_by_class_and_name(pictures: Path) -> None:
-    (images, labels), test, _, _ = read(str(pictures))
+    (images, labels), test, *_ = read(str(pictures))
     assert test is None
     assert images.shape == (20, 3, 4, 5)
     np.testing.assert_array_equal(labels, [0] * 10 + [1] * 10)
@@ -113,7 +113,7 @@ def test_grey_jpegs_have_one_channel_and_a_test_set_uses_the_training_classes(tm
     for name in ("a", "b", "c"):
         save_picture(tmp_path / "train" / name / "0.JPG", np.full((4, 4), 80, np.uint8))
     save_picture(tmp_path / "test" / "c" / "0.jpeg", np.full((4, 4), 80, np.uint8))
-    (images, _), test, _, _ = read(str(tmp_path))
+    (images, _), test, *_ = read(str(tmp_path))
     assert images.shape == (3, 1, 4, 4)
     assert test is not None
     assert test[1].tolist() == [2]
@@ -214,7 +214,7 @@ def test_a_data_set_of_the_hub_is_fetched_by_name_and_configuration(monkeypatch:
         return {"train": fake_split(12), "test": fake_split(4)}
 
     install_fake(monkeypatch, load_dataset)
-    (images, labels), test, _, _ = read("hf:somebody/small:plain")
+    (images, labels), test, *_ = read("hf:somebody/small:plain")
     assert asked == [("somebody/small", "plain")]
     assert images[:, 0, 0, 0].tolist() == list(range(12))
     assert labels.tolist() == [0, 1] * 6

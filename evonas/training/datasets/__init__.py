@@ -3,7 +3,9 @@
 May import ``config`` and the small root files.
 
 - ``dataset``: train, held-out and test split of whatever the run file names.
+- ``splitting``: what is set aside; ``grouping``: whole groups of examples.
 - ``image_batches``: endless augmented batches.
-- ``readers``: the table of forms; ``forms``: one per file; ``arrays``: what all of them are checked for; ``sizes``:
-  images brought to one size; ``classes``: labels, and the names behind them.
+- ``readers``: the table of forms; ``forms``: one per file; ``arrays``: what all of them are checked for; ``axes``: how
+  axes lie; ``sizes``: images brought to one size; ``log_mel``: what recordings become; ``classes``: labels, and the
+  names behind them.
 """

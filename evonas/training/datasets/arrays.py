@@ -12,15 +12,20 @@ from evonas.errors import DataError
 from evonas.training.datasets.classes import Classes
 from evonas.training.datasets.sizes import to_size
 
-SIGNALS = {"time": 2, "time_channels": 3, "channels_time": 3}  # how many axes arrays of signals have
-MOST_CHANNELS = 4  # that an axis is taken for, where the run file does not say which one they are
-
 Raw = tuple[NDArray[Any], NDArray[Any]]
 """Images ``(n, height, width)`` or ``(n, height, width, channels)``, uint8 or floats in 0–1, and labels ``(n,)``:
 whole numbers, texts or truth values."""
 
 Arrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
 """Images ``(n, channels, height, width)`` and labels ``(n,)``."""
+
+
+class Groups(NamedTuple):
+    """Names of the groups that examples belong to, such as their speakers: ``(n,)`` texts, None where unknown."""
+
+    training: NDArray[np.str_]
+    test: NDArray[np.str_] | None = None
+    heldout: NDArray[np.str_] | None = None
 
 
 class Parts(NamedTuple):
@@ -31,6 +36,9 @@ class Parts(NamedTuple):
     heldout: Raw | None = None
     classes: tuple[str, ...] | None = None
     """Names of classes, by number, where labels are numbers and the data set names them."""
+    groups: Groups | None = None
+    features: str = ""
+    """How the arrays are computed from what a device records, in words; "": they are what it records."""
 
 
 class Checked(NamedTuple):
@@ -40,6 +48,8 @@ class Checked(NamedTuple):
     test: Arrays | None
     heldout: Arrays | None
     classes: tuple[str, ...]
+    groups: Groups | None = None
+    features: str = ""
 
 
 def checked_parts(parts: Parts, source: str, settings: DataConfig) -> Checked:
@@ -68,8 +78,20 @@ def checked_parts(parts: Parts, source: str, settings: DataConfig) -> Checked:
             )
         return images, classes.numbers(raw[1], where)
 
+    _check_groups(parts, source)
     training = pixels, classes.numbers(parts.training[1], source)
-    return Checked(training, beside(parts.test, "test"), beside(parts.heldout, "held-out"), classes.names)
+    test, heldout = beside(parts.test, "test"), beside(parts.heldout, "held-out")
+    return Checked(training, test, heldout, classes.names, parts.groups, parts.features)
+
+
+def _check_groups(parts: Parts, source: str) -> None:
+    for part, names in zip(parts[:3], parts.groups or (), strict=False):
+        if part is not None and names is not None and names.shape != part[1].shape:
+            raise DataError(
+                f"{len(part[1])} groups, one per label, in {source}",
+                found=f"shape {names.shape}",
+                remedy="name a group for each example",
+            )
 
 
 def _checked(images: NDArray[Any], labels: NDArray[Any], source: str, settings: DataConfig) -> NDArray[np.uint8]:
@@ -98,48 +120,3 @@ def _checked(images: NDArray[Any], labels: NDArray[Any], source: str, settings: 
     if settings.size not in ("auto", images.shape[1:3]):
         images = np.stack([to_size(image, settings) for image in images])
     return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-
-
-def channels_last(images: NDArray[Any], source: str, settings: DataConfig) -> NDArray[Any]:
-    """Arrays of a file that does not say which axis is that of channels, with those last.
-
-    Args:
-        images: ``(n, height, width)``, or axes in the order that the run file says.
-        source: Where they come from.
-        settings: The run file's ``[data]``.
-
-    Raises:
-        DataError: The run file does not say, and the sizes leave it open; they alone never decide.
-    """
-    if settings.axes in SIGNALS:
-        return _as_rows(images, source, settings.axes)
-    if images.ndim != 4 or settings.axes == "channels_last":
-        return images
-    if settings.axes == "channels_first":
-        return images.transpose(0, 2, 3, 1)
-    if images.shape[3] <= MOST_CHANNELS < images.shape[1]:
-        return images
-    raise DataError(
-        f"axes that say which one is that of channels in {source}",
-        found=f"shape {images.shape}, where {_both(images.shape)}",
-        remedy='set axes = "channels_last" or "channels_first" under [data]',
-    )
-
-
-def _as_rows(signals: NDArray[Any], source: str, axes: str) -> NDArray[Any]:
-    """Signals as images of one row, ``(n, 1, time, channels)``."""
-    if signals.ndim != SIGNALS[axes]:
-        raise DataError(
-            f"signals with {SIGNALS[axes]} axes for axes = {axes!r} in {source}",
-            found=f"shape {signals.shape}",
-            remedy="correct axes under [data], or reshape",
-        )
-    if axes == "time":
-        return signals[:, None, :, None]
-    return (signals if axes == "time_channels" else signals.transpose(0, 2, 1))[:, None]
-
-
-def _both(shape: tuple[int, ...]) -> str:
-    if shape[1] <= MOST_CHANNELS < shape[3]:
-        return f"the second axis seems to be that of {shape[1]} channels"
-    return "either the second or the last could be"

@@ -13,15 +13,18 @@ from torch import Tensor
 
 from evonas.config.sections import DataConfig
 from evonas.errors import DataError
+from evonas.training.datasets.grouping import group_folds
 from evonas.training.datasets.readers import read
+from evonas.training.datasets.splitting import Part, split_parts
 
 
 @dataclass(frozen=True)
 class Split:
-    """Images ``(n, channels, height, width)`` as uint8 and labels ``(n,)`` as int64."""
+    """Images ``(n, channels, height, width)`` as uint8, labels ``(n,)`` as int64, and groups ``(n,)`` if known."""
 
     images: Tensor
     labels: Tensor
+    groups: NDArray[np.str_] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -32,11 +35,14 @@ class Split:
 
     def taken(self, chosen: NDArray[np.int64]) -> Split:
         """The images of these indices."""
-        return Split(self.images[chosen], self.labels[chosen])
+        groups = None if self.groups is None else self.groups[chosen]
+        return Split(self.images[chosen], self.labels[chosen], groups=groups)
 
     def joined(self, other: Split) -> Split:
         """Both splits as one."""
-        return Split(torch.cat([self.images, other.images]), torch.cat([self.labels, other.labels]))
+        has_groups = self.groups is not None and other.groups is not None
+        groups = np.concatenate([self.groups, other.groups]) if has_groups else None
+        return Split(torch.cat([self.images, other.images]), torch.cat([self.labels, other.labels]), groups=groups)
 
 
 @dataclass(frozen=True)
@@ -48,12 +54,14 @@ class Dataset:
         heldout: Scores networks during the search.
         test: Touched once, by ``evonas train``.
         classes: Their names; labels are 0 to ``n_classes - 1``.
+        features: How images are computed from what a device records, in words; "": they are what it records.
     """
 
     train: Split
     heldout: Split
     test: Split
     classes: tuple[str, ...]
+    features: str = ""
 
     @property
     def n_classes(self) -> int:
@@ -65,6 +73,7 @@ class Dataset:
         shape = "x".join(map(str, self.input_shape))
         return {
             "input": f"{shape} (channels x height x width), 8 bits without sign, of which 0 to 255 stand for 0 to 1",
+            **({"features": self.features} if self.features else {}),
             "output": f"{self.n_classes} numbers, a class each; the largest one decides",
             "classes": json.dumps(self.classes, ensure_ascii=True),
         }
@@ -77,7 +86,8 @@ class Dataset:
 
 
 def load_dataset(settings: DataConfig) -> Dataset:
-    """Read a data set and split it, stratified by class and the same for the same seed, but for sets that it brings.
+    """Read a data set and split it, stratified by class, in whole groups and the same for the same seed, but for sets
+    that it brings.
 
     Args:
         settings: The run file's ``[data]``; see :data:`evonas.training.datasets.readers.READERS` for sources.
@@ -85,29 +95,19 @@ def load_dataset(settings: DataConfig) -> Dataset:
     Raises:
         DataError: Nothing is there, or it is malformed, NaN, out of range, or too small to split.
     """
-    limit, pool = settings.limit, settings.pool
-    training, test, heldout, classes = read(settings.source, settings)
-    rng = np.random.default_rng(settings.split_seed)
-    if test is None:
-        rest, chosen = _stratified(training[1], settings.test_share, rng)
-        training, test = (training[0][rest], training[1][rest]), (training[0][chosen], training[1][chosen])
-    if 0 < limit < 4 * len(classes):
-        raise DataError(
-            f"a limit of at least four images for each of {len(classes)} classes",
-            found=str(limit),
-            remedy="raise limit under [data], or set it to 0 for all images",
-        )
-    if 0 < limit < len(training[1]):
-        _, chosen = _stratified(training[1], limit / len(training[1]), rng)
-        training = training[0][chosen], training[1][chosen]
-    if heldout is None:
-        kept, chosen = _stratified(training[1], settings.heldout_share, rng)
-        training, heldout = (training[0][kept], training[1][kept]), (training[0][chosen], training[1][chosen])
-    return Dataset(_split(*training, pool), _split(*heldout, pool), _split(*test, pool), classes)
+    found = read(settings.source, settings)
+    training, heldout, test = (_split(part, settings.pool) for part in split_parts(found, settings))
+    return Dataset(training, heldout, test, found.classes, found.features)
 
 
-def folds(labels: Tensor, *, n: int, seed: int) -> list[NDArray[np.int64]]:
-    """Indices of ``n`` disjoint parts, each with an equal share of every class, up to one image."""
+def folds(labels: Tensor, *, n: int, seed: int, groups: NDArray[np.str_] | None = None) -> list[NDArray[np.int64]]:
+    """Indices of ``n`` disjoint parts, each with an equal share of every class, up to one image; or of whole groups.
+
+    Raises:
+        DataError: There are fewer groups than parts.
+    """
+    if groups is not None:
+        return group_folds(labels.numpy(), groups, n=n, seed=seed)
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(labels))
     order = order[np.argsort(labels.numpy()[order], kind="stable")]
@@ -124,8 +124,8 @@ def dataset_hash(dataset: Dataset) -> str:
     return digest.hexdigest()
 
 
-def _split(images: NDArray[np.uint8], labels: NDArray[np.int64], pool: int) -> Split:
-    pixels = torch.from_numpy(np.ascontiguousarray(images))
+def _split(part: Part, pool: int) -> Split:
+    pixels = torch.from_numpy(np.ascontiguousarray(part.images))
     if pool > 1:
         window = tuple(1 if side == 1 else pool for side in pixels.shape[2:])  # along signals only
         if any(side < length for side, length in zip(pixels.shape[2:], window, strict=True)):
@@ -135,23 +135,4 @@ def _split(images: NDArray[np.uint8], labels: NDArray[np.int64], pool: int) -> S
                 remedy="lower pool under [data]",
             )
         pixels = torch.nn.functional.avg_pool2d(pixels.float(), window).round().to(torch.uint8)
-    return Split(pixels, torch.from_numpy(labels))
-
-
-def _stratified(
-    labels: NDArray[np.int64], share: float, rng: np.random.Generator
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Indices of a share of each class, and of the rest, both in random order: ``(rest, chosen)``."""
-    rest, chosen = [], []
-    for label in np.unique(labels):
-        members = rng.permutation(np.flatnonzero(labels == label))
-        n = round(share * len(members))
-        if not 0 < n < len(members):
-            raise DataError(
-                f"enough images of class {label} to set {share:.0%} of them aside",
-                found=f"{len(members)} images",
-                remedy="add images, or change test_share and heldout_share under [data]",
-            )
-        chosen.append(members[:n])
-        rest.append(members[n:])
-    return rng.permutation(np.concatenate(rest)), rng.permutation(np.concatenate(chosen))
+    return Split(pixels, torch.from_numpy(part.labels), groups=part.groups)

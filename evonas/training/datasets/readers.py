@@ -9,7 +9,8 @@ from pathlib import Path
 from evonas.config.sections import DataConfig
 from evonas.errors import DataError
 from evonas.training.datasets.arrays import Checked, Parts, checked_parts
-from evonas.training.datasets.forms import cifar, digits, hugging_face, idx, image_folder, npz
+from evonas.training.datasets.forms import cifar, digits, hugging_face, idx, named_arrays, npy, npz, tables
+from evonas.training.datasets.forms.folders import image_folder, wav_folder
 
 
 @dataclass(frozen=True)
@@ -20,20 +21,34 @@ class Reader:
         form: What a user writes, or what lies at the path.
         fits: Whether a source is of this form, by names alone.
         read: Training images and labels, and those of a test and a held-out set if it brings them, not yet checked.
+        keys: Of ``FORM_KEYS``, those that it follows.
     """
 
     form: str
     fits: Callable[[str], bool]
     read: Callable[[str, DataConfig], Parts]
+    keys: tuple[str, ...] = ()
 
+
+FORM_KEYS = (*named_arrays.KEYS, *wav_folder.KEYS)
+"""Keys of ``[data]`` that some forms follow, and which are refused for others."""
 
 READERS: dict[str, Reader] = {
     "digits": Reader('"digits" (1,797 images of 8x8, inside scikit-learn)', digits.fits, digits.read),
     "hugging_face": Reader('"hf:NAME" or "hf:NAME:CONFIG"', hugging_face.fits, hugging_face.read),
-    "npz": Reader("an .npz file", npz.fits, npz.read),
+    "npz": Reader("an .npz file", npz.fits, npz.read, named_arrays.KEYS),
+    "npy": Reader("a folder of .npy files", npy.fits, npy.read, named_arrays.KEYS),
     "idx": Reader("a folder of IDX files", idx.fits, idx.read),
     "cifar": Reader("a folder of CIFAR's binary version", cifar.fits, cifar.read),
-    "images": Reader("a folder with pictures as CLASS/* or train/CLASS/*", image_folder.fits, image_folder.read),
+    "recordings": Reader(
+        "a folder with .wav recordings as CLASS/* or train/CLASS/*", wav_folder.fits, wav_folder.read, wav_folder.KEYS
+    ),
+    "images": Reader(
+        "a folder with pictures as CLASS/* or train/CLASS/*", image_folder.fits, image_folder.read, image_folder.KEYS
+    ),
+    "tables": Reader(
+        "a .csv, .tsv or .parquet table, or a folder with train.csv", tables.fits, tables.read, tables.KEYS
+    ),
 }
 
 
@@ -54,6 +69,7 @@ def read(source: str, settings: DataConfig = DataConfig()) -> Checked:  # noqa: 
     try:
         for reader in READERS.values():
             if reader.fits(source):
+                _check_keys(reader, source, settings)
                 return checked_parts(reader.read(source, settings), source, settings)
         path = Path(source).expanduser()
         found = f"nothing of the kind at {source!r}"
@@ -70,3 +86,19 @@ def read(source: str, settings: DataConfig = DataConfig()) -> Checked:  # noqa: 
         found=found,
         remedy="correct source under [data] in the run file; a relative path starts where evonas was called",
     )
+
+
+def _check_keys(reader: Reader, source: str, settings: DataConfig) -> None:
+    """Nothing that a run file asks for is passed over in silence."""
+    fields = DataConfig.model_fields
+    given = [
+        key
+        for key in dict.fromkeys(FORM_KEYS)
+        if key not in reader.keys and getattr(settings, key) != fields[key].default
+    ]
+    if given:
+        raise DataError(
+            f"keys of [data] that tell of {reader.form} in {source}",
+            found=", ".join(f"{key} = {getattr(settings, key)!r}" for key in given),
+            remedy="leave them out; they tell of other forms of data",
+        )

@@ -11,13 +11,19 @@ from PIL.Image import Image  # pillow comes with matplotlib
 
 from evonas.config.sections import DataConfig
 from evonas.errors import DataError
-from evonas.training.datasets.arrays import Parts, Raw
-from evonas.training.datasets.forms.pictures import held_open, picture_parts
+from evonas.training.datasets.arrays import Groups, Parts, Raw
+from evonas.training.datasets.forms.folders.pictures import held_open, picture_parts
+from evonas.training.datasets.forms.membership import group_names
 
 PICTURES, LABELS = ("image", "img", "picture"), ("label", "labels", "fine_label", "target")
 
 
-def given_parts(x: Any, y: Any, x_test: Any, y_test: Any, settings: DataConfig) -> tuple[Parts, DataConfig]:
+GROUPS = "groups"  # the name of their array
+
+
+def given_parts(
+    x: Any, y: Any, x_test: Any, y_test: Any, settings: DataConfig, *, groups: Any = None
+) -> tuple[Parts, DataConfig]:
     """What a program gives, as arrays.
 
     Args:
@@ -26,13 +32,17 @@ def given_parts(x: Any, y: Any, x_test: Any, y_test: Any, settings: DataConfig) 
         y: A label for each: numbers, texts, or anything that can be told apart by its text.
         x_test, y_test: The same for the test; None if there is none.
         settings: The run file's ``[data]``.
+        groups: Whom or what each of ``x`` is of, ``(n,)``; None if it does not matter.
 
     Raises:
-        DataError: Something is missing, or no images or labels can be made of it.
+        DataError: Something is missing, a key names an array of a file, or no images or labels can be made of it.
 
     Returns:
-        The arrays, not yet checked, and ``[data]`` with the order of their axes, where the form has one.
+        The arrays, not yet checked, and ``[data]`` with the order of their axes, where the form has one, and the name
+        of their groups.
     """
+    _check_keys(settings)
+    settings = settings.model_copy(update={"groups": "" if groups is None else GROUPS})
     if x is None or (y is None) != _is_dataset(x) or (x_test is None and y_test is not None):
         raise DataError(
             "images and as many labels, or a data set that holds both",
@@ -42,7 +52,8 @@ def given_parts(x: Any, y: Any, x_test: Any, y_test: Any, settings: DataConfig) 
         )
     if y is not None:
         test = None if x_test is None else (_array(x_test), _labels(y_test))
-        return Parts((_array(x), _labels(y)), test), settings
+        labels = _labels(y)
+        return Parts((_array(x), labels), test, groups=_groups(groups, len(labels))), settings
     parts = [None if one is None else _items(one) for one in (x, x_test)]
     last = settings.model_copy(update={"axes": "channels_last"})
     if isinstance(parts[0][0][0], Image):  # type: ignore[index]  # the first is there
@@ -50,14 +61,36 @@ def given_parts(x: Any, y: Any, x_test: Any, y_test: Any, settings: DataConfig) 
             None if one is None else (held_open(one[0], "the data set"), _labels(one[1])) for one in parts
         )
         assert training is not None
-        return picture_parts(training, test_part, None, settings=settings, classes=None), last
+        known = _groups(groups, len(training[1]))
+        return picture_parts(training, test_part, None, settings=settings, classes=None, groups=known), last
     is_torch = settings.axes == "auto"  # if not, the run file says how the axes of these tensors lie
     raws = [
         None if one is None else (_channels_last(one[0]) if is_torch else _stacked(one[0]), _labels(one[1]))
         for one in parts
     ]
     assert raws[0] is not None
-    return Parts(raws[0], raws[1]), last if is_torch else settings
+    known = _groups(groups, len(raws[0][1]))
+    return Parts(raws[0], raws[1], groups=known), last if is_torch else settings
+
+
+def _check_keys(settings: DataConfig) -> None:
+    """Names of arrays are those of a file; here each array has its place."""
+    named = {"inputs": settings.inputs, "labels": settings.labels, "groups": settings.groups, "split": settings.split}
+    if given := [f"{key} = {name!r}" for key, name in named.items() if name not in ("", "auto")]:
+        raise DataError(
+            "arrays by their place: evonas.search(x, y, x_test, y_test, groups=...)",
+            found=f"{', '.join(given)} under [data]",
+            remedy="leave these keys out, or name the file that holds the arrays as source",
+        )
+
+
+def _groups(groups: Any, n: int) -> Groups | None:
+    if groups is None:
+        return None
+    names = group_names(_labels(groups, what="group"), "groups=")
+    if len(names) != n:
+        raise DataError(f"{n} groups, one per label", found=str(len(names)), remedy="name the group of each of x")
+    return Groups(names)
 
 
 def _is_dataset(x: Any) -> bool:
@@ -117,7 +150,7 @@ def _channels_last(images: Sequence[Any]) -> NDArray[Any]:
     return found.transpose(0, 2, 3, 1) if found.ndim == 4 else found
 
 
-def _labels(y: Any) -> NDArray[Any]:
+def _labels(y: Any, *, what: str = "label") -> NDArray[Any]:
     """Numbers and texts as they are; whole numbers that came as floats; everything else by its text."""
     for convert in ("detach", "cpu", "to_numpy"):
         if hasattr(y, convert):
@@ -128,23 +161,28 @@ def _labels(y: Any) -> NDArray[Any]:
     plain = [value.item() if hasattr(value, "item") else value for value in values.tolist()]
     missing = sum(value is None or value != value for value in plain)  # noqa: PLR0124  # NaN, of any kind
     if missing:
-        raise DataError("a label for each image", found=f"{missing} of {len(plain)} missing", remedy="leave them out")
+        raise DataError(f"a {what} for each image", found=f"{missing} of {len(plain)} missing", remedy="leave them out")
     if all(isinstance(value, float) and value.is_integer() for value in plain):
         return np.array(plain, dtype=np.int64)
     if any(isinstance(value, float) for value in plain):
         number = next(value for value in plain if isinstance(value, float))
-        raise DataError("labels of classes", found=f"the number {number}", remedy="give classes: evonas classifies")
+        remedy = "give classes: evonas classifies" if what == "label" else "name them"
+        raise DataError(
+            f"{what}s of classes" if what == "label" else f"{what}s", found=f"the number {number}", remedy=remedy
+        )
     if all(isinstance(value, int) for value in plain):
         return np.array(plain)
     try:
         texts = {value: str(value) for value in plain}
     except TypeError as error:
-        raise DataError("a label for each image", found=str(error), remedy="give one label, no list of them") from error
+        raise DataError(
+            f"a {what} for each image", found=str(error), remedy=f"give one {what}, no list of them"
+        ) from error
     if len(set(texts.values())) < len(texts):
         raise DataError(
-            "labels that differ by their text",
+            f"{what}s that differ by their text",
             found=", ".join(sorted(map(repr, texts)))[:200],
-            remedy="give classes names of their own",
+            remedy=f"give {'classes' if what == 'label' else 'groups'} names of their own",
         )
     return np.array([texts[value] for value in plain])
 
@@ -152,9 +190,10 @@ def _labels(y: Any) -> NDArray[Any]:
 def named_arrays(parts: Parts) -> dict[str, NDArray[Any]]:
     """Arrays by the names that an .npz file has them under."""
     pairs: list[tuple[str, Raw | None]] = [("", parts.training), ("test_", parts.test)]
-    return {
+    arrays: dict[str, NDArray[Any]] = {
         f"{prefix}{name}": array
         for prefix, pair in pairs
         if pair is not None
         for name, array in zip(("images", "labels"), pair, strict=True)
     }
+    return arrays if parts.groups is None else {**arrays, GROUPS: parts.groups.training}

@@ -13,7 +13,7 @@ import numpy as np
 from evonas.config.sections import DataConfig
 from evonas.errors import DataError
 from evonas.training.datasets.arrays import Parts
-from evonas.training.datasets.forms.pictures import Labelled, held_open, picture_parts
+from evonas.training.datasets.forms.folders.pictures import Labelled, held_open, picture_parts
 
 PREFIX = "hf:"
 LABELS = ("label", "fine_label")

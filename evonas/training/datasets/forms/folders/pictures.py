@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,12 +12,12 @@ from PIL import Image, ImageOps  # pillow comes with matplotlib
 
 from evonas.config.sections import DataConfig
 from evonas.errors import DataError, DataWarning
-from evonas.training.datasets.arrays import Parts, Raw
+from evonas.training.datasets.arrays import Groups, Parts, Raw
+from evonas.training.datasets.forms.folders.damage import tell_damaged
 from evonas.training.datasets.sizes import LEVELS, to_size
 
 GREY, COLOUR, TRANSPARENT = ("1", "L", "LA", "La"), ("RGB", "P", "CMYK", "YCbCr"), ("RGBA", "RGBa", "PA", "LA", "La")
 DEEP = 65535  # the largest value of 16 bits
-NAMED = 5  # damaged pictures that a message names
 
 Opened = Callable[[], Image.Image]
 Labelled = tuple[Iterable[tuple[str, Opened]], NDArray[Any]]
@@ -76,8 +76,7 @@ def stacked(pictures: Iterable[tuple[str, Opened]], settings: DataConfig) -> Sta
                 found=f"{sizes[1]} at {where}",
                 remedy="set size = [height, width] under [data], and fit = pad, crop or stretch",
             )
-    if broken:
-        _tell_broken(broken, len(decoded), settings)
+    tell_damaged(broken, len(decoded), settings, kind="picture")
     largest = max((one.largest_of_16_bits for one in decoded), default=0)
     if 0 < largest <= DEEP // 2:
         levels = largest * 255 // DEEP + 1
@@ -102,6 +101,7 @@ def picture_parts(
     *,
     settings: DataConfig,
     classes: tuple[str, ...] | None,
+    groups: Groups | None = None,
 ) -> Parts:
     """The parts of a data set of pictures: grey if all pictures of all parts are, else all of them RGB.
 
@@ -109,6 +109,7 @@ def picture_parts(
         training, test, heldout: Pictures as for :func:`stacked`, and their labels, ``(n,)``.
         settings: The run file's ``[data]``.
         classes: Names of the classes, where labels are numbers and the data set names them.
+        groups: Of the pictures, if known.
 
     Raises:
         DataError: See :func:`stacked`.
@@ -125,7 +126,11 @@ def picture_parts(
 
     first = raw(0)
     assert first is not None
-    return Parts(first, raw(1), raw(2), classes)
+    if groups is not None:
+        names = [of if of is None or one is None else of[one.kept] for of, one in zip(groups, stacks, strict=True)]
+        assert names[0] is not None
+        groups = Groups(names[0], names[1], names[2])
+    return Parts(first, raw(1), raw(2), classes, groups)
 
 
 def _decoded(picture: Image.Image, where: str, settings: DataConfig) -> Decoded:
@@ -184,18 +189,6 @@ def _on_ground(picture: Image.Image, where: str, settings: DataConfig) -> Decode
     pixels = np.asarray(whole.convert("RGB"))
     is_declared = picture.mode in GREY
     return Decoded(pixels, is_declared or (picture.mode in ("P", "PA") and bool((pixels == pixels[..., :1]).all())), 0)
-
-
-def _tell_broken(broken: Sequence[tuple[str, str]], n_whole: int, settings: DataConfig) -> None:
-    (where, reason), others = broken[0], ", ".join(name for name, _ in broken[1:NAMED])
-    more = f"; also {others}" * bool(others) + " and others" * (len(broken) > NAMED)
-    if not settings.skip_damaged:
-        raise DataError(
-            f"a whole picture at {where}",
-            found=f"{reason}; damaged are {len(broken)} of {len(broken) + n_whole} pictures{more}",
-            remedy="copy the files again, or set skip_damaged = true under [data] to do without them",
-        )
-    _warn(f"left out, since they are damaged: {len(broken)} of {len(broken) + n_whole} pictures, {where}{more}")
 
 
 def _warn(text: str) -> None:
