@@ -14,7 +14,8 @@ Indices = NDArray[np.int64]
 Names = NDArray[np.str_]
 
 FEW = 12  # groups, of which all choices are compared
-STARTS = 32  # orders of more groups, each of which ends in a choice
+STARTS = 8  # random choices of more groups, each of which is improved
+LACKING = 1e6  # what a class costs that is not on a side
 
 
 def whole_groups(
@@ -28,8 +29,8 @@ def whole_groups(
 ) -> tuple[Indices, Indices]:
     """Choose groups that come close to a share of each class and of all examples, with every class on both sides.
 
-    Of few groups all choices are compared; of more, groups are taken and given back one by one, from many random
-    orders, as long as that comes closer. Among equals, chance decides.
+    Of few groups all choices are compared; of more, groups are taken and given back one by one, from some random
+    choices, as long as that comes closer. Among equals, chance decides.
 
     Args:
         labels: ``(n,)`` numbers of classes.
@@ -144,37 +145,43 @@ def _best(
     if n <= FEW:
         choices = np.array(list(product((False, True), repeat=n)))
     else:
-        choices = np.stack([_climbed(counts, share, rng.permutation(n), n_rest=n_rest) for _ in range(STARTS)])
-    costs = _costs(choices, counts, share, n_rest=n_rest)
+        choices = np.stack([_climbed(counts, share, rng.random(n) < share, n_rest=n_rest) for _ in range(STARTS)])
+    costs = _costs(choices @ counts, choices.astype(np.int64) @ (counts > 0), counts, share, n_rest=n_rest)
     best = int(costs.argmin())
-    return None if costs[best] >= 1e6 else choices[best]
+    return None if costs[best] >= LACKING else choices[best]
 
 
-def _climbed(counts: NDArray[np.int64], share: float, order: NDArray[np.int64], *, n_rest: int) -> NDArray[np.bool_]:
-    """A choice that no single group improves."""
-    taken = np.zeros(len(counts), dtype=bool)
-    cost = _costs(taken[None], counts, share, n_rest=n_rest)[0]
-    is_better = True
-    while is_better:
-        is_better = False
-        for group in order:
-            taken[group] ^= True
-            changed = _costs(taken[None], counts, share, n_rest=n_rest)[0]
-            if changed < cost:
-                cost, is_better = changed, True
-            else:
-                taken[group] ^= True
-    return taken
+def _climbed(counts: NDArray[np.int64], share: float, taken: NDArray[np.bool_], *, n_rest: int) -> NDArray[np.bool_]:
+    """A choice that no single group improves, found from another one."""
+    has, taken, least = counts > 0, taken.copy(), np.inf
+    while True:
+        chosen = taken.astype(np.int64)
+        sums, n_taken = chosen @ counts, chosen @ has
+        change: NDArray[np.int64] = np.where(taken, -1, 1)[:, None]
+        costs = _costs(sums + change * counts, n_taken + change * has, counts, share, n_rest=n_rest)
+        best = int(costs.argmin())
+        if not costs[best] < least:
+            return taken
+        least = costs[best]
+        taken[best] ^= True
 
 
-def _costs(choices: NDArray[np.bool_], counts: NDArray[np.int64], share: float, *, n_rest: int) -> NDArray[np.float64]:
-    """How far choices ``(choices, groups)`` are from the share; above a million if a class lacks groups on a side."""
-    taken, of_class = choices @ counts, counts.sum(axis=0)
-    deviation = np.abs(taken / of_class - share).mean(axis=1) + np.abs(taken.sum(axis=1) / counts.sum() - share)
-    n_taken = choices.astype(np.int64) @ (counts > 0)
+def _costs(
+    sums: NDArray[np.int64], n_taken: NDArray[np.int64], counts: NDArray[np.int64], share: float, *, n_rest: int
+) -> NDArray[np.float64]:
+    """How far choices are from the share; above a million if a class lacks groups on a side.
+
+    Args:
+        sums, n_taken: Examples and groups of each class that are taken, ``(choices, classes)``.
+        counts: Examples of all groups, ``(groups, classes)``.
+        share: What is wanted, of each class and of all examples.
+        n_rest: Groups of each class that must be left.
+    """
+    deviation = np.abs(sums / counts.sum(axis=0) - share).mean(axis=1)
+    deviation += np.abs(sums.sum(axis=1) / counts.sum() - share)
     n_left = (counts > 0).sum(axis=0) - n_taken
     lacking = np.maximum(0, 1 - n_taken).sum(axis=1) + np.maximum(0, n_rest - n_left).sum(axis=1)
-    found: NDArray[np.float64] = deviation + 1e6 * lacking
+    found: NDArray[np.float64] = deviation + LACKING * lacking
     return found
 
 

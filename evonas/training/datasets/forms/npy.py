@@ -44,6 +44,6 @@ def _loaded(path: Path) -> NDArray[np.generic]:
             array: NDArray[np.generic] = np.lib.format.read_array(file, allow_pickle=False)
     except PermissionError:
         raise
-    except (*DAMAGE, SyntaxError, MemoryError) as error:
+    except DAMAGE as error:
         raise unreadable(path, error) from error
     return array

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from pathlib import Path
+from tokenize import TokenError
 from zipfile import BadZipFile
 
 import numpy as np
@@ -14,7 +15,10 @@ from evonas.training.datasets.arrays import Parts
 from evonas.training.datasets.forms.named_arrays import named_parts
 
 REMEDY = "save it with numpy.savez(path, images=..., labels=..., test_images=..., test_labels=...)"
-DAMAGE = (OSError, ValueError, EOFError, TypeError, BadZipFile, zlib.error, RuntimeError)
+DAMAGE = (
+    *(OSError, ValueError, EOFError, TypeError, RuntimeError, MemoryError, BadZipFile, zlib.error),
+    *(SyntaxError, TokenError),  # of headers, which are texts
+)
 
 
 def fits(source: str) -> bool:
