@@ -31,6 +31,12 @@ class DataConfig(Settings):
         "(n, channels, height, width); of signals (n, time), (n, time, channels) or (n, channels, time); auto: images, "
         "channels last where those are 1 to 4, and refused where both could be meant",
     )
+    standardize: Literal["auto", "none", "channel", "row", "column", "feature"] = Field(
+        "auto",
+        description="what numbers are standardised over, on the training images, before they are written in 8 bits: a "
+        "channel, a row, a column, or each number of an image alone; none: they are pixels, 8 bits without sign or "
+        "within 0 to 1; auto: pixels where the training images are such, else by channel",
+    )
     size: Literal["auto"] | tuple[Count, Count] = Field(
         "auto", description="[height, width] in pixels that images are brought to; auto: as they are"
     )

@@ -56,7 +56,7 @@ def test_npz_in_colour(image_file: Path) -> None:
     data = load(image_file)
     assert data.input_shape == (3, 6, 6)
     assert data.train.images.dtype == torch.uint8
-    assert 0 <= data.train.pixels().min() <= data.train.pixels().max() <= 1
+    assert 0 <= data.train.inputs().min() <= data.train.inputs().max() <= 1
 
 
 def test_npz_with_a_test_set_of_its_own(tmp_path: Path) -> None:

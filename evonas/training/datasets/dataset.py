@@ -1,42 +1,52 @@
-"""Data sets: read, checked, and split into train, held-out and test, as tensors of 8-bit pixels."""
+"""Data sets: read, checked, and split into train, held-out and test, as tensors of 8-bit codes."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from evonas.architecture.input_codes import PIXELS, InputCodes
 from evonas.config.sections import DataConfig
 from evonas.errors import DataError
 from evonas.training.datasets.readers import read
+from evonas.training.datasets.standardizing import learned_codes, warn_of_cut
 
 
 @dataclass(frozen=True)
 class Split:
-    """Images ``(n, channels, height, width)`` as uint8 and labels ``(n,)`` as int64."""
+    """Part of a data set.
+
+    Attributes:
+        images: Codes ``(n, channels, height, width)``: pixels as uint8, standardised numbers as int8.
+        labels: ``(n,)``, int64.
+        codes: What the codes stand for.
+    """
 
     images: Tensor
     labels: Tensor
+    codes: InputCodes = PIXELS
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def pixels(self, limit: int | None = None) -> Tensor:
-        """The first ``limit`` images as float32 within 0–1."""
-        return self.images[:limit].float() / 255
+    def inputs(self, limit: int | None = None) -> Tensor:
+        """The first ``limit`` images as networks read them in training: float32, pixels within 0–1."""
+        return self.images[:limit].float() / self.codes.per_one
 
     def taken(self, chosen: NDArray[np.int64]) -> Split:
         """The images of these indices."""
-        return Split(self.images[chosen], self.labels[chosen])
+        return Split(self.images[chosen], self.labels[chosen], self.codes)
 
     def joined(self, other: Split) -> Split:
         """Both splits as one."""
-        return Split(torch.cat([self.images, other.images]), torch.cat([self.labels, other.labels]))
+        return Split(torch.cat([self.images, other.images]), torch.cat([self.labels, other.labels]), self.codes)
 
 
 @dataclass(frozen=True)
@@ -56,15 +66,20 @@ class Dataset:
     classes: tuple[str, ...]
 
     @property
+    def codes(self) -> InputCodes:
+        """How its numbers are written."""
+        return self.train.codes
+
+    @property
     def n_classes(self) -> int:
         """How many classes there are."""
         return len(self.classes)
 
     def expects(self) -> dict[str, str]:
         """What its networks expect at deployment and give back, in words; classes as JSON text."""
-        shape = "x".join(map(str, self.input_shape))
         return {
-            "input": f"{shape} (channels x height x width), 8 bits without sign, of which 0 to 255 stand for 0 to 1",
+            "input": f"{'x'.join(map(str, self.input_shape))} (channels x height x width)",
+            **self.codes.described(),
             "output": f"{self.n_classes} numbers, a class each; the largest one decides",
             "classes": json.dumps(self.classes, ensure_ascii=True),
         }
@@ -83,7 +98,7 @@ def load_dataset(settings: DataConfig) -> Dataset:
         settings: The run file's ``[data]``; see :data:`evonas.training.datasets.readers.READERS` for sources.
 
     Raises:
-        DataError: Nothing is there, or it is malformed, NaN, out of range, or too small to split.
+        DataError: Nothing is there, or it is malformed, NaN, constant, out of range, or too small to split.
     """
     limit, pool = settings.limit, settings.pool
     training, test, heldout, classes = read(settings.source, settings)
@@ -103,7 +118,12 @@ def load_dataset(settings: DataConfig) -> Dataset:
     if heldout is None:
         kept, chosen = _stratified(training[1], settings.heldout_share, rng)
         training, heldout = (training[0][kept], training[1][kept]), (training[0][chosen], training[1][chosen])
-    return Dataset(_split(*training, pool), _split(*heldout, pool), _split(*test, pool), classes)
+    images = [_pooled(part[0], pool) for part in (training, heldout, test)]
+    codes = learned_codes(images[0], settings)
+    for part, name in zip(images[1:], ("held-out", "test"), strict=True):
+        warn_of_cut(codes, part, name)
+    splits = [_split(part, raw[1], codes) for part, raw in zip(images, (training, heldout, test), strict=True)]
+    return Dataset(splits[0], splits[1], splits[2], classes)
 
 
 def folds(labels: Tensor, *, n: int, seed: int) -> list[NDArray[np.int64]]:
@@ -115,8 +135,10 @@ def folds(labels: Tensor, *, n: int, seed: int) -> list[NDArray[np.int64]]:
 
 
 def dataset_hash(dataset: Dataset) -> str:
-    """SHA-256 of all images and labels, split as they are, and of the classes' names, as hexadecimal text."""
+    """SHA-256 of all codes, what they stand for, labels and the classes' names, as hexadecimal text."""
     digest = hashlib.sha256()
+    for array in dataset.codes.standards or ():
+        digest.update(array.tobytes())
     for split in (dataset.train, dataset.heldout, dataset.test):
         digest.update(split.images.numpy().tobytes())
         digest.update(split.labels.numpy().tobytes())
@@ -124,18 +146,23 @@ def dataset_hash(dataset: Dataset) -> str:
     return digest.hexdigest()
 
 
-def _split(images: NDArray[np.uint8], labels: NDArray[np.int64], pool: int) -> Split:
-    pixels = torch.from_numpy(np.ascontiguousarray(images))
-    if pool > 1:
-        window = tuple(1 if side == 1 else pool for side in pixels.shape[2:])  # along signals only
-        if any(side < length for side, length in zip(pixels.shape[2:], window, strict=True)):
-            raise DataError(
-                f"images of at least {pool}x{pool} pixels for pool = {pool}",
-                found=f"{pixels.shape[2]}x{pixels.shape[3]}",
-                remedy="lower pool under [data]",
-            )
-        pixels = torch.nn.functional.avg_pool2d(pixels.float(), window).round().to(torch.uint8)
-    return Split(pixels, torch.from_numpy(labels))
+def _pooled(images: NDArray[Any], pool: int) -> NDArray[Any]:
+    """Squares of so many pixels averaged into one, of signals stretches; pixels are rounded."""
+    if pool == 1:
+        return images
+    window = tuple(1 if side == 1 else pool for side in images.shape[2:])  # along signals only
+    if any(side < length for side, length in zip(images.shape[2:], window, strict=True)):
+        raise DataError(
+            f"images of at least {pool}x{pool} pixels for pool = {pool}",
+            found=f"{images.shape[2]}x{images.shape[3]}",
+            remedy="lower pool under [data]",
+        )
+    pooled = torch.nn.functional.avg_pool2d(torch.from_numpy(images).float(), window)
+    return (pooled.round().to(torch.uint8) if images.dtype == np.uint8 else pooled).numpy()
+
+
+def _split(images: NDArray[Any], labels: NDArray[np.int64], codes: InputCodes) -> Split:
+    return Split(torch.from_numpy(np.ascontiguousarray(codes.encode(images))), torch.from_numpy(labels), codes)
 
 
 def _stratified(

@@ -65,7 +65,9 @@ def image_batches(
                 images[mirrored] = images[mirrored].flip(3)
             if augmentation.cutout:
                 images = images.masked_fill(_squares(images, augmentation.cutout, generator), 0)
-            yield from zip(torch.split(images.float() / 255, size), torch.split(labels, size), strict=True)
+            yield from zip(
+                torch.split(images.float() / split.codes.per_one, size), torch.split(labels, size), strict=True
+            )
 
 
 def _shifted(images: Tensor, shift: int, generator: torch.Generator) -> Tensor:
