@@ -13,6 +13,7 @@ from evonas.spaces.settings import Count, Names, Settings, known
 from surrogates.predictors import PREDICTOR_NAMES
 
 Share = Annotated[float, Field(gt=0, lt=1)]
+Pixels = Annotated[int, Field(ge=0)]
 STRATEGY_NAMES = ("single_path", "sandwich", "shared_convolution", "shared_convolution_soft")
 """Keys of :data:`evonas.training.strategies.STRATEGIES`, which needs torch."""
 
@@ -58,7 +59,9 @@ class DataConfig(Settings):
         0, ge=0, description="training and held-out images to use, taken evenly from the classes; 0: all"
     )
     pool: Count = Field(1, description="side of the squares of pixels that are averaged into one, to shrink the images")
-    shift: int = Field(1, ge=0, description="augmentation: largest random displacement in pixels")
+    shift: Pixels | tuple[Pixels, Pixels] = Field(
+        1, description="augmentation: largest random displacement in pixels; [rows, columns] where the axes differ"
+    )
     flip: bool = Field(False, description="augmentation: mirror half of the images left to right")
 
 
