@@ -103,7 +103,7 @@ class Worker:
         cells = import_module("evonas.spaces").CellSpace
         self.space = cells.of((1, 8, 8), 10) if hasattr(cells, "of") else cells(input_shape=(1, 8, 8), n_classes=10)
         heldout = self.revision.dataset.heldout
-        self.heldout = {"images": heldout.pixels(), "labels": heldout.labels}
+        self.heldout = {"images": heldout.inputs(), "labels": heldout.labels}
 
     def train(self, *, genome: str, seed: int, steps: int | None = None) -> dict[str, float]:
         """Train one network; process time, held-out error and loss."""
@@ -117,7 +117,7 @@ class Worker:
         network, seconds = timed(lambda: self.revision.supernet(self.space, seed=seed, steps=steps))
         genomes = self.space.sample(np.random.default_rng(0), RANDOM_NETWORKS)
         architectures = [self.space.decode(genome) for genome in genomes]
-        calibration = self.revision.dataset.train.pixels(self.revision.config.estimate.calibration_images)
+        calibration = self.revision.dataset.train.inputs(self.revision.config.estimate.calibration_images)
         scores, scoring = timed(
             lambda: [score_subnet(network, one, calibration=calibration, **self.heldout) for one in architectures]
         )

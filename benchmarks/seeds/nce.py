@@ -125,8 +125,8 @@ def sensitivity(setting: Setting, space: ResidualSpace) -> dict[str, float]:
         losses = {}
         for gene, architecture in {"": base, **low}.items():
             network.activate(architecture)
-            network.calibrate(data.train.pixels(recipe.calibration_images))
-            losses[gene] = score_network(network, images=data.heldout.pixels(), labels=data.heldout.labels).loss
+            network.calibrate(data.train.inputs(recipe.calibration_images))
+            losses[gene] = score_network(network, images=data.heldout.inputs(), labels=data.heldout.labels).loss
     return {gene: losses[gene] - losses[""] for gene in low}
 
 

@@ -194,5 +194,5 @@ def heldout(architecture: Architecture, raw: Mapping[str, Any], seed: int) -> di
         network = train_alone(
             architecture, data.train, config.training, augmentation=Augmentation.of(config.data), seed=seed
         )
-        score = score_network(network, images=data.heldout.pixels(), labels=data.heldout.labels)
+        score = score_network(network, images=data.heldout.inputs(), labels=data.heldout.labels)
     return {"loss": score.loss}

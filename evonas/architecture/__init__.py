@@ -4,7 +4,7 @@ May import ``errors`` and ``plugins``; everything else in evonas may import this
 
 - ``precision``: binary, ternary, 2 to 8 bits, float.
 - ``methods``: the quantization methods as facts; the table ``QUANTIZERS``.
-- ``scheme``: which method quantizes what.
+- ``scheme``: which method quantizes what; ``input_codes``: how the input is written.
 - ``module_steps``: the order of batch norm, quantizer and convolution in a layer.
 - ``graph``: operations, shapes and the whole architecture.
 - ``layer_counts``: weights, bytes and operations of a convolution, for one network or many.

@@ -151,8 +151,8 @@ class Architecture:
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """The network as the cost models of ``objectives`` see it, the image first."""
-        channels, height, width = self.input_shape
-        image = Layer(INPUT, "input", (), (channels, height, width), output_bits=EIGHT_BIT.bits)
+        (channels, height, width), stored = self.input_shape, self.scheme.input_values
+        image = Layer(INPUT, "input", (), (channels, height, width), output_bits=EIGHT_BIT.bits, float_values=stored)
         layers = [image]
         views: dict[str, str] = {}
         for op in self.ops:

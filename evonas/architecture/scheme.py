@@ -18,6 +18,7 @@ class Scheme:
     Attributes:
         binary_weight, ternary_weight, multibit_weight: For weights of one bit, three levels, and 2 to 8 bits.
         binary_act, ternary_act, multibit_act: The same for activations.
+        input_values: Numbers of four bytes that a file stores to standardise the input; 0 for pixels.
     """
 
     binary_weight: str = "xnor"
@@ -26,6 +27,7 @@ class Scheme:
     binary_act: str = "approx_sign"
     ternary_act: str = "lsq"
     multibit_act: str = "lsq"
+    input_values: int = 0
 
     def weight(self, number_format: Precision) -> Method | None:
         """The method for weights of a precision; None for float."""

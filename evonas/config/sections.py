@@ -14,6 +14,7 @@ from surrogates.predictors import PREDICTOR_NAMES
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Name = Annotated[str, BeforeValidator(lambda name: str(name) if type(name) is int else name)]
+Pixels = Annotated[int, Field(ge=0)]
 STRATEGY_NAMES = ("single_path", "sandwich", "shared_convolution", "shared_convolution_soft")
 """Keys of :data:`evonas.training.strategies.STRATEGIES`, which needs torch."""
 
@@ -61,6 +62,12 @@ class DataConfig(Settings):
         "auto",
         description="how the numbers of a row are arranged, such as [28, 28], where arrays have two axes; auto: not",
     )
+    standardize: Literal["auto", "none", "channel", "row", "column", "feature"] = Field(
+        "auto",
+        description="what numbers are standardised over, on the training images, before they are written in 8 bits: a "
+        "channel, a row, a column, or each number of an image alone; none: they are pixels, 8 bits without sign or "
+        "within 0 to 1; auto: pixels where the training images are such, else by channel",
+    )
     size: Literal["auto"] | tuple[Count, Count] = Field(
         "auto", description="[height, width] in pixels that images are brought to; auto: as they are"
     )
@@ -101,7 +108,9 @@ class DataConfig(Settings):
         0, ge=0, description="training and held-out images to use, taken evenly from the classes; 0: all"
     )
     pool: Count = Field(1, description="side of the squares of pixels that are averaged into one, to shrink the images")
-    shift: int = Field(1, ge=0, description="augmentation: largest random displacement in pixels")
+    shift: Pixels | tuple[Pixels, Pixels] = Field(
+        1, description="augmentation: largest random displacement in pixels; [rows, columns] where the axes differ"
+    )
     flip: bool = Field(False, description="augmentation: mirror half of the images left to right")
 
 

@@ -64,8 +64,8 @@ def scoring_context(config: RunConfig, dataset: Dataset, supernet: Network | Non
         config,
         dataset,
         supernet,
-        calibration=dataset.train.pixels(settings.calibration_images),
-        images=dataset.heldout.pixels(settings.scoring_images),
+        calibration=dataset.train.inputs(settings.calibration_images),
+        images=dataset.heldout.inputs(settings.scoring_images),
         labels=dataset.heldout.labels[: settings.scoring_images],
     )
 

@@ -13,8 +13,8 @@ from evonas.errors import ExportError
 from evonas.plugins import resolve
 
 Logits = NDArray[np.float32]
-Runner = Callable[[NDArray[np.uint8]], Logits]
-"""Pixels ``(n, channels, height, width)`` to logits ``(n, classes)``."""
+Runner = Callable[[NDArray[Any]], Logits]
+"""Images ``(n, channels, height, width)``, uint8 pixels or float32 numbers, to logits ``(n, classes)``."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Format:
         summary: What it is for.
         write: ``FrozenNetwork -> bytes`` of a file, without its digest yet.
         run: ``Sealed -> Runner``: runs a checked file in the runtime that its users have.
-        stored: ``Sealed -> dict[str, int]``: bytes that a checked file holds for each convolution; empty where they
-            cannot be told apart.
+        stored: ``Sealed -> dict[str, int]``: bytes that a checked file holds for input and convolutions; empty
+            where they cannot be told apart.
         extra: What to install for it: ``pip install evonas[EXTRA]``; empty if nothing.
     """
 

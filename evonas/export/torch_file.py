@@ -11,13 +11,14 @@ import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from evonas.architecture.graph import Architecture, Op, Shape
+from evonas.architecture.graph import INPUT, Architecture, Op, Shape
+from evonas.architecture.input_codes import InputCodes
 from evonas.architecture.precision import precision
 from evonas.architecture.scheme import Scheme
 from evonas.errors import EvonasError, ExportError
 from evonas.export.format import Runner, bytes_by_layer
 from evonas.export.seal import REMEDY, Sealed, unsealed
-from evonas.nets.frozen import FrozenConv, FrozenNetwork, Kernel
+from evonas.nets.frozen import FrozenConv, FrozenNetwork, Kernel, reads_codes
 from evonas.nets.integer_network import IntegerNetwork
 from evonas.nets.packing import unpack
 from evonas.nets.quant.activation_rule import ActivationRule
@@ -27,6 +28,7 @@ DEFAULTS = {field.name: field.default for field in fields(Op) if field.default i
     "weight": "float",
     "act": "float",
 }
+STANDARDS = ("centre", "density")  # of the input
 Arrays = dict[str, np.ndarray[Any, Any]]
 
 
@@ -35,11 +37,13 @@ def torch_file(frozen: FrozenNetwork) -> bytes:
     tensors: Arrays = {
         f"{name}/{part}": array for name, conv in frozen.convs.items() for part, array in conv.stored.items()
     }
+    tensors |= {f"{INPUT}/{part}": array for part, array in zip(STANDARDS, frozen.codes.standards or ())}  # noqa: B905
     description = {
         "input_shape": frozen.architecture.input_shape,
         "scheme": asdict(frozen.architecture.scheme),
         "ops": [_op_facts(op) for op in frozen.architecture.ops],
         "convs": {name: _conv_facts(conv) for name, conv in frozen.convs.items()},
+        "codes": {name: getattr(frozen.codes, name) for name in ("low", "high", "per_one")},
         "facts": dict(frozen.facts),
     }
     metadata = {"evonas": unsealed("torch", frozen.facts), "network": json.dumps(description, separators=(",", ":"))}
@@ -58,12 +62,15 @@ def read_torch_file(raw: bytes) -> FrozenNetwork:
         network = json.loads(header["__metadata__"]["network"])
         ops = tuple(_op(facts) for facts in network["ops"])
         architecture = Architecture(tuple(network["input_shape"]), ops, Scheme(**network["scheme"]))
-        convs = {op.name: _conv(op, network["convs"][op.name], tensors) for op in ops if op.kind == "conv"}
+        centre, density = (tensors.get(f"{INPUT}/{part}") for part in STANDARDS)
+        codes = InputCodes(**network["codes"], centre=centre, density=density)
+        convs = {op.name: _conv(op, network["convs"][op.name], tensors, codes) for op in ops if op.kind == "conv"}
         shapes = architecture.shapes
         for conv in convs.values():
             if shapes[conv.op.inputs[0]] != conv.source:
                 raise ValueError(f"{conv.op.name} reads {shapes[conv.op.inputs[0]]}, not {conv.source}")
-        return FrozenNetwork(architecture, convs, {str(key): str(value) for key, value in network["facts"].items()})
+        facts = {str(key): str(value) for key, value in network["facts"].items()}
+        return FrozenNetwork(architecture, convs, facts, codes)
     except (SafetensorError, ValueError, KeyError, TypeError, IndexError, AttributeError, EvonasError) as error:
         raise ExportError(
             "a network in the file", found=f"{type(error).__name__}: {error}".splitlines()[0], remedy=REMEDY
@@ -73,11 +80,11 @@ def read_torch_file(raw: bytes) -> FrozenNetwork:
 def run_torch_file(sealed: Sealed) -> Runner:
     """Open a checked file in torch."""
     network = IntegerNetwork(read_torch_file(sealed.raw))
-    return lambda pixels: network(torch.from_numpy(pixels)).numpy()
+    return lambda images: network(torch.from_numpy(images)).numpy()
 
 
 def stored_bytes(sealed: Sealed) -> dict[str, int]:
-    """Bytes of each convolution's tensors."""
+    """Bytes of the tensors of the input and of each convolution."""
     return bytes_by_layer((name, array.nbytes) for name, array in load(sealed.raw).items())
 
 
@@ -102,7 +109,7 @@ def _conv_facts(conv: FrozenConv) -> dict[str, Any]:
     }
 
 
-def _conv(op: Op, facts: dict[str, Any], tensors: Arrays) -> FrozenConv:
+def _conv(op: Op, facts: dict[str, Any], tensors: Arrays, codes: InputCodes) -> FrozenConv:
     own = {key.rpartition("/")[2]: value for key, value in tensors.items() if key.rpartition("/")[0] == op.name}
     shape, form = tuple(facts["shape"]), dict(facts["kernel"])
     values = own["weight"]
@@ -118,4 +125,5 @@ def _conv(op: Op, facts: dict[str, Any], tensors: Arrays) -> FrozenConv:
         norms={int(name.removeprefix("norm")): array for name, array in own.items() if name.startswith("norm")},
         bias=own.get("bias"),
         prelu=own.get("prelu"),
+        image=codes if reads_codes(op) else None,
     )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from evonas.architecture.graph import Architecture, Op, Shape
+from evonas.architecture.input_codes import PIXELS, InputCodes
 from evonas.errors import ExportError
-from evonas.nets.frozen import Floats, FrozenConv, FrozenNetwork, Kernel
+from evonas.nets.frozen import Floats, FrozenConv, FrozenNetwork, Kernel, reads_codes
 from evonas.nets.layer import QuantLayer
 from evonas.nets.network import Network
 from evonas.nets.norm import EPSILON, SlicedNorm, norm_key
@@ -19,11 +21,12 @@ from evonas.nets.quant.quantizer import Quantizer
 
 
 @torch.no_grad()
-def freeze(network: Network, *, facts: Mapping[str, str] | None = None) -> FrozenNetwork:
+def freeze(network: Network, *, codes: InputCodes = PIXELS, facts: Mapping[str, str] | None = None) -> FrozenNetwork:
     """Read the codes, scales and folded norms of a network's active architecture.
 
     Args:
         network: Trained and calibrated.
+        codes: How the numbers that it was trained on are written.
         facts: To keep with it; see :class:`FrozenNetwork`.
 
     Raises:
@@ -35,8 +38,9 @@ def freeze(network: Network, *, facts: Mapping[str, str] | None = None) -> Froze
         if op.kind == "conv":
             layer = network.layers[op.name]
             assert isinstance(layer, QuantLayer)
-            convs[op.name] = _conv(layer, op, architecture.shapes[op.inputs[0]])
-    return FrozenNetwork(_as_plain(architecture), convs, dict(facts or {}))
+            conv = _conv(layer, op, architecture.shapes[op.inputs[0]])
+            convs[op.name] = replace(conv, image=codes) if reads_codes(op) else conv
+    return FrozenNetwork(_as_plain(architecture), convs, dict(facts or {}), codes)
 
 
 def _as_plain(architecture: Architecture) -> Architecture:

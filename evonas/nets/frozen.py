@@ -4,7 +4,8 @@ What it computes is defined here once, down to the rounding, so that all formats
 
 - a convolution adds up whole numbers (codes of weights times codes of activations), which is exact in any order; its
   result is multiplied by ``scale of the weights * scale of the activations``, itself rounded to float32 once;
-- a first layer reads the pixels as they are stored, 0 to 255, and divides its weights' scale by 255;
+- a first layer reads the codes of the input (pixels, 0 to 255, or standardised numbers) and divides its weights' scale
+  by how many of them stand for 1;
 - a folded norm is ``x * scale + shift``, two operations, each rounded;
 - sums of floats have a fixed order: see :mod:`evonas.nets.integer_network`.
 
@@ -21,11 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evonas.architecture.graph import INPUT, Architecture, Op, Shape
+from evonas.architecture.input_codes import PIXELS, InputCodes
 from evonas.nets.packing import pack
 from evonas.nets.quant.activation_rule import ActivationRule
 
 Floats = NDArray[np.float32]
-PIXEL_LEVELS = np.float32(255)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,10 +79,11 @@ class FrozenConv:
         op: Its structure; see :class:`evonas.architecture.graph.Op`.
         source: Shape of what it reads.
         kernel: Its weights.
-        act: How its quantizer makes codes; None where activations stay float, or are the image's pixels.
+        act: How its quantizer makes codes; None where activations stay float, or are the codes of the input.
         norms: Scale and shift ``(2, channels)`` of each norm, by its place in ``op.steps``.
         bias: ``(out,)``, or None.
         prelu: Slope, shift before and shift after, ``(3, out)``, or None.
+        image: The codes of the input, where it convolves them as they are; None for all other layers.
     """
 
     op: Op
@@ -91,11 +93,7 @@ class FrozenConv:
     norms: Mapping[int, Floats] = field(default_factory=dict)
     bias: Floats | None = None
     prelu: Floats | None = None
-
-    @property
-    def reads_pixels(self) -> bool:
-        """Whether it convolves the image's pixels as they are stored."""
-        return self.op.inputs[0] == INPUT and self.op.steps[0] == "conv"
+    image: InputCodes | None = None
 
     @property
     def stored(self) -> dict[str, NDArray[np.uint8] | Floats]:
@@ -111,26 +109,34 @@ class FrozenConv:
 
     def multiplier(self, scale: Floats, *, act_scale: np.float32 | None) -> Floats:
         """What one unit of the whole-number sum is worth: ``scale * act_scale``, or ``scale / 255`` behind pixels."""
-        if self.reads_pixels:
-            return (scale / PIXEL_LEVELS).astype(np.float32)
+        if self.image is not None:
+            return (scale / np.float32(self.image.per_one)).astype(np.float32)
         return scale if act_scale is None else (scale * act_scale).astype(np.float32)
+
+
+def reads_codes(op: Op) -> bool:
+    """Whether a convolution reads the codes of the input as they are."""
+    return op.inputs[0] == INPUT and op.steps[0] == "conv"
 
 
 @dataclass(frozen=True, eq=False)
 class FrozenNetwork:
-    """A whole network, from uint8 pixels to logits.
+    """A whole network, from pixels or other numbers to logits.
 
     Attributes:
         architecture: The graph of operations.
         convs: Its convolutions by name.
         facts: Where it comes from: genome, seed, run, and so on; texts.
+        codes: How its input is written.
     """
 
     architecture: Architecture
     convs: Mapping[str, FrozenConv]
     facts: Mapping[str, str] = field(default_factory=dict)
+    codes: InputCodes = PIXELS
 
     @property
     def stored_bytes(self) -> dict[str, int]:
-        """Bytes that each convolution stores, by name."""
-        return {name: sum(array.nbytes for array in conv.stored.values()) for name, conv in self.convs.items()}
+        """Bytes that the input and each convolution store, by name."""
+        convs = {name: sum(array.nbytes for array in conv.stored.values()) for name, conv in self.convs.items()}
+        return ({INPUT: 4 * self.codes.n_stored} if self.codes.n_stored else {}) | convs

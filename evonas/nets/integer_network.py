@@ -23,7 +23,7 @@ from evonas.nets.quant.activation_rule import ActivationRule
 
 
 class IntegerNetwork(nn.Module):
-    """A frozen network as a module: uint8 pixels in, logits out. It is not meant to be trained.
+    """A frozen network as a module: pixels or other numbers in, logits out. It is not meant to be trained.
 
     Args:
         frozen: What to run.
@@ -32,6 +32,7 @@ class IntegerNetwork(nn.Module):
     def __init__(self, frozen: FrozenNetwork) -> None:
         super().__init__()
         self.frozen = frozen
+        self.standards = nn.ParameterList([_constant(array[None]) for array in frozen.codes.standards or ()])
         self.convs = nn.ModuleDict({name: _Conv(conv) for name, conv in frozen.convs.items()})
 
     @torch.no_grad()
@@ -39,17 +40,27 @@ class IntegerNetwork(nn.Module):
         """Logits ``(n, classes)``.
 
         Args:
-            images: Pixels ``(n, channels, height, width)``, uint8 or whole floats from 0 to 255.
+            images: ``(n, channels, height, width)``: pixels, uint8 or whole floats from 0 to 255; or numbers as the
+                data set has them, where these are standardised.
         """
+        numbers, codes = images.float(), self.frozen.codes
+        if codes.standards is not None:
+            centre, density = self.standards
+            numbers = ((numbers - centre) * density).clamp(codes.low, codes.high).round()
+        return self.of_codes(numbers)
+
+    @torch.no_grad()
+    def of_codes(self, images: Tensor) -> Tensor:
+        """Logits ``(n, classes)`` of images that are written in codes already, of any type."""
         architecture = self.frozen.architecture
         shapes = architecture.shapes
-        pixels = images.float()
-        tensors = {INPUT: pixels / 255}
+        written = images.float()
+        tensors = {INPUT: written / self.frozen.codes.per_one}
         for op in architecture.ops:
             inputs = [tensors[name] for name in op.inputs]
             if op.kind == "conv":
                 conv = self.convs[op.name]
-                tensors[op.name] = conv(pixels if self.frozen.convs[op.name].reads_pixels else inputs[0])
+                tensors[op.name] = conv(inputs[0] if self.frozen.convs[op.name].image is None else written)
             elif op.kind == "avg_pool":
                 tensors[op.name] = average_pool(inputs[0], op.kernel, op.stride)
             else:
@@ -99,7 +110,7 @@ class _Conv(nn.Module):
         below, behind = op.padding_behind(x.shape[2], x.shape[3])
         if below or behind:
             x = F.pad(x, (0, behind, 0, below))
-        is_whole = conv.kernel.levels > 0 and (conv.reads_pixels or conv.act is not None)
+        is_whole = conv.kernel.levels > 0 and (conv.image is not None or conv.act is not None)
         total: Tensor | None = None
         for kernel, scale in zip(self.kernels, self.scales, strict=True):
             y = F.conv2d(x, kernel, None, op.stride, op.padding, op.dilation, op.groups)
@@ -111,8 +122,8 @@ class _Conv(nn.Module):
 
     def _multiplier(self, scale: Tensor, act_scale: Tensor | None) -> Tensor:
         scale = scale.view(1, -1, 1, 1)
-        if self.conv.reads_pixels:
-            return scale / 255
+        if self.conv.image is not None:
+            return scale / self.conv.image.per_one
         return scale if act_scale is None else scale * act_scale
 
 

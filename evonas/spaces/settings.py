@@ -49,7 +49,7 @@ class NetworkSpaceSettings(Settings):
     weight_precisions: Names = Field(LOW_BITS, description="of searched layers")
     act_precisions: Names = Field(LOW_BITS, description="of the inputs of searched layers")
     stem_precisions: Names = Field(
-        FIRST_AND_LAST, description="of the weights of the first layer; it reads 8-bit pixels"
+        FIRST_AND_LAST, description="of the weights of the first layer; it reads 8-bit numbers"
     )
     classifier_precisions: Names = Field(
         FIRST_AND_LAST, description="of the weights of the last layer; it reads 8 bits"

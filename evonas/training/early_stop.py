@@ -90,8 +90,8 @@ def early_stop_rule(
     genomes = random_genomes(space, numpy_rng(config.seed, "probe networks"), n=settings.probes)
     networks = [space.decode(genome) for genome in genomes]
     device = next(supernet.parameters()).device
-    calibration = dataset.train.pixels(estimate.calibration_images).to(device)
-    images = dataset.heldout.pixels(estimate.scoring_images).to(device)
+    calibration = dataset.train.inputs(estimate.calibration_images).to(device)
+    images = dataset.heldout.inputs(estimate.scoring_images).to(device)
     labels = dataset.heldout.labels[: estimate.scoring_images].to(device)
 
     def probe() -> list[float]:

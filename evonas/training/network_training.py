@@ -127,7 +127,7 @@ def train_alone(
     with hardware.autocast(), scalar_log(extras.log, learning_rate=rates) as on_step:
         train(hardware.compiled(network), strategy, hardware.moved(batches), plan=plan, on_step=on_step)
     network.to("cpu").activate(architecture)  # whatever it was trained on, it is measured on the CPU, in float32
-    network.calibrate(images.pixels(recipe.calibration_images))
+    network.calibrate(images.inputs(recipe.calibration_images))
     return network
 
 
@@ -204,7 +204,7 @@ def train_and_test(
 def as_exported(network: Network, test: Split) -> Score:
     """Score of a network as it is exported: frozen, so that a file reaches the same to the digit."""
     try:
-        deployed = IntegerNetwork(freeze(network))
+        deployed = IntegerNetwork(freeze(network, codes=test.codes))
     except ExportError:  # a quantizer of one's own that does not say how it works at inference
-        return score_network(network, images=test.pixels(), labels=test.labels)
-    return score_network(deployed, images=test.images, labels=test.labels)
+        return score_network(network, images=test.inputs(), labels=test.labels)
+    return score_network(deployed.of_codes, images=test.images, labels=test.labels)

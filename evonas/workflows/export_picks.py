@@ -7,12 +7,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from evonas.architecture.input_codes import InputCodes
 from evonas.errors import ExportError
 from evonas.export.format import Logits, Runner
 from evonas.export.formats import known_format, opened, stored_bytes, write_file, written
@@ -68,7 +70,7 @@ class Verification:
         return self.agreement >= LEAST_AGREEMENT and bool((stored.isna() | (stored == self.layers["model_size"])).all())
 
 
-def frozen_network(run: RunFolder, evaluation: int, trained: Trained, *, seed: int) -> FrozenNetwork:
+def frozen_network(run: RunFolder, evaluation: int, trained: Trained, *, seed: int, codes: InputCodes) -> FrozenNetwork:
     """A trained network in frozen form, with where it comes from.
 
     Raises:
@@ -84,7 +86,7 @@ def frozen_network(run: RunFolder, evaluation: int, trained: Trained, *, seed: i
         **run.facts().expects,
         "evonas": __version__,
     }
-    return freeze(trained.network, facts=facts)
+    return freeze(trained.network, codes=codes, facts=facts)
 
 
 def export_picks(
@@ -127,7 +129,8 @@ def export_picks(
     for evaluation, trained in zip(ids, loaded, strict=True):
         name = f"{evaluation}-seed{seed}-{trained.recipe}{suffix}"
         path = out or run.path / "exports" / name
-        write_file(frozen_network(run, evaluation, trained, seed=seed), path, format_name=format_name)
+        frozen = frozen_network(run, evaluation, trained, seed=seed, codes=context.dataset.codes)
+        write_file(frozen, path, format_name=format_name)
         yield path
 
 
@@ -156,7 +159,8 @@ def verify(path: Path, run: RunFolder, context: RunContext, *, images: int | Non
         raise ExportError(
             f"a file that was exported from {run.path}", found="another run's network", remedy="say whose: --run FOLDER"
         )
-    frozen, test = frozen_network(run, evaluation, trained, seed=seed), context.dataset.test
+    test = context.dataset.test
+    frozen = frozen_network(run, evaluation, trained, seed=seed, codes=test.codes)
     if sealed.format == "c" and sealed.raw != written(replace(frozen, facts=sealed.facts), "c"):
         raise ExportError(  # to run a C file is to run whatever it says
             f"the C file that evonas writes for network {evaluation}",
@@ -164,22 +168,24 @@ def verify(path: Path, run: RunFolder, context: RunContext, *, images: int | Non
             remedy="export it again with this version of evonas",
         )
     runner = opened(sealed)
-    pixels, labels = test.images[:images].numpy(), test.labels[:images].numpy()
+    part = test.taken(np.arange(len(test))[:images])
+    numbers, labels = test.codes.decode(part.images.numpy()), part.labels.numpy()
     exact = IntegerNetwork(frozen)
 
-    def as_trained(part: NDArray[np.uint8]) -> Logits:
-        logits: Logits = trained.network(torch.from_numpy(part).float() / 255).numpy()
+    def as_trained(numbers: NDArray[Any]) -> Logits:
+        codes = torch.from_numpy(test.codes.encode(numbers))
+        logits: Logits = trained.network(codes.float() / test.codes.per_one).numpy()
         return logits
 
     with one_thread(), torch.no_grad():
-        expected = _in_batches(lambda part: exact(torch.from_numpy(part)).numpy(), pixels)
-        in_training = _in_batches(as_trained, pixels)
-        found = _in_batches(runner, pixels)
-        milliseconds, torch_milliseconds = (_milliseconds(run, pixels[:1]) for run in (runner, as_trained))
+        expected = _in_batches(lambda part: exact(torch.from_numpy(part)).numpy(), numbers)
+        in_training = _in_batches(as_trained, numbers)
+        found = _in_batches(runner, numbers)
+        milliseconds, torch_milliseconds = (_milliseconds(run, numbers[:1]) for run in (runner, as_trained))
     predicted = found.argmax(axis=1)
     return Verification(
         sealed.format,
-        images=len(pixels),
+        images=len(numbers),
         difference=float(np.abs(found - expected).max()),
         agreement=float((predicted == expected.argmax(axis=1)).mean()),
         trained_agreement=float((predicted == in_training.argmax(axis=1)).mean()),
@@ -192,21 +198,22 @@ def verify(path: Path, run: RunFolder, context: RunContext, *, images: int | Non
 
 
 def _layer_bytes(frozen: FrozenNetwork, stored: dict[str, int]) -> pd.DataFrame:
-    counted = {layer.name: int(model_size([layer])) for layer in frozen.architecture.layers if layer.weights}
+    counted = {layer.name: int(model_size([layer])) for layer in frozen.architecture.layers}
+    counted = {name: size for name, size in counted.items() if size}
     rows = [(name, stored.get(name), size) for name, size in counted.items()]
     return pd.DataFrame(rows, columns=["layer", "stored", "model_size"])
 
 
-def _in_batches(run: Runner, pixels: NDArray[np.uint8]) -> Logits:
-    return np.concatenate([run(pixels[start : start + BATCH]) for start in range(0, len(pixels), BATCH)])
+def _in_batches(run: Runner, images: NDArray[Any]) -> Logits:
+    return np.concatenate([run(images[start : start + BATCH]) for start in range(0, len(images), BATCH)])
 
 
-def _milliseconds(run: Runner, pixels: NDArray[np.uint8]) -> float:
+def _milliseconds(run: Runner, images: NDArray[Any]) -> float:
     """Median time of one call, over ``TIMED_CALLS`` calls or as many as fit into a second."""
-    run(pixels)
+    run(images)
     times: list[float] = []
     while len(times) < TIMED_CALLS and sum(times) < 1:
         start = time.perf_counter()
-        run(pixels)
+        run(images)
         times.append(time.perf_counter() - start)
     return 1000 * statistics.median(times)

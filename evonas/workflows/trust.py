@@ -235,4 +235,4 @@ def truth(architecture: Architecture, data: Dataset, config: RunConfig, *, seed:
         seed=seed,
     )
     left_out = data.train.taken(parts[seed % n_folds])
-    return score_network(network, images=left_out.pixels(), labels=left_out.labels)
+    return score_network(network, images=left_out.inputs(), labels=left_out.labels)

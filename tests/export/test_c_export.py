@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from evonas.architecture.graph import INPUT, Architecture, Op, Shape
+from evonas.architecture.input_codes import PIXELS
 from evonas.architecture.precision import precision
 from evonas.architecture.scheme import DEFAULT_SCHEME, Scheme
 from evonas.errors import ExportError
@@ -212,7 +213,8 @@ def test_names_that_c_does_not_allow_are_refused(networks: dict[str, FrozenNetwo
 
 def test_sums_that_overflow_are_refused() -> None:
     op = Op("wide", "conv", ("input",), 1, weight=precision("8-bit"), steps=("conv",))
-    conv = FrozenConv(op, Shape(40_000, 1, 1), Kernel(np.full((1, 1, 40_000, 1, 1), 255, dtype=np.int16), 256, -255, 2))
+    kernel = Kernel(np.full((1, 1, 40_000, 1, 1), 255, dtype=np.int16), 256, -255, 2)
+    conv = FrozenConv(op, Shape(40_000, 1, 1), kernel, image=PIXELS)
     with pytest.raises(ExportError, match=r"sums of codes within 32 bits in wide\nfound:  up to 2601000000"):
         c_source(FrozenNetwork(Architecture((40_000, 1, 1), (op,)), {"wide": conv}))
 
@@ -227,7 +229,7 @@ def test_a_file_is_compiled_and_run(
     path.write_text(c_source(frozen))
     wanted = IntegerNetwork(frozen)(torch.from_numpy(images)).numpy()
     np.testing.assert_array_equal(CProgram(path)(images), wanted)
-    with pytest.raises(ExportError, match="the last image has 36 of 64 pixels"):
+    with pytest.raises(ExportError, match="the last image has 36 of 64 bytes"):
         CProgram(path)(images[:1, :, :6, :6])
     path.write_text("no C at all")
     with pytest.raises(ExportError, match=r"that net\.c compiles\n(.|\n)*error"):

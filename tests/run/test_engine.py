@@ -267,7 +267,7 @@ def test_a_trained_network_is_loaded_as_it_was(finished: Run, tmp_path: Path) ->
     (training,) = run.train("knee", workers=1)
     test = open_context(load_config(run.path / "run.toml")).dataset.test
     network = run.load(training.evaluation)
-    assert score_network(network, images=test.pixels(), labels=test.labels) == training.test
+    assert score_network(network, images=test.inputs(), labels=test.labels) == training.test
     with pytest.raises(SelectionError, match="evonas train"):
         run.load(training.evaluation, seed=7)
 

@@ -158,7 +158,7 @@ def test_what_torch_compile_cannot_do_is_told_and_other_trouble_passes(
 
 def test_distillation_is_hinton_s_formula(images: Split, architecture: Architecture, teacher: Network) -> None:
     student = Network([architecture], generator=torch.Generator().manual_seed(0))
-    pixels, labels = images.pixels(32), images.labels[:32]
+    pixels, labels = images.inputs(32), images.labels[:32]
 
     def loss(weight: float) -> float:
         step = Distilled(lambda: architecture, teacher, weight=weight, temperature=3.0)
@@ -177,7 +177,7 @@ def test_distillation_is_hinton_s_formula(images: Split, architecture: Architect
 def test_a_network_is_at_no_distance_from_itself(images: Split, architecture: Architecture) -> None:
     student = Network([architecture], generator=torch.Generator().manual_seed(0))
     step = Distilled(lambda: architecture, student, weight=1.0, temperature=4.0)
-    assert abs(step.backward(student, step.draw(), images.pixels(32), images.labels[:32])) < 1e-5
+    assert abs(step.backward(student, step.draw(), images.inputs(32), images.labels[:32])) < 1e-5
     largest = max(float(p.grad.abs().max()) for p in student.parameters() if p.grad is not None)
     assert largest < 1e-5
 

@@ -28,7 +28,6 @@ STEPS = {
 }
 RULES = {"sign": "NET_SIGN", "round": "NET_ROUND", "per_image": "NET_PER_IMAGE"}
 SCALED_BY = {"plane": "NET_PLANE", "filter": "NET_FILTER", "sign": "NET_BY_SIGN"}
-PIXELS = {"rule": "NET_FLOAT", "bits": "8", "low": "0", "high": "255", "stride": "1", "scale": "1.0f"}
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ def _layer(
         fields["reader"] = f"&net_{names[plan.readers[op.name]]}"
     fields |= _places(conv, plan)
     name = names[op.name]
-    text = "".join(_array(f"net_{name}_{key}", array, layer=op.name) for key, array in arrays.items())
+    text = "".join(c_array(f"net_{name}_{key}", array, layer=op.name) for key, array in arrays.items())
     text += f"static const net_conv net_{name} = {{\n" + _wrapped(
         [f".{key} = {value}" for key, value in fields.items()] + [f".{key} = net_{name}_{key}" for key in arrays]
     )
@@ -119,8 +118,8 @@ def _layer(
 
 
 def _source(conv: FrozenConv, plan: Plan) -> str:
-    if conv.reads_pixels:
-        return "NET_PIXELS"
+    if conv.image is not None:
+        return "NET_IMAGE"
     if conv.op.name in plan.readers.values():
         return "NET_CODES"
     if not work_bits(conv):
@@ -130,7 +129,7 @@ def _source(conv: FrozenConv, plan: Plan) -> str:
 
 def _places(conv: FrozenConv, plan: Plan) -> dict[str, int]:
     name, places = conv.op.name, {"out": plan.at(conv.op.name), "block": plan.blocks[conv.op.name]}
-    if not conv.reads_pixels:
+    if conv.image is None:
         coded = conv.op.name in plan.readers.values()
         places["work" if coded else "x"] = plan.at(conv.op.inputs[0])
     if work_of(name) in plan.offsets:
@@ -140,8 +139,9 @@ def _places(conv: FrozenConv, plan: Plan) -> dict[str, int]:
 
 def _act(conv: FrozenConv, *, has_front: bool) -> dict[str, str]:
     act = conv.act
-    if conv.reads_pixels:
-        return PIXELS
+    if conv.image is not None:
+        low, high = conv.image.low, conv.image.high
+        return {"rule": "NET_FLOAT", "bits": "8", "low": f"{low}", "high": f"{high}", "stride": "1", "scale": "1.0f"}
     if act is None:
         return {"rule": "NET_FLOAT", "scale": "1.0f"}
     rule = RULES.get(act.rule, "NET_TWO_STEPS" if act.low == 0 else "NET_TERNARY")
@@ -167,7 +167,12 @@ def _braces(fields: dict[str, str]) -> str:
     return "{" + ", ".join(f".{key} = {value}" for key, value in fields.items()) + "}"
 
 
-def _array(name: str, array: Array, *, layer: str) -> str:
+def c_array(name: str, array: Array, *, layer: str) -> str:
+    """A constant array with one of the smallest types that hold it; ``layer`` is what a message calls its owner.
+
+    Raises:
+        ExportError: A number is not finite.
+    """
     flat = array.ravel()
     texts: list[str]
     if flat.dtype == np.float32:

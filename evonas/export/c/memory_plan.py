@@ -98,7 +98,7 @@ def is_in_place(conv: FrozenConv, readers: Mapping[str, str]) -> bool:
 
 def work_bits(conv: FrozenConv) -> int:
     """Bits of memory for what a convolution reads, where that is made from a tensor of floats."""
-    if conv.reads_pixels or not front_steps(conv):
+    if conv.image is not None or not front_steps(conv):
         return 0
     elements = conv.source.channels if "pool" in conv.op.steps else conv.source.elements
     return elements * (8 * CELL if conv.act is None else conv.op.act.bits)
@@ -111,7 +111,9 @@ def front_steps(conv: FrozenConv) -> tuple[str, ...]:
 
 def _image_as_floats(frozen: FrozenNetwork) -> bool:
     return any(
-        INPUT in op.inputs and op.kind != "zeros" and not (op.kind == "conv" and frozen.convs[op.name].reads_pixels)
+        INPUT in op.inputs
+        and op.kind != "zeros"
+        and not (op.kind == "conv" and frozen.convs[op.name].image is not None)
         for op in frozen.architecture.ops
     )
 

@@ -10,7 +10,7 @@ from evonas.export.c.memory_plan import Plan, is_view
 from evonas.nets.frozen import FrozenConv, FrozenNetwork
 
 SOURCES = {
-    "NET_PIXELS": "pixels",
+    "NET_IMAGE": "the image",
     "NET_CODES": "codes of the layer before",
     "NET_TENSOR": "floats",
     "NET_PREPARED": "floats",
@@ -28,16 +28,16 @@ def c_run_function(architecture: Architecture, plan: Plan, *, names: Mapping[str
     """
     lines = []
     if INPUT in plan.offsets:
-        lines.append(f"net_image(pixels, {plan.at(INPUT)}, {architecture.shapes[INPUT].elements});")
+        lines.append(f"net_image(image, {plan.at(INPUT)}, {architecture.shapes[INPUT].elements});")
     for op in architecture.ops:
         if op.kind == "conv":
-            lines.append(f"net_convolve(&net_{names[op.name]}, pixels);")
+            lines.append(f"net_convolve(&net_{names[op.name]}, image);")
         elif not is_view(architecture, op):
             lines += [f"{call}  /* {op.name} */" for call in _calls(architecture, plan, op)]
     lines.append("for (i = 0; i < NET_CLASSES; i++) {")
     lines += [f"    logits[i] = net_arena[{plan.at(architecture.ops[-1].name)} + i].f;", "}"]
     body = "".join(f"    {line}\n" for line in lines)
-    return f"void net_run(const uint8_t *pixels, float *logits)\n{{\n    int32_t i;\n\n{body}}}\n"
+    return f"void net_run(const uint8_t *image, float *logits)\n{{\n    int32_t i;\n\n{body}}}\n"
 
 
 def _calls(architecture: Architecture, plan: Plan, op: Op) -> Iterator[str]:

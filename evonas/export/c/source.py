@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from evonas.errors import ExportError
+from evonas.export.c.image_codes import c_comment, c_declarations, c_sizes, c_standards
 from evonas.export.c.layers import c_layers
 from evonas.export.c.memory_plan import CELL, plan_memory
 from evonas.export.c.network import c_run_function, c_table
@@ -33,15 +34,16 @@ HEAD = """\
  * A neural network in C99, written by evonas.
 {facts}
  *
- *     void net_run(const uint8_t *pixels, float *logits);
+ *     void net_run(const uint8_t *image, float *logits);
+{input}
  *
- * Pixels are NET_CHANNELS planes of NET_HEIGHT rows of NET_WIDTH bytes. It is not reentrant: tensors live in one
- * static block. The names of the classes are in NET_NAMES, for const char *names[] = NET_NAMES. With -DEVONAS_MAIN the
- * file is a program: raw pixels of images on stdin, their logits as floats on stdout.
+ * It is not reentrant: tensors live in one static block. The names of the classes are in NET_NAMES, for
+ * const char *names[] = NET_NAMES. With -DEVONAS_MAIN the file is a program: raw pixels or numbers of images on stdin,
+ * their logits as floats on stdout.
  *
  * flash  {WEIGHT_BYTES} bytes of weights, scales, norms and thresholds; without thresholds, {model_size}
  *        beside them about 5000 of code, and 120 a layer that say how it is run
- * RAM    {ARENA_BYTES} bytes for tensors, {plane_bytes} for one channel unpacked, about 1000 of stack; pixels and
+ * RAM    {ARENA_BYTES} bytes for tensors, {plane_bytes} for one channel unpacked, about 1000 of stack; images and
  *        logits are the caller's. Peak memory as evonas counts it, the image included: {peak_memory}
  * work   {macs} multiply-accumulates an image
  *
@@ -82,21 +84,23 @@ def c_source(frozen: FrozenNetwork, *, name: str = "evonas") -> str:
         "HEIGHT": architecture.input_shape[1],
         "WIDTH": architecture.input_shape[2],
         "CLASSES": architecture.ops[-1].channels,
-        "WEIGHT_BYTES": sum(layer.n_bytes for layer in layers.values()),
+        "WEIGHT_BYTES": sum(layer.n_bytes for layer in layers.values()) + 4 * frozen.codes.n_stored,
         "ARENA_BYTES": plan.cells * CELL,
         "PLANE_CODES": codes,
         "PLANE_FLOATS": floats,
         "TERMS": max(len(conv.kernel.terms) for conv in frozen.convs.values()),
+        **c_sizes(frozen.codes),
     }
     text = "".join(
         [
             _fragment("begin"),
             *(f"#define NET_{key} {size}\n" for key, size in sizes.items()),
-            "\nvoid net_run(const uint8_t *pixels, float *logits);\n\n",
+            f"\nvoid net_run(const uint8_t *image, float *logits);\n{c_declarations(frozen.codes)}\n",
             "\n".join(map(_fragment, parts)),
             _rule("Constants, layer by layer"),
             *(f"static const net_conv net_{names[reader]};\n" for reader in plan.readers.values()),
             *(f"\n/* {op} */\n{layer.text}" for op, layer in layers.items()),
+            c_standards(frozen.codes, _fragment("encode")),
             _rule("The network"),
             run,
             _fragment("main"),
@@ -112,6 +116,7 @@ def c_source(frozen: FrozenNetwork, *, name: str = "evonas") -> str:
         macs=sum(layer.macs for layer in architecture.layers),
         but="" if all(map(_is_exact, frozen.convs.values())) else BUT,
         table=_comment(c_table(frozen, plan, layers)),
+        input=_prefixed(c_comment(frozen.codes), name),
     )
     return head + _class_names(frozen, name) + _prefixed(text, name)
 
@@ -164,7 +169,7 @@ def _plane_sizes(convs: Iterable[FrozenConv]) -> tuple[int, int]:
     """Elements of the largest channel that is unpacked as codes, and as floats; at least 1: C has no empty array."""
     codes, floats = [1], [1]
     for conv in convs:
-        if conv.reads_pixels or conv.act is not None:
+        if conv.image is not None or conv.act is not None:
             area = 1 if "pool" in conv.op.steps else conv.source.height * conv.source.width
             (codes if conv.kernel.levels else floats).append(area)
     return max(codes), max(floats)

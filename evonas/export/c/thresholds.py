@@ -20,7 +20,6 @@ from evonas.nets.quant.activation_rule import ActivationRule
 
 MOST_THRESHOLDS = 3  # per channel; more take more bytes than the floats that they replace
 LARGEST_SUM = 2**31 - 1
-LARGEST_PIXEL = 255
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +37,7 @@ class Thresholds:
 
 def sums_are_whole(conv: FrozenConv) -> bool:
     """Whether it adds up codes times codes."""
-    return conv.kernel.levels > 0 and (conv.act is not None or conv.reads_pixels)
+    return conv.kernel.levels > 0 and (conv.act is not None or conv.image is not None)
 
 
 def largest_sum(conv: FrozenConv) -> int:
@@ -49,7 +48,9 @@ def largest_sum(conv: FrozenConv) -> int:
     """
     if not sums_are_whole(conv):
         return 0
-    most = LARGEST_PIXEL if conv.act is None else max(-conv.act.low, conv.act.high)
+    codes = conv.act or conv.image
+    assert codes is not None  # since its sums are whole
+    most = max(-codes.low, codes.high)
     sums = [np.abs(kernel.astype(np.int64)).reshape(len(kernel), -1).sum(axis=1) for kernel, _ in conv.kernel.terms]
     largest = int(max(one.max() for one in sums)) * most
     if largest > LARGEST_SUM:

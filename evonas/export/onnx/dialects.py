@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from onnx import TensorProto, helper
 
+from evonas.architecture.input_codes import InputCodes
 from evonas.export.onnx.graph import Dialect
 from evonas.export.onnx.nodes import Nodes
 from evonas.nets.frozen import FrozenConv
@@ -102,6 +103,10 @@ class Qonnx(Dialect):
         if act.rule == "sign":
             return nodes.add("BipolarQuant", codes, nodes.number(1), domain=QONNX)
         return _quant(codes, act.low, act.high, nodes)
+
+    def marked_input(self, codes: str, form: InputCodes, nodes: Nodes) -> str:
+        """See :class:`Dialect`."""
+        return _quant(codes, form.low, form.high, nodes)
 
 
 class _Format(NamedTuple):

@@ -34,7 +34,7 @@ def parsed(sealed: Sealed) -> ModelProto:
 
 
 def stored_bytes(sealed: Sealed) -> dict[str, int]:
-    """Bytes of each convolution's initializers."""
+    """Bytes of the initializers of the input and of each convolution."""
     return bytes_by_layer((tensor.name, len(tensor.raw_data)) for tensor in parsed(sealed).graph.initializer)
 
 

@@ -10,12 +10,13 @@ import numpy as np
 from onnx import ModelProto, TensorProto, helper
 
 from evonas.architecture.graph import INPUT, Op, Sides
+from evonas.architecture.input_codes import InputCodes
 from evonas.export.onnx.nodes import Nodes
 from evonas.nets.frozen import FrozenConv, FrozenNetwork
 from evonas.nets.integer_network import window_counts
 from evonas.nets.quant.activation_rule import ActivationRule
 
-PIXELS, LOGITS = "pixels", "logits"
+PIXELS, NUMBERS, LOGITS = "pixels", "numbers", "logits"
 
 
 class Dialect(ABC):
@@ -43,6 +44,11 @@ class Dialect(ABC):
         del act, nodes
         return codes
 
+    def marked_input(self, codes: str, form: InputCodes, nodes: Nodes) -> str:
+        """Tell a reader of the graph that these floats are codes of the input, where numbers were standardised."""
+        del form, nodes
+        return codes
+
     def apply_rule(self, act: ActivationRule, x: str, numbers: Sequence[str], nodes: Nodes) -> str:
         """Codes of activations ``x``, as floats; the rules of :class:`ActivationRule` but ``per_image``."""
         match act.rule:
@@ -65,8 +71,9 @@ class Dialect(ABC):
 def onnx_model(frozen: FrozenNetwork, dialect: Dialect) -> ModelProto:
     """Write a network down in a dialect of ONNX.
 
-    The graph takes ``pixels`` ``(n, channels, height, width)`` from 0 to 255 and gives ``logits`` ``(n, classes)``. Its
-    initializers are what :attr:`FrozenConv.stored` lists, if the dialect packs weights; all other constants are nodes.
+    The graph takes ``pixels`` ``(n, channels, height, width)`` from 0 to 255, or ``numbers`` as floats that it
+    standardises itself, and gives ``logits`` ``(n, classes)``. Its initializers are what :attr:`FrozenConv.stored`
+    lists, if the dialect packs weights, and what standardises the input; all other constants are nodes.
     """
     graph = _Graph(frozen, dialect)
     for op in frozen.architecture.ops:
@@ -78,7 +85,7 @@ def onnx_model(frozen: FrozenNetwork, dialect: Dialect) -> ModelProto:
     body = helper.make_graph(
         nodes.made,
         "evonas",
-        [helper.make_tensor_value_info(PIXELS, dialect.pixel_type, [batch, *frozen.architecture.input_shape])],
+        [helper.make_tensor_value_info(graph.taken, graph.type, [batch, *frozen.architecture.input_shape])],
         [helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, [batch, classes])],
         initializer=nodes.initializers,
     )
@@ -87,14 +94,32 @@ def onnx_model(frozen: FrozenNetwork, dialect: Dialect) -> ModelProto:
 
 
 class _Graph:
-    """Nodes of a network's operations; ``tensors`` holds the name of each operation's output."""
+    """Nodes of a network's operations.
+
+    ``taken`` and ``type`` are those of what the graph takes, ``codes`` is the name of its codes as floats, and
+    ``tensors`` holds the name of each operation's output.
+    """
 
     def __init__(self, frozen: FrozenNetwork, dialect: Dialect) -> None:
         self.frozen, self.dialect, self.nodes = frozen, dialect, Nodes()
         self.shapes = frozen.architecture.shapes
-        is_float = dialect.pixel_type == TensorProto.FLOAT
-        self.pixels = PIXELS if is_float else self.nodes.add("Cast", PIXELS, to=TensorProto.FLOAT)
+        is_standardized = frozen.codes.standards is not None
+        self.taken = NUMBERS if is_standardized else PIXELS
+        self.type = TensorProto.FLOAT if is_standardized else dialect.pixel_type
+        self.codes = (
+            self.taken if self.type == TensorProto.FLOAT else self.nodes.add("Cast", PIXELS, to=TensorProto.FLOAT)
+        )
+        if is_standardized:
+            self.codes = self._standardized(frozen.codes)
         self.tensors: dict[str, str] = {}
+
+    def _standardized(self, codes: InputCodes) -> str:
+        nodes = self.nodes
+        arrays = zip(("centre", "density"), codes.standards or (), strict=True)
+        centre, density = (nodes.initializer(f"{INPUT}/{name}", array[None]) for name, array in arrays)
+        steps = nodes.add("Mul", nodes.add("Sub", NUMBERS, centre), density)
+        clipped = nodes.add("Clip", steps, nodes.number(codes.low), nodes.number(codes.high))
+        return self.dialect.marked_input(nodes.add("Round", clipped), codes, nodes)
 
     def op(self, op: Op) -> None:
         if op.kind == "conv":
@@ -126,12 +151,12 @@ class _Graph:
 
     def _tensor(self, name: str) -> str:
         if name == INPUT and INPUT not in self.tensors:
-            self.tensors[INPUT] = self.nodes.add("Div", self.pixels, self.nodes.number(255))
+            self.tensors[INPUT] = self.nodes.add("Div", self.codes, self.nodes.number(self.frozen.codes.per_one))
         return self.tensors[name]
 
     def _conv(self, conv: FrozenConv) -> str:
         op, nodes = conv.op, self.nodes
-        y = x = self.pixels if conv.reads_pixels else self._tensor(op.inputs[0])
+        y = x = self._tensor(op.inputs[0]) if conv.image is None else self.codes
         sides = (conv.source.height, conv.source.width)
         act_scale = None
         for place, step in enumerate(op.steps):
@@ -199,18 +224,20 @@ class _Graph:
         (above, before), more = op.padding, op.padding_behind(conv.source.height, conv.source.width)
         pads = [above, before, above + more[0], before + more[1]]
         form: dict[str, Any] = {"kernel_shape": op.kernel, "strides": op.stride, "dilations": [op.dilation] * 2}
-        is_whole = kernel.levels > 0 and (conv.reads_pixels or conv.act is not None)
+        is_whole = kernel.levels > 0 and (conv.image is not None or conv.act is not None)
         results: list[str] = []
         for weight, scale in self._terms(conv):
             y = nodes.add("Conv", x, weight, out=f"{op.name}/{len(results)}", pads=pads, group=op.groups, **form)
             # Rounding changes no whole number, and keeps optimizers from folding the scale into the codes
             y = nodes.add("Round", y) if is_whole else y
             if scale is not None:
-                factor = nodes.add("Div", scale, nodes.number(255)) if conv.reads_pixels else scale
+                factor = scale if conv.image is None else nodes.add("Div", scale, nodes.number(conv.image.per_one))
                 factor = factor if act_scale is None else nodes.add("Mul", factor, act_scale)
                 y = nodes.add("Mul", y, factor)
-            elif conv.reads_pixels or act_scale is not None:
-                y = nodes.add("Div", y, nodes.number(255)) if conv.reads_pixels else nodes.add("Mul", y, str(act_scale))
+            elif conv.image is not None:
+                y = nodes.add("Div", y, nodes.number(conv.image.per_one))
+            elif act_scale is not None:
+                y = nodes.add("Mul", y, act_scale)
             results.append(y)
         total = nodes.sum(results)
         if conv.bias is None:
@@ -257,8 +284,8 @@ class _Graph:
         return nodes.add("Gather", padded, nodes.constant(np.array(taken)), axis=1)
 
     def _zeros(self, op: Op) -> str:
-        """Zeros of any batch, made of the pixels, so that every tool can infer their shape."""
-        nodes, x = self.nodes, self.pixels
+        """Zeros of any batch, made of the input, so that every tool can infer their shape."""
+        nodes, x = self.nodes, self.codes
         image = self.shapes[INPUT]
         for axis, side, stride in ((2, image.height, op.stride[0]), (3, image.width, op.stride[1])):
             x = nodes.slice(x, 0, side, axis=axis, step=stride)

@@ -14,4 +14,5 @@ def run_onnx(sealed: Sealed) -> Runner:
     options.intra_op_num_threads = 1  # its threads spin, which slows other processes down
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(sealed.raw, options, providers=["CPUExecutionProvider"])
-    return lambda pixels: session.run(None, {"pixels": pixels})[0]
+    name = session.get_inputs()[0].name
+    return lambda images: session.run(None, {name: images})[0]

@@ -86,4 +86,4 @@ def run_openvino(sealed: Sealed) -> Runner:
     core = openvino.Core()
     settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
     network = core.compile_model(core.read_model(xml, weights), "CPU", settings)
-    return lambda pixels: np.concatenate([network(pixels[i : i + 1])[0] for i in range(len(pixels))])
+    return lambda images: np.concatenate([network(images[i : i + 1])[0] for i in range(len(images))])

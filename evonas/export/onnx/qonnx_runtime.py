@@ -21,16 +21,17 @@ def run_qonnx(sealed: Sealed) -> Runner:
     """Open a checked file; its graph is sized to each batch that comes."""
     sized: dict[int, Any] = {}
 
-    def run(pixels: NDArray[np.uint8]) -> Logits:
+    def run(images: NDArray[Any]) -> Logits:
         parts = []
-        for start in range(0, len(pixels), BATCH):
-            batch = pixels[start : start + BATCH].astype(np.float32)
+        for start in range(0, len(images), BATCH):
+            batch = images[start : start + BATCH].astype(np.float32)
             if len(batch) not in sized:
                 model = parsed(sealed)
                 for value in (*model.graph.input, *model.graph.output):
                     value.type.tensor_type.shape.dim[0].dim_value = len(batch)
                 sized[len(batch)] = ModelWrapper(model).transform(InferShapes())
-            parts.append(execute_onnx(sized[len(batch)], {"pixels": batch})["logits"])
+            name = sized[len(batch)].graph.input[0].name
+            parts.append(execute_onnx(sized[len(batch)], {name: batch})["logits"])
         return np.concatenate(parts)
 
     return run

@@ -71,7 +71,7 @@ class NetworkProblem(Problem):
             own,
             input_shape=dataset.input_shape,
             n_classes=dataset.n_classes,
-            scheme=Scheme(**config.quantizers.model_dump()),
+            scheme=Scheme(**config.quantizers.model_dump(), input_values=dataset.codes.n_stored),
         )
         if not isinstance(space, NetworkSpace):
             raise RunFileError(
@@ -182,4 +182,11 @@ def _check_fit(space: NetworkSpace, dataset: Dataset) -> None:
             f"a search space for images of {dataset.input_shape} and {dataset.n_classes} classes",
             found=f"networks for images of {found[0]} and {found[1]} classes",
             remedy="change the space's input_shape and n_classes, or [data]",
+        )
+    stored = network.scheme.input_values, dataset.codes.n_stored
+    if stored[0] != stored[1]:
+        raise RunFileError(
+            f"a search space that counts the {stored[1]} numbers that standardise the input",
+            found=f"a scheme with {stored[0]}",
+            remedy=f"make the space with scheme=Scheme(input_values={stored[1]})",
         )

@@ -80,7 +80,9 @@ class _Batch:
             module=module_facts(stem_steps),
             input_bits_each=EIGHT_BIT.bits,
         )
-        image = Layer(INPUT, "input", (), layout.input_shape, output_bits=EIGHT_BIT.bits)
+        image = Layer(
+            INPUT, "input", (), layout.input_shape, output_bits=EIGHT_BIT.bits, float_values=layout.scheme.input_values
+        )
         self.found = [image, stem]
         cells = self._cells()
         # name, channels and sides of what a cell reads: the two outputs before it

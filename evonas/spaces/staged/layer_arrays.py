@@ -42,7 +42,7 @@ def batch_layers(
     def numbers(attribute: Choice[int]) -> Ints:
         return np.array(attribute.values, dtype=np.int64)[index(attribute)]
 
-    layers = [Layer(INPUT, "input", (), input_shape, output_bits=EIGHT_BIT.bits)]
+    layers = [Layer(INPUT, "input", (), input_shape, output_bits=EIGHT_BIT.bits, float_values=scheme.input_values)]
     shapes: dict[str, tuple[Any, int, int]] = {INPUT: input_shape}
     for slot in slots:
         source, rows, columns = shapes[slot.inputs[0]]

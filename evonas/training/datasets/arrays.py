@@ -13,11 +13,11 @@ from evonas.training.datasets.classes import Classes
 from evonas.training.datasets.sizes import to_size
 
 Raw = tuple[NDArray[Any], NDArray[Any]]
-"""Images ``(n, height, width)`` or ``(n, height, width, channels)``, uint8 or floats in 0–1, and labels ``(n,)``:
-whole numbers, texts or truth values."""
+"""Images ``(n, height, width)`` or ``(n, height, width, channels)`` of any numbers, and labels ``(n,)``: whole numbers,
+texts or truth values."""
 
-Arrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
-"""Images ``(n, channels, height, width)`` and labels ``(n,)``."""
+Arrays = tuple[NDArray[np.uint8] | NDArray[np.float32], NDArray[np.int64]]
+"""Images ``(n, channels, height, width)``, pixels as uint8 or other numbers as float32, and labels ``(n,)``."""
 
 
 class Groups(NamedTuple):
@@ -58,7 +58,8 @@ def checked_parts(parts: Parts, source: str, settings: DataConfig) -> Checked:
     Raises:
         DataError: They are malformed, NaN, out of range, or do not fit.
     """
-    pixels = _checked(*parts.training, source, settings)
+    images = _checked(*parts.training, source, settings)
+    is_pixels = settings.standardize == "none" or (settings.standardize == "auto" and _are_pixels(images))
     classes = Classes(parts.training[1], parts.classes, source)
 
     def beside(raw: Raw | None, name: str) -> Arrays | None:
@@ -66,20 +67,20 @@ def checked_parts(parts: Parts, source: str, settings: DataConfig) -> Checked:
         if raw is None:
             return None
         where = f"the {name} set of {source}"
-        images = _checked(*raw, where, settings)
-        if images.shape[1:] != pixels.shape[1:]:
-            has_channels = images.shape[1] == pixels.shape[1]
+        others = _checked(*raw, where, settings)
+        if others.shape[1:] != images.shape[1:]:
+            has_channels = others.shape[1] == images.shape[1]
             raise DataError(
-                f"{name} images of the training images' shape {pixels.shape[1:]} in {source}",
-                found=f"{images.shape[1:]} (channels, height, width)",
+                f"{name} images of the training images' shape {images.shape[1:]} in {source}",
+                found=f"{others.shape[1:]} (channels, height, width)",
                 remedy="set size = [height, width] under [data]"
                 if has_channels
                 else "give all images the same channels, such as all grey or all RGB",
             )
-        return images, classes.numbers(raw[1], where)
+        return _written(others, where, is_pixels=is_pixels), classes.numbers(raw[1], where)
 
     _check_groups(parts, source)
-    training = pixels, classes.numbers(parts.training[1], source)
+    training = _written(images, source, is_pixels=is_pixels), classes.numbers(parts.training[1], source)
     test, heldout = beside(parts.test, "test"), beside(parts.heldout, "held-out")
     return Checked(training, test, heldout, classes.names, parts.groups, parts.features)
 
@@ -94,8 +95,8 @@ def _check_groups(parts: Parts, source: str) -> None:
             )
 
 
-def _checked(images: NDArray[Any], labels: NDArray[Any], source: str, settings: DataConfig) -> NDArray[np.uint8]:
-    """Bring images to uint8 ``(n, channels, height, width)``, or say what is wrong with them."""
+def _checked(images: NDArray[Any], labels: NDArray[Any], source: str, settings: DataConfig) -> NDArray[Any]:
+    """Bring images to ``(n, channels, height, width)``, uint8 or float32, or say what is wrong with them."""
 
     def wrong(wanted: str, found: str, remedy: str) -> DataError:
         return DataError(f"{wanted} in {source}", found=found, remedy=remedy)
@@ -106,17 +107,34 @@ def _checked(images: NDArray[Any], labels: NDArray[Any], source: str, settings: 
         raise wrong("images of at least one pixel", f"shape {images.shape}", "give images with pixels")
     if labels.shape != (len(images),):
         raise wrong(f"{len(images)} labels, one per image", f"shape {labels.shape}", "give one label per image")
-    if np.issubdtype(images.dtype, np.floating):
-        if not np.isfinite(images).all():
-            bad = int((~np.isfinite(images)).sum())
-            raise wrong("finite pixels", f"{bad} NaN or infinite", "remove or repair these images")
-        if images.min() < 0 or images.max() > 1:
-            raise wrong("float pixels within 0 to 1", f"{images.min():g} to {images.max():g}", "rescale, or use uint8")
-        images = np.round(images * 255).astype(np.uint8)
-    elif images.dtype != np.uint8:
-        raise wrong("pixels as uint8, or as floats in 0 to 1", f"{images.dtype}", "convert the pixels")
+    if images.dtype.kind not in "biuf":
+        raise wrong("images of numbers", f"type {images.dtype}", "convert them")
+    if images.dtype != np.uint8:
+        with np.errstate(over="ignore"):  # becomes infinite, and is refused
+            images = images.astype(np.float32)
+        bad = ~np.isfinite(images).reshape(len(images), -1).all(axis=1)
+        if bad.any():
+            found = f"NaN or infinite in {bad.sum()} of {len(bad)} images, the first of them number {bad.argmax()}"
+            raise wrong("finite numbers, in 32 bits,", found, "remove or repair these images")
     if images.ndim == 3:
         images = images[..., None]
     if settings.size not in ("auto", images.shape[1:3]):
         images = np.stack([to_size(image, settings) for image in images])
     return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+
+
+def _are_pixels(images: NDArray[Any]) -> bool:
+    return images.dtype == np.uint8 or bool(images.min() >= 0 and images.max() <= 1)
+
+
+def _written(images: NDArray[Any], source: str, *, is_pixels: bool) -> NDArray[Any]:
+    """Pixels as uint8, other numbers as float32."""
+    if not is_pixels:
+        return images.astype(np.float32, copy=False)
+    if not _are_pixels(images):
+        raise DataError(
+            f"pixels of 8 bits without sign, or within 0 to 1, in {source}",
+            found=f"{images.min():g} to {images.max():g}",
+            remedy='set standardize = "channel" under [data], or rescale',
+        )
+    return images if images.dtype == np.uint8 else np.rint(images * np.float32(255)).astype(np.uint8)

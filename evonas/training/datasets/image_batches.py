@@ -20,8 +20,8 @@ class Augmentation:
     """Random changes of training images.
 
     Attributes:
-        shift: Largest random displacement in pixels, up, down and sideways, of signals along them; the border is filled
-            with zeros.
+        shift: Largest random displacement in pixels, one number or one for rows and one for columns; signals move along
+            their axis only. The border is filled with zeros.
         flip: Whether to mirror half of the images left to right.
         cutout: Side in pixels of a square of zeros anywhere in an image, or length of a gap in a signal; what is beyond
             its border is lost. 0: none.
@@ -30,7 +30,7 @@ class Augmentation:
         DeVries 2017, "Improved regularization of convolutional neural networks with cutout".
     """
 
-    shift: int = 0
+    shift: int | tuple[int, int] = 0
     flip: bool = False
     cutout: int = 0
 
@@ -58,22 +58,25 @@ def image_batches(
         order = torch.randperm(len(split), generator=generator)[:whole]
         for chosen in torch.split(order, at_once):
             images, labels = split.images[chosen], split.labels[chosen]
-            if augmentation.shift:
+            if augmentation.shift not in (0, (0, 0)):
                 images = _shifted(images, augmentation.shift, generator)
             if augmentation.flip:
                 mirrored = torch.rand(len(images), generator=generator) < 0.5
                 images[mirrored] = images[mirrored].flip(3)
             if augmentation.cutout:
                 images = images.masked_fill(_squares(images, augmentation.cutout, generator), 0)
-            yield from zip(torch.split(images.float() / 255, size), torch.split(labels, size), strict=True)
+            yield from zip(
+                torch.split(images.float() / split.codes.per_one, size), torch.split(labels, size), strict=True
+            )
 
 
-def _shifted(images: Tensor, shift: int, generator: torch.Generator) -> Tensor:
+def _shifted(images: Tensor, shift: int | tuple[int, int], generator: torch.Generator) -> Tensor:
     n, channels, height, width = images.shape
-    down, aside = (0 if side == 1 else shift for side in (height, width))  # signals move along their axis only
+    most = (shift, shift) if isinstance(shift, int) else shift
+    down, aside = (0 if side == 1 else one for side, one in zip((height, width), most, strict=True))
     padded = torch.nn.functional.pad(images, (aside, aside, down, down))
-    top, left = torch.randint(2 * shift + 1, (2, n, 1), generator=generator)
-    top, left = top.clamp_max(2 * down), left.clamp_max(2 * aside)
+    top, left = (torch.randint(2 * one + 1, (n, 1), generator=generator) for one in most)
+    top, left = top.clamp_max(2 * down), left.clamp_max(2 * aside)  # along a side of 1 nothing moves
     rows, columns = (top + torch.arange(height))[:, :, None], (left + torch.arange(width))[:, None, :]
     pixels = (rows * padded.shape[3] + columns).view(n, 1, -1).expand(-1, channels, -1)
     return padded.flatten(2).gather(2, pixels).view_as(images)

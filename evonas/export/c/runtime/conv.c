@@ -161,7 +161,7 @@ static void net_finish(const net_conv *l, int32_t filter, int32_t to, int32_t is
 
     for (t = 0; t < l->terms; t++) {
         float scale = l->scales == NULL ? 1.0f : l->scales[l->scaled_by == NET_FILTER ? filter : t];
-        scales[t] = l->source == NET_PIXELS ? scale / 255.0f : scale * act_scale;
+        scales[t] = l->source == NET_IMAGE ? scale / NET_PER_ONE : scale * act_scale;
     }
     for (i = 0; i < area; i++) {
         float v = 0.0f;
@@ -185,11 +185,11 @@ static void net_finish(const net_conv *l, int32_t filter, int32_t to, int32_t is
     }
 }
 
-static void net_convolve(const net_conv *l, const uint8_t *pixels)
+static void net_convolve(const net_conv *l, const uint8_t *image)
 {
     int32_t reads = l->channels / l->groups, per_group = l->filters / l->groups;
     int32_t area = l->out_rows * l->out_columns, in_place = l->sums == l->out, is_whole, first, end, c, f, t;
-    const uint8_t *codes = l->source == NET_PIXELS ? pixels : NULL;
+    const uint8_t *codes = l->source == NET_IMAGE ? image : NULL;
     const net_cell *floats = l->source == NET_TENSOR ? net_arena + l->x : NULL;
     net_cell *work = net_arena + l->work;
     float act_scale = l->act.scale;

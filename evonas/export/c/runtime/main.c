@@ -1,6 +1,6 @@
 
 #ifdef EVONAS_MAIN
-/* Raw pixels of any number of images from stdin, their logits as floats to stdout. */
+/* Any number of images from stdin, as raw bytes of pixels or floats; their logits as floats to stdout. */
 #include <stdio.h>
 #ifdef _WIN32
 #include <fcntl.h>
@@ -9,22 +9,31 @@
 
 int main(void)
 {
-    static uint8_t pixels[NET_CHANNELS * NET_HEIGHT * NET_WIDTH];
+    static uint8_t image[NET_CHANNELS * NET_HEIGHT * NET_WIDTH];
+#ifdef NET_STANDARD_CHANNEL
+    static float given[NET_CHANNELS * NET_HEIGHT * NET_WIDTH];
+#else
+    uint8_t *given = image;
+#endif
+    const size_t size = sizeof image / sizeof image[0] * sizeof given[0];
     float logits[NET_CLASSES];
     size_t n;
 
 #ifdef _WIN32
-    (void)_setmode(_fileno(stdin), _O_BINARY); /* pixels and logits are no text */
+    (void)_setmode(_fileno(stdin), _O_BINARY); /* images and logits are no text */
     (void)_setmode(_fileno(stdout), _O_BINARY);
 #endif
-    while ((n = fread(pixels, 1, sizeof pixels, stdin)) == sizeof pixels) {
-        net_run(pixels, logits);
+    while ((n = fread(given, 1, size, stdin)) == size) {
+#ifdef NET_STANDARD_CHANNEL
+        net_encode(given, image);
+#endif
+        net_run(image, logits);
         if (fwrite(logits, sizeof logits, 1, stdout) != 1) {
             return 1;
         }
     }
     if (n != 0) {
-        fprintf(stderr, "the last image has %lu of %lu pixels\n", (unsigned long)n, (unsigned long)sizeof pixels);
+        fprintf(stderr, "the last image has %lu of %lu bytes\n", (unsigned long)n, (unsigned long)size);
         return 1;
     }
     return fflush(stdout) != 0;

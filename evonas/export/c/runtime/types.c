@@ -8,8 +8,8 @@ typedef union { float f; int32_t i; } net_cell;
 /* Steps of the module around a convolution, in front of it or behind it; what ends a list is NET_END. */
 enum { NET_END, NET_NORM, NET_RELU, NET_POOL, NET_SHUFFLE, NET_SHORTCUT, NET_PRELU };
 
-/* What a convolution reads: the image; codes that the layer before it left; a float tensor; or what it makes of one. */
-enum { NET_PIXELS, NET_CODES, NET_TENSOR, NET_PREPARED, NET_QUANTIZED };
+/* What a convolution reads: the codes of the image; codes that the layer before it left; a float tensor; or what it makes of one. */
+enum { NET_IMAGE, NET_CODES, NET_TENSOR, NET_PREPARED, NET_QUANTIZED };
 
 /* How an activation becomes a code. */
 enum { NET_FLOAT, NET_SIGN, NET_ROUND, NET_TERNARY, NET_TWO_STEPS, NET_PER_IMAGE };

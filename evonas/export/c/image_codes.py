@@ -1,0 +1,56 @@
+"""The input of a network in C: what a caller hands over, and how the file makes codes of it."""
+
+from __future__ import annotations
+
+from evonas.architecture.input_codes import Floats, InputCodes
+from evonas.export.c.layers import c_array
+
+PIXELS = """\
+ *
+ * An image is NET_CHANNELS planes of NET_HEIGHT rows of NET_WIDTH bytes, its pixels."""
+NUMBERS = """\
+ *     void net_encode(const float *numbers, uint8_t *image);
+ *     uint8_t net_code(float x, int32_t channel, int32_t row, int32_t column);
+ *
+ * Numbers are NET_CHANNELS planes of NET_HEIGHT rows of NET_WIDTH floats. An image holds a byte for each of them, which
+ * net_encode makes of all, or net_code of one as it comes from a sensor."""
+ENCODED = """\
+uint8_t net_code(float x, int32_t channel, int32_t row, int32_t column);
+void net_encode(const float *numbers, uint8_t *image);
+"""
+
+
+def c_comment(codes: InputCodes) -> str:
+    """What the head of the file says of its input."""
+    return PIXELS if codes.standards is None else NUMBERS
+
+
+def c_sizes(codes: InputCodes) -> dict[str, str | int]:
+    """What the runtime must know of its input, for ``#define``: strides lead to the constants of a number."""
+    sizes: dict[str, str | int] = {"ZERO": -codes.low, "PER_ONE": f"{codes.per_one}.0f"}
+    if codes.standards is None:
+        return sizes
+    channels, rows, columns = codes.standards[0].shape
+    strides = {"CHANNEL": rows * columns * (channels > 1), "ROW": columns * (rows > 1), "COLUMN": int(columns > 1)}
+    return sizes | {f"STANDARD_{axis}": stride for axis, stride in strides.items()}
+
+
+def c_declarations(codes: InputCodes) -> str:
+    """Functions beside ``net_run`` that a caller may use."""
+    return "" if codes.standards is None else ENCODED
+
+
+def c_standards(codes: InputCodes, encode: str) -> str:
+    """Constants that standardise numbers, and the functions that do it; nothing for pixels.
+
+    Args:
+        codes: How the input is written.
+        encode: The functions.
+
+    Raises:
+        ExportError: A number is not finite.
+    """
+    if codes.standards is None:
+        return ""
+    named: dict[str, Floats] = dict(zip(("centre", "density"), codes.standards, strict=True))
+    return "\n" + "".join(c_array(f"net_{name}", array, layer="input") for name, array in named.items()) + "\n" + encode

@@ -1,0 +1,83 @@
+"""Numbers that are no pixels: standardised by what the training images show."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evonas.architecture.input_codes import AXES, LARGEST, PER_SD, PIXELS, InputCodes
+from evonas.config.sections import DataConfig
+from evonas.errors import DataError, DataWarning
+
+CUTS = 24  # spans that are tried, each 2 ** -0.25 of the one before
+LOOKED_AT = 1 << 20  # numbers that decide among them
+MOST_CUT = 0.05  # of a set's numbers, before a user is told
+SHOWN = 8  # places that a message names
+
+
+def learned_codes(training: NDArray[Any], settings: DataConfig) -> InputCodes:
+    """How the numbers of a data set are written.
+
+    Args:
+        training: Images ``(n, channels, height, width)``: pixels as uint8, or float32.
+        settings: The run file's ``[data]``.
+
+    Raises:
+        DataError: What is standardised together is constant, or all pixels are.
+    """
+    is_pixels = training.dtype == np.uint8
+    per = settings.standardize if settings.standardize in AXES else "channel"
+    low, high = (bound(axis=AXES[per], keepdims=True)[0] for bound in (training.min, training.max))
+    if is_pixels and low.min() == high.max():
+        raise DataError("images that differ", found=f"all pixels are {low.min()}", remedy="give other images")
+    if is_pixels:
+        return PIXELS
+    with np.errstate(over="ignore", divide="ignore"):
+        is_constant = ~np.isfinite(LARGEST / (high - low))
+    if is_constant.any():
+        places = [_named(place, low + 0) for place in np.argwhere(is_constant)]
+        more = f" and {len(places) - SHOWN} more" * (len(places) > SHOWN)
+        wider = ', or set standardize = "channel" under [data]' if per != "channel" else ""
+        raise DataError(
+            f"numbers that vary over the training images in every {per}",
+            found=f"always the same: {'; '.join(places[:SHOWN])}{more}",
+            remedy=f"leave them out, they tell nothing{wider}",
+        )
+    return _standardizing(training, axes=AXES[per])
+
+
+def _named(place: NDArray[np.int64], values: NDArray[Any]) -> str:
+    """Where a constant is, and what it is: ``channel 2 (4.5)``."""
+    axes = zip(("channel", "row", "column"), place, values.shape, strict=True)
+    names = [f"{name} {at}" for name, at, n in axes if n > 1 or name == "channel"]
+    return f"{', '.join(names)} ({values[tuple(place)]:g})"
+
+
+def warn_of_cut(codes: InputCodes, images: NDArray[Any], name: str) -> None:
+    """Tell of a set whose numbers lie elsewhere than those of the training images."""
+    share = float(codes.is_cut(images).mean())
+    if share > MOST_CUT:
+        text = f"{share:.0%} of the {name} set's numbers lie beyond those of the training images, and are cut"
+        warnings.warn(text, DataWarning, stacklevel=3)
+
+
+def _standardizing(numbers: NDArray[np.float32], *, axes: tuple[int, ...]) -> InputCodes:
+    """Around the mean, and as far as makes the mean squared error of the codes least.
+
+    With bell-shaped numbers that is some four standard deviations, with heavy tails more. ``axes`` are those over which
+    numbers are taken together.
+    """
+    centre = numbers.mean(axis=axes, dtype=np.float64, keepdims=True).astype(np.float32)
+    largest = np.maximum(numbers.max(axis=axes, keepdims=True) - centre, centre - numbers.min(axis=axes, keepdims=True))
+    off = numbers[:: max(1, numbers.size // LOOKED_AT)] - centre
+    best, least = largest, np.full(largest.shape, np.inf)
+    for cut in range(CUTS):
+        span = largest * np.float32(2.0 ** (-cut / 4))
+        step = span / LARGEST
+        missed = np.square(np.clip(np.rint(off / step), -LARGEST, LARGEST) * step - off)
+        error = missed.mean(axis=axes, keepdims=True, dtype=np.float64)
+        best, least = np.where(error < least, span, best), np.minimum(error, least)
+    return InputCodes(-LARGEST, LARGEST, PER_SD, centre[0], (LARGEST / best).astype(np.float32)[0])
