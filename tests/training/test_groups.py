@@ -128,6 +128,14 @@ def test_whole_groups_come_close_to_the_share(n_groups: int, n_classes: int, see
     assert abs(len(chosen) - 0.3 * len(labels)) <= largest
 
 
+@pytest.mark.parametrize("n_groups", [4, 20])
+def test_enough_groups_are_left_for_later_parts(n_groups: int) -> None:
+    labels, groups = np.tile([0, 1], 3 * n_groups), np.arange(n_groups).repeat(6)
+    rng = np.random.default_rng(0)
+    rest, _ = whole_groups(labels, groups.astype(str), 0.99, classes=("a", "b"), n_later=1, rng=rng)
+    assert len(set(groups[rest])) == 2
+
+
 def test_folds_keep_groups_together() -> None:
     rng = np.random.default_rng(0)
     groups = rng.integers(0, 11, 200).astype(str)
@@ -139,6 +147,7 @@ def test_folds_keep_groups_together() -> None:
     assert max(map(len, parts)) - min(map(len, parts)) <= 30
     lopsided = np.array(["big"] * 190 + list("abcdefghij"))
     assert min(map(len, folds(labels, n=4, seed=0, groups=lopsided))) >= 1
+    assert min(map(len, folds(labels, n=3, seed=0, groups=labels.numpy().astype(str)))) >= 1  # a class each
     with pytest.raises(DataError, match=r"at least 12 groups(.|\n)*found:  11: 0, 1"):
         folds(labels, n=12, seed=0, groups=groups)
 

@@ -107,6 +107,14 @@ def test_named_arrays_have_splits_too(tmp_path: Path) -> None:
     assert found.groups.test.tolist() == ["ada"] * 3
 
 
+def test_a_name_to_the_letter_comes_first(tmp_path: Path) -> None:
+    with pytest.warns(DataWarning, match="left out: X$"):
+        found = parts(tmp_path, {"X": IMAGES, "x": IMAGES + 1, "y": LABELS}, inputs="x")
+    np.testing.assert_array_equal(found.training[0], IMAGES + 1)
+    with pytest.raises(DataError, match="several: X, x"):
+        parts(tmp_path, {"X": IMAGES, "x": IMAGES, "y": LABELS})
+
+
 @pytest.mark.parametrize("split", [IS_TEST, IS_TEST.astype(int), np.where(IS_TEST, " Test", "TRAIN")])
 def test_a_split_is_said_by_words_or_by_truth(tmp_path: Path, split: np.ndarray) -> None:
     found = parts(tmp_path, {"x": IMAGES, "y": LABELS, "part": split}, split="part")
