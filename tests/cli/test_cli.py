@@ -97,7 +97,7 @@ def test_ctrl_c_keeps_everything_and_says_how_to_resume(tmp_path: Path) -> None:
         ("[search]\nbudget = 0\n", "search.budget = 0"),
         ("[space]\nweight_precisions = ['3-bits']\n", "did you mean '3-bit'"),
         ("[data]\nsource = 'nowhere'\n", "nothing of the kind at"),
-        ("[data]\nsource = 'nan.npz'\n", "1 NaN or infinite"),
+        ("[data]\nsource = 'nan.npz'\n", "NaN or infinite in 1 of"),
         ("[data]\nsource = 'labels.npz'\n", "labels down to -1"),
     ],
 )
