@@ -16,6 +16,7 @@ from evonas.files import file_hash
 from evonas.nets.network import Network
 from evonas.nets.weights import load_weights
 from evonas.spaces import NetworkSpace
+from evonas.training.datasets.balance import calibration_pixels
 from evonas.training.datasets.dataset import Dataset, load_dataset
 from evonas.training.supernet_training import build_supernet
 
@@ -64,7 +65,7 @@ def scoring_context(config: RunConfig, dataset: Dataset, supernet: Network | Non
         config,
         dataset,
         supernet,
-        calibration=dataset.train.pixels(settings.calibration_images),
+        calibration=calibration_pixels(dataset.train, settings.calibration_images, config.training),
         images=dataset.heldout.pixels(settings.scoring_images),
         labels=dataset.heldout.labels[: settings.scoring_images],
     )

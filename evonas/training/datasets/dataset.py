@@ -30,6 +30,11 @@ class Split:
         """The first ``limit`` images as float32 within 0–1."""
         return self.images[:limit].float() / 255
 
+    def class_counts(self, n_classes: int) -> list[int]:
+        """Images of each class."""
+        counts: list[int] = torch.bincount(self.labels, minlength=n_classes).tolist()
+        return counts
+
     def taken(self, chosen: NDArray[np.int64]) -> Split:
         """The images of these indices."""
         return Split(self.images[chosen], self.labels[chosen])
