@@ -64,7 +64,7 @@ def of_run(path: Path, which: str, *, may_run_code: bool = False) -> NetworkView
     table = run.networks([genome]).get(genome)
     if table is None:
         table = _decoded(genome, _space(path, None, may_run_code=may_run_code)).table
-    error = error_texts(run, row.to_frame().T)[0] if "error" in run.measures else ""
+    error = error_texts(run, row.to_frame().T)[0] if run.quality else ""
     return NetworkView(genome, genome, table, values, run.measures, int(row["id"]), error)
 
 

@@ -17,6 +17,7 @@ from evonas.run.context import RunContext, no_networks, reopen
 from evonas.run.provenance import check_versions
 from evonas.spaces import Space
 from evonas.workflows.picks import pick, select
+from objectives.held_out import COMPLEMENTS
 from reports.pages.page import write_reports
 from reports.run_folder.folder import NotARunFolderError, RunFolder
 
@@ -121,7 +122,9 @@ class Run:
         trainings: list[Training] = []
         for training in train_picks(self.folder, context, picks, seeds=seeds, workers=workers):
             trainings.append(training)
-            observer.advance(len(trainings), note=f"test accuracy {100 * (1 - training.test.error):.2f} %")
+            observer.advance(
+                len(trainings), note=f"test {COMPLEMENTS[training.quality]} {100 * training.reached:.2f} %"
+            )
         write_reports(self.folder)
         return trainings
 

@@ -15,6 +15,7 @@ from reports.run_folder.files import write_atomically
 from reports.run_folder.folder import RunFolder
 from reports.run_folder.schema import RUN_FILE
 from reports.tables.estimates import (
+    chance,
     estimate_sentence,
     expectations_sentence,
     expectations_texts,
@@ -46,7 +47,7 @@ def write_reports(run: RunFolder) -> Path:
 
 def _write_figures(snapshot: Snapshot) -> None:
     run, front = snapshot.run, snapshot.front
-    error = run.measures["error" if "error" in run.measures else run.objectives[0]]
+    error = run.measures[run.leading]
     costs = [run.measures[name] for name in run.objectives if name != error.name] or [run.measures[run.objectives[0]]]
     save(
         draw_convergence(snapshot.convergence, is_estimated=not snapshot.facts.is_table, noun=snapshot.facts.noun),
@@ -61,14 +62,9 @@ def _write_figures(snapshot: Snapshot) -> None:
             knee=snapshot.knee,
             error=error,
             costs=costs,
-            chance=chance(snapshot.facts),
+            chance=chance(run),
         )
         save(figure, run.path / "figures" / "front.png")
-
-
-def chance(facts: Facts) -> float | None:
-    """Error of guessing; None where errors are looked up."""
-    return None if facts.is_table or "error" not in facts.bounds else facts.bounds["error"][1]
 
 
 def run_page(snapshot: Snapshot) -> str:
