@@ -19,6 +19,7 @@ from objectives.energy import SOURCE
 from objectives.held_out import COMPLEMENTS
 from reports.pages.comparison_page import pairwise_texts, ranking_texts
 from reports.tables.estimates import trust_note, trust_texts
+from reports.tables.trainings import ClassResults, class_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -177,20 +178,35 @@ def print_network(shown: NetworkView) -> None:
         typer.echo(f"{shown.measures[name].title:28}{text}")
     if "energy" in shown.values:
         typer.echo(f"energy model: {SOURCE}")
+    if shown.classes is not None:
+        _print_classes(shown.classes)
     if shown.canonical != shown.genome:
         typer.echo(f"note: the genome is not canonical; the same network in canonical form: {shown.canonical}")
     elif shown.id is not None:
         typer.echo(f"genome: {shown.genome}")
 
 
+def _print_classes(found: ClassResults) -> None:
+    """What a network reaches class by class; of many classes, on the worst."""
+    texts = class_texts(found)
+    left = f", the worst {len(texts)} of {len(found.names)}" if len(texts) < len(found.names) else ""
+    _print_texts(texts, title=f"classes{left}: {found.source}")
+
+
 def print_json(shown: NetworkView) -> None:
-    """The same as JSON: genome, canonical genome, a list of layers, one value per measure."""
-    facts = {
+    """The same as JSON: genome, canonical genome, a list of layers, one value per measure; a confusion matrix."""
+    facts: dict[str, Any] = {
         "genome": shown.genome,
         "canonical": shown.canonical,
         "layers": shown.table.to_dict("records"),
         "objectives": {name: getattr(value, "item", lambda v=value: v)() for name, value in shown.values.items()},
     }
+    if shown.classes is not None:
+        facts["classes"] = {
+            "images": shown.classes.source,
+            "names": list(shown.classes.names),
+            "confusion": shown.classes.confusion.tolist(),
+        }
     typer.echo(json.dumps(facts, indent=1, ensure_ascii=False))
 
 

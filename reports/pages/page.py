@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from objectives import Fidelity
+from objectives.held_out import COMPLEMENTS
 from reports.figures.figures import draw_convergence, draw_front, save
+from reports.pages.classes import classes_part
 from reports.pages.html import fill, html_facts, html_table, html_tiles
 from reports.pages.page_data import page_data
 from reports.run_folder.facts import Facts
@@ -88,6 +90,7 @@ def run_page(snapshot: Snapshot) -> str:
         trust=_trust(snapshot),
         predictors=_predictors(run),
         trainings=_trainings(run),
+        classes=classes_part(snapshot),
         facts=html_facts(_facts(snapshot)),
         settings=escape((run.path / RUN_FILE).read_text(encoding="utf-8")),
     )
@@ -191,7 +194,8 @@ def _trainings(run: RunFolder) -> str:
     trainings = training_texts(run)
     if trainings.empty:
         return f"<p>None yet. The knee: <code>evonas train {escape(str(run.path))} --pick knee</code></p>"
-    return html_table(trainings.drop(columns="genome").rename(columns={"accuracy": "test accuracy, mean ± sd"}))
+    reached = COMPLEMENTS[run.quality or "error"]
+    return html_table(trainings.drop(columns="genome").rename(columns={reached: f"test {reached}, mean ± sd"}))
 
 
 def _facts(snapshot: Snapshot) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from objectives.held_out import COMPLEMENTS
 from reports.figures.network_drawing import drawing
 from reports.run_folder.folder import RunFolder
 from reports.run_folder.parameters import parameter_table
@@ -39,6 +40,7 @@ def page_data(snapshot: Snapshot) -> dict[str, Any]:
         "constraints": run.constraints,
         "error": run.leading,
         "interval": list(run.interval),
+        "reached": COMPLEMENTS[run.quality or "error"],
         "knee": knee,
         "lastGeneration": 0 if pd.isna(last) else int(last),
         "points": {origin: _points(run, origin) for origin in ("search", "random")}
@@ -105,8 +107,9 @@ def _drawings(run: RunFolder, front: pd.DataFrame, knee: int | None) -> dict[str
 def _tested(run: RunFolder) -> dict[str, str]:
     """Test accuracy of networks that were trained from scratch, by genome, as people read it."""
     texts: dict[str, str] = {}
+    reached = COMPLEMENTS[run.quality or "error"]
     for row in training_texts(run).to_dict("records"):
-        genome, text = str(row["genome"]), f"{row['accuracy']}, {row['epochs']} epochs, seeds {row['seeds']}"
+        genome, text = str(row["genome"]), f"{row[reached]}, {row['epochs']} epochs, seeds {row['seeds']}"
         texts[genome] = f"{texts[genome]}; {text}" if genome in texts else text
     return texts
 

@@ -198,10 +198,9 @@ class RunFolder:
         return self.quality or self.objectives[0]
 
     @property
-    def interval(self) -> tuple[str, str]:
-        """Columns of the ends of an estimate's interval; empty where nothing is estimated."""
-        _, _, low, high = estimate_columns(self.quality or "error")
-        return low, high
+    def interval(self) -> tuple[str, ...]:
+        """Columns of the low and the high end of an estimate's interval."""
+        return estimate_columns(self.quality or "error")[2:]
 
     @property
     def objectives(self) -> tuple[str, ...]:
