@@ -65,7 +65,7 @@ def test_a_run_ends_with_measured_balanced_errors(balanced: Run) -> None:
     for genome, error in zip(table["genome"], table["balanced_error"], strict=True):
         confusion = json.loads(measured[genome].confusion)
         assert error == measured[genome].quality == quality_value("balanced_error", confusion)
-        assert np.sum(confusion, axis=1).tolist() == [14, 3, 1]
+        assert np.sum(confusion, axis=1).tolist() == [3, 14, 1], "in the order of names"
     rows = folder.evaluations(origin=Origin.SEARCH)
     assert not {"error", "error_low", "scored_error"} & {*rows.columns}
     assert rows["scored_balanced_error"].notna().all()
