@@ -98,7 +98,7 @@ def measure_trust(
     scores = {title: chosen[column].to_numpy(dtype=float) for title, column in columns}
     scores |= {name: -chosen[name].to_numpy(dtype=float) for name in FLOORS}  # more expensive networks are better ones
     table = trust_table(scores, truths, sizes=chosen["model_size"].to_numpy(dtype=float))
-    sentence = trust_sentence(scores["estimate"], truths.mean(axis=1), table)
+    sentence = trust_sentence(scores["estimate"], truths.mean(axis=1), table, quality=context.measures.quality)
     found = TrustFacts(
         networks=len(chosen),
         seeds=seeds,
@@ -151,17 +151,18 @@ def trust_table(scores: Mapping[str, Floats], truths: Floats, *, sizes: Floats) 
     return pd.DataFrame([*rows, {"score": "another training", **ceiling}]).astype({"n": int, "near_pairs": int})
 
 
-def trust_sentence(estimates: Floats, truth: Floats, table: pd.DataFrame) -> str:
-    """What the result means for a user, in a sentence or two."""
+def trust_sentence(estimates: Floats, truth: Floats, table: pd.DataFrame, *, quality: str = "error") -> str:
+    """What the result means for a user, in a sentence or two; ``quality`` is what counts as error, by name."""
+    error = quality.replace("_", " ")
     taus: dict[str, float] = dict(zip(table["score"], table["tau"], strict=True))
     ratio = trusted_ratio(np.maximum(estimates, 1e-6), truth, share=OFTEN)
     if np.isfinite(ratio):
         text = (
-            f"Trust differences above a factor of {np.ceil(100 * ratio) / 100:.2f} in estimated error: networks so far "
+            f"Trust differences above a factor of {np.ceil(100 * ratio) / 100:.2f} in estimated {error}: networks so far "
             f"apart were in the right order at least {10 * OFTEN:.0f} times out of 10."
         )
     else:
-        text = "No difference in estimated error was large enough to be right 9 times out of 10."
+        text = f"No difference in estimated {error} was large enough to be right 9 times out of 10."
     best = max(FLOORS, key=lambda name: taus[name])
     if taus[best] >= taus["estimate"]:
         text += f" Ranking by {best} alone would do as well over all sizes."
