@@ -158,8 +158,8 @@ def trust_sentence(estimates: Floats, truth: Floats, table: pd.DataFrame, *, qua
     ratio = trusted_ratio(np.maximum(estimates, 1e-6), truth, share=OFTEN)
     if np.isfinite(ratio):
         text = (
-            f"Trust differences above a factor of {np.ceil(100 * ratio) / 100:.2f} in estimated {error}: networks so far "
-            f"apart were in the right order at least {10 * OFTEN:.0f} times out of 10."
+            f"Trust differences above a factor of {np.ceil(100 * ratio) / 100:.2f} in estimated {error}: networks so "
+            f"far apart were in the right order at least {10 * OFTEN:.0f} times out of 10."
         )
     else:
         text = f"No difference in estimated {error} was large enough to be right 9 times out of 10."
