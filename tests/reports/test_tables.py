@@ -185,7 +185,9 @@ def test_trainings_read_as_means_over_seeds(tmp_path: Path) -> None:
         "test_images": 9,
     }
     for seed, error in enumerate((0.1, 0.2)):
-        folder.append_training(**facts, seed=seed, test_error=error, seconds=1.0, weights="w", sha256="", warnings="[]")
+        folder.append_training(
+            **facts, seed=seed, test_error=error, seconds=1.0, weights="w", sha256="", warnings="[]", confusion="[]"
+        )
     expected = pd.DataFrame(
         {"id": [1], "genome": ["0-0"], "accuracy": ["85.00 ± 7.07 %"], "seeds": ["0, 1"], "epochs": [3]}
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from evonas.training.datasets.image_batches import Augmentation, image_batches
 from evonas.training.distillation import Distilled
 from evonas.training.strategies import STRATEGIES
 from evonas.training.strategies.label_loss import label_loss
+from evonas.training.supernet_training import build_supernet, train_supernet
+from tests.support.runs import with_
 from tests.support.trainings import SPACE, config_of, few_digits, same, small_architecture, trained
 
 WEIGHTS, SAMPLING = TrainingConfig(balance="weights"), TrainingConfig(balance="sampling")
@@ -126,6 +129,17 @@ def test_a_training_obeys_and_its_recipe_says_so_only_if_it_is_set() -> None:
         assert "balance" not in json.loads(recipe)
     assert json.loads(WEIGHTS.full_recipe(device="cpu"))["balance"] == "weights"
     assert json.loads(SAMPLING.short_recipe)["balance"] == "sampling"
+
+
+def test_a_supernet_obeys_too(tmp_path: Path) -> None:
+    images = few_digits().taken(np.flatnonzero((few_digits().labels < 2).numpy() | (np.arange(96) < 40)))
+    networks = []
+    for way in ("none", "weights", "sampling"):
+        config = with_(config_of(balance=way), "supernet", steps=2, batch_size=32)
+        networks.append(build_supernet(config, SPACE))
+        dataset = Dataset(images, images, images, tuple("0123456789"))
+        train_supernet(networks[-1], dataset, config, space=SPACE, device="cpu", checkpoint=tmp_path / way)
+    assert not any(same(*pair) for pair in (networks[:2], networks[1:], networks[::2]))
 
 
 def test_very_unbalanced_images_are_told_where_nothing_is_done_about_them() -> None:
