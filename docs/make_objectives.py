@@ -7,16 +7,21 @@ import re
 import sys
 from pathlib import Path
 
-from objectives import LATENCY, OBJECTIVES, Objective
+from objectives import LATENCY, OBJECTIVES, QUALITIES, Objective
 from objectives.energy import energy_table
 from objectives.latency import measure_latency
 
-ERROR = "Share of held-out images that a network gets wrong."
+CAPTIONS = {
+    "error": "Share of held-out images that a network gets wrong.",
+    "balanced_error": "1 minus the mean recall over the classes, on held-out images.",
+    "macro_f1_error": "1 minus the mean F1 over the classes, on held-out images.",
+}
 HEAD = """# Objectives
 
 What a network is measured by. Any of them may be minimised (`objectives` under `[search]`) or bounded (`constraints`);
-one of your own comes by path, see [own.md](../guide/own.md). All but `error` and `latency` are counted from the
-layers, exactly, and are in every `front.csv`.
+one of your own comes by path, see [own.md](../guide/own.md). All but `latency` and what counts as error are counted
+from the layers, exactly, and are in every `front.csv`. Of `error`, `balanced_error` and `macro_f1_error` a run has one,
+by default `error`.
 
 | name | unit | what it is |
 | --- | --- | --- |
@@ -25,7 +30,7 @@ layers, exactly, and are in every `front.csv`.
 
 def page() -> str:
     """The page's text."""
-    every = [*OBJECTIVES.values(), LATENCY]
+    every = [*(QUALITIES | OBJECTIVES).values(), LATENCY]
     text = HEAD
     for objective in every:
         text += f"| [`{objective.name}`](#{objective.name}) | {objective.unit or 'count'} | {_caption(objective)} |\n"
@@ -40,8 +45,8 @@ def page() -> str:
 
 def _caption(objective: Objective) -> str:
     measure = objective.measure
-    if objective.name == "error":
-        return ERROR
+    if objective.name in CAPTIONS:
+        return CAPTIONS[objective.name]
     name = "objectives.latency" if objective is LATENCY else f"objectives.{objective.name}"
     if objective.name in ("binary_ops", "bitops", "flops", "macs"):  # one file for the four of them
         return (inspect.getdoc(measure) or "").splitlines()[0].replace("``", "`")
@@ -52,7 +57,11 @@ def _described(objective: Objective) -> str:
     """A function's docstring as paragraphs, each one line; arguments and examples left out."""
     function = measure_latency if objective is LATENCY else objective.measure
     if function is None:
-        return _caption(objective) + " During a search weights are inherited from the supernet."
+        text = _caption(objective) + " During a search it is estimated, and measured at its end: "
+        text += "[estimates.md](../guide/estimates.md)."
+        if objective.name == "error":
+            return text
+        return text + " What it counts, and what guessing reaches: [unbalanced data](../data.md#unbalanced-data)."
     doc = (inspect.getdoc(function) or "").replace("References:\n", "Reference: ")
     parts = [" ".join(part.split()) for part in doc.split("\n\n")]
     kept = [part for part in parts if not part.startswith(("Args:", "Returns:", "Raises:", "Example:", ">>>"))]

@@ -2,7 +2,8 @@
 
 Dominance and hypervolume compare minimised values; the sign of what is maximised turns in ``Scaling``. ``OBJECTIVES``
 is the table that run files, archives and reports refer to by name. ``LATENCY`` is not in it: every archive has a column
-for all in the table, and a latency is measured only on request.
+for all in the table, and a latency is measured only on request. Of ``QUALITIES``, what counts as error, an archive has
+exactly one, by default ``ERROR``.
 
 - ``objective``: what an objective is; ``layer``: what it counts; ``display``: how values read.
 - ``fronts``: dominance, hypervolume, scales.
@@ -10,7 +11,7 @@ for all in the table, and a latency is measured only on request.
 """
 
 from objectives.energy import ENERGY
-from objectives.held_out import ERROR, Fidelity
+from objectives.held_out import ERROR, QUALITIES, Fidelity
 from objectives.latency import LATENCY
 from objectives.layer import Layer
 from objectives.macs import BINARY_OPS, BITOPS, FLOPS, MACS
@@ -36,4 +37,4 @@ OBJECTIVES: dict[str, Objective] = {
     )
 }
 
-__all__ = ["LATENCY", "OBJECTIVES", "Fidelity", "Layer", "Layers", "Objective"]
+__all__ = ["LATENCY", "OBJECTIVES", "QUALITIES", "Fidelity", "Layer", "Layers", "Objective"]

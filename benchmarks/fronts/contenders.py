@@ -154,7 +154,7 @@ def _at_random(task: Task, seed: int, folder: Path, *, than: Spent) -> Spent:
 
 def trained(run: RunFolder) -> list[NetworkScore]:
     """Whole trainings of a run that did not fail, those before the search too."""
-    return [score for score in run.scores() if score.fidelity == Fidelity.TRAINED and score.error is not None]
+    return [score for score in run.scores() if score.fidelity == Fidelity.TRAINED and score.quality is not None]
 
 
 def _rival(name: str, task: Task, seed: int, folder: Path, *, than: Spent) -> Spent:

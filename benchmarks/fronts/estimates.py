@@ -32,9 +32,9 @@ def expectations(name: str, task: Task, seed: int, state: Path) -> list[dict[str
     )
     n, space, found = len(problem.dataset.heldout), problem.space, []
     for score in trained(RunFolder(folder / name / RUN)):
-        if score.expected is not None and score.error is not None:
+        if score.expected is not None and score.quality is not None:
             row = {key: getattr(score, key) for key in ("genome", "expected", "expected_low", "expected_high")}
-            measured = (n * score.error + 0.5) / (n + 1)  # as estimates see it: never zero
+            measured = (n * score.quality + 0.5) / (n + 1)  # as estimates see it: never zero
             size = costs_of(space, from_text(score.genome, space.genes))["model_size"]
             found.append(
                 {**row, "contender": name, "seed": seed, "measured": measured, "again": again.get(score.genome)}

@@ -36,7 +36,7 @@ def networks_of(name: str, task: Task, seed: int, state: Path) -> list[Row]:
         return [
             {
                 "name": score.genome,
-                "error": score.error,
+                "error": score.quality,
                 "weights": f"{RUN}/{score.weights}",
                 "sha256": score.sha256,
                 **costs_of(space, from_text(score.genome, space.genes)),

@@ -20,6 +20,7 @@ from evonas.workflows.run_handle import open_run
 from objectives import OBJECTIVES, Objective
 from reports.run_folder.schema import RUN_FILE
 from reports.tables.estimates import error_texts
+from reports.tables.trainings import ClassResults, class_results
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class NetworkView:
         measures: How to read the values.
         id: The evaluation's; None for a bare genome.
         error: Its error as people read it, an estimate with its interval; empty where nothing is known of it.
+        classes: What it reaches class by class; None where it was not trained by the whole recipe.
     """
 
     genome: str
@@ -43,6 +45,7 @@ class NetworkView:
     measures: Mapping[str, Objective]
     id: int | None = None
     error: str = ""
+    classes: ClassResults | None = None
 
 
 def of_run(path: Path, which: str, *, may_run_code: bool = False) -> NetworkView:
@@ -64,8 +67,9 @@ def of_run(path: Path, which: str, *, may_run_code: bool = False) -> NetworkView
     table = run.networks([genome]).get(genome)
     if table is None:
         table = _decoded(genome, _space(path, None, may_run_code=may_run_code)).table
-    error = error_texts(run, row.to_frame().T)[0] if "error" in run.measures else ""
-    return NetworkView(genome, genome, table, values, run.measures, int(row["id"]), error)
+    error = error_texts(run, row.to_frame().T)[0] if run.quality else ""
+    classes = class_results(run, genome)
+    return NetworkView(genome, genome, table, values, run.measures, int(row["id"]), error, classes)
 
 
 def of_genome(text: str, run: Path | None, config: Path | None, *, may_run_code: bool = False) -> NetworkView:

@@ -79,9 +79,9 @@ def _print_texts(folder: RunFolder, rows: pd.DataFrame, names: list[str], *, for
         shown = rows[[index in keep or id_ == knee for index, id_ in enumerate(rows["id"])]]
         title += f", {len(shown)} of them here, all in front.csv"
     titles = [folder.measures[name].title if name in folder.measures else name for name in names]
-    errors = error_texts(folder, shown) if "error" in folder.measures else [""] * len(shown)
+    errors = error_texts(folder, shown) if folder.quality else [""] * len(shown)
     cells = [
-        [errors[row] if name == "error" else _text(folder, record, name, knee=knee) for name in names]
+        [errors[row] if name == folder.quality else _text(folder, record, name, knee=knee) for name in names]
         for row, record in enumerate(shown.to_dict("records"))
     ]
     if form == "markdown":

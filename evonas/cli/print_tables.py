@@ -14,10 +14,12 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from objectives import OBJECTIVES
+from objectives import OBJECTIVES, QUALITIES
 from objectives.energy import SOURCE
+from objectives.held_out import COMPLEMENTS
 from reports.pages.comparison_page import pairwise_texts, ranking_texts
 from reports.tables.estimates import trust_note, trust_texts
+from reports.tables.trainings import ClassResults, class_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,13 +79,15 @@ def print_trust(run: Run) -> None:
 
 
 def print_trainings(chosen: pd.DataFrame, trainings: list[Any]) -> None:
-    """Test accuracy of every chosen network over its seeds, and warnings."""
+    """What every chosen network reaches on the test set over its seeds, and warnings."""
     for record in chosen.to_dict("records"):
-        accuracies = [100 * (1 - done.test.error) for done in trainings if done.genome == record["genome"]]
+        own = [done for done in trainings if done.genome == record["genome"]]
+        accuracies = [100 * done.reached for done in own]
         spread = f" ± {stdev(accuracies):.2f}" if len(accuracies) > 1 else ""
         typer.echo(
             f"network {record['id']}: {record['model_size']:,} bytes, "
-            f"test accuracy {mean(accuracies):.2f}{spread} % ({len(accuracies)} seed{'s' * (len(accuracies) > 1)})"
+            f"test {COMPLEMENTS[own[0].quality]} {mean(accuracies):.2f}{spread} % "
+            f"({len(own)} seed{'s' * (len(own) > 1)})"
         )
     for remarks in dict.fromkeys(done.remarks for done in trainings if done.remarks):
         typer.echo(f"trained with: {remarks}")
@@ -170,24 +174,39 @@ def print_network(shown: NetworkView) -> None:
         printed.add_row(*words, *(_cost(name, row[name]) for name in ("weights", "bytes", "macs", "bitops")))
     show_table(printed)
     for name, value in shown.values.items():
-        text = shown.error if name == "error" and shown.error else shown.measures[name].display(value)
+        text = shown.error if name in QUALITIES and shown.error else shown.measures[name].display(value)
         typer.echo(f"{shown.measures[name].title:28}{text}")
     if "energy" in shown.values:
         typer.echo(f"energy model: {SOURCE}")
+    if shown.classes is not None:
+        _print_classes(shown.classes)
     if shown.canonical != shown.genome:
         typer.echo(f"note: the genome is not canonical; the same network in canonical form: {shown.canonical}")
     elif shown.id is not None:
         typer.echo(f"genome: {shown.genome}")
 
 
+def _print_classes(found: ClassResults) -> None:
+    """What a network reaches class by class; of many classes, on the worst."""
+    texts = class_texts(found)
+    left = f", the worst {len(texts)} of {len(found.names)}" if len(texts) < len(found.names) else ""
+    _print_texts(texts, title=f"classes{left}: {found.source}")
+
+
 def print_json(shown: NetworkView) -> None:
-    """The same as JSON: genome, canonical genome, a list of layers, one value per measure."""
-    facts = {
+    """The same as JSON: genome, canonical genome, a list of layers, one value per measure; a confusion matrix."""
+    facts: dict[str, Any] = {
         "genome": shown.genome,
         "canonical": shown.canonical,
         "layers": shown.table.to_dict("records"),
         "objectives": {name: getattr(value, "item", lambda v=value: v)() for name, value in shown.values.items()},
     }
+    if shown.classes is not None:
+        facts["classes"] = {
+            "images": shown.classes.source,
+            "names": list(shown.classes.names),
+            "confusion": shown.classes.confusion.tolist(),
+        }
     typer.echo(json.dumps(facts, indent=1, ensure_ascii=False))
 
 

@@ -19,7 +19,7 @@ from evonas.errors import RunFileError, nearest
 from evonas.plugins import is_path
 from evonas.spaces.cells.settings import CellSettings
 from evonas.spaces.settings import Settings, message
-from objectives import LATENCY, OBJECTIVES
+from objectives import LATENCY, OBJECTIVES, QUALITIES
 
 
 class RunConfig(Settings):
@@ -112,6 +112,8 @@ def parse_config(
             found="; ".join(found for found, _ in problems),
             remedy="; ".join(dict.fromkeys(remedy for _, remedy in problems)),
         )
+    if config.space.kind in SPACE_SETTINGS:  # what a user's own space measures is known later
+        config.search.quality()
     try:
         return _resolved(config)
     except (RuntimeError, ValueError) as error:  # an unknown ~user, or a NUL
@@ -191,7 +193,7 @@ def _unknown_measures(raw: dict[str, Any]) -> list[tuple[str, str]]:
     space, search = raw.get("space", {}), raw.get("search", {})
     if not isinstance(search, dict) or (isinstance(space, dict) and space.get("kind", "cells") not in SPACE_SETTINGS):
         return []
-    known_names, problems = (*OBJECTIVES, LATENCY.name), []
+    known_names, problems = (*(OBJECTIVES | QUALITIES), LATENCY.name), []
     for key in ("objectives", "constraints"):
         names = search.get(key, ())
         for name in names if isinstance(names, (list, tuple, dict)) else ():

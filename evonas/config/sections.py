@@ -8,8 +8,10 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, mo
 
 from evonas.architecture.methods import QUANTIZERS
 from evonas.config.bounds import Bound
+from evonas.errors import RunFileError
 from evonas.plugins import is_path
 from evonas.spaces.settings import Count, Names, Settings, known
+from objectives import QUALITIES
 from surrogates.predictors import PREDICTOR_NAMES
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -213,7 +215,8 @@ class SearchConfig(Settings):
     objectives: Names = Field(
         ("error", "model_size", "bitops"),
         description="minimised together, or maximised where they say so; a measure's name, or FILE.py:NAME of your "
-        "own; by default a table or a function of your own is searched for all that it measures",
+        "own; of error, balanced_error and macro_f1_error one, which then counts as error everywhere; by default "
+        "a table or a function of your own is searched for all that it measures",
     )
     constraints: dict[str, Bound] = Field(
         default_factory=dict,
@@ -281,3 +284,18 @@ class SearchConfig(Settings):
     @classmethod
     def _known_predictors(cls, names: tuple[str, ...] | str) -> tuple[str, ...] | str:
         return names if isinstance(names, str) else known(names, PREDICTOR_NAMES)
+
+    def quality(self) -> str:
+        """What counts as error in a run of networks, by name.
+
+        Raises:
+            RunFileError: Objectives and constraints name several: trainings and estimates are of one.
+        """
+        named = [name for name in dict.fromkeys((*self.objectives, *self.constraints)) if name in QUALITIES]
+        if len(named) > 1:
+            raise RunFileError(
+                f"at most one of {', '.join(QUALITIES)} among search.objectives and search.constraints",
+                found=" and ".join(named),
+                remedy="keep the one that counts, in both; the run's page shows what each class reaches anyway",
+            )
+        return named[0] if named else "error"

@@ -37,6 +37,11 @@ class TrainingConfig(Settings):
         "are, each part with a learning-rate schedule of its own (Martinez 2020, ReActNet); 0: all at once",
     )
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="share of the target spread over all classes")
+    balance: Literal["none", "weights", "sampling"] = Field(
+        "none",
+        description="of unbalanced classes, in all trainings, the supernet's too: weights lets an image count n / "
+        "(classes x n of its class) in the loss, sampling draws all classes equally often; none: images as they are",
+    )
     cutout: int = Field(
         0,
         ge=0,
@@ -72,9 +77,14 @@ class TrainingConfig(Settings):
         return self
 
     @property
+    def _plain(self) -> tuple[str, ...]:
+        """Keys that are named in no recipe unless they are set, so that earlier trainings without them still count."""
+        return ("balance",) if self.balance == "none" else ()
+
+    @property
     def short_recipe(self) -> str:
         """The keys that short training runs and ``evonas trust`` use, as JSON text: it identifies their results."""
-        return self.model_dump_json(exclude={*OF_FULL_TRAININGS, *WITHOUT_EFFECT})
+        return self.model_dump_json(exclude={*OF_FULL_TRAININGS, *WITHOUT_EFFECT, *self._plain})
 
     def full_recipe(self, **facts: str) -> str:
         """All that identifies a training of ``evonas train``, with facts from elsewhere, as JSON text.
@@ -84,7 +94,7 @@ class TrainingConfig(Settings):
         assert self.compile != "auto"
         idle = ["momentum", "nesterov"] * (self.optimizer != "sgd") + ["temperature"] * (not self.distillation)
         defaults = {key: type(self).model_fields[key].default for key in idle}
-        return json.dumps({**self.model_dump(exclude=set(WITHOUT_EFFECT)), **defaults, **facts})
+        return json.dumps({**self.model_dump(exclude={*WITHOUT_EFFECT, *self._plain}), **defaults, **facts})
 
     def of_twin(self) -> Self:
         """The recipe by which a network's twin in full precision is trained."""

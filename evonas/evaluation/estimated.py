@@ -13,15 +13,16 @@ LADDER_COSTS = ("model_size", "macs")  # what estimates look at besides scores
 
 
 class Estimated(Estimator):
-    """Turns the scores of another estimator into estimates; the scores stay as ``scored_error`` and ``scored_loss``.
+    """Turns the scores of another estimator into estimates; the scores stay as ``scored_NAME`` and ``scored_loss``.
 
     Args:
         estimator: The other one; its fidelity is the rung.
         ladder: What scores are worth.
+        quality: What counts as error, by name.
     """
 
-    def __init__(self, estimator: Estimator, ladder: Ladder) -> None:
-        self.estimator, self.ladder = estimator, ladder
+    def __init__(self, estimator: Estimator, ladder: Ladder, *, quality: str = "error") -> None:
+        self.estimator, self.ladder, self.quality = estimator, ladder, quality
         self.policy, self.broadcast, self.fidelity = estimator.policy, estimator.broadcast, estimator.fidelity
 
     def job(self, genome: Genome) -> Job:
@@ -33,7 +34,8 @@ class Estimated(Estimator):
         found = self.estimator.finish(genome, outcome).values
         network = Scored(costs_of(found), {self.fidelity: found["scored_loss"]})
         error, low, high, _ = (float(column[0]) for column in self.ladder.estimate([network]))
-        return outcome._replace(values={**found, "error": error, "error_low": low, "error_high": high})
+        name = self.quality
+        return outcome._replace(values={**found, name: error, f"{name}_low": low, f"{name}_high": high})
 
 
 def costs_of(values: Mapping[str, float], names: Sequence[str] = LADDER_COSTS) -> tuple[float, ...]:

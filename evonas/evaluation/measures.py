@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from evonas.config.sections import SearchConfig
 from evonas.errors import RunFileError, nearest
 from evonas.plugins import is_path
-from objectives import Objective
+from objectives import QUALITIES, Objective
+from objectives.held_out import quality_among
 
 # columns of the archive
 RESERVED = {"id", "origin", "generation", "genome", "reason", "seconds", "stage", "fidelity"}
-RESERVED |= {"scored_error", "scored_loss", "error_low", "error_high"}
+RESERVED |= {"scored_loss", *(form.format(name) for name in QUALITIES for form in ("scored_{}", "{}_low", "{}_high"))}
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,14 @@ class Measures:
     table: dict[str, Objective]
     objectives: tuple[str, ...]
     bounds: dict[str, float]
+
+    @property
+    def quality(self) -> str:
+        """Name of what counts as error: the one quality measure of a run of networks, ``"error"`` if nothing is said.
+
+        Tables may know several, or none; nothing is estimated of them.
+        """
+        return quality_among((*self.objectives, *self.bounds, *self.table)) or "error"
 
     @property
     def analytic(self) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from evonas.evaluation.workers.limits import TimeIsUpError, time_limit
 from evonas.nets.network import Network
 from evonas.spaces import NetworkSpace
 from evonas.spaces.genome import Genome
+from objectives.held_out import quality_value
 from objectives.latency import measure_latency
 
 
@@ -33,6 +34,7 @@ class NetworkEstimator(Estimator):
         folder: The run.
         checkpoint: Its supernet's weights; None where the scorer needs none.
         policy: Who scores, with what time limit, and how many retries.
+        quality: What counts as error, by name.
         has_latency: Whether to measure how long one image takes, too.
     """
 
@@ -44,9 +46,11 @@ class NetworkEstimator(Estimator):
         folder: Path,
         checkpoint: Checkpoint | None,
         policy: EvaluationPolicy,
+        quality: str = "error",
         has_latency: bool = False,
     ) -> None:
         self.scorer, self.space, self.policy, self.has_latency = scorer, space, policy, has_latency
+        self.quality = quality
         self.folder, self.checkpoint, self.fidelity = folder.resolve(), checkpoint, scorer.fidelity
         key = run_identity(self.folder), checkpoint
         self.broadcast = Broadcast(key, partial(build_payload, self.folder, checkpoint))
@@ -59,6 +63,7 @@ class NetworkEstimator(Estimator):
             self.checkpoint,
             self.space,
             genome,
+            self.quality,
             self.has_latency,
             self.policy.seconds_per_network,
         )
@@ -74,6 +79,7 @@ class ScoringJob(Job):
         checkpoint: Its supernet's weights; None if the scorer needs none.
         space: That of the run.
         genome: A repaired genome.
+        quality: What counts as error, by name.
         has_latency: Whether to measure how long one image takes, too.
         seconds: Seconds after which it has failed; 0: no limit.
     """
@@ -83,6 +89,7 @@ class ScoringJob(Job):
     checkpoint: Checkpoint | None
     space: NetworkSpace
     genome: Genome
+    quality: str = "error"
     has_latency: bool = False
     seconds: float = 0.0
 
@@ -102,7 +109,8 @@ class ScoringJob(Job):
         taken = time.perf_counter() - start
         if not math.isfinite(score.loss):
             return Outcome({}, f"the held-out loss is {score.loss}", taken)
-        found = {"error": score.error, "scored_error": score.error, "scored_loss": score.loss}
+        value = quality_value(self.quality, score.confusion)
+        found = {self.quality: value, f"scored_{self.quality}": value, "scored_loss": score.loss}
         return Outcome({**found, **latency}, "", taken)
 
 

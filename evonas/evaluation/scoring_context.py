@@ -16,6 +16,7 @@ from evonas.files import file_hash
 from evonas.nets.network import Network
 from evonas.nets.weights import load_weights
 from evonas.spaces import NetworkSpace
+from evonas.training.datasets.balance import calibration_inputs
 from evonas.training.datasets.dataset import Dataset, load_dataset
 from evonas.training.supernet_training import build_supernet
 
@@ -64,7 +65,7 @@ def scoring_context(config: RunConfig, dataset: Dataset, supernet: Network | Non
         config,
         dataset,
         supernet,
-        calibration=dataset.train.inputs(settings.calibration_images),
+        calibration=calibration_inputs(dataset.train, settings.calibration_images, config.training),
         images=dataset.heldout.inputs(settings.scoring_images),
         labels=dataset.heldout.labels[: settings.scoring_images],
     )

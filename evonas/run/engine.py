@@ -205,7 +205,7 @@ def _deliver(state: SearchState) -> None:
 def _n_trainings(problem: Problem) -> int:
     """How many networks of the search are trained at its end."""
     trainings = problem.config.search.trainings
-    if problem.is_table or "error" not in problem.measures.objectives:
+    if problem.is_table or problem.measures.quality not in problem.measures.objectives:
         return 0
     assert trainings != "auto", "a run's own file says what was chosen"
     return trainings

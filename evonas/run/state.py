@@ -160,7 +160,8 @@ class SearchState:
         """The non-dominated networks within the bounds, by the values they have now; the most accurate first."""
         rows = feasible([row for row in self.rows if row.stage == self.stage.number], self.measures)
         names = self.measures.objectives
-        first = "error" if "error" in self.measures.table else names[0]
+        quality = self.measures.quality
+        first = quality if quality in self.measures.table else names[0]
         points = self.scaling.minimised(np.array([[row.values[name] for name in names] for row in rows]))
         sign = self.measures.table[first].sign
         return sorted(itertools.compress(rows, is_nondominated(points)), key=lambda row: sign * row.values[first])

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # the name every torch user knows
 from torch import Tensor
 
+from evonas.training.strategies.label_loss import label_loss, teacher_distance
 from surrogates.one_shot.supernet import Supernet
 
 A = TypeVar("A")
@@ -27,6 +28,7 @@ class Distilled(Generic[A]):
         weight: ``w`` of the formula, 0 to 1.
         temperature: ``T`` of the formula.
         label_smoothing: Share of the target spread over all classes, in the cross-entropy.
+        class_weights: What an image counts in both parts, by its label; None: all alike.
 
     References:
         Hinton 2015, "Distilling the knowledge in a neural network", section 2.
@@ -37,6 +39,7 @@ class Distilled(Generic[A]):
     weight: float
     temperature: float
     label_smoothing: float = 0.0
+    class_weights: Tensor | None = None
 
     def draw(self) -> Sequence[A]:
         """See :class:`surrogates.one_shot.supernet.Strategy`."""
@@ -49,9 +52,10 @@ class Distilled(Generic[A]):
         (path,) = paths
         supernet.activate(path)
         logits = supernet(images)
-        hard = F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
+        weights = self.class_weights
+        hard = label_loss(logits, labels, label_smoothing=self.label_smoothing, class_weights=weights)
         soft = F.log_softmax(logits / self.temperature, dim=1)
-        distance = self.temperature**2 * F.kl_div(soft, target, reduction="batchmean", log_target=True)
+        distance = self.temperature**2 * teacher_distance(soft, target, labels, class_weights=weights)
         loss = (1 - self.weight) * hard + self.weight * distance
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.item()

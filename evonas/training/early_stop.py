@@ -12,6 +12,7 @@ from evonas.nets.network import Network
 from evonas.seeding import numpy_rng
 from evonas.spaces import NetworkSpace
 from evonas.spaces.sampling import random_genomes
+from evonas.training.datasets.balance import calibration_inputs
 from evonas.training.datasets.dataset import Dataset
 from evonas.training.schedule import Schedule, warm_up
 from surrogates.one_shot.score import score_subnet
@@ -90,7 +91,7 @@ def early_stop_rule(
     genomes = random_genomes(space, numpy_rng(config.seed, "probe networks"), n=settings.probes)
     networks = [space.decode(genome) for genome in genomes]
     device = next(supernet.parameters()).device
-    calibration = dataset.train.inputs(estimate.calibration_images).to(device)
+    calibration = calibration_inputs(dataset.train, estimate.calibration_images, config.training).to(device)
     images = dataset.heldout.inputs(estimate.scoring_images).to(device)
     labels = dataset.heldout.labels[: estimate.scoring_images].to(device)
 

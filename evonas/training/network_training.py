@@ -13,6 +13,7 @@ from evonas.errors import EvaluationError, ExportError, RunFolderError
 from evonas.nets.freeze import freeze
 from evonas.nets.integer_network import IntegerNetwork
 from evonas.nets.network import Network
+from evonas.training.datasets.balance import calibration_inputs, class_weights
 from evonas.training.datasets.dataset import Dataset, Split
 from evonas.training.datasets.image_batches import Augmentation, image_batches
 from evonas.training.distillation import Distilled
@@ -95,8 +96,9 @@ def train_alone(
     parts = parts_of(architecture, recipe, steps=steps or n_steps(recipe, len(images)))
     path = chain.from_iterable(repeat(part, n) for part, n in parts)
     schedule = InTurn(tuple(SCHEDULES[recipe.schedule](n) for _, n in parts))
+    weights = class_weights(images, recipe)
     strategy: SinglePath[Architecture] | Distilled[Architecture] = SinglePath(
-        lambda: next(path), label_smoothing=recipe.label_smoothing
+        lambda: next(path), label_smoothing=recipe.label_smoothing, class_weights=weights
     )
     if extras.teacher is not None:
         strategy = Distilled(
@@ -105,12 +107,14 @@ def train_alone(
             weight=recipe.distillation,
             temperature=recipe.temperature,
             label_smoothing=recipe.label_smoothing,
+            class_weights=weights,
         )
     batches = image_batches(
         images,
         replace(augmentation, cutout=recipe.cutout),
         batch_size=recipe.batch_size,
         generator=torch_generator(seed, "network batches"),
+        is_balanced=recipe.balance == "sampling",
     )
     plan = TrainingPlan(
         schedule.end,
@@ -127,7 +131,7 @@ def train_alone(
     with hardware.autocast(), scalar_log(extras.log, learning_rate=rates) as on_step:
         train(hardware.compiled(network), strategy, hardware.moved(batches), plan=plan, on_step=on_step)
     network.to("cpu").activate(architecture)  # whatever it was trained on, it is measured on the CPU, in float32
-    network.calibrate(images.inputs(recipe.calibration_images))
+    network.calibrate(calibration_inputs(images, recipe.calibration_images, recipe))
     return network
 
 

@@ -14,6 +14,7 @@ from evonas.nets.network import Network, unchanged
 from evonas.seeding import numpy_rng
 from evonas.spaces import CellSpace, NetworkSpace, Space
 from evonas.spaces.cells.partial_channels import with_partial_channels
+from evonas.training.datasets.balance import class_weights
 from evonas.training.datasets.dataset import Dataset
 from evonas.training.datasets.image_batches import Augmentation, image_batches
 from evonas.training.early_stop import early_stop_rule
@@ -89,6 +90,7 @@ def train_supernet(
         Augmentation.of(config.data),
         batch_size=settings.batch_size,
         generator=torch_generator(config.seed, f"supernet batches{suffix}"),
+        is_balanced=config.training.balance == "sampling",
     )
     rule = (
         None if stage else early_stop_rule(config, dataset=dataset, space=space, supernet=supernet, on_probe=on_probe)
@@ -100,7 +102,12 @@ def train_supernet(
         early_stop=rule,
         checkpoint=checkpoint,
     )
-    strategy = STRATEGIES[settings.strategy](space, numpy_rng(config.seed, f"supernet paths{suffix}"), settings.paths)
+    strategy = STRATEGIES[settings.strategy](
+        space,
+        numpy_rng(config.seed, f"supernet paths{suffix}"),
+        settings.paths,
+        class_weights=class_weights(dataset.train, config.training),
+    )
     try:
         with hardware.autocast():
             done = train(supernet, strategy, hardware.moved(batches), plan=plan, on_step=on_step)

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from evonas.errors import RunFolderError
+from evonas.errors import RunFolderError, SelectionError
 from evonas.plugins import resolve
 from evonas.progress import Observer, Silent
 from evonas.run.context import RunContext, no_networks, reopen
 from evonas.run.provenance import check_versions
 from evonas.spaces import Space
-from evonas.workflows.picks import pick, select
+from evonas.workflows.picks import pick, select, single
+from objectives.held_out import COMPLEMENTS
 from reports.pages.page import write_reports
 from reports.run_folder.folder import NotARunFolderError, RunFolder
+from reports.tables.trainings import ClassResults, class_results, class_table, confusion_table
 
 if TYPE_CHECKING:  # these load torch, which a table of results does not need
     from evonas.nets.network import Network
@@ -93,6 +95,25 @@ class Run:
         """
         return pick(self.folder, which)
 
+    def classes(self, which: str = "knee") -> pd.DataFrame:
+        """What a network reaches class by class: on the test set by its newest :meth:`train`, or held-out images.
+
+        Args:
+            which: A pick of a single network, see :meth:`pick`; it must have been trained by the whole recipe.
+
+        Returns:
+            Columns ``class``, ``images``, ``recall``, ``precision``, ``f1``; see
+            :func:`reports.tables.trainings.class_table`.
+
+        Raises:
+            SelectionError: It names no network or several, or one that was not trained.
+        """
+        return class_table(self._class_results(which))
+
+    def confusion(self, which: str = "knee") -> pd.DataFrame:
+        """Images of each class, by row, that a network took for each class, by column; see :meth:`classes`."""
+        return confusion_table(self._class_results(which))
+
     def train(
         self,
         which: str = "knee",
@@ -121,7 +142,9 @@ class Run:
         trainings: list[Training] = []
         for training in train_picks(self.folder, context, picks, seeds=seeds, workers=workers):
             trainings.append(training)
-            observer.advance(len(trainings), note=f"test accuracy {100 * (1 - training.test.error):.2f} %")
+            observer.advance(
+                len(trainings), note=f"test {COMPLEMENTS[training.quality]} {100 * training.reached:.2f} %"
+            )
         write_reports(self.folder)
         return trainings
 
@@ -190,6 +213,17 @@ class Run:
             The page's path.
         """
         return write_reports(self.folder)
+
+    def _class_results(self, which: str) -> ClassResults:
+        row = single(self.folder, which)
+        found = class_results(self.folder, str(row["genome"]))
+        if found is None:
+            raise SelectionError(
+                "a network that was trained by the whole recipe",
+                found=f"{self.folder.facts().noun} {row['id']}, which was not",
+                remedy=f"train it: evonas train {self.path} --pick {row['id']}",
+            )
+        return found
 
     def _changed(self, overrides: Mapping[str, Mapping[str, Any]] | None, *, epochs: int | None) -> RunContext:
         """The context with other keys of the run file, for adding something to the run."""

@@ -34,6 +34,7 @@ from evonas.training.hardware import one_thread, resolve_hardware
 from evonas.training.network_training import TrainingExtras, n_steps, train_and_test, train_in_full
 from evonas.training.recipe import in_full_precision
 from evonas.training.tensorboard import summary_writer
+from objectives.held_out import quality_value
 from reports.run_folder.folder import RunFolder
 from surrogates.one_shot.score import Score
 
@@ -47,7 +48,8 @@ class Training:
         genome: In text form.
         seed: Of weights, batches and augmentation.
         recipe: How it was trained, as JSON text: the keys of [training], the device, the supernet if it inherits.
-        test: Error and loss on the test images, after the last epoch.
+        quality: What counts as error in this run, by name.
+        test: Error, loss and confusion matrix on the test images, after the last epoch.
         test_images: How many there are.
         weights: Path of the weights within the run folder.
         seconds: Spent, by the process that finished it.
@@ -58,11 +60,17 @@ class Training:
     genome: str
     seed: int
     recipe: str
+    quality: str
     test: Score
     test_images: int
     weights: str
     seconds: float
     warnings: tuple[str, ...] = ()
+
+    @property
+    def reached(self) -> float:
+        """1 minus the run's quality measure on the test images: accuracy, balanced accuracy or macro F1, 0–1."""
+        return 1 - quality_value(self.quality, self.test.confusion)
 
     @property
     def remarks(self) -> str:
@@ -87,7 +95,7 @@ class Job:
         config: The run file, with device and compilation resolved.
         space: The run's, as far as it was unlocked.
         supernet: Whose weights are inherited; None for random ones.
-        evaluation, genome, seed: See :class:`Training`.
+        evaluation, genome, seed, quality: See :class:`Training`.
     """
 
     folder: Path
@@ -97,6 +105,7 @@ class Job:
     evaluation: int
     genome: str
     seed: int
+    quality: str = "error"
 
     @property
     def recipe(self) -> str:
@@ -163,13 +172,16 @@ def train_picks(
                 seed=training.seed,
                 epochs=config.training.epochs,
                 recipe=training.recipe,
-                test_error=training.test.error,
+                **{
+                    f"test_{name}": quality_value(name, training.test.confusion) for name in ("error", training.quality)
+                },
                 test_loss=training.test.loss,
                 test_images=training.test_images,
                 seconds=training.seconds,
                 weights=training.weights,
                 sha256=file_hash(run.path / training.weights),
                 warnings=json.dumps(training.warnings),
+                confusion=json.dumps(training.test.confusion),
             )
             job.checkpoint.unlink(missing_ok=True)  # not before: a result that waits for its turn may be lost
             yield training
@@ -181,7 +193,7 @@ def _known(run: RunFolder) -> dict[tuple[int, int, str], Training]:
         (training.evaluation, training.seed, training.recipe): training
         for row in run.trainings().itertuples()
         if is_whole(run.path / str(row.weights), str(row.sha256))
-        for training in (_training(row),)
+        for training in (_training(row, run.quality or "error"),)
     }
 
 
@@ -221,7 +233,8 @@ def _jobs(run: RunFolder, context: RunContext, picks: pd.DataFrame, seeds: Seque
     jobs = []
     for evaluation, genome in zip(picks["id"].tolist(), picks["genome"].tolist(), strict=True):
         settled = resolve_hardware(config, space.decode(from_text(genome, space.genes)), steps=steps)
-        jobs += [Job(run.path, settled, space, supernet, evaluation, genome, seed) for seed in dict.fromkeys(seeds)]
+        about = run.path, settled, space, supernet, evaluation, genome
+        jobs += [Job(*about, seed, context.measures.quality) for seed in dict.fromkeys(seeds)]
     return jobs
 
 
@@ -229,14 +242,15 @@ def _key(job: Job) -> tuple[int, int, str]:
     return job.evaluation, job.seed, job.recipe
 
 
-def _training(row: Any) -> Training:
+def _training(row: Any, quality: str) -> Training:
     """A training as the archive holds it."""
     return Training(
         row.evaluation,
         row.genome,
         row.seed,
         row.recipe,
-        Score(row.test_error, row.test_loss),
+        quality,
+        Score(row.test_error, row.test_loss, tuple(map(tuple, json.loads(row.confusion)))),
         row.test_images,
         row.weights,
         row.seconds,
@@ -263,6 +277,7 @@ def _train_one(job: Job) -> Training:
         job.genome,
         job.seed,
         job.recipe,
+        job.quality,
         test,
         len(context.dataset.test),
         weights,

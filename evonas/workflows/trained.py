@@ -65,13 +65,19 @@ def load_trained(run: RunFolder, context: RunContext, evaluation: int, *, seed: 
         recipe, again = SEARCH, f"train it again: evonas train {run.path} --pick {evaluation}"
     else:
         row = _found(run, evaluation, own, seed=seed, recipe=recipe)
-        weights, sha256, facts = row["weights"], row["sha256"], {"test_error": repr(float(row["test_error"]))}
+        weights, sha256, facts = row["weights"], row["sha256"], _tested(run, row)
         recipe = recipe_of(weights)
         again = f"train it again: evonas train {run.path} --pick {evaluation} --seeds {seed + 1}"
     space = context.network_space
     network = Network([space.decode(from_text(genome, space.genes))], generator=torch.Generator())
     load_weights(network, run.path / weights, expected=sha256, remedy=again)
     return Trained(network.eval(), genome, weights, recipe, facts)
+
+
+def _tested(run: RunFolder, row: pd.Series[Any]) -> dict[str, str]:
+    """What a training reaches on the test set: the run's quality measure, and the error in any case."""
+    names = dict.fromkeys(("test_error", f"test_{run.quality or 'error'}"))
+    return {name: repr(float(row[name])) for name in names}
 
 
 def recipe_of(weights: str) -> str:
@@ -84,7 +90,7 @@ def _of_search(run: RunFolder, genome: str) -> tuple[str, str, dict[str, str]]:
     """Weights, their hash, and what they reach; nothing if the search did not train this network."""
     for score in reversed(run.scores()):  # with several supernets, the last training counts
         if score.genome == genome and score.fidelity == Fidelity.TRAINED and score.weights:
-            return score.weights, score.sha256, {"heldout_error": repr(score.error)}
+            return score.weights, score.sha256, {f"heldout_{run.quality}": repr(score.quality)}
     return "", "", {}
 
 
@@ -104,9 +110,11 @@ def _found(run: RunFolder, evaluation: int, own: pd.DataFrame, *, seed: int, rec
     if recipe:
         found = found[recipes == recipe]
     if len(found) != 1:
+        quality = run.quality or "error"
+        title = f"test {quality.replace('_', ' ')}"
         several = [
-            f"{name} ({row.epochs} epochs, test error {row.test_error:.2%})"
-            for name, row in zip(recipes, own.loc[recipes.index].itertuples(), strict=True)
+            f"{name} ({row['epochs']} epochs, {title} {row[f'test_{quality}']:.2%})"
+            for name, row in zip(recipes, own.loc[recipes.index].to_dict("records"), strict=True)
         ]
         raise SelectionError(
             f"one recipe by which network {evaluation} was trained with seed {seed}",

@@ -31,6 +31,7 @@ from evonas.training.datasets.dataset import Dataset, folds
 from evonas.training.datasets.image_batches import Augmentation
 from evonas.training.hardware import one_thread
 from evonas.training.network_training import train_alone
+from objectives.held_out import quality_value
 from reports.run_folder.facts import Origin, TrustFacts
 from reports.run_folder.folder import RunFolder
 from reports.tables.front import MEASURED
@@ -80,6 +81,7 @@ def measure_trust(
         chosen["genome"].tolist(),
         config,
         space,
+        quality=context.measures.quality,
         seeds=seeds,
         workers=Workers.of(config.compute, workers),
         observer=observer or Silent(),
@@ -92,11 +94,11 @@ def measure_trust(
             found=f"{len(chosen)}; the losses of the others became infinite",
             remedy="lower learning_rate under [training] in run.toml",
         )
-    columns = (("estimate", "error"), ("score", "scored_loss"))
+    columns = (("estimate", context.measures.quality), ("score", "scored_loss"))
     scores = {title: chosen[column].to_numpy(dtype=float) for title, column in columns}
     scores |= {name: -chosen[name].to_numpy(dtype=float) for name in FLOORS}  # more expensive networks are better ones
     table = trust_table(scores, truths, sizes=chosen["model_size"].to_numpy(dtype=float))
-    sentence = trust_sentence(scores["estimate"], truths.mean(axis=1), table)
+    sentence = trust_sentence(scores["estimate"], truths.mean(axis=1), table, quality=context.measures.quality)
     found = TrustFacts(
         networks=len(chosen),
         seeds=seeds,
@@ -149,17 +151,18 @@ def trust_table(scores: Mapping[str, Floats], truths: Floats, *, sizes: Floats) 
     return pd.DataFrame([*rows, {"score": "another training", **ceiling}]).astype({"n": int, "near_pairs": int})
 
 
-def trust_sentence(estimates: Floats, truth: Floats, table: pd.DataFrame) -> str:
-    """What the result means for a user, in a sentence or two."""
+def trust_sentence(estimates: Floats, truth: Floats, table: pd.DataFrame, *, quality: str = "error") -> str:
+    """What the result means for a user, in a sentence or two; ``quality`` is what counts as error, by name."""
+    error = quality.replace("_", " ")
     taus: dict[str, float] = dict(zip(table["score"], table["tau"], strict=True))
     ratio = trusted_ratio(np.maximum(estimates, 1e-6), truth, share=OFTEN)
     if np.isfinite(ratio):
         text = (
-            f"Trust differences above a factor of {np.ceil(100 * ratio) / 100:.2f} in estimated error: networks so far "
-            f"apart were in the right order at least {10 * OFTEN:.0f} times out of 10."
+            f"Trust differences above a factor of {np.ceil(100 * ratio) / 100:.2f} in estimated {error}: networks so "
+            f"far apart were in the right order at least {10 * OFTEN:.0f} times out of 10."
         )
     else:
-        text = "No difference in estimated error was large enough to be right 9 times out of 10."
+        text = f"No difference in estimated {error} was large enough to be right 9 times out of 10."
     best = max(FLOORS, key=lambda name: taus[name])
     if taus[best] >= taus["estimate"]:
         text += f" Ranking by {best} alone would do as well over all sizes."
@@ -172,6 +175,7 @@ def _truths(
     config: RunConfig,
     space: NetworkSpace,
     *,
+    quality: str,
     seeds: int,
     workers: Workers,
     observer: Observer,
@@ -180,7 +184,7 @@ def _truths(
     recipe = f"{max(LEAST_FOLDS, seeds)} folds, {config.training.short_recipe}"
     stored = run.truths()
     stored = stored[stored["recipe"] == recipe]
-    known = dict(zip(zip(stored["genome"], stored["seed"], strict=True), stored["error"], strict=True))
+    known = dict(zip(zip(stored["genome"], stored["seed"], strict=True), stored["quality"], strict=True))
     wanted = list(product(genomes, range(seeds)))
     n_folds = max(LEAST_FOLDS, seeds)
     fresh = [(run.path, config, space, *pair, n_folds) for pair in wanted if pair not in known]
@@ -189,11 +193,12 @@ def _truths(
     for done, (genome, seed) in enumerate(wanted, start=1):
         if (genome, seed) not in known:
             score, seconds = next(results)
+            known[genome, seed] = np.nan
             if score is not None:
+                value = known[genome, seed] = quality_value(quality, score.confusion)
                 run.append_truth(
-                    genome=genome, seed=seed, recipe=recipe, error=score.error, loss=score.loss, seconds=seconds
+                    genome=genome, seed=seed, recipe=recipe, quality=value, loss=score.loss, seconds=seconds
                 )
-            known[genome, seed] = np.nan if score is None else score.error
         observer.advance(done)
     return np.array([[known[genome, seed] for seed in range(seeds)] for genome in genomes])
 

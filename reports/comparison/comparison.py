@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import PermutationMethod, wilcoxon
 
+from objectives.held_out import quality_among
 from reports.comparison.attainment import attainment_table
 from reports.comparison.runs import common_scaling, run_labels, setting_differences
 from reports.run_folder.folder import RunFolder
@@ -46,7 +47,7 @@ def comparable_runs(runs: Sequence[RunFolder]) -> list[ComparableRuns]:
     for (data, objectives, _, has_measured), members in found.items():
         about = json.loads(data) or {}
         source = str(about.get("source", about.get("kind", ""))).rstrip("/").rpartition("/")[2].rpartition(": ")[2]
-        known = "" if has_measured or "error" not in objectives else ", errors estimated"
+        known = "" if has_measured or quality_among(objectives) is None else ", errors estimated"
         groups.append(ComparableRuns(f"{', '.join(objectives)} on {source}{known}", tuple(members)))
     return groups
 
@@ -291,7 +292,7 @@ def compare(group: ComparableRuns) -> Comparison:
     ends = measured_ends(runs) if delivered else ends_table(volumes)
     pairwise = pairwise_table(ends)
     ranking = ranking_table(ends, pairwise)
-    error = "error" if "error" in runs[0].objectives else runs[0].objectives[0]
+    error = quality_among(runs[0].objectives) or runs[0].objectives[0]
     costs = [name for name in runs[0].objectives if name != error]
     attained = {cost: attained_table(runs, cost=cost, error=error) for cost in costs}
     text = verdict(ranking, pairwise)

@@ -68,8 +68,8 @@ def runs_table(runs: Sequence[RunFolder]) -> pd.DataFrame:
     Returns:
         A row per run: ``run`` (its label), ``seed``, ``networks`` (distinct ones that the search evaluated), ``front``
         (how many), the best value of every objective on it as ``best NAME``, ``hypervolume`` on the common scale
-        (missing if objectives differ), ``seconds``, ``test error`` (the least mean over seeds of a network that was
-        trained from scratch, or missing), ``stopped``.
+        (missing if objectives differ), ``seconds``, ``test error``, ``test balanced error`` or ``test macro f1 error``
+        (the least mean over seeds of a network that was trained from scratch, or missing), ``stopped``.
     """
     try:
         ends = common_convergence(runs).query("origin == 'search'").groupby("run")["hypervolume"].last()
@@ -81,7 +81,8 @@ def runs_table(runs: Sequence[RunFolder]) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for run, label in zip(runs, run_labels(runs), strict=True):
         front, trainings = front_table(run), run.trainings()
-        means = trainings.groupby(["evaluation", "recipe"])["test_error"].mean()
+        quality = run.quality or "error"
+        means = trainings.groupby(["evaluation", "recipe"])[f"test_{quality}"].mean()
         searched = run.evaluations(origin="search", columns=["genome"])["genome"]
         rows.append(
             {
@@ -92,7 +93,7 @@ def runs_table(runs: Sequence[RunFolder]) -> pd.DataFrame:
                 **{f"best {name}": best_of(run, front, name) for name in run.objectives},
                 "hypervolume": ends.get(label, np.nan),
                 "seconds": run.facts().seconds,
-                "test error": means.min(),
+                f"test {quality.replace('_', ' ')}": means.min(),
                 "stopped": run.facts().stop_reason or "not yet",
             }
         )
@@ -110,7 +111,9 @@ def runs_texts(runs: Sequence[RunFolder]) -> pd.DataFrame:
 def _text(run: RunFolder, name: str, value: Any) -> str:
     if value is None or pd.isna(value):
         return "–"
-    measure = run.measures.get("error" if name == "test error" else name.removeprefix("best "))
+    measure = run.measures.get(name.removeprefix("best "))
+    if name.startswith("test "):
+        measure = run.measures.get(name.removeprefix("test ").replace(" ", "_"))
     if measure is not None:
         return measure.display(float(value))
     if name == "hypervolume":

@@ -71,8 +71,8 @@ def draw_front(
     figure = Figure(figsize=(5.2 * len(costs), 4.4), layout="constrained")
     axes = figure.subplots(1, len(costs), squeeze=False, sharey=True)[0]
     for panel, (ax, cost) in enumerate(zip(axes, costs, strict=True)):
-        if len(estimates) and error.name == "error":
-            low, high = (factor * estimates[name].astype(float) for name in ("error_low", "error_high"))
+        if len(estimates) and f"{error.name}_low" in estimates:
+            low, high = (factor * estimates[f"{error.name}_{end}"].astype(float) for end in ("low", "high"))
             label = "estimates: 80 of 100 lie within"
             ax.vlines(estimates[cost.name], low, high, colors=CLOUD, linewidths=0.8, alpha=0.45, zorder=1, label=label)
         points = {"s": 12, "c": "#7c8a94", "linewidths": 0}

@@ -218,14 +218,14 @@ def draw_layers(table: pd.DataFrame, question: Asked, width: float) -> Figure:
 
 def draw_ranks(table: pd.DataFrame, question: Asked, width: float) -> Figure:
     """Estimated error over the error of trainings from scratch."""
-    del question
+    name = question.run.leading.replace("_", " ")
     with _single(width) as (figure, ax):
         points: dict[str, Any] = {"fmt": "o", "ms": 3, "lw": 0.8, "color": COLOURS[0]}
         ax.errorbar(100 * table["truth"], 100 * table["estimate"], xerr=100 * table["sd"], **points)
         low, high = ax.get_xlim()
         ax.plot([low, high], [low, high], color="#8a949b", lw=0.8, zorder=0, label="equal")
-        ax.set_xlabel("error trained from scratch (%)")
-        ax.set_ylabel("estimated error (%)")
+        ax.set_xlabel(f"{name} trained from scratch (%)")
+        ax.set_ylabel(f"estimated {name} (%)")
         ax.legend(loc="best")
     return figure
 

@@ -51,7 +51,7 @@ def asked(runs: Sequence[RunFolder], *, x: str | None = None, y: str | None = No
     """
     first = runs[0]
     shared = [name for name in first.measures if all(name in run.measures for run in runs)]
-    y = y or ("error" if "error" in shared else first.objectives[0])
+    y = y or (first.leading if first.leading in shared else first.objectives[0])
     x = x or next((name for name in (*first.objectives, *shared) if name != y), y)
     for name in (x, y):
         if name not in shared:
@@ -148,9 +148,10 @@ def ranks(question: Asked) -> pd.DataFrame:
         raise QueryError(
             "a run whose estimates were compared with training runs", found="none", remedy=f"evonas trust {run.path}"
         )
-    known = pd.concat([run.evaluations(origin=origin, columns=["genome", "error"]) for origin in ("search", "random")])
-    estimates = known.dropna().drop_duplicates("genome", keep="last").set_index("genome")["error"]
-    grouped = truths.groupby("genome", sort=False)["error"].agg(truth="mean", sd="std", seeds="count")
+    columns = ["genome", run.leading]
+    known = pd.concat([run.evaluations(origin=origin, columns=columns) for origin in ("search", "random")])
+    estimates = known.dropna().drop_duplicates("genome", keep="last").set_index("genome")[run.leading]
+    grouped = truths.groupby("genome", sort=False)["quality"].agg(truth="mean", sd="std", seeds="count")
     table: pd.DataFrame = grouped.join(estimates.rename("estimate"), how="inner").reset_index()
     return pd.DataFrame(table[["genome", "estimate", "truth", "sd", "seeds"]])
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from objectives.held_out import quality_among
 from reports.comparison.comparison import Comparison
 from reports.comparison.runs import runs_texts, setting_differences
 from reports.figures.bands import Step, bands_svg
@@ -91,7 +92,7 @@ def _settings(runs: Sequence[RunFolder]) -> str:
 def _attainment(cost: str, table: pd.DataFrame, run: RunFolder) -> str:
     drawn = table.rename(columns={"search": "name", "cost": "x", "best": "low", "median": "middle", "worst": "high"})
     measure = run.measures[cost]
-    error = "error" if "error" in run.objectives else run.objectives[0]
+    error = quality_among(run.objectives) or run.objectives[0]
     is_log = bool(measure.is_log and (drawn["x"] > 0).all())
     titles = {"x_title": measure.title, "y_title": f"{error} attained"}
     step: Step = "pre" if measure.is_maximised else "post"

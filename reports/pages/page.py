@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from objectives import Fidelity
+from objectives.held_out import COMPLEMENTS
 from reports.figures.figures import draw_convergence, draw_front, save
+from reports.pages.classes import classes_part
 from reports.pages.html import fill, html_facts, html_table, html_tiles
 from reports.pages.page_data import page_data
 from reports.run_folder.facts import Facts
@@ -15,6 +17,7 @@ from reports.run_folder.files import write_atomically
 from reports.run_folder.folder import RunFolder
 from reports.run_folder.schema import RUN_FILE
 from reports.tables.estimates import (
+    chance,
     estimate_sentence,
     expectations_sentence,
     expectations_texts,
@@ -46,7 +49,7 @@ def write_reports(run: RunFolder) -> Path:
 
 def _write_figures(snapshot: Snapshot) -> None:
     run, front = snapshot.run, snapshot.front
-    error = run.measures["error" if "error" in run.measures else run.objectives[0]]
+    error = run.measures[run.leading]
     costs = [run.measures[name] for name in run.objectives if name != error.name] or [run.measures[run.objectives[0]]]
     save(
         draw_convergence(snapshot.convergence, is_estimated=not snapshot.facts.is_table, noun=snapshot.facts.noun),
@@ -61,14 +64,9 @@ def _write_figures(snapshot: Snapshot) -> None:
             knee=snapshot.knee,
             error=error,
             costs=costs,
-            chance=chance(snapshot.facts),
+            chance=chance(run),
         )
         save(figure, run.path / "figures" / "front.png")
-
-
-def chance(facts: Facts) -> float | None:
-    """Error of guessing; None where errors are looked up."""
-    return None if facts.is_table or "error" not in facts.bounds else facts.bounds["error"][1]
 
 
 def run_page(snapshot: Snapshot) -> str:
@@ -92,6 +90,7 @@ def run_page(snapshot: Snapshot) -> str:
         trust=_trust(snapshot),
         predictors=_predictors(run),
         trainings=_trainings(run),
+        classes=classes_part(snapshot),
         facts=html_facts(_facts(snapshot)),
         settings=escape((run.path / RUN_FILE).read_text(encoding="utf-8")),
     )
@@ -195,7 +194,8 @@ def _trainings(run: RunFolder) -> str:
     trainings = training_texts(run)
     if trainings.empty:
         return f"<p>None yet. The knee: <code>evonas train {escape(str(run.path))} --pick knee</code></p>"
-    return html_table(trainings.drop(columns="genome").rename(columns={"accuracy": "test accuracy, mean ± sd"}))
+    reached = COMPLEMENTS[run.quality or "error"]
+    return html_table(trainings.drop(columns="genome").rename(columns={reached: f"test {reached}, mean ± sd"}))
 
 
 def _facts(snapshot: Snapshot) -> dict[str, str]:

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from objectives.held_out import COMPLEMENTS
 from reports.figures.network_drawing import drawing
 from reports.run_folder.folder import RunFolder
 from reports.run_folder.parameters import parameter_table
-from reports.tables.estimates import error_texts
+from reports.tables.estimates import chance, error_texts
 from reports.tables.front import is_measured
 from reports.tables.genes import choice_history, choice_table
 from reports.tables.search import predictor_table
@@ -37,14 +38,16 @@ def page_data(snapshot: Snapshot) -> dict[str, Any]:
         "measures": [one.facts for one in run.measures.values()],
         "objectives": list(run.objectives),
         "constraints": run.constraints,
-        "error": "error" if "error" in run.measures else run.objectives[0],
+        "error": run.leading,
+        "interval": list(run.interval),
+        "reached": COMPLEMENTS[run.quality or "error"],
         "knee": knee,
         "lastGeneration": 0 if pd.isna(last) else int(last),
         "points": {origin: _points(run, origin) for origin in ("search", "random")}
         | {"anchor": _points(run, "anchor" if is_measured(run) and not snapshot.facts.is_table else "none")},
         "isTable": snapshot.facts.is_table,
         "noun": snapshot.facts.noun,
-        "chance": None if snapshot.facts.is_table else snapshot.facts.bounds.get("error", (0.0, None))[1],
+        "chance": chance(run),
         "networks": _networks(run, front, history),
         "drawings": _drawings(run, front, knee),
         "tested": _tested(run),
@@ -59,7 +62,7 @@ def page_data(snapshot: Snapshot) -> dict[str, Any]:
 
 def _points(run: RunFolder, origin: str) -> dict[str, Any]:
     """What was evaluated successfully, and how many there are in all; intervals of what is estimated."""
-    names = [*run.measures, "error_low", "error_high"]
+    names = [*run.measures, *run.interval]
     table = run.valued(origin=origin, columns=["id", "generation", *names])
     drawn = table
     if len(table) > MOST_POINTS:
@@ -80,12 +83,12 @@ def _networks(run: RunFolder, front: pd.DataFrame, history: pd.DataFrame) -> dic
         "isFinal": [index < len(front) for index in range(len(rows))],
         "since": _numbers(times["since"]),
         "until": _numbers(times["until"]),
-        "low": _numbers(rows["error_low"]),
-        "high": _numbers(rows["error_high"]),
+        "low": _numbers(rows[run.interval[0]]),
+        "high": _numbers(rows[run.interval[1]]),
         "values": {name: _numbers(rows[name]) for name in names},
         "parameters": columns_of(parameter_table(run, rows["genome"])),
         "texts": {name: [run.measures[name].display(value) for value in rows[name]] for name in names}
-        | ({"error": error_texts(run, rows)} if "error" in names else {}),
+        | ({run.quality: error_texts(run, rows)} if run.quality else {}),
     }
 
 
@@ -104,8 +107,9 @@ def _drawings(run: RunFolder, front: pd.DataFrame, knee: int | None) -> dict[str
 def _tested(run: RunFolder) -> dict[str, str]:
     """Test accuracy of networks that were trained from scratch, by genome, as people read it."""
     texts: dict[str, str] = {}
+    reached = COMPLEMENTS[run.quality or "error"]
     for row in training_texts(run).to_dict("records"):
-        genome, text = str(row["genome"]), f"{row['accuracy']}, {row['epochs']} epochs, seeds {row['seeds']}"
+        genome, text = str(row["genome"]), f"{row[reached]}, {row['epochs']} epochs, seeds {row['seeds']}"
         texts[genome] = f"{texts[genome]}; {text}" if genome in texts else text
     return texts
 

@@ -113,7 +113,8 @@ class Facts(_Model):
         estimates: What the scores of each fidelity are worth, as of the last fit.
         expansions: Widths unlocked.
         trainings: Trainings of the last part by origin, once it was over: the front of that origin is then measured.
-        heldout_images: That errors are shares of; None where nothing is trained.
+        heldout_images: That errors are shares of, see :func:`objectives.held_out.effective_images`; None where nothing
+            is trained.
         predictors: A row per generation and target.
         rejections: Networks that exceeded a bound before evaluation, by bound.
         in_flight: Pairs of evaluations known by then and networks evaluated at a time, in asynchronous mode.

@@ -17,17 +17,18 @@ from pydantic import TypeAdapter, ValidationError
 
 from objectives import Objective
 from objectives.fronts.scaling import Scaling
+from objectives.held_out import quality_among
 from reports.run_folder.archive import Archive
 from reports.run_folder.facts import Facts
 from reports.run_folder.schema import (
     ARCHIVE,
     COLUMNS,
-    ESTIMATE,
     RUN_FILE,
     SCHEMA_VERSION,
     Belief,
     Evaluation,
     NetworkScore,
+    estimate_columns,
     insertion,
     schema,
 )
@@ -106,11 +107,12 @@ class RunFolder:
         )
         path.mkdir(parents=True, exist_ok=True)
         columns = {name: "NUMERIC" if one.is_analytic else "REAL" for name, one in measures.items()}
+        quality = quality_among((*objectives, *constraints, *measures)) or "error"
         partial, partial_run_file = (path / f"{name}.{os.getpid()}.partial" for name in (ARCHIVE, RUN_FILE))
         partial.unlink(missing_ok=True)
         try:
             with closing(sqlite3.connect(partial)) as connection, connection:
-                connection.executescript(schema(columns))
+                connection.executescript(schema(columns, quality=quality))
                 _store(connection, known, known.model_fields_set)
             partial_run_file.write_text(run_toml, encoding="utf-8")
             if (path / ARCHIVE).exists():
@@ -186,6 +188,21 @@ class RunFolder:
         return {facts["name"]: Objective(**facts) for facts in self._first_facts.measures}
 
     @property
+    def quality(self) -> str | None:
+        """Name of what counts as error, the run's quality measure; None where no such thing is measured."""
+        return quality_among((*self.objectives, *self.constraints, *self.measures))
+
+    @property
+    def leading(self) -> str:
+        """The measure that reports put first: what counts as error, or else the first objective."""
+        return self.quality or self.objectives[0]
+
+    @property
+    def interval(self) -> tuple[str, ...]:
+        """Columns of the low and the high end of an estimate's interval."""
+        return estimate_columns(self.quality or "error")[2:]
+
+    @property
     def objectives(self) -> tuple[str, ...]:
         """Names of what the search minimised, or maximised; see :attr:`objectives.Objective.is_maximised`."""
         return tuple(self._first_facts.objectives)
@@ -237,7 +254,7 @@ class RunFolder:
             cursor = connection.cursor()
             cursor.row_factory = sqlite3.Row
             records = cursor.execute("SELECT * FROM evaluations ORDER BY id").fetchall()
-        names = (*ESTIMATE, *self.measures)
+        names = (*estimate_columns(self.quality or "error"), *self.measures)
         return [
             Evaluation(
                 record["origin"],
@@ -306,7 +323,7 @@ class RunFolder:
 
     def believe(self, beliefs: Mapping[str, Belief]) -> None:
         """Replace all that is believed of networks, by genome."""
-        cells = [(genome, one.fidelity, one.error, one.low, one.high) for genome, one in beliefs.items()]
+        cells = [(genome, one.fidelity, one.quality, one.low, one.high) for genome, one in beliefs.items()]
         with self.archive.writing() as connection:
             connection.execute("DELETE FROM beliefs")
             connection.executemany("INSERT INTO beliefs VALUES (?, ?, ?, ?, ?)", cells)

@@ -1,5 +1,6 @@
 """The tables of a run's archive, and one evaluation as it is stored.
 
+What counts as error is one quality measure of the run; columns that any run has are named ``quality``, others after it.
 What was measured is never changed: ``evaluations`` and ``scores`` only grow. What the run makes of it, once it has
 trained some networks, lies beside them in ``beliefs``; the view ``believed`` shows evaluations with what is known of
 their errors by now.
@@ -13,35 +14,35 @@ from functools import cache
 
 from objectives import Fidelity
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 ARCHIVE, RUN_FILE = "archive.sqlite", "run.toml"
 SCHEMA = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE evaluations (
     id INTEGER PRIMARY KEY, origin TEXT NOT NULL, generation INTEGER NOT NULL, genome TEXT NOT NULL,
     reason TEXT NOT NULL, seconds REAL NOT NULL, stage INTEGER NOT NULL, fidelity TEXT NOT NULL,
-    scored_error REAL, scored_loss REAL, error_low REAL, error_high REAL, {columns},
+    {estimate}, {columns},
     UNIQUE (origin, stage, genome)
 );
 CREATE TABLE scores (
     id INTEGER PRIMARY KEY, genome TEXT NOT NULL, fidelity TEXT NOT NULL, stage INTEGER NOT NULL,
-    steps INTEGER NOT NULL, recipe TEXT NOT NULL, error REAL, loss REAL, reason TEXT NOT NULL, seconds REAL NOT NULL,
+    steps INTEGER NOT NULL, recipe TEXT NOT NULL, quality REAL, loss REAL, reason TEXT NOT NULL, seconds REAL NOT NULL,
     expected REAL, expected_low REAL, expected_high REAL, weights TEXT NOT NULL, sha256 TEXT NOT NULL,
-    warnings TEXT NOT NULL, UNIQUE (genome, fidelity, stage, steps)
+    warnings TEXT NOT NULL, confusion TEXT NOT NULL, UNIQUE (genome, fidelity, stage, steps)
 );
 CREATE TABLE beliefs (
-    genome TEXT PRIMARY KEY, fidelity TEXT NOT NULL, error REAL NOT NULL, error_low REAL, error_high REAL
+    genome TEXT PRIMARY KEY, fidelity TEXT NOT NULL, quality REAL NOT NULL, low REAL, high REAL
 );
 CREATE VIEW believed AS SELECT {believed} FROM evaluations AS e LEFT JOIN beliefs AS b ON b.genome = e.genome;
 CREATE TABLE networks (genome TEXT PRIMARY KEY, layers TEXT NOT NULL);
 CREATE TABLE trainings (
     id INTEGER PRIMARY KEY, evaluation INTEGER NOT NULL REFERENCES evaluations (id), genome TEXT NOT NULL,
-    seed INTEGER NOT NULL, epochs INTEGER NOT NULL, recipe TEXT NOT NULL, test_error REAL NOT NULL,
+    seed INTEGER NOT NULL, epochs INTEGER NOT NULL, recipe TEXT NOT NULL, {tested},
     test_loss REAL NOT NULL, test_images INTEGER NOT NULL, seconds REAL NOT NULL, weights TEXT NOT NULL,
-    sha256 TEXT NOT NULL, warnings TEXT NOT NULL, UNIQUE (evaluation, seed, recipe)
+    sha256 TEXT NOT NULL, warnings TEXT NOT NULL, confusion TEXT NOT NULL, UNIQUE (evaluation, seed, recipe)
 );
 CREATE TABLE truths (
-    id INTEGER PRIMARY KEY, genome TEXT NOT NULL, seed INTEGER NOT NULL, recipe TEXT NOT NULL, error REAL NOT NULL,
+    id INTEGER PRIMARY KEY, genome TEXT NOT NULL, seed INTEGER NOT NULL, recipe TEXT NOT NULL, quality REAL NOT NULL,
     loss REAL NOT NULL, seconds REAL NOT NULL, UNIQUE (genome, seed, recipe)
 );
 """
@@ -54,8 +55,6 @@ COLUMNS = (
     "stage",
     "fidelity",
 )  # of an evaluation, beside values
-ESTIMATE = ("scored_error", "scored_loss", "error_low", "error_high")  # of an estimate, beside the measures
-BELIEVED = ("fidelity", "error", "error_low", "error_high")  # what later trainings may replace
 
 
 @dataclass(frozen=True)
@@ -66,8 +65,9 @@ class Evaluation:
         origin: A value of :class:`reports.run_folder.facts.Origin`.
         generation: Counted from 0.
         genome: In text form.
-        values: One number per measure, by name. An estimate also has ``error_low`` and ``error_high``, between which 80
-            of 100 such networks lie once they are trained, and ``scored_error`` and ``scored_loss``, which it rests on.
+        values: One number per measure, by name. An estimate also has, of the run's quality measure, ``NAME_low`` and
+            ``NAME_high``, between which 80 of 100 such networks lie once they are trained, and ``scored_NAME`` and
+            ``scored_loss``, which it rests on.
             Empty if the evaluation failed.
         reason: Why it failed; empty if it did not.
         seconds: Spent on the evaluation.
@@ -100,7 +100,7 @@ class NetworkScore:
         stage: The search stage whose supernet it started from; 0 for trainings from random weights.
         steps: That it was trained for.
         recipe: How it was trained, as JSON text; empty for inherited weights.
-        error: Share of wrong predictions; None if it failed.
+        quality: By the run's quality measure, see :attr:`RunFolder.quality`; None if it failed.
         loss: Mean cross-entropy in nats; None if it failed.
         reason: Why it failed; empty if it did not.
         seconds: Spent on it.
@@ -108,6 +108,8 @@ class NetworkScore:
         weights: Path within the run folder; empty if they were not kept.
         sha256: Of that file.
         warnings: What looks unhealthy about its quantizers, as JSON text.
+        confusion: Of a whole training, how many images of each class (rows) were taken for each (columns), as JSON
+            text; empty for others.
     """
 
     genome: str
@@ -115,7 +117,7 @@ class NetworkScore:
     stage: int
     steps: int
     recipe: str = ""
-    error: float | None = None
+    quality: float | None = None
     loss: float | None = None
     reason: str = ""
     seconds: float = 0.0
@@ -125,6 +127,7 @@ class NetworkScore:
     weights: str = ""
     sha256: str = ""
     warnings: str = "[]"
+    confusion: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,33 +136,44 @@ class Belief:
 
     Attributes:
         fidelity: The best that its score has.
-        error: Measured or estimated, 0–1.
+        quality: Measured or estimated, 0–1.
         low, high: Interval of an estimate; None of a measurement.
     """
 
     fidelity: str
-    error: float
+    quality: float
     low: float | None = None
     high: float | None = None
 
 
-def schema(columns: Mapping[str, str]) -> str:
+def estimate_columns(quality: str) -> tuple[str, ...]:
+    """Columns of an estimate beside the measures, of a run with this quality measure."""
+    return f"scored_{quality}", "scored_loss", f"{quality}_low", f"{quality}_high"
+
+
+def schema(columns: Mapping[str, str], *, quality: str) -> str:
     """The statements that make an archive.
 
     Args:
         columns: The SQL type of each measure, by name.
+        quality: What counts as error, by name.
     """
-    own = ("id", *COLUMNS, *ESTIMATE, *columns)
+    own = ("id", *COLUMNS, *estimate_columns(quality), *columns)
+    tested = dict.fromkeys(("test_error", f"test_{quality}"))
     return SCHEMA.format(
-        columns=", ".join(f'"{name}" {kind}' for name, kind in columns.items()), believed=", ".join(_shown(own))
+        columns=", ".join(f'"{name}" {kind}' for name, kind in columns.items()),
+        estimate=", ".join(f"{name} REAL" for name in estimate_columns(quality)),
+        tested=", ".join(f"{name} REAL NOT NULL" for name in tested),
+        believed=", ".join(_shown(own, quality)),
     )
 
 
-def _shown(names: Iterable[str]) -> list[str]:
+def _shown(names: Iterable[str], quality: str) -> list[str]:
     """Columns of the view: a belief replaces the estimate that the search went by, and its interval."""
+    believed = {"fidelity": "fidelity", quality: "quality", f"{quality}_low": "low", f"{quality}_high": "high"}
     return [
-        f'CASE WHEN b.genome IS NULL THEN e."{name}" ELSE b."{name}" END AS "{name}"'
-        if name in BELIEVED
+        f'CASE WHEN b.genome IS NULL THEN e."{name}" ELSE b."{believed[name]}" END AS "{name}"'
+        if name in believed
         else f'e."{name}" AS "{name}"'
         for name in names
     ]

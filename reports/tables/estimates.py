@@ -10,10 +10,18 @@ from reports.run_folder.facts import TrustFacts
 from reports.run_folder.folder import RunFolder
 from reports.tables.front import is_measured
 
+ERRORS = {"error": "Errors", "balanced_error": "Balanced errors", "macro_f1_error": "Macro F1 errors"}
 WAYS = {
     Fidelity.INHERITED: "the supernet's weights",
     Fidelity.BRIEF: "a short training",
 }
+
+
+def chance(run: RunFolder) -> float | None:
+    """What guessing reaches by the run's quality measure; None where values are looked up."""
+    facts = run.facts()
+    bounds = None if facts.is_table or run.quality is None else facts.bounds.get(run.quality)
+    return None if bounds is None else bounds[1]
 
 
 def how_errors_came(run: RunFolder) -> str:
@@ -21,13 +29,14 @@ def how_errors_came(run: RunFolder) -> str:
     facts = run.facts()
     if facts.is_table:
         return "Values are looked up or computed: nothing was trained."
-    if "error" not in run.measures:
+    if run.quality is None:
         return "Values are counted: nothing was trained."
     epochs = run.settings.get("training", {}).get("epochs")
     length = f"for {epochs} epochs" if epochs else "by the whole recipe"
+    errors = ERRORS[run.quality]
     if is_measured(run):
-        return f"Errors are measured: each network was trained {length}, then tried on held-out images."
-    text = f"Errors are estimates of what training {length} would reach on held-out images"
+        return f"{errors} are measured: each network was trained {length}, then tried on held-out images."
+    text = f"{errors} are estimates of what training {length} would reach on held-out images"
     known = next(iter(facts.estimates.values()), None)
     if known is None or not known.n:
         return f"{text}; nothing was trained that they could rest on."
@@ -56,9 +65,9 @@ def expectations_table(run: RunFolder) -> pd.DataFrame:
         trained successfully.
     """
     rows = [
-        (score.genome, score.expected, score.expected_low, score.expected_high, score.error)
+        (score.genome, score.expected, score.expected_low, score.expected_high, score.quality)
         for score in run.scores()
-        if score.fidelity == Fidelity.TRAINED and score.expected is not None and score.error is not None
+        if score.fidelity == Fidelity.TRAINED and score.expected is not None and score.quality is not None
     ]
     table = pd.DataFrame(rows, columns=["genome", "expected", "low", "high", "measured"])
     ids = run.evaluations(columns=["id", "genome"]).drop_duplicates("genome").set_index("genome")["id"]
@@ -69,9 +78,9 @@ def expectations_table(run: RunFolder) -> pd.DataFrame:
 def expectations_texts(run: RunFolder) -> pd.DataFrame:
     """The same, ready to print."""
     table = expectations_table(run)
-    error = run.measures.get("error")
-    if table.empty or error is None:
+    if table.empty or run.quality is None:
         return pd.DataFrame()
+    error = run.measures[run.quality]
     spans = [
         f"{error.display(low)} to {error.display(high)}" for low, high in zip(table["low"], table["high"], strict=True)
     ]
@@ -89,8 +98,7 @@ def expectations_sentence(run: RunFolder) -> str:
     """How estimates and measurements agree, in a sentence; there must be some."""
     table = expectations_table(run)
     half_an_image = 0.5 / (run.facts().heldout_images or 10**6)  # none wrong is not impossible to get wrong
-    chance = run.facts().bounds.get("error", (0.0, 1.0))[1]
-    measured = np.clip(table["measured"].to_numpy(dtype=float), half_an_image, chance)
+    measured = np.clip(table["measured"].to_numpy(dtype=float), half_an_image, chance(run) or 1.0)
     factor = float(np.exp(np.median(np.abs(np.log(table["expected"].to_numpy(dtype=float) / measured)))))
     within = int(((table["low"] <= measured) & (measured <= table["high"])).sum())
     return (
@@ -103,15 +111,15 @@ def error_texts(run: RunFolder, rows: pd.DataFrame) -> list[str]:
     """Errors as people read them: a measurement is a number, an estimate has its interval with it.
 
     Args:
-        run: Whose measures.
-        rows: With ``error``; ``error_low`` and ``error_high`` where they are not looked up.
+        run: Whose measures, one of which counts as error.
+        rows: With that one; with its interval where values are not looked up.
     """
-    display = run.measures["error"].display
-    if "error_low" not in rows:  # looked up
-        return list(map(display, rows["error"]))
+    (low_name, high_name), display = run.interval, run.measures[run.leading].display
+    if low_name not in rows:  # looked up
+        return list(map(display, rows[run.leading]))
     return [
         display(error) if pd.isna(low) else f"≈ {display(error)} ({display(low)} to {display(high)})"
-        for error, low, high in zip(rows["error"], rows["error_low"], rows["error_high"], strict=True)
+        for error, low, high in zip(rows[run.leading], rows[low_name], rows[high_name], strict=True)
     ]
 
 

@@ -16,7 +16,6 @@ from reports.run_folder.folder import RunFolder
 from reports.run_folder.parameters import parameter_table
 
 MEASURED = tuple(str(fidelity) for fidelity in Fidelity if fidelity.is_measured)
-KNOWN = ("fidelity", "error_low", "error_high")  # of an error, beside its value
 
 
 def front_table(run: RunFolder, *, origin: str = Origin.SEARCH, is_estimated: bool = False) -> pd.DataFrame:
@@ -32,9 +31,9 @@ def front_table(run: RunFolder, *, origin: str = Origin.SEARCH, is_estimated: bo
         is_estimated: Whether to give the front of estimates in any case, of networks that were not trained.
 
     Returns:
-        Columns ``id``, ``genome``, every measure in its own unit, and ``fidelity``, ``error_low``, ``error_high``: how
-        the error is known, and the interval of an estimate. Where values are looked up, there are none of these three;
-        the genes of a user's own problem have a column each, after ``genome``.
+        Columns ``id``, ``genome``, every measure in its own unit, and ``fidelity`` and, of what counts as error,
+        ``NAME_low`` and ``NAME_high``: how it is known, and the interval of an estimate. Where values are looked up,
+        there are none of these three; the genes of a user's own problem have a column each, after ``genome``.
     """
     columns = ["id", "genome", "fidelity", *run.objectives]  # the rest of a row is read for the front alone
     has_measured = is_measured(run, origin) and not is_estimated
@@ -77,9 +76,10 @@ def _with_anchors(run: RunFolder, table: pd.DataFrame, columns: Sequence[str] | 
 
 def _of_use(run: RunFolder, table: pd.DataFrame) -> pd.DataFrame:
     """Networks that are no worse than guessing; all of them if none is better."""
-    if run.facts().is_table or "error" not in table:
+    quality = run.quality
+    if run.facts().is_table or quality is None or quality not in table:
         return table
-    is_of_use = table["error"] <= run.facts().bounds["error"][1]
+    is_of_use = table[quality] <= run.facts().bounds[quality][1]
     return table[is_of_use] if is_of_use.any() else table
 
 
@@ -89,8 +89,8 @@ def shown(run: RunFolder, rows: pd.DataFrame) -> pd.DataFrame:
     if run.facts().is_table:
         parameters = parameter_table(run, rows["genome"])
         return pd.concat([rows[["id", "genome"]], parameters, rows[list(run.measures)]], axis=1)
-    rows = rows[["id", "genome", *run.measures, *KNOWN]]
-    return rows.astype(dict.fromkeys(KNOWN[1:], float))  # all missing, they would be objects
+    rows = rows[["id", "genome", *run.measures, "fidelity", *run.interval]]
+    return rows.astype(dict.fromkeys(run.interval, float))  # all missing, they would be objects
 
 
 def compared_table(run: RunFolder, *, origin: str = Origin.SEARCH) -> pd.DataFrame:

@@ -51,7 +51,7 @@ def sensitivity(run: RunFolder) -> Sensitivity:
     References:
         Hoerl & Kennard 1970 (ridge); Golub, Heath & Wahba 1979 (the penalty).
     """
-    measure = "error" if "error" in run.measures else run.objectives[0]
+    measure = run.leading
     columns = ["genome", "stage", "reason", "origin", measure]
     table = pd.concat(
         [run.evaluations(origin=origin, columns=columns, as_searched=True) for origin in ("search", "random")]

@@ -21,6 +21,8 @@ class Score(NamedTuple):
     """Share of wrong predictions, 0–1."""
     loss: float
     """Mean cross-entropy in nats."""
+    confusion: tuple[tuple[int, ...], ...]
+    """How many images of each class, by row, were taken for each class, by column."""
 
 
 def score_subnet(
@@ -53,11 +55,16 @@ def score_network(
     network: Callable[[Tensor], Tensor], *, images: Tensor, labels: Tensor, batch_size: int = 512
 ) -> Score:
     """Measure a network as it is, in batches; arguments as in :func:`score_subnet`."""
-    wrong, loss = 0, 0.0
+    counts, n_classes, loss = torch.zeros(0, dtype=torch.int64), 0, 0.0
     with torch.inference_mode():
         for start in range(0, len(images), batch_size):
             batch = slice(start, start + batch_size)
             logits = network(images[batch])
-            wrong += int((logits.argmax(dim=1) != labels[batch]).sum())
+            n_classes = logits.shape[1]
+            pairs = labels[batch] * n_classes + logits.argmax(dim=1)
+            found = torch.bincount(pairs, minlength=n_classes**2)
+            counts = counts + found if len(counts) else found
             loss += float(F.cross_entropy(logits, labels[batch], reduction="sum").double())
-    return Score(wrong / len(images), loss / len(images))
+    confusion = counts.view(n_classes, n_classes)
+    wrong = len(images) - int(confusion.trace())
+    return Score(wrong / len(images), loss / len(images), tuple(map(tuple, confusion.tolist())))

@@ -66,7 +66,7 @@ def test_what_a_search_delivers_was_measured(small: Run) -> None:
     dataset, config = context.dataset, context.config
     network = train_in_full(architecture, dataset.train, config, seed=config.seed)
     score = as_exported(network, dataset.heldout)
-    assert front["error"].iloc[0] == score.error == whole[genome].error
+    assert front["error"].iloc[0] == score.error == whole[genome].quality
     again = load_trained(small.folder, context, int(front["id"].iloc[0]), seed=0).network
     for name, tensor in network.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[name]), name
@@ -235,7 +235,7 @@ def test_what_cannot_be_trusted_is_told_and_intervals_hold(small: Run, tmp_path:
     assert [text.partition(")")[0] for text in stages.warnings()[1:]] == [
         f"what networks score ({name}" for name in known
     ]
-    odd = NetworkScore("0-1", "trained", 0, 1, error=0.5, loss=1.0, warnings='["conv1: all weights are zero"]')
+    odd = NetworkScore("0-1", "trained", 0, 1, quality=0.5, loss=1.0, warnings='["conv1: all weights are zero"]')
     folder.append_score(odd)
     n = sum(one.fidelity == "trained" for one in folder.scores())
     assert stages.warnings()[0] == (

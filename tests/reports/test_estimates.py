@@ -84,7 +84,7 @@ def test_what_was_measured_is_compared_with_what_was_measured(tmp_path: Path) ->
 def test_what_was_expected_is_told_beside_what_was_measured(tmp_path: Path) -> None:
     run = folder_at(tmp_path / "run", estimated(0.5, 200), estimated(0.4, 400))
     for genome, expected, error in (("200", 0.4, 0.5), ("400", 0.3, 0.3)):
-        score = NetworkScore(genome, "trained", 0, 9, error=error, loss=1.0, expected=expected)
+        score = NetworkScore(genome, "trained", 0, 9, quality=error, loss=1.0, expected=expected)
         run.append_score(replace(score, expected_low=expected - 0.05, expected_high=expected + 0.05))
     table = expectations_table(run)
     assert table["id"].tolist() == [1, 2]
@@ -94,8 +94,8 @@ def test_what_was_expected_is_told_beside_what_was_measured(tmp_path: Path) -> N
         "were measured inside their interval."
     )
     assert run.scores()[0].expected == 0.4
-    run.append_score(NetworkScore("200", "trained", 0, 9, error=0.9))
-    assert run.scores()[0].error == 0.5  # what was measured stays
+    run.append_score(NetworkScore("200", "trained", 0, 9, quality=0.9))
+    assert run.scores()[0].quality == 0.5  # what was measured stays
 
 
 def test_runs_of_estimates_and_of_measurements_are_not_compared(tmp_path: Path) -> None:

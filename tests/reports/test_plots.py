@@ -23,7 +23,7 @@ def trusted(finished: Run, tmp_path_factory: pytest.TempPathFactory) -> RunFolde
     folder = RunFolder(copied(finished.path, tmp_path_factory.mktemp("plots") / "run"))
     for genome in finished.front()["genome"]:
         for seed in range(2):
-            folder.append_truth(genome=genome, seed=seed, recipe="r", error=0.5 + seed / 10, loss=1.0, seconds=1.0)
+            folder.append_truth(genome=genome, seed=seed, recipe="r", quality=0.5 + seed / 10, loss=1.0, seconds=1.0)
     return folder
 
 

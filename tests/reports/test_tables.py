@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from objectives.fronts.pareto import is_nondominated
+from objectives.held_out import quality_value
 from reports.comparison.attainment import attainment_table
 from reports.comparison.runs import common_convergence, common_scaling, run_labels, runs_table, setting_differences
 from reports.run_folder.folder import RunFolder
@@ -17,7 +18,7 @@ from reports.tables.front import front_history, front_table, knee_id
 from reports.tables.genes import GeneLabels, choice_history, choice_table, gene_labels
 from reports.tables.query import QueryError
 from reports.tables.sensitivity import fit_choices, sensitivity
-from reports.tables.trainings import training_texts
+from reports.tables.trainings import ClassResults, class_table, class_texts, confusions, training_texts
 from tests.support.run_folders import BOUNDS, folder_at, row
 
 GENES = [{"name": "width", "choices": ["1", "2", "3"]}, {"name": "op", "choices": ["conv", "pool"]}]
@@ -185,8 +186,30 @@ def test_trainings_read_as_means_over_seeds(tmp_path: Path) -> None:
         "test_images": 9,
     }
     for seed, error in enumerate((0.1, 0.2)):
-        folder.append_training(**facts, seed=seed, test_error=error, seconds=1.0, weights="w", sha256="", warnings="[]")
+        folder.append_training(
+            **facts, seed=seed, test_error=error, seconds=1.0, weights="w", sha256="", warnings="[]", confusion="[]"
+        )
     expected = pd.DataFrame(
         {"id": [1], "genome": ["0-0"], "accuracy": ["85.00 ± 7.07 %"], "seeds": ["0, 1"], "epochs": [3]}
     )
     pd.testing.assert_frame_equal(training_texts(folder), expected)
+
+
+def test_of_many_classes_the_worst_and_the_most_frequent_confusions_are_shown() -> None:
+    rng = np.random.default_rng(0)
+    counts = rng.integers(0, 3, (30, 30)) + np.diag(rng.integers(5, 60, 30))
+    counts[3], counts[4, :], counts[:, 4] = 0, 0, 0  # one class without images, one that is not predicted either
+    counts[7, 8], counts[9, 7] = 50, 40
+    found = ClassResults(tuple(f"class {number}" for number in range(30)), counts, "images")
+    table = class_table(found)
+    assert table["images"].tolist() == counts.sum(axis=1).tolist()
+    assert table[["recall", "f1"]].isna().sum().tolist() == [2, 1]
+    assert 1 - table["recall"].mean() == pytest.approx(quality_value("balanced_error", counts.tolist()))
+    assert 1 - table["f1"].mean() == pytest.approx(quality_value("macro_f1_error", counts.tolist()))
+    texts = class_texts(found)
+    assert texts["class"].tolist() == table.sort_values("f1", kind="stable")["class"].head(20).tolist()
+    assert texts["recall"].iloc[0] == "–"
+    pairs = confusions(found)
+    assert len(pairs) == 20
+    assert pairs.iloc[:2, :3].to_numpy().tolist() == [["class 7", "class 8", "50"], ["class 9", "class 7", "40"]]
+    assert confusions(ClassResults(("a", "b"), np.diag([3, 4]), "images")).empty

@@ -57,6 +57,7 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "two_stage": ({}, {"two_stage": 0.5}),
     "label_smoothing": ({}, {"label_smoothing": 0.2}),
     "cutout": ({}, {"cutout": 3}),
+    "balance": ({}, {"balance": "sampling"}),
     "calibration_images": ({}, {"calibration_images": 40}),
     "distillation": ({"distillation": 0.5}, {"distillation": 0.9}),
     "temperature": ({"distillation": 0.5}, {"temperature": 2.0}),

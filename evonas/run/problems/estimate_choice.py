@@ -106,6 +106,7 @@ def _times(config: RunConfig, space: NetworkSpace, dataset: Dataset) -> Times:
             Augmentation.of(config.data),
             batch_size=settings.batch_size,
             generator=torch_generator(config.seed, "timing"),
+            is_balanced=config.training.balance == "sampling",
         )
         train(
             supernet,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from evonas.architecture.layer_table import architecture_table
 from evonas.architecture.scheme import Scheme
 from evonas.config.bounds import resolved
 from evonas.config.load import RunConfig
-from evonas.errors import RunFileError
+from evonas.errors import DataWarning, RunFileError
 from evonas.evaluation.costs import NetworkCosts
 from evonas.evaluation.job import Outcome, checked
 from evonas.evaluation.measures import Measures, run_measures
@@ -28,11 +29,13 @@ from evonas.run.problems.training_choice import with_trainings
 from evonas.spaces import NetworkSpace, Space
 from evonas.spaces.cells.collapse import collapse_warning
 from evonas.spaces.genome import from_text
+from evonas.training.datasets.balance import imbalance_warning
 from evonas.training.datasets.dataset import Dataset, dataset_hash, load_dataset
 from evonas.training.hardware import one_thread
 from evonas.training.supernet_training import as_trained
-from objectives import LATENCY, OBJECTIVES, Objective
+from objectives import LATENCY, OBJECTIVES, QUALITIES, Objective
 from objectives.fronts.scaling import Scaling, bounds_of
+from objectives.held_out import effective_images, guessing
 
 PROBES = 64  # genomes whose networks tell one space from another
 
@@ -88,7 +91,8 @@ class NetworkProblem(Problem):
         """
         as_trained(config.supernet, space)
         _check_fit(space, dataset)
-        search, table = config.search, dict(OBJECTIVES)
+        search, quality = config.search, QUALITIES[config.search.quality()]
+        table = {quality.name: quality} | {name: one for name, one in OBJECTIVES.items() if name not in QUALITIES}
         if LATENCY.name in {*search.objectives, *search.constraints}:
             table[LATENCY.name] = LATENCY  # what takes time to measure is measured only where it is asked for
         measures = run_measures(
@@ -111,8 +115,17 @@ class NetworkProblem(Problem):
                 "objectives that count networks", found=counts[0].reason, remedy="correct that objective"
             )
         columns = {name: [values[name] for values in sound] for name in self.measures.analytic}
-        n_classes = self.dataset.n_classes
-        return {"error": (0.0, 1 - 1 / n_classes), "latency": (1e-6, 1.0), **bounds_of(columns)}
+        return {self.measures.quality: (0.0, self.chance), "latency": (1e-6, 1.0), **bounds_of(columns)}
+
+    @property
+    def chance(self) -> float:
+        """What guessing reaches on the held-out images, by the run's quality measure."""
+        return guessing(self.measures.quality, self.dataset.heldout.class_counts(self.dataset.n_classes))
+
+    @property
+    def heldout_images(self) -> int:
+        """How finely the held-out images measure quality; see :func:`objectives.held_out.effective_images`."""
+        return effective_images(self.measures.quality, self.dataset.heldout.class_counts(self.dataset.n_classes))
 
     def _counted(self, network: Architecture) -> Outcome:
         values = {}
@@ -160,6 +173,9 @@ class NetworkProblem(Problem):
 
     def decided(self) -> tuple[Self, dict[str, str]]:
         """See :class:`Problem`: what is trained in the end, and whether a supernet pays, if nothing is said of that."""
+        warning = imbalance_warning(self.dataset, self.config.training, quality=self.measures.quality)
+        if warning is not None:
+            warnings.warn(warning, DataWarning, stacklevel=2)
         problem = replace(self, config=with_trainings(self.config, len(self.dataset.train)))
         if problem.config.estimate.method != "auto":
             return problem, {}

@@ -22,7 +22,7 @@ from evonas.run.trainings.knowledge import Knowledge, store_beliefs
 from evonas.run.trainings.last_part import Brief, LastPart
 from evonas.run.trainings.trainer import Trainer
 from evonas.training.network_training import brief_steps
-from objectives import Fidelity
+from objectives import QUALITIES, Fidelity
 from reports.run_folder.facts import Origin
 from reports.run_folder.folder import RunFolder
 
@@ -79,7 +79,7 @@ class SupernetStages(StageFactory[NetworkProblem]):
             stage=stage.number,
             observer=self.observer,
         )
-        return Estimated(scored, ladder)
+        return Estimated(scored, ladder, quality=stage.problem.measures.quality)
 
     def deliver(self, stage: Stage, origins: Mapping[Origin, int], *, may_go_on: Callable[[], bool]) -> None:
         """See :class:`StageFactory`; by the whole recipe."""
@@ -94,7 +94,7 @@ class SupernetStages(StageFactory[NetworkProblem]):
             may_go_on=may_go_on,
             observer=self.observer,
         )
-        self.run.store(heldout_images=len(stage.problem.dataset.heldout))
+        self.run.store(heldout_images=stage.problem.heldout_images)
         done = dict.fromkeys(origins, 0)
         for origin, n in origins.items():
             done[origin] = part.train(origin, min(n, done.get(Origin.SEARCH, n) if origin != Origin.SEARCH else n))
@@ -119,11 +119,18 @@ class SupernetStages(StageFactory[NetworkProblem]):
 
     def _starved(self) -> list[str]:
         """Whether the supernet's weights are hardly better than guessing."""
-        chance = self.run.facts().bounds["error"][1]
-        rows = self.run.evaluations(origin=Origin.SEARCH, columns=["scored_error", "fidelity"], as_searched=True)
-        scored = rows.loc[rows["fidelity"] == Fidelity.INHERITED, "scored_error"].dropna()
+        quality = self.problem.measures.quality
+        chance, column = self.run.facts().bounds[quality][1], f"scored_{quality}"
+        rows = self.run.evaluations(origin=Origin.SEARCH, columns=[column, "fidelity"], as_searched=True)
+        scored = rows.loc[rows["fidelity"] == Fidelity.INHERITED, column].dropna()
         if scored.empty or scored.median() < STARVED * chance:
             return []
+        if quality != "error":
+            title = QUALITIES[quality].title
+            return [
+                f"the supernet was hardly trained: with its weights, half of the networks have a {title} of "
+                f"{scored.median():.0%} and more, where guessing has {chance:.0%}; raise steps under [supernet]"
+            ]
         return [
             "the supernet was hardly trained: with its weights, half of the networks are wrong on "
             f"{scored.median():.0%} of the held-out images and more, where guessing is on {chance:.0%}; raise steps "
@@ -152,6 +159,7 @@ class SupernetStages(StageFactory[NetworkProblem]):
             folder=self.run.path,
             checkpoint=self._checkpoint(stage),
             policy=EvaluationPolicy.of(stage.problem.config),
+            quality=stage.problem.measures.quality,
             has_latency="latency" in stage.problem.measures.table,
         )
 

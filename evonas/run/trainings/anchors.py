@@ -73,7 +73,7 @@ def anchor_scores(run: RunFolder) -> list[NetworkScore]:
 
 def _genomes(problem: NetworkProblem) -> Genomes:
     measures = problem.measures
-    if not problem.config.estimate.anchors or "error" not in {*measures.objectives, *measures.bounds}:
+    if not problem.config.estimate.anchors or measures.quality not in {*measures.objectives, *measures.bounds}:
         return np.empty((0, len(problem.space.genes)), dtype=np.int64)
     return stratified_by_size(
         problem.space,
@@ -87,11 +87,11 @@ def _enter(
     run: RunFolder, problem: NetworkProblem, scored: list[NetworkScore], trained: list[NetworkScore], *, stage: int
 ) -> None:
     """Store the anchors as evaluations of this stage, each with its measured error."""
-    genes = problem.space.genes
+    genes, quality = problem.space.genes, problem.measures.quality
     counted = problem.costs(run.scaling).counted(np.stack([from_text(one.genome, genes) for one in trained]))
     for cost, first, whole in zip(counted, scored, trained, strict=True):
         reason = cost.reason or first.reason or whole.reason
-        found = {"error": whole.error, "scored_error": first.error, "scored_loss": first.loss}
+        found = {quality: whole.quality, f"scored_{quality}": first.quality, "scored_loss": first.loss}
         values = cost.values | {name: value for name, value in found.items() if value is not None}
         row = Evaluation(Origin.ANCHOR, 0, whole.genome, {}, reason, whole.seconds, stage, Fidelity.TRAINED)
         run.append(row if reason else replace(row, values=values))

@@ -29,7 +29,7 @@ class Knowledge:
 
     def __init__(self, run: RunFolder, problem: NetworkProblem, *, stage: int, scores: Iterable[NetworkScore]) -> None:
         self.problem, self.stage = problem, stage
-        self.n_images, self.chance = len(problem.dataset.heldout), 1 - 1 / problem.dataset.n_classes
+        self.n_images, self.chance = problem.heldout_images, problem.chance
         self._trained_at = stage if problem.config.training.initial_weights == "inherited" else 0
         self.rows: dict[str, Evaluation] = {}
         self.origins: dict[str, set[str]] = {}
@@ -52,15 +52,15 @@ class Knowledge:
             of_stage = {Fidelity.INHERITED: self.stage, Fidelity.TRAINED: self._trained_at}
             if score.stage != of_stage.get(Fidelity(score.fidelity), score.stage):
                 continue
-            if score.error is None or score.loss is None:
+            if score.quality is None or score.loss is None:
                 self.failed.add(score.genome)
             elif score.fidelity == Fidelity.TRAINED:
-                self._errors[score.genome] = score.error
+                self._errors[score.genome] = score.quality
             else:
                 self._losses.setdefault(score.genome, {})[score.fidelity] = score.loss
 
     def error(self, genome: str) -> float | None:
-        """What was measured of a network; None if it was not trained."""
+        """What was measured of a network, by the run's quality measure; None if it was not trained."""
         return self._errors.get(genome)
 
     def has_score(self, genome: str, fidelity: str) -> bool:
@@ -130,9 +130,10 @@ def measured(knowledge: Knowledge, origins: Collection[str], names: Collection[s
 
 def points(knowledge: Knowledge, genomes: Sequence[str], errors: Iterable[float], names: Sequence[str]) -> np.ndarray:
     """Objectives of networks with these errors, ``(n, n_objectives)``."""
+    quality = knowledge.problem.measures.quality
     rows = [knowledge.rows[genome].values for genome in genomes]
     return np.array(
-        [[error if name == "error" else row[name] for name in names] for row, error in zip(rows, errors, strict=True)],
+        [[error if name == quality else row[name] for name in names] for row, error in zip(rows, errors, strict=True)],
         dtype=float,
     ).reshape(len(genomes), len(names))
 

@@ -73,9 +73,10 @@ class LastPart:
         self.run, self.problem, self.brief, self.trainer, self.stage = run, problem, brief, trainer, stage
         self.may_go_on, self.observer = may_go_on, observer
         self.names = problem.measures.objectives
-        half_an_image = 0.5 / len(problem.dataset.heldout)
+        self.quality, self.n_images = problem.measures.quality, problem.heldout_images
         self._looked_at = {one.genome for one in run.scores() if one.fidelity == Fidelity.BRIEF}
-        self.scaling = Scaling(run.scaling.measures, bounds={**run.scaling.bounds, "error": (half_an_image, 1.0)})
+        half_an_image = 0.5 / self.n_images
+        self.scaling = Scaling(run.scaling.measures, bounds={**run.scaling.bounds, self.quality: (half_an_image, 1.0)})
 
     def train(self, origin: Origin, n: int) -> int:
         """Train networks of one origin: brief trainings and whole ones, by what they add to the front in their time.
@@ -134,8 +135,8 @@ class LastPart:
             told = np.where(has_brief, 0.0, ladder.told_by(name, estimates))
         whole, brief = np.arange(len(left)), np.flatnonzero(told > 0)
         networks = np.concatenate([whole, brief])
-        error, best = self.names.index("error"), np.full(len(self.names), -np.inf)
-        best[error] = np.log(FINEST / len(self.problem.dataset.heldout))
+        error, best = self.names.index(self.quality), np.full(len(self.names), -np.inf)
+        best[error] = np.log(FINEST / self.n_images)
         means = self.scaling.log_transform(points(knowledge, left, estimates.error, self.names))
         by_error = np.eye(len(self.names))[error]
         times = np.array([knowledge.rows[one].values["macs"] for one in left]).clip(1.0) ** TIME_EXPONENT

@@ -51,7 +51,7 @@ def score_all(
                 estimator.fidelity,
                 stage,
                 0,
-                error=values.get("scored_error"),
+                quality=values.get(f"scored_{problem.measures.quality}"),
                 loss=values.get("scored_loss"),
                 reason=outcome.reason,
                 seconds=outcome.seconds,

@@ -20,6 +20,7 @@ from evonas.spaces.genome import from_text
 from evonas.training.hardware import resolve_hardware
 from evonas.training.network_training import n_steps
 from objectives import Fidelity
+from objectives.held_out import quality_value
 from reports.run_folder.folder import RunFolder
 from reports.run_folder.schema import NetworkScore
 from surrogates.ladder.rung import Estimates
@@ -110,7 +111,7 @@ class Trainer:
             self.stage,
             self.steps,
             self._recipe(genome),
-            error=outcome.score.error if outcome.score else None,
+            quality=quality_value(self.problem.measures.quality, outcome.score.confusion) if outcome.score else None,
             loss=outcome.score.loss if outcome.score else None,
             reason=outcome.reason,
             seconds=outcome.seconds,
@@ -120,6 +121,7 @@ class Trainer:
             weights=path.relative_to(self.run.path).as_posix() if outcome.weights else "",
             sha256=hashlib.sha256(outcome.weights).hexdigest() if outcome.weights else "",
             warnings=json.dumps(outcome.warnings),
+            confusion=json.dumps(outcome.score.confusion) if outcome.score else "",
         )
 
     def _path(self, genome: str, suffix: str) -> Path:

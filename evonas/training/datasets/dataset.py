@@ -44,6 +44,11 @@ class Split:
         """The first ``limit`` images as networks read them in training: float32, pixels within 0–1."""
         return self.images[:limit].float() / self.codes.per_one
 
+    def class_counts(self, n_classes: int) -> list[int]:
+        """Images of each class."""
+        counts: list[int] = torch.bincount(self.labels, minlength=n_classes).tolist()
+        return counts
+
     def taken(self, chosen: NDArray[np.int64]) -> Split:
         """The images of these indices."""
         groups = None if self.groups is None else self.groups[chosen]

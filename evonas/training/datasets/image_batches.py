@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from evonas.config.sections import DataConfig
+from evonas.training.datasets.balance import balanced_order
 from evonas.training.datasets.dataset import Split
 
 AT_ONCE = 1 << 20  # numbers; as many batches are prepared at once
@@ -41,7 +42,12 @@ class Augmentation:
 
 
 def image_batches(
-    split: Split, augmentation: Augmentation, *, batch_size: int, generator: torch.Generator
+    split: Split,
+    augmentation: Augmentation,
+    *,
+    batch_size: int,
+    generator: torch.Generator,
+    is_balanced: bool = False,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield shuffled, augmented batches without end; a new order every pass, incomplete batches left out.
 
@@ -50,12 +56,17 @@ def image_batches(
         augmentation: How images are changed.
         batch_size: Images per batch; all of them if the split is smaller.
         generator: Draws order and augmentation.
+        is_balanced: Whether all classes are equally frequent, see :func:`balanced_order`; a pass has as many images.
     """
     size = min(batch_size, len(split))
     whole = len(split) // size * size
     at_once = max(1, AT_ONCE // (size * max(1, split.images[0].numel()))) * size
     while True:
-        order = torch.randperm(len(split), generator=generator)[:whole]
+        order = (
+            balanced_order(split.labels, whole, generator)
+            if is_balanced
+            else torch.randperm(len(split), generator=generator)[:whole]
+        )
         for chosen in torch.split(order, at_once):
             images, labels = split.images[chosen], split.labels[chosen]
             if augmentation.shift not in (0, (0, 0)):

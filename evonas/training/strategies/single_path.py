@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-import torch.nn.functional as F  # noqa: N812  # the name every torch user knows
 from torch import Tensor
 
+from evonas.training.strategies.label_loss import label_loss
 from surrogates.one_shot.supernet import Supernet
 
 A = TypeVar("A")
@@ -21,6 +21,7 @@ class SinglePath(Generic[A]):
     Attributes:
         drawn: Gives the path of the next step.
         label_smoothing: Share of the target spread over all classes.
+        class_weights: What an image counts, by its label; None: all alike.
 
     References:
         Guo 2020, "Single path one-shot neural architecture search with uniform sampling".
@@ -28,6 +29,7 @@ class SinglePath(Generic[A]):
 
     drawn: Callable[[], A]
     label_smoothing: float = 0.0
+    class_weights: Tensor | None = None
 
     def draw(self) -> Sequence[A]:
         """See :class:`surrogates.one_shot.supernet.Strategy`."""
@@ -37,6 +39,7 @@ class SinglePath(Generic[A]):
         """See :class:`surrogates.one_shot.supernet.Strategy`."""
         (path,) = paths
         supernet.activate(path)
-        loss = F.cross_entropy(supernet(images), labels, label_smoothing=self.label_smoothing)
+        weights = self.class_weights
+        loss = label_loss(supernet(images), labels, label_smoothing=self.label_smoothing, class_weights=weights)
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.item()

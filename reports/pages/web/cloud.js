@@ -38,8 +38,8 @@ function drawCloud() {
 
 /** Draw what was measured as points, and what is estimated as bars from one end of its interval to the other. */
 function drawPoints(pen, points, xaxis, yaxis, ink, isThere, mark) {
-  const ends = (name, at) => (name === data.error && points.error_low[at] !== null
-    ? [points.error_low[at], points.error_high[at]] : null);
+  const ends = (name, at) => (name === data.error && points[data.interval[0]][at] !== null
+    ? [points[data.interval[0]][at], points[data.interval[1]][at]] : null);
   const bars = new Path2D();
   pen.beginPath();
   points.id.forEach((id, at) => {

@@ -13,7 +13,7 @@ const state = {
 /** Whether a logarithm suits a measure: it is said to, and nothing on the front is negative. */
 const suitsLog = (name) => (measures[name]?.is_log ?? false) && networks.values[name].every((value) => value === null || value >= 0);
 state.isLogX = suitsLog(state.x);
-state.isLogY = data.error === "error" && data.chance !== null;
+state.isLogY = data.chance !== null;
 const listeners = [];
 
 /** Change the state and let everything redraw itself. */

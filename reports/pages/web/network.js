@@ -33,7 +33,7 @@ function drawCard() {
   const chosen = parameterNames.flatMap((name) => [make("dt", {}, name), make("dd", {}, choiceText(parameters[name][row]))]);
   card.replaceChildren(...[head, values(texts),
     ...(chosen.length ? [make("h3", {}, "Parameters"), make("dl", {}, ...chosen)] : []),
-    tested ? make("p", {}, "Trained from scratch, test accuracy: ", make("b", {}, tested)) : null,
+    tested ? make("p", {}, `Trained from scratch, test ${data.reached}: `, make("b", {}, tested)) : null,
     make("h3", {}, "Genome"), copyable(networks.genome[row], "genome"),
     make("h3", {}, isPick && !data.isTable ? "Train, export, show" : "Show"),
     ...(isPick && !data.isTable ? [command("train"), command("export", " --format onnx")] : []), command("show"),
