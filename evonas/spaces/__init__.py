@@ -8,7 +8,7 @@ May import ``architecture`` and the small root files. The run file's ``[space] k
 - ``settings``: settings as validated data; ``configured``: spaces that the run file can name.
 - ``sampling``: random genomes, first populations, networks of every size.
 - ``cells``: a normal and a reduction cell, stacked.
-- ``staged``: residual and inverted residual blocks in stages.
+- ``staged``: residual and inverted residual blocks in stages, and fully connected layers.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from evonas.spaces.cells.cell_space import CellSpace
 from evonas.spaces.configured import ConfiguredSpace
 from evonas.spaces.problem import Problem
 from evonas.spaces.space import NetworkSpace, Space, TableSpace
+from evonas.spaces.staged.dense import DenseSpace
 from evonas.spaces.staged.inverted_residual import InvertedResidualSpace
 from evonas.spaces.staged.residual import ResidualSpace
 
@@ -26,11 +27,13 @@ SPACES: dict[str, type[ConfiguredSpace[Any]]] = {
     "cells": CellSpace,
     "residual": ResidualSpace,
     "inverted_residual": InvertedResidualSpace,
+    "dense": DenseSpace,
 }
 
 __all__ = [
     "SPACES",
     "CellSpace",
+    "DenseSpace",
     "InvertedResidualSpace",
     "NetworkSpace",
     "Problem",

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from evonas.architecture.graph import Architecture, Op
-from evonas.spaces import CellSpace, InvertedResidualSpace, NetworkSpace, ResidualSpace
+from evonas.spaces import CellSpace, DenseSpace, InvertedResidualSpace, NetworkSpace, ResidualSpace
 from evonas.spaces.staged.staged_space import StagedSpace
 
 SMALL_SPACES = {
@@ -74,6 +74,9 @@ STAGED_SPACES: dict[str, StagedSpace] = {
         modules=MODULES,
         act_precisions=("float", "ternary"),
     ).unlock("stage1/width"),
+    "dense": DenseSpace.of((5, 1, 1), 3, units=6, modules=MODULES[:2], widths=(0.2, 0.25, 0.5, 1.0)).unlock(
+        "stem/width"
+    ),
 }
 
 EVERY_SPACE: dict[str, NetworkSpace] = {**SMALL_SPACES, **STAGED_SPACES}

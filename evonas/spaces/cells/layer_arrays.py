@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from evonas.architecture.graph import INPUT, kernel_axes
-from evonas.architecture.layer_counts import WeightFacts, act_facts, conv_layer, module_facts, take, weight_facts
+from evonas.architecture.layer_counts import WeightFacts, act_facts, conv_layer, module_facts, take, times, weight_facts
 from evonas.architecture.module_steps import module_steps
 from evonas.architecture.precision import EIGHT_BIT, FLOAT, precision
 from evonas.spaces.cells.layout import CellLayout
@@ -209,7 +209,7 @@ class _Batch:
             **self._precisions(f"{name}/node{node}/edge{edge}"),
         )
         present = cell.is_needed & slot.is_alive
-        layer = _times(conv, is_conv.astype(np.int64))
+        layer = times(conv, is_conv.astype(np.int64))
         reads = tuple(slot.source == number for number in range(2 + node))
         layer = replace(layer, output_shape=conv.output_shape, input_bits=conv.input_bits, reads=reads, is_view=is_view)
         self._add(layer, present)
@@ -247,7 +247,7 @@ class _Batch:
             )
             align_bits = 32 * channels * shape[1] * shape[2]
             layer = replace(
-                _times(conv, (~is_free).astype(np.int64)),
+                times(conv, (~is_free).astype(np.int64)),
                 output_shape=conv.output_shape,
                 input_bits=np.where(is_free, align_bits, conv.input_bits),
                 reads=(~is_free, is_free),
@@ -277,7 +277,7 @@ class _Batch:
     def _add(self, layer: Layer, present: Mask) -> None:
         """Append a layer, with zeros where a network lacks it or it is only a view."""
         is_tensor = present & ~layer.is_view
-        layer = replace(_times(layer, is_tensor.astype(np.int64)), is_view=present & layer.is_view)
+        layer = replace(times(layer, is_tensor.astype(np.int64)), is_view=present & layer.is_view)
         reads = layer.reads or tuple(self._mask(True) for _ in layer.inputs)
         self.found.append(replace(layer, reads=tuple(mask & present for mask in reads)))
 
@@ -299,12 +299,3 @@ class _Batch:
 
     def _mask(self, value: bool) -> Mask:
         return np.full(self.n, value, dtype=bool)
-
-
-def _times(layer: Layer, mask: Ints) -> Layer:
-    """Every count of a layer times 0 or 1."""
-    channels, height, width = layer.output_shape
-    counts = ("input_bits", "workspace_bits", "macs", "weights", "float_ops", "float_values", "parameters")
-    return replace(
-        layer, output_shape=(channels * mask, height, width), **{name: getattr(layer, name) * mask for name in counts}
-    )

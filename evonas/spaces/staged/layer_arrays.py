@@ -1,20 +1,21 @@
 """Layers of many networks of one graph at once, as arrays: the fast path of the cost models.
 
 It repeats in numpy what :attr:`evonas.architecture.graph.Architecture.layers` does for one network; a test compares
-the two. All networks have the same layers; only a change of channels that changes nothing is no tensor of its own.
+the two. All networks have the same layers; one that is left out, or that changes nothing, is no tensor of its own.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evonas.architecture.graph import INPUT, kernel_axes
-from evonas.architecture.layer_counts import act_facts, conv_layer, module_facts, take, weight_facts
+from evonas.architecture.layer_counts import act_facts, conv_layer, module_facts, take, times, weight_facts
 from evonas.architecture.precision import EIGHT_BIT, FLOAT
 from evonas.architecture.scheme import Scheme
 from evonas.spaces.staged.slots import Choice, Slot
@@ -73,5 +74,9 @@ def batch_layers(
             has_bias=int(slot.has_bias),
             input_bits_each=EIGHT_BIT.bits if slot.inputs[0] == INPUT else FLOAT.bits,
         )
+        if slot.is_there.gene:
+            is_there = np.array(slot.is_there.values)[index(slot.is_there)]
+            shapes[slot.name] = (np.where(is_there, channels, source), height, width)
+            layer = replace(times(layer, is_there.astype(np.int64)), is_view=~is_there)
         layers.append(layer)
     return tuple(layers)

@@ -45,6 +45,15 @@ class StagedSettings(NetworkSpaceSettings):
         return self
 
 
+class DenseSettings(StagedSettings):
+    """[space] kind = "dense": fully connected layers, for features that are no image and no signal."""
+
+    kind: Literal["dense"] = Field("dense", description="which search space")
+    layers: int = Field(3, ge=1, le=64, description="hidden layers at most; how many there are is a gene")
+    units: Count = Field(64, description="units of a hidden layer at factor 1")
+    precision_scope: Literal["layer", "network"] = Field("layer", description="what has precisions of its own")
+
+
 class ResidualSettings(StagedSettings):
     """[space] kind = "residual": networks like ResNet-20, a precision and a width per layer."""
 

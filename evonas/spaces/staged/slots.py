@@ -1,4 +1,4 @@
-"""A graph of fixed shape whose widths, kernels, precisions and modules are chosen by genes.
+"""A graph of which parts may be left out, and whose widths, kernels, precisions and modules are chosen by genes.
 
 The genes of a space with stages, the network of a genome, the genome of a network and the fast counts are all read off
 this one description.
@@ -7,7 +7,7 @@ this one description.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -50,7 +50,7 @@ def fixed(value: Value) -> Choice[Value]:
     return Choice((value,))
 
 
-SIDE_1, IN_FLOAT = fixed(1), fixed(FLOAT)
+SIDE_1, IN_FLOAT, ALWAYS = fixed(1), fixed(FLOAT), fixed(True)
 PREACTIVATED_STEPS: Choice[tuple[str, ...]] = fixed(PREACTIVATED)
 
 
@@ -71,6 +71,7 @@ class Slot:
         act: Precision of the activations that a convolution reads.
         steps: Structure of the module.
         has_bias: Whether the convolution adds a bias per channel.
+        is_there: Whether a network has the operation; one without it hands the first input on.
     """
 
     name: str
@@ -84,18 +85,23 @@ class Slot:
     act: Choice[Precision] = IN_FLOAT
     steps: Choice[tuple[str, ...]] = PREACTIVATED_STEPS
     has_bias: bool = False
+    is_there: Choice[bool] = ALWAYS
 
     @property
     def searched(self) -> list[tuple[Gene, tuple[Any, ...]]]:
         """What is decided here or in earlier slots: genes, and what each choice means."""
-        attributes: tuple[Choice[Any], ...] = (*self.channels, self.kernel, self.weight, self.act, self.steps)
+        attributes: tuple[Choice[Any], ...]
+        attributes = (self.is_there, *self.channels, self.kernel, self.weight, self.act, self.steps)
         return [(attribute.gene, attribute.values) for attribute in attributes if attribute.gene]
 
 
 def build(slots: Sequence[Slot], choice: Mapping[str, int]) -> tuple[Op, ...]:
-    """The operations under a choice of every gene, one per slot."""
+    """The operations under a choice of every gene, one per slot that is there."""
     names, ops = {INPUT: INPUT}, []
     for slot in slots:
+        if not slot.is_there.at(choice):
+            names[slot.name] = names[slot.inputs[0]]
+            continue
         kernel = slot.kernel.at(choice)
         channels = math.prod(factor.at(choice) for factor in slot.channels)
         names[slot.name] = f"{slot.name}/k{kernel}" if slot.kernel.gene else slot.name
@@ -119,11 +125,14 @@ def build(slots: Sequence[Slot], choice: Mapping[str, int]) -> tuple[Op, ...]:
 def read_choices(slots: Sequence[Slot], ops: Sequence[Op]) -> dict[str, int]:
     """The first choice of every gene that gives these operations: the reverse of :func:`build`.
 
+    Genes of operations that are not there have none.
+
     Raises:
         ValueError: No choice gives them.
     """
-    choice: dict[str, int] = {}
-    for slot, op in zip(slots, ops, strict=True):
+    held = {op.name.partition("/k")[0] for op in ops}
+    choice = _presence(slots, held)
+    for slot, op in zip((slot for slot in slots if slot.name in held), ops, strict=True):
         *others, last = slot.channels
         last.enter(op.channels // math.prod(factor.at(choice) for factor in others), choice)
         # the side stands in the name, too: for images of one row the kernel is flat
@@ -133,3 +142,14 @@ def read_choices(slots: Sequence[Slot], ops: Sequence[Op]) -> dict[str, int]:
         slot.act.enter(op.act, choice)
         slot.steps.enter(op.steps, choice)
     return choice
+
+
+def _presence(slots: Sequence[Slot], held: Collection[str]) -> dict[str, int]:
+    """The first choice of every gene that leaves slots out, so that those whose names are held are there."""
+    fitting: dict[str, set[int]] = {}
+    for slot in slots:
+        if slot.is_there.gene:
+            is_held, gene = slot.name in held, slot.is_there.gene.name
+            same = {index for index, is_there in enumerate(slot.is_there.values) if is_there == is_held}
+            fitting[gene] = fitting.get(gene, same) & same
+    return {gene: min(same) for gene, same in fitting.items()}

@@ -1,7 +1,7 @@
 """What spaces of blocks in stages share: settings, width genes with locked choices, decode, encode, corners.
 
-The shape of the graph is the same for all networks of such a space. A subclass lists its operations as slots; genes and
-all else follow from them.
+The shape of the graph is the same for all networks of such a space, but for operations that may be left out. A subclass
+lists its operations as slots; genes and all else follow from them.
 """
 
 from __future__ import annotations
@@ -91,21 +91,52 @@ class StagedSpace(ConfiguredSpace[S]):
         return self._canonical(self._in_range(genomes))
 
     def _canonical(self, genomes: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Of widths that round to the same channels, the first stands for all; no network is built."""
-        return self._first_equal[np.arange(len(self.genes)), genomes]
+        """No network is built.
+
+        Of widths that round to the same channels, the first stands for all; so it does for genes of operations that are
+        not there.
+        """
+        canonical: NDArray[np.int64] = self._first_equal[np.arange(len(self.genes)), genomes]
+        for index, presences in self._may_be_unused:
+            is_used = np.any([is_there[canonical[..., gene]] for gene, is_there in presences], axis=0)
+            canonical[..., index] *= is_used
+        return canonical
 
     @cached_property
     def _first_equal(self) -> NDArray[np.int64]:
         """For each choice of each gene the first that means the same, ``(n_genes, most choices)``."""
         first = np.zeros((len(self.genes), max(len(gene.choices) for gene in self.genes)), dtype=np.int64)
-        rows = {gene.name: row for gene, row in zip(self.genes, first, strict=True)}
+        meanings: dict[str, list[tuple[object, ...]]] = {}  # of a gene, wherever it counts
         for gene, values in (searched for slot in self.slots for searched in slot.searched):
-            rows[gene.name][: len(values)] = [values.index(value) for value in values]
+            meanings.setdefault(gene.name, []).append(values)
+        for row, gene in zip(first, self.genes, strict=True):
+            choices = list(zip(*meanings[gene.name], strict=True))
+            row[: len(choices)] = [choices.index(choice) for choice in choices]
         return first
+
+    @cached_property
+    def _may_be_unused(self) -> list[tuple[int, list[tuple[int, NDArray[np.bool_]]]]]:
+        """Genes all of whose operations some networks lack.
+
+        Each by its place, with the places of the genes that decide which operations are there, and what each choice of
+        those means.
+        """
+        places = {gene.name: place for place, gene in enumerate(self.genes)}
+        found: dict[int, list[tuple[int, NDArray[np.bool_]]]] = {}
+        always = {slot.is_there.gene.name for slot in self.slots if slot.is_there.gene}
+        for slot in self.slots:
+            names = [gene.name for gene, _ in slot.searched]
+            if slot.is_there.gene is None:
+                always.update(names)
+                continue
+            for name in names:
+                presence = places[slot.is_there.gene.name], np.array(slot.is_there.values)
+                found.setdefault(places[name], []).append(presence)
+        return [(place, presences) for place, presences in found.items() if self.genes[place].name not in always]
 
     def _read(self, architecture: Architecture) -> Genome:
         choice = read_choices(self.slots, architecture.ops)
-        return np.array([choice[gene.name] for gene in self.genes])
+        return np.array([choice.get(gene.name, 0) for gene in self.genes])
 
     def unlock(self, gene: str) -> Self:
         """See :meth:`Space.unlock`: the next expansion of a width gene."""
@@ -114,20 +145,26 @@ class StagedSpace(ConfiguredSpace[S]):
         return replace(self, unlocked=(*self.unlocked, gene))
 
     def covering(self) -> list[Architecture]:
-        """See :meth:`NetworkSpace.covering`: the widest that are open, in every precision, kernel and module."""
-        n_choices: dict[str, int] = {"module": 1, "kernel": 1}
+        """See :meth:`NetworkSpace.covering`: the widest that are open, in every precision, kernel and module.
+
+        And in every depth: what follows layers that may be left out reads them all.
+        """
+        n_choices: dict[str, int] = {"module": 1, "kernel": 1, "layers": 1}
         for gene in self.genes:
             n_choices[_role(gene)] = max(n_choices.get(_role(gene), 1), gene.n_open)
         turns = max(n_choices["weight"], n_choices["act"])
         architectures = []
-        for turn, module, kernel in product(*map(range, (turns, n_choices["module"], n_choices["kernel"]))):
-            index = {"width": -1, "ratio": -1, "weight": turn, "act": turn, "module": module, "kernel": kernel}
+        for turn, *others in product(
+            range(turns), *(range(n_choices[role]) for role in ("module", "kernel", "layers"))
+        ):
+            index = {"width": -1, "ratio": -1, "weight": turn, "act": turn}
+            index |= dict(zip(("module", "kernel", "layers"), others, strict=True))
             genome = [index[_role(gene)] % gene.n_open for gene in self.genes]
             architectures.append(self.decode(np.array(genome)))
         return architectures
 
     def base(self) -> Architecture:
-        """See :meth:`NetworkSpace.base`: width factors of 1 or nearest to it, the most bits, the largest ratios."""
+        """See :meth:`NetworkSpace.base`: width factors of 1 or nearest to it, most bits, largest ratios, all layers."""
         factors = self.settings.widths + self.settings.locked_widths
         plain = min(range(len(factors)), key=lambda index: abs(factors[index] - 1))
         index = {"width": plain, "module": 0, "kernel": 0}
@@ -162,9 +199,7 @@ class StagedSpace(ConfiguredSpace[S]):
 
     def _conv(self, name: str, source: str, *, channels: tuple[Choice[int], ...], kernel: Choice[int] = SIDE_1) -> Slot:
         """A convolution with a module, and with precisions of its own or those it shares."""
-        stage, _, place = name.split("/")
-        owners = {"layer": name, "stage": f"{stage}/{place}", "place": f"blocks/{place}", "network": "blocks"}
-        owner = owners[self.settings.precision_scope]
+        owner = self._precision_owner(name)
         return Slot(
             name,
             "conv",
@@ -175,6 +210,12 @@ class StagedSpace(ConfiguredSpace[S]):
             act=self._precisions(f"{owner}/act", self.settings.act_precisions),
             steps=Choice(tuple(map(module_steps, self.settings.modules)), Gene("module", self.settings.modules)),
         )
+
+    def _precision_owner(self, name: str) -> str:
+        """Whose genes hold a convolution's precisions."""
+        stage, _, place = name.split("/")
+        owners = {"layer": name, "stage": f"{stage}/{place}", "place": f"blocks/{place}", "network": "blocks"}
+        return owners[self.settings.precision_scope]
 
     def _shortcut(
         self, block: str, source: str, *, widths: tuple[Choice[int], Choice[int]], stride: int
