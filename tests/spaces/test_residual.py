@@ -59,7 +59,7 @@ def test_repair_gives_a_living_canonical_genome_of_open_choices_and_then_rests(s
 @settings(max_examples=20, deadline=None)
 @given(seed=seeds)
 def test_canonical_genomes_are_equal_exactly_if_the_networks_are(space: StagedSpace, seed: int) -> None:
-    """Only widths that round to the same channels are ever neutral, and genes of layers that are not there."""
+    """Only widths that round to the same channels, kernels cut alike and genes of layers not there are ever neutral."""
     genome = space.canonical(raw_genome(space, seed))
     architecture = space.decode(genome)
     for index, gene in enumerate(space.genes):
@@ -68,7 +68,11 @@ def test_canonical_genomes_are_equal_exactly_if_the_networks_are(space: StagedSp
             changed[index] = choice
             is_same = np.array_equal(space.canonical(changed), genome)
             assert is_same == (space.decode(changed) == architecture)
-            assert is_same == (choice == genome[index]) or gene.name.endswith("/width") or isinstance(space, DenseSpace)
+            assert (
+                is_same == (choice == genome[index])
+                or gene.name.endswith(("/width", "/kernel"))
+                or isinstance(space, DenseSpace)
+            )
 
 
 @every_space

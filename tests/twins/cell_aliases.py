@@ -41,7 +41,7 @@ def without_aliases(layout: CellLayout, choice: Mapping[str, str]) -> dict[str, 
             root[2 + node] = 2 + node
             if len(live) == 1:
                 ((source, op),) = chosen.items()
-                is_strided = kind == "reduction" and source < 2
+                is_strided = source < 2 and is_resizing(layout, kind)
                 if op == "skip" and not is_strided:
                     root[2 + node] = source
     return resolved
@@ -55,3 +55,14 @@ def _first_sources(live: list[tuple[int, str]], root: Mapping[int, int], ops: tu
     equal = sorted(source for source, first in root.items() if first == roots[0])
     in_order = sorted((op for _, op in live), key=ops.index)  # a sum does not mind which edge is which
     return dict(zip(equal[:2], in_order, strict=True))
+
+
+def is_resizing(layout: CellLayout, kind: str) -> bool:
+    """Whether a cell of that kind gives fewer pixels than it reads."""
+    sides = list(layout.input_shape[1:])
+    for cell in layout.settings.cells:
+        if cell == kind == "reduction" and sides != [1, 1]:
+            return True
+        if cell == "reduction":
+            sides = [-(-side // 2) for side in sides]
+    return False

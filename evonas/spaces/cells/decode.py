@@ -13,7 +13,7 @@ from evonas.architecture.module_steps import module_steps
 from evonas.architecture.precision import EIGHT_BIT, FLOAT, Precision, precision
 from evonas.spaces.cells.layout import CellLayout, pair_of
 from evonas.spaces.cells.liveness import Liveness
-from evonas.spaces.cells.settings import EDGE_OPS, FREE
+from evonas.spaces.cells.settings import FREE
 
 
 def build(layout: CellLayout, choice: Mapping[str, str], live: Liveness) -> Architecture:
@@ -129,25 +129,19 @@ class _Cell:
 
     def _add_edge(self, node: int, edge: int, source: int) -> str:
         name = self.choice[f"{self.kind}/node{node}/edge{edge}/op"]
-        edge_op = EDGE_OPS[name]
-        assert edge_op is not None
-        kind, kernel, stride = edge_op.kind, edge_op.kernel, 2 if self.kind == "reduction" and source < 2 else 1
+        found = self.layout.edges[self.index][source >= 2][name]
+        assert found is not None
         details: dict[str, Any] = {}
-        if kind == "conv":
-            groups = self.layout.groups(self.index, edge_op)
+        if found.kind == "conv":
             weight, act = self._precisions(f"{self.name}/node{node}/edge{edge}")
-            steps = self.layout.edge_steps(self.module, groups=groups)
-            details = {"groups": groups, "weight": weight, "act": act, "steps": steps}
-        elif kind == "skip" and stride == 2:
-            kind, kernel = "avg_pool", 2
+            steps = self.layout.edge_steps(self.module, groups=found.groups)
+            details = {"groups": found.groups, "weight": weight, "act": act, "steps": steps}
         op = Op(
             f"{self.name}/node{node}/from{source}/{name}",
-            kind,
+            found.kind,
             (f"{self.name}/in{source}" if source < 2 else f"{self.name}/node{source - 2}",),
             self.width,
-            kernel=(kernel, kernel),
-            dilation=edge_op.dilation,
-            stride=(stride, stride),
+            **found.window._asdict(),
             **details,
         )
         self.ops.append(op)

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from evonas.architecture.fitting import Sides
 from evonas.architecture.module_steps import classifier_steps, stem_steps
 from evonas.architecture.precision import PRECISIONS
 from evonas.spaces.settings import Count, Factors, Names, NetworkSpaceSettings, ascending, known
@@ -14,10 +15,10 @@ from evonas.spaces.settings import Count, Factors, Names, NetworkSpaceSettings, 
 
 @dataclass(frozen=True, slots=True)
 class EdgeOp:
-    """What an edge computes: the kind of operation, its kernel side, dilation and groups at most."""
+    """What an edge computes: the kind of operation, height and width of its kernel, dilation, and groups at most."""
 
     kind: str
-    kernel: int = 1
+    kernel: Sides = (1, 1)
     dilation: int = 1
     groups: int = 1
 
@@ -25,15 +26,15 @@ class EdgeOp:
 EDGE_OPS: dict[str, EdgeOp | None] = {
     "none": None,
     "skip": EdgeOp("skip"),
-    "max_pool_3x3": EdgeOp("max_pool", 3),
-    "avg_pool_3x3": EdgeOp("avg_pool", 3),
-    "conv_1x1": EdgeOp("conv", 1),
-    "conv_3x3": EdgeOp("conv", 3),
-    "conv_5x5": EdgeOp("conv", 5),
-    "dil_conv_3x3": EdgeOp("conv", 3, dilation=2),
-    "dil_conv_5x5": EdgeOp("conv", 5, dilation=2),
-    "group_conv_3x3": EdgeOp("conv", 3, groups=4),
-    "group_conv_5x5": EdgeOp("conv", 5, groups=4),
+    "max_pool_3x3": EdgeOp("max_pool", (3, 3)),
+    "avg_pool_3x3": EdgeOp("avg_pool", (3, 3)),
+    "conv_1x1": EdgeOp("conv", (1, 1)),
+    "conv_3x3": EdgeOp("conv", (3, 3)),
+    "conv_5x5": EdgeOp("conv", (5, 5)),
+    "dil_conv_3x3": EdgeOp("conv", (3, 3), dilation=2),
+    "dil_conv_5x5": EdgeOp("conv", (5, 5), dilation=2),
+    "group_conv_3x3": EdgeOp("conv", (3, 3), groups=4),
+    "group_conv_5x5": EdgeOp("conv", (5, 5), groups=4),
 }
 
 CELL_KINDS = ("normal", "reduction")

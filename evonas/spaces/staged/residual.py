@@ -36,13 +36,13 @@ class ResidualSpace(StagedSpace[ResidualSettings]):
             stream = self._width(f"stage{stage}/width", base)
             for index in range((self.settings.depth - 2) // (STAGES * CONVS)):
                 block = f"stage{stage}/block{index}"
-                stride = 2 if stage > 0 and index == 0 else 1
+                stride = (2, 2) if stage > 0 and index == 0 else (1, 1)
                 inner = self._width(f"{block}/width", base)
-                first = self._conv(f"{block}/conv0", last, channels=(inner,), kernel=fixed(3))
-                second = self._conv(f"{block}/conv1", first.name, channels=(stream,), kernel=fixed(3))
+                first = self._conv(f"{block}/conv0", last, channels=(inner,), kernel=fixed((3, 3)))
+                second = self._conv(f"{block}/conv1", first.name, channels=(stream,), kernel=fixed((3, 3)))
                 slots += [replace(first, stride=stride), second]
                 shortcut = last
-                if stride == 2:
+                if stride != (1, 1):
                     before = self._width(f"stage{stage - 1}/width", base // 2)
                     slots += self._shortcut(block, last, widths=(before, stream), stride=stride)
                     shortcut = slots[-1].name

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
+from evonas.architecture.fitting import Sides, Window, fit
 from evonas.architecture.graph import INPUT, PREACTIVATED, Op
 from evonas.architecture.precision import FLOAT, Precision
 from evonas.spaces.genome import Gene
@@ -50,7 +51,7 @@ def fixed(value: Value) -> Choice[Value]:
     return Choice((value,))
 
 
-SIDE_1, IN_FLOAT, ALWAYS = fixed(1), fixed(FLOAT), fixed(True)
+ONE_BY_ONE, IN_FLOAT, ALWAYS = fixed((1, 1)), fixed(FLOAT), fixed(True)
 PREACTIVATED_STEPS: Choice[tuple[str, ...]] = fixed(PREACTIVATED)
 
 
@@ -59,13 +60,13 @@ class Slot:
     """One operation of the graph, in all the forms it can take; see :class:`evonas.architecture.graph.Op`.
 
     Attributes:
-        name: What readers call it. The operation's own name adds a searched kernel's side, ``name/k5``, because a
-            supernet shares kernels of one size by name.
+        name: What readers call it. The operation's own name adds a searched kernel's label, ``name/k5`` or
+            ``name/k1x5``, because a supernet shares kernels of one size by name.
         kind: Of the operation.
         inputs: Names of slots, or ``"input"``.
         channels: Factors whose product is the width. All but the last are decided by earlier slots.
-        kernel: Side of the kernel.
-        stride: Of kernel or pool.
+        kernel: Height and width of the kernel.
+        stride: Of kernel or pool, along height and width.
         is_depthwise: Whether each channel is a group of its own.
         weight: Precision of the kernel.
         act: Precision of the activations that a convolution reads.
@@ -78,8 +79,8 @@ class Slot:
     kind: str
     inputs: tuple[str, ...]
     channels: tuple[Choice[int], ...]
-    kernel: Choice[int] = SIDE_1
-    stride: int = 1
+    kernel: Choice[Sides] = ONE_BY_ONE
+    stride: Sides = (1, 1)
     is_depthwise: bool = False
     weight: Choice[Precision] = IN_FLOAT
     act: Choice[Precision] = IN_FLOAT
@@ -95,6 +96,23 @@ class Slot:
         return [(attribute.gene, attribute.values) for attribute in attributes if attribute.gene]
 
 
+def fitted(slots: Sequence[Slot], sides: Sides) -> tuple[Slot, ...]:
+    """The same with kernels and strides cut to what images of these sides have use for, as an architecture cuts them.
+
+    Choices of a kernel that then mean the same have equal values.
+    """
+    reads, found = {INPUT: sides}, []
+    for slot in slots:
+        source = reads[slot.inputs[0]]
+        windows = [fit(Window(kernel, slot.stride), source) for kernel in slot.kernel.values]
+        kernel, stride = replace(slot.kernel, values=tuple(window.kernel for window in windows)), windows[0].stride
+        is_skip = slot.kind in ("max_pool", "avg_pool") and windows[0] == Window()
+        found.append(replace(slot, kind="skip" if is_skip else slot.kind, kernel=kernel, stride=stride))
+        rows, columns = (-(-side // step) for side, step in zip(source, stride, strict=True))
+        reads[slot.name] = (1, 1) if "pool" in slot.steps.values[0] else (rows, columns)
+    return tuple(found)
+
+
 def build(slots: Sequence[Slot], choice: Mapping[str, int]) -> tuple[Op, ...]:
     """The operations under a choice of every gene, one per slot that is there."""
     names, ops = {INPUT: INPUT}, []
@@ -104,14 +122,15 @@ def build(slots: Sequence[Slot], choice: Mapping[str, int]) -> tuple[Op, ...]:
             continue
         kernel = slot.kernel.at(choice)
         channels = math.prod(factor.at(choice) for factor in slot.channels)
-        names[slot.name] = f"{slot.name}/k{kernel}" if slot.kernel.gene else slot.name
+        gene = slot.kernel.gene
+        names[slot.name] = f"{slot.name}/k{gene.choices[choice[gene.name]]}" if gene else slot.name
         op = Op(
             names[slot.name],
             slot.kind,
             tuple(names[name] for name in slot.inputs),
             channels,
-            kernel=(kernel, kernel),
-            stride=(slot.stride, slot.stride),
+            kernel=kernel,
+            stride=slot.stride,
             groups=channels if slot.is_depthwise else 1,
             weight=slot.weight.at(choice),
             act=slot.act.at(choice),
@@ -135,9 +154,7 @@ def read_choices(slots: Sequence[Slot], ops: Sequence[Op]) -> dict[str, int]:
     for slot, op in zip((slot for slot in slots if slot.name in held), ops, strict=True):
         *others, last = slot.channels
         last.enter(op.channels // math.prod(factor.at(choice) for factor in others), choice)
-        # the side stands in the name, too: for images of one row the kernel is flat
-        side = int(op.name.rpartition("/k")[2]) if slot.kernel.gene else slot.kernel.values[0]
-        slot.kernel.enter(side, choice)
+        slot.kernel.enter(op.kernel, choice)
         slot.weight.enter(op.weight, choice)
         slot.act.enter(op.act, choice)
         slot.steps.enter(op.steps, choice)

@@ -15,6 +15,7 @@ from typing import Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from evonas.architecture.fitting import Sides
 from evonas.architecture.graph import CLASSIFIER, INPUT, Architecture
 from evonas.architecture.module_steps import module_steps
 from evonas.architecture.precision import EIGHT_BIT, precision
@@ -24,7 +25,7 @@ from evonas.spaces.configured import ConfiguredSpace
 from evonas.spaces.genome import Gene, Genome, check_genome
 from evonas.spaces.staged.layer_arrays import batch_layers
 from evonas.spaces.staged.settings import StagedSettings
-from evonas.spaces.staged.slots import SIDE_1, Choice, Slot, build, fixed, read_choices
+from evonas.spaces.staged.slots import ONE_BY_ONE, Choice, Slot, build, fitted, fixed, read_choices
 from objectives import Layer
 
 S = TypeVar("S", bound=StagedSettings)
@@ -68,15 +69,20 @@ class StagedSpace(ConfiguredSpace[S]):
         """The operations in execution order, the stem first and the classifier last."""
 
     @cached_property
+    def graph(self) -> tuple[Slot, ...]:
+        """The same, with kernels and strides cut to what the images have use for."""
+        return fitted(self.slots, self.input_shape[1:])
+
+    @cached_property
     def genes(self) -> tuple[Gene, ...]:
         """In network order: a block's or stage's width before the precisions of the layers that have it."""
-        return tuple({gene.name: gene for slot in self.slots for gene, _ in slot.searched}.values())
+        return tuple({gene.name: gene for slot in self.graph for gene, _ in slot.searched}.values())
 
     def decode(self, genome: Genome) -> Architecture:
         """See :meth:`NetworkSpace.decode`."""
-        chosen = check_genome(genome, self.genes).tolist()
+        chosen = self.canonical(genome).tolist()
         choice = {gene.name: index for gene, index in zip(self.genes, chosen, strict=True)}
-        return Architecture(self.input_shape, build(self.slots, choice), self.scheme)
+        return Architecture(self.input_shape, build(self.graph, choice), self.scheme)
 
     def encode(self, architecture: Architecture) -> Genome:
         """See :meth:`NetworkSpace.encode`. Of widths that round to the same channels, the first stands for all."""
@@ -93,8 +99,8 @@ class StagedSpace(ConfiguredSpace[S]):
     def _canonical(self, genomes: NDArray[np.int64]) -> NDArray[np.int64]:
         """No network is built.
 
-        Of widths that round to the same channels, the first stands for all; so it does for genes of operations that are
-        not there.
+        Of widths that round to the same channels, and of kernels cut to the same size, the first stands for all; so it
+        does for genes of operations that are not there.
         """
         canonical: NDArray[np.int64] = self._first_equal[np.arange(len(self.genes)), genomes]
         for index, presences in self._may_be_unused:
@@ -107,7 +113,7 @@ class StagedSpace(ConfiguredSpace[S]):
         """For each choice of each gene the first that means the same, ``(n_genes, most choices)``."""
         first = np.zeros((len(self.genes), max(len(gene.choices) for gene in self.genes)), dtype=np.int64)
         meanings: dict[str, list[tuple[object, ...]]] = {}  # of a gene, wherever it counts
-        for gene, values in (searched for slot in self.slots for searched in slot.searched):
+        for gene, values in (searched for slot in self.graph for searched in slot.searched):
             meanings.setdefault(gene.name, []).append(values)
         for row, gene in zip(first, self.genes, strict=True):
             choices = list(zip(*meanings[gene.name], strict=True))
@@ -123,8 +129,8 @@ class StagedSpace(ConfiguredSpace[S]):
         """
         places = {gene.name: place for place, gene in enumerate(self.genes)}
         found: dict[int, list[tuple[int, NDArray[np.bool_]]]] = {}
-        always = {slot.is_there.gene.name for slot in self.slots if slot.is_there.gene}
-        for slot in self.slots:
+        always = {slot.is_there.gene.name for slot in self.graph if slot.is_there.gene}
+        for slot in self.graph:
             names = [gene.name for gene, _ in slot.searched]
             if slot.is_there.gene is None:
                 always.update(names)
@@ -135,7 +141,7 @@ class StagedSpace(ConfiguredSpace[S]):
         return [(place, presences) for place, presences in found.items() if self.genes[place].name not in always]
 
     def _read(self, architecture: Architecture) -> Genome:
-        choice = read_choices(self.slots, architecture.ops)
+        choice = read_choices(self.graph, architecture.ops)
         return np.array([choice.get(gene.name, 0) for gene in self.genes])
 
     def unlock(self, gene: str) -> Self:
@@ -188,16 +194,18 @@ class StagedSpace(ConfiguredSpace[S]):
     def batch_layers(self, genomes: NDArray[np.int64]) -> tuple[Layer, ...]:
         """See :meth:`NetworkSpace.batch_layers`."""
         column = {gene.name: np.asarray(genomes)[:, index] for index, gene in enumerate(self.genes)}
-        return batch_layers(self.slots, column, n=len(genomes), input_shape=self.input_shape, scheme=self.scheme)
+        return batch_layers(self.graph, column, n=len(genomes), input_shape=self.input_shape, scheme=self.scheme)
 
     # What subclasses make slots of
 
     def _stem(self, width: Choice[int]) -> Slot:
         weight = self._precisions("stem/weight", self.settings.stem_precisions)
         act = fixed(EIGHT_BIT)  # pixels
-        return Slot("stem", "conv", (INPUT,), (width,), fixed(3), weight=weight, act=act, steps=fixed(("conv",)))
+        return Slot("stem", "conv", (INPUT,), (width,), fixed((3, 3)), weight=weight, act=act, steps=fixed(("conv",)))
 
-    def _conv(self, name: str, source: str, *, channels: tuple[Choice[int], ...], kernel: Choice[int] = SIDE_1) -> Slot:
+    def _conv(
+        self, name: str, source: str, *, channels: tuple[Choice[int], ...], kernel: Choice[Sides] = ONE_BY_ONE
+    ) -> Slot:
         """A convolution with a module, and with precisions of its own or those it shares."""
         owner = self._precision_owner(name)
         return Slot(
@@ -218,13 +226,13 @@ class StagedSpace(ConfiguredSpace[S]):
         return owners[self.settings.precision_scope]
 
     def _shortcut(
-        self, block: str, source: str, *, widths: tuple[Choice[int], Choice[int]], stride: int
+        self, block: str, source: str, *, widths: tuple[Choice[int], Choice[int]], stride: Sides
     ) -> tuple[Slot, ...]:
-        """Without parameters: 2x2 pixels averaged where the side halves, channels cut or padded with zeros."""
-        pool = Slot(f"{block}/pool", "avg_pool", (source,), widths[:1], fixed(2), stride)
-        last = source if stride == 1 else pool.name
+        """Without parameters: 2x2 pixels averaged where both sides halve, channels cut or padded with zeros."""
+        pool = Slot(f"{block}/pool", "avg_pool", (source,), widths[:1], fixed(stride), stride)
+        last = source if stride == (1, 1) else pool.name
         align = Slot(f"{block}/shortcut", "align", (last,), widths[1:])
-        return (align,) if stride == 1 else (pool, align)
+        return (align,) if stride == (1, 1) else (pool, align)
 
     def _classifier(self, source: str) -> Slot:
         return Slot(
