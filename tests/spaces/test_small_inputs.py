@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from evonas.architecture.fitting import Window, fit
 from evonas.architecture.graph import Architecture
+from evonas.errors import RunFileError
 from evonas.nets.network import Network
 from evonas.spaces import SPACES, CellSpace, NetworkSpace
 from evonas.spaces.genome import Genomes
@@ -34,16 +35,48 @@ SETTINGS: dict[str, dict[str, object]] = {
     "inverted_residual": {"stem_channels": 5, "stages": ((6, 2, 2), (7, 1, 2)), "kernels": (3, 5, 7), "ratios": (1, 2)},
     "dense": {"units": 5},
 }  # fmt: skip
+UNEVEN: dict[str, dict[str, object]] = {
+    "cells": {
+        "cells": ("reduction", "normal", "reduction"),
+        "reduction_stride": (2, 1),
+        "channels": 4,
+        "ops": (
+            "none",
+            "conv_3x1",
+            "conv_1x3",
+            "max_pool_3x3",
+            "skip",
+            "conv_3x3",
+            "dil_conv_1x5",
+            "conv_1x1",
+            "conv_7x1",
+        ),
+        "residual_downsamplings": ("free", "ternary"),
+    },
+    "residual": {"depth": 8, "channels": 3, "kernels": (3, (1, 5), (3, 1)), "strides": ((2, 1), (1, 2))},
+    "inverted_residual": {
+        "stem_channels": 5,
+        "stages": ((6, 1, (2, 1)), (7, 2, (1, 2)), (6, 1, 1)),
+        "kernels": (3, 5, (1, 5), (5, 1), (3, 1)),
+        "ratios": (1, 2),
+    },
+}
 CASES = {
     f"{kind}, {sides[0]}x{sides[1]}": SPACES[kind].of((2, *sides), 3, **settings)
     for kind, settings in SETTINGS.items()
     for sides in SIDES
     if kind != "dense" or sides == (1, 1)
+} | {
+    f"{kind}, uneven, {sides[0]}x{sides[1]}": SPACES[kind].of((2, *sides), 3, **settings)
+    for kind, settings in UNEVEN.items()
+    for sides in ((7, 5), (1, 9))
 }
 NAME = re.compile(r"(/from\d+)/.*|/k[\dx]+$")
 every_case = pytest.mark.parametrize("space", CASES.values(), ids=CASES)
 FEW = {
-    name: space for name, space in CASES.items() if name.endswith(("1x9", "3x2")) or not isinstance(space, CellSpace)
+    name: space
+    for name, space in CASES.items()
+    if name.endswith(("1x9", "3x2", "7x5")) or not isinstance(space, CellSpace)
 }
 few_cases = pytest.mark.parametrize("space", FEW.values(), ids=FEW)
 
@@ -147,3 +180,35 @@ def test_what_is_cut_would_have_met_padding(kernel: int, dilation: int) -> None:
         assert [reach for reach in reaches if abs(reach) < side] == [reach for reach in kept if abs(reach) < side]
         assert fitted <= kernel
         assert fitted == kernel or all(abs(reach) < side for reach in kept)
+
+
+def test_choices_that_are_the_same_on_a_signal_are_one_genome() -> None:
+    """Along time a kernel counts as far as it lies along time: 3 is 1x3, and 3x1 is 1x1."""
+    space = SPACES["inverted_residual"].of((2, 1, 9), 3, stages=((4, 1, 1),), kernels=(3, 5, (1, 5), (5, 1), (1, 3)))
+    index = [gene.name for gene in space.genes].index("stage0/block0/kernel")
+    genomes = np.zeros((5, len(space.genes)), dtype=np.int64)
+    genomes[:, index] = range(5)
+    assert space.repair_all(genomes)[:, index].tolist() == [0, 1, 1, 3, 0]
+    ops = [next(op for op in space.decode(genome).ops if "depthwise" in op.name) for genome in genomes]
+    assert [op.kernel for op in ops] == [(1, 3), (1, 5), (1, 5), (1, 1), (1, 3)]
+    assert ops[3].name == "stage0/block0/depthwise/k5x1"
+
+
+@pytest.mark.parametrize("stride", [(2, 1), (1, 2)])
+def test_strides_along_one_axis_leave_the_other_as_it_is(stride: tuple[int, int]) -> None:
+    """On a spectrogram of 49x10 values."""
+    expected = (-(-49 // stride[0]), -(-10 // stride[1]))
+    for space, last in (
+        (SPACES["cells"].of((1, 49, 10), 3, reduction_stride=stride), "cell2"),
+        (SPACES["residual"].of((1, 49, 10), 3, depth=8, strides=(stride, 1)), "stage2/block0/sum"),
+        (SPACES["inverted_residual"].of((1, 49, 10), 3, stages=((4, 1, stride), (5, 1, 1))), "stage1/block0/sum"),
+    ):
+        for genome in space.sample(np.random.default_rng(0), 3):
+            shape = space.decode(genome).shapes[last]
+            assert (shape.height, shape.width) == expected
+
+
+@pytest.mark.parametrize("stride", [1, (1, 1), 3, (2, 0)])
+def test_a_reduction_cell_that_reduces_nothing_is_refused(stride: object) -> None:
+    with pytest.raises(RunFileError, match="reduction_stride"):
+        CellSpace.of((1, 8, 8), 3, reduction_stride=stride)

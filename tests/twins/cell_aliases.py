@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from evonas.spaces.cells.layout import CellLayout, pair_label, pair_of, pairs
 from evonas.spaces.cells.settings import EDGE_OPS
+from evonas.spaces.window_settings import sides
 
 
 def without_aliases(layout: CellLayout, choice: Mapping[str, str]) -> dict[str, str]:
@@ -59,10 +60,12 @@ def _first_sources(live: list[tuple[int, str]], root: Mapping[int, int], ops: tu
 
 def is_resizing(layout: CellLayout, kind: str) -> bool:
     """Whether a cell of that kind gives fewer pixels than it reads."""
-    sides = list(layout.input_shape[1:])
+    found = layout.input_shape[1:]
     for cell in layout.settings.cells:
-        if cell == kind == "reduction" and sides != [1, 1]:
-            return True
+        before = found
         if cell == "reduction":
-            sides = [-(-side // 2) for side in sides]
+            steps = sides(layout.settings.reduction_stride)
+            found = -(-found[0] // steps[0]), -(-found[1] // steps[1])
+        if cell == kind and found != before:
+            return True
     return False

@@ -15,6 +15,7 @@ from evonas.architecture.module_steps import module_steps
 from evonas.architecture.precision import EIGHT_BIT, FLOAT, Precision, precision
 from evonas.spaces.cells.layout import CellLayout, pair_of
 from evonas.spaces.cells.settings import EDGE_OPS, FREE
+from evonas.spaces.window_settings import sides
 from tests.twins.cell_aliases import without_aliases
 
 EDGE_NAME = re.compile(r"(/from\d+)/.*")
@@ -142,8 +143,11 @@ class _Cell:
             if names:
                 self.ops.append(Op(f"{self.cell}/node{node}", "add", tuple(names), self.width))
             else:
-                shrink = 2 ** layout.reductions(index)
-                self.ops.append(Op(f"{self.cell}/node{node}", "zeros", (INPUT,), self.width, stride=(shrink, shrink)))
+                times = layout.reductions(index)
+                shrink = tuple(step**times for step in sides(layout.settings.reduction_stride))
+                self.ops.append(
+                    Op(f"{self.cell}/node{node}", "zeros", (INPUT,), self.width, stride=(shrink[0], shrink[1]))
+                )
         nodes = tuple(f"{self.cell}/node{node}" for node in range(layout.settings.nodes))
         self.ops.append(Op(self.cell, "concat", nodes, self.width * layout.settings.nodes))
         return self._add_residual() if has_residual else self.cell
@@ -177,7 +181,7 @@ class _Cell:
             (tensor,),
             self.width,
             kernel=(3, 3) if is_larger else (1, 1),
-            stride=(2, 2) if is_larger else (1, 1),
+            stride=sides(self.layout.settings.reduction_stride) if is_larger else (1, 1),
             weight=weight,
             act=act,
             steps=self.layout.input_steps(self.module, is_larger=is_larger),
@@ -191,7 +195,7 @@ class _Cell:
         kind, kernel, stride = (
             edge_op.kind,
             edge_op.kernel,
-            (2, 2) if self.kind == "reduction" and source < 2 else (1, 1),
+            sides(self.layout.settings.reduction_stride) if self.kind == "reduction" and source < 2 else (1, 1),
         )
         details: dict[str, Any] = {}
         if kind == "conv":
@@ -199,8 +203,8 @@ class _Cell:
             weight, act = self._precisions(f"{self.cell}/node{node}/edge{edge}")
             steps = self.layout.edge_steps(self.module, groups=groups)
             details = {"groups": groups, "weight": weight, "act": act, "steps": steps}
-        elif kind == "skip" and stride == (2, 2):
-            kind, kernel = "avg_pool", (2, 2)
+        elif kind == "skip" and stride != (1, 1):
+            kind, kernel = "avg_pool", stride
         op = Op(
             f"{self.cell}/node{node}/from{source}/{name}",
             kind,
@@ -228,8 +232,8 @@ class _Cell:
                     "avg_pool",
                     (before,),
                     width * self.layout.settings.nodes,
-                    kernel=(2, 2),
-                    stride=(2, 2),
+                    kernel=sides(self.layout.settings.reduction_stride),
+                    stride=sides(self.layout.settings.reduction_stride),
                 )
                 self.ops.append(pool)
                 self.ops.append(Op(f"{self.cell}/residual", "align", (pool.name,), channels))
@@ -248,8 +252,8 @@ class _Cell:
             "conv",
             (before,),
             channels,
-            kernel=(2, 2),
-            stride=(2, 2),
+            kernel=sides(self.layout.settings.reduction_stride),
+            stride=sides(self.layout.settings.reduction_stride),
             weight=chosen,
             act=chosen,
             steps=("norm", "conv") if chosen.is_float else ("norm", "quant", "conv"),

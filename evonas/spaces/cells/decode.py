@@ -105,8 +105,9 @@ class _Cell:
         if edges:
             self.ops.append(Op(name, "add", edges, self.width))
         else:
-            shrink = 2 ** self.layout.reductions(self.index)
-            self.ops.append(Op(name, "zeros", (INPUT,), self.width, stride=(shrink, shrink)))
+            down, aside = self.layout.reduction_stride
+            times = self.layout.reductions(self.index)
+            self.ops.append(Op(name, "zeros", (INPUT,), self.width, stride=(down**times, aside**times)))
         return name
 
     def _add_input(self, source: int) -> None:
@@ -120,7 +121,7 @@ class _Cell:
             (self.inputs[source],),
             self.width,
             kernel=(3, 3) if is_larger else (1, 1),
-            stride=(2, 2) if is_larger else (1, 1),
+            stride=self.layout.reduction_stride if is_larger else (1, 1),
             weight=weight,
             act=act,
             steps=self.layout.input_steps(self.module, is_larger=is_larger),
@@ -157,20 +158,21 @@ class _Cell:
         if self.kind == "reduction":
             factor = float(self.choice[f"cell{self.index - 1}/expansion"])
             width = self.layout.width(self.index - 1, factor) * self.layout.settings.nodes
-            self.ops.append(Op(f"{name}/pool", "avg_pool", (before,), width, kernel=(2, 2), stride=(2, 2)))
+            stride = self.layout.reduction_stride
+            self.ops.append(Op(f"{name}/pool", "avg_pool", (before,), width, kernel=stride, stride=stride))
             before = f"{name}/pool"
         self.ops.append(Op(name, "align", (before,), channels))
 
     def _downsampling(self, before: str, how: str, channels: int) -> Op:
-        """Batch norm and a 2x2 convolution with stride 2, as in BNAS; activations are quantized like weights."""
+        """Batch norm and a convolution as wide as its stride, 2x2 in BNAS; activations are quantized like weights."""
         chosen = precision(how)
         return Op(
             f"{self.name}/residual",
             "conv",
             (before,),
             channels,
-            kernel=(2, 2),
-            stride=(2, 2),
+            kernel=self.layout.reduction_stride,
+            stride=self.layout.reduction_stride,
             weight=chosen,
             act=chosen,
             steps=("norm", "conv") if chosen.is_float else ("norm", "quant", "conv"),

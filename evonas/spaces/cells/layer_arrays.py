@@ -236,7 +236,7 @@ class _Batch:
                 channels=shape[0],
                 height=shape[1],
                 width=shape[2],
-                kernel_area=_area((2, 2), (rows, columns)),
+                kernel_area=_area(layout.reduction_stride, (rows, columns)),
                 groups=1,
                 weight=take([weight_facts(one, layout.scheme) for one in chosen], choice),
                 act=take([act_facts(one, layout.scheme) for one in chosen], choice),

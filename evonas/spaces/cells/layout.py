@@ -15,8 +15,7 @@ from evonas.architecture.precision import EIGHT_BIT, FLOAT, Precision
 from evonas.architecture.scheme import DEFAULT_SCHEME, Scheme
 from evonas.errors import RunFileError
 from evonas.spaces.cells.settings import EDGE_OPS, FREE, CellSettings, EdgeOp
-
-REDUCTION_STRIDE = (2, 2)
+from evonas.spaces.window_settings import sides
 
 
 class Edge(NamedTuple):
@@ -89,16 +88,21 @@ class CellLayout:
         return tuple(self.settings.cells[: index + 1].count("reduction") for index in range(len(self.settings.cells)))
 
     def reductions(self, index: int) -> int:
-        """How often the side was halved behind a cell."""
+        """How many reduction cells there are up to a cell."""
         return self._reductions[index]
+
+    @property
+    def reduction_stride(self) -> Sides:
+        """By what reduction cells divide height and width."""
+        return sides(self.settings.reduction_stride)
 
     def sides(self, index: int) -> Sides:
         """Height and width of what a cell gives; of the stem for -1."""
         halvings = self.reductions(index) if index >= 0 else 0
-        _, *sides = self.input_shape
+        _, *found = self.input_shape
         for _ in range(halvings):
-            sides = [-(-side // step) for side, step in zip(sides, REDUCTION_STRIDE, strict=True)]
-        return sides[0], sides[1]
+            found = [-(-side // step) for side, step in zip(found, self.reduction_stride, strict=True)]
+        return found[0], found[1]
 
     @cached_property
     def edges(self) -> tuple[tuple[dict[str, Edge | None], ...], ...]:
@@ -119,7 +123,7 @@ class CellLayout:
         if edge_op is None:
             return None
         is_strided = self.settings.cells[index] == "reduction" and not is_inner
-        stride = REDUCTION_STRIDE if is_strided else (1, 1)
+        stride = self.reduction_stride if is_strided else (1, 1)
         kind, kernel = edge_op.kind, edge_op.kernel
         if kind == "skip" and is_strided:
             kind, kernel = "avg_pool", stride
@@ -137,7 +141,7 @@ class CellLayout:
         return math.gcd(edge_op.groups, *(self.width(index, factor) for factor in self.settings.expansions))
 
     def has_larger_input(self, index: int, source: int) -> bool:
-        """Whether a cell input has twice the side of the other one, since a reduction cell lies between them."""
+        """Whether a cell input has larger sides than the other one, since a reduction cell lies between them."""
         return source == 0 and index > 0 and self.settings.cells[index - 1] == "reduction"
 
     def has_residual_at(self, index: int) -> bool:

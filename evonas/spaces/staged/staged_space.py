@@ -26,6 +26,7 @@ from evonas.spaces.genome import Gene, Genome, check_genome
 from evonas.spaces.staged.layer_arrays import batch_layers
 from evonas.spaces.staged.settings import StagedSettings
 from evonas.spaces.staged.slots import ONE_BY_ONE, Choice, Slot, build, fitted, fixed, read_choices
+from evonas.spaces.window_settings import Kernel, side_label, sides
 from objectives import Layer
 
 S = TypeVar("S", bound=StagedSettings)
@@ -252,6 +253,12 @@ class StagedSpace(ConfiguredSpace[S]):
         n_locked = len(self.settings.locked_widths) - self.unlocked.count(name)
         gene = Gene(name, tuple(map(str, factors)), is_ordered=True, n_locked=n_locked)
         return Choice(tuple(max(1, round(channels * factor)) for factor in factors), gene)
+
+    def _kernel(self, name: str, kernels: tuple[Kernel, ...]) -> Choice[Sides]:
+        """A gene for the kernel of a convolution; its choices can be ordered if all are square."""
+        is_square = all(isinstance(kernel, int) for kernel in kernels)
+        gene = Gene(f"{name}/kernel", tuple(map(side_label, kernels)), is_ordered=is_square)
+        return Choice(tuple(map(sides, kernels)), gene)
 
     def _precisions(self, name: str, labels: tuple[str, ...]) -> Choice:  # type: ignore[type-arg]
         return Choice(tuple(map(precision, labels)), Gene(name, labels, is_ordered=True))
