@@ -18,6 +18,7 @@ from evonas.spaces import SPACES, CellSpace, NetworkSpace
 from evonas.spaces.genome import Genomes
 from objectives import OBJECTIVES
 from tests.spaces.test_canonical import by_network
+from tests.support.spaces import UNEVEN
 
 SIDES = [(4, 4), (2, 7), (1, 9), (1, 1), (3, 2)]
 SETTINGS: dict[str, dict[str, object]] = {
@@ -35,32 +36,6 @@ SETTINGS: dict[str, dict[str, object]] = {
     "inverted_residual": {"stem_channels": 5, "stages": ((6, 2, 2), (7, 1, 2)), "kernels": (3, 5, 7), "ratios": (1, 2)},
     "dense": {"units": 5},
 }  # fmt: skip
-UNEVEN: dict[str, dict[str, object]] = {
-    "cells": {
-        "cells": ("reduction", "normal", "reduction"),
-        "reduction_stride": (2, 1),
-        "channels": 4,
-        "ops": (
-            "none",
-            "conv_3x1",
-            "conv_1x3",
-            "max_pool_3x3",
-            "skip",
-            "conv_3x3",
-            "dil_conv_1x5",
-            "conv_1x1",
-            "conv_7x1",
-        ),
-        "residual_downsamplings": ("free", "ternary"),
-    },
-    "residual": {"depth": 8, "channels": 3, "kernels": (3, (1, 5), (3, 1)), "strides": ((2, 1), (1, 2))},
-    "inverted_residual": {
-        "stem_channels": 5,
-        "stages": ((6, 1, (2, 1)), (7, 2, (1, 2)), (6, 1, 1)),
-        "kernels": (3, 5, (1, 5), (5, 1), (3, 1)),
-        "ratios": (1, 2),
-    },
-}
 CASES = {
     f"{kind}, {sides[0]}x{sides[1]}": SPACES[kind].of((2, *sides), 3, **settings)
     for kind, settings in SETTINGS.items()
