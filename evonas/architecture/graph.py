@@ -9,16 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from evonas.architecture.fitting import Sides, Window, fit
 from evonas.architecture.layer_counts import act_facts, conv_layer, module_facts, weight_facts
 from evonas.architecture.precision import EIGHT_BIT, FLOAT, Precision
 from evonas.architecture.scheme import DEFAULT_SCHEME, Scheme
 from objectives import Layer
 
 INPUT = "input"
-Sides = tuple[int, int]
-"""Along height and width."""
 PREACTIVATED = ("norm", "quant", "conv")
 CLASSIFIER = ("norm", "relu", "pool", "quant", "conv")
+ONE_PIXEL = Window()
 STEPS = ("norm", "standardize", "relu", "pool", "quant", "conv", "shuffle", "shortcut", "prelu")
 
 
@@ -87,11 +87,6 @@ class Op:
         return below, behind
 
 
-def kernel_axes(input_shape: tuple[int, int, int]) -> int:
-    """Along how many axes the kernels of networks for such images extend: 2, and 1 for signals."""
-    return sum(side > 1 for side in input_shape[1:])
-
-
 @dataclass(frozen=True, slots=True)
 class Shape:
     """Shape of one sample: ``segments`` equal groups of channels, side by side, as a concatenation makes them."""
@@ -111,8 +106,9 @@ class Shape:
 class Architecture:
     """A network as data: operations in execution order. The last one gives the logits.
 
-    Kernels are never wider than a signal, an image of one row or one column: across it they are 1 wide and have no
-    stride, whatever was given.
+    Kernels are never wider than what they read has use for, whatever was given: on 2x2 pixels 5x5 becomes 3x3, across a
+    signal, an image of one row or one column, it becomes 1, see :func:`evonas.architecture.fitting.fit`. A pool of one
+    pixel is a skip.
 
     Attributes:
         input_shape: ``(channels, height, width)`` of an image.
@@ -125,8 +121,7 @@ class Architecture:
     scheme: Scheme = DEFAULT_SCHEME
 
     def __post_init__(self) -> None:
-        if 1 in self.input_shape[1:]:
-            object.__setattr__(self, "ops", tuple(self._flat(op) for op in self.ops))
+        object.__setattr__(self, "ops", tuple(_fitted(op, self.shapes[op.inputs[0]]) for op in self.ops))
 
     @cached_property
     def shapes(self) -> dict[str, Shape]:
@@ -163,13 +158,6 @@ class Architecture:
                 layers.append(self._layer(op, inputs))
         return tuple(layers)
 
-    def _flat(self, op: Op) -> Op:
-        """The same without a kernel and a stride along the axes of length 1."""
-        is_one = [side == 1 for side in self.input_shape[1:]]
-        down, aside = (1 if flat else side for side, flat in zip(op.kernel, is_one, strict=True))
-        steps = tuple(1 if flat else step for step, flat in zip(op.stride, is_one, strict=True))
-        return replace(op, kernel=(down, aside), stride=(steps[0], steps[1]))
-
     def is_view(self, op: Op) -> bool:
         """Whether an operation hands its one input on unchanged, so that it is no tensor of its own."""
         is_alone = len(op.inputs) == 1 and op.stride == (1, 1) and op.kind in ("skip", "add", "concat", "align")
@@ -201,6 +189,16 @@ class Architecture:
             has_bias=int(op.has_bias),
             input_bits_each=EIGHT_BIT.bits if op.inputs[0] == INPUT else 32,
         )
+
+
+def _fitted(op: Op, source: Shape) -> Op:
+    """The same with a kernel and a stride that fit its input."""
+    given = Window(op.kernel, op.stride, op.dilation)
+    if given == ONE_PIXEL and op.kind not in ("max_pool", "avg_pool"):
+        return op
+    window = fit(given, (1, 1) if "pool" in op.steps else (source.height, source.width))
+    kind = "skip" if window == ONE_PIXEL and op.kind in ("max_pool", "avg_pool") else op.kind
+    return op if (window, kind) == (given, op.kind) else replace(op, kind=kind, **window._asdict())
 
 
 def _output_shape(op: Op, inputs: list[Shape]) -> Shape:

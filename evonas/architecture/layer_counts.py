@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -140,4 +141,13 @@ def conv_layer(
         float_ops=quantized * act.flops_per_element * module.has_quant,
         float_values=folded + others + scales + act.stored * module.has_quant,
         parameters=latents + affine + others + weight.parameters + act.parameters * module.has_quant,
+    )
+
+
+def times(layer: Layer, mask: NDArray[np.int64]) -> Layer:
+    """Every count of a layer times 0 or 1: nothing where a network lacks it."""
+    channels, height, width = layer.output_shape
+    counts = ("input_bits", "workspace_bits", "macs", "weights", "float_ops", "float_values", "parameters")
+    return replace(
+        layer, output_shape=(channels * mask, height, width), **{name: getattr(layer, name) * mask for name in counts}
     )

@@ -49,7 +49,7 @@ def resolved(bound: float | str, objective: Objective, *, space: NetworkSpace) -
         raise RunFileError(
             f"a number under search.constraints for {objective.name}",
             found=f"{bound!r}, but this {what}",
-            remedy="set a number; residual and inverted_residual have a base network",
+            remedy="set a number; residual, inverted_residual and dense have a base network",
         )
     return _share(bound) * float(objective.measure(base.layers))
 

@@ -16,7 +16,8 @@ import torch.nn.functional as F  # noqa: N812  # the name every torch user knows
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from evonas.architecture.graph import INPUT, Sides
+from evonas.architecture.fitting import Sides
+from evonas.architecture.graph import INPUT
 from evonas.nets.execution.operations import run_op
 from evonas.nets.frozen import Floats, FrozenConv, FrozenNetwork
 from evonas.nets.quant.activation_rule import ActivationRule

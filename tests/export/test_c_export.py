@@ -29,9 +29,9 @@ from evonas.nets.freeze import freeze
 from evonas.nets.frozen import FrozenConv, FrozenNetwork, Kernel
 from evonas.nets.integer_network import IntegerNetwork
 from evonas.nets.network import Network
-from evonas.spaces.staged.residual import ResidualSpace
+from evonas.spaces import SPACES, ResidualSpace
 from objectives.peak_memory import peak_memory
-from tests.support.spaces import EVERY_SPACE, random_architectures, uneven
+from tests.support.spaces import EVERY_SPACE, UNEVEN, random_architectures, uneven
 
 GCC = shutil.which("gcc")
 needs_gcc = pytest.mark.skipif(GCC is None, reason="gcc is not installed")
@@ -56,6 +56,11 @@ ARCHITECTURES["odd bits"] = random_architectures(ODD_BITS, 0)[0]
 ARCHITECTURES |= {
     f"uneven {name}": uneven(random_architectures(EVERY_SPACE[name], 1)[0], 0)
     for name in ("four nodes", "modules", "residual, odd sides", "inverted, odd sides")
+}
+CUT = {"cells": (1, 1), "inverted_residual": (7, 5), "residual": (1, 9)}  # kernels, strides and pools cut to few pixels
+ARCHITECTURES |= {
+    f"cut {kind}": random_architectures(SPACES[kind].of((2, *sides), 3, **UNEVEN[kind]), 3)[0]
+    for kind, sides in CUT.items()
 }
 NAMES = list(ARCHITECTURES)
 

@@ -27,10 +27,10 @@ from evonas.nets.frozen import FrozenNetwork
 from evonas.nets.integer_network import IntegerNetwork, apply_rule, average_image, average_pool, sum_in_pairs
 from evonas.nets.network import Network
 from evonas.nets.packing import pack, unpack
-from evonas.spaces import NetworkSpace
+from evonas.spaces import SPACES, NetworkSpace
 from objectives.model_size import model_size, packed_bytes
 from tests.support.quantizers import make
-from tests.support.spaces import EVERY_SPACE, uneven
+from tests.support.spaces import EVERY_SPACE, UNEVEN, uneven
 
 # QONNX's executor takes seconds for a deep network; OpenVINO is an extra, and not for every network; C has a file of
 # its own
@@ -99,9 +99,11 @@ def test_every_format_gives_the_logits_of_the_frozen_network(name: str, form: st
     assert not is_counted or stored_bytes(sealed) == frozen.stored_bytes
 
 
-@pytest.mark.parametrize("name", ["four nodes", "inverted, odd sides"])
+@pytest.mark.parametrize("name", ["four nodes", "inverted, odd sides", *UNEVEN])
 def test_kernels_that_are_not_square_are_exported_exactly(name: str, tmp_path: Path) -> None:
-    architecture = uneven(EVERY_SPACE[name].decode(EVERY_SPACE[name].sample(np.random.default_rng(0), 1)[0]), 0)
+    space = SPACES[name].of((2, 7, 2), 3, **UNEVEN[name]) if name in UNEVEN else EVERY_SPACE[name]
+    architecture = space.decode(space.sample(np.random.default_rng(0), 1)[0])
+    architecture = architecture if name in UNEVEN else uneven(architecture, 0)
     network = trained(architecture)
     frozen, images = freeze(network), pixels(architecture, 8)
     expected = IntegerNetwork(frozen)(torch.from_numpy(images)).numpy()

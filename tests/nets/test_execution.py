@@ -48,10 +48,12 @@ def in_double(space: NetworkSpace) -> tuple[Network, Tensor]:
     """In double precision: in single, a code next to a threshold may come out either way."""
     network = Network(space.covering(), generator=torch.Generator().manual_seed(0)).double()
     for layer in network.layers.values():
-        if (
-            isinstance(layer, QuantLayer) and layer.prelu is not None
-        ):  # sums of codes are 0 now and then, up to rounding
-            torch.nn.init.uniform_(layer.prelu.data[:, 1], 0.01, 0.02, generator=torch.Generator().manual_seed(1))
+        assert isinstance(layer, QuantLayer)
+        # sums of codes are 0 now and then, and are their own mean, both up to rounding
+        shifts = [] if layer.prelu is None else [layer.prelu.data[:, 1]]
+        shifts += [beta.data for norm in layer.norms.values() for beta in norm.beta.values()]  # type: ignore[union-attr, operator]
+        for shift in shifts:
+            torch.nn.init.uniform_(shift, 0.01, 0.02, generator=torch.Generator().manual_seed(1))
     return network, normal(16, *space.input_shape).sigmoid().double()
 
 

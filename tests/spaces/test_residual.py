@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from evonas.architecture.graph import Architecture
 from evonas.architecture.precision import PRECISIONS
 from evonas.errors import GenomeError, RunFileError
-from evonas.spaces import SPACES, CellSpace, InvertedResidualSpace, ResidualSpace
+from evonas.spaces import SPACES, CellSpace, DenseSpace, InvertedResidualSpace, ResidualSpace
 from evonas.spaces.staged.staged_space import StagedSpace
 from objectives import OBJECTIVES
 from tests.support.spaces import STAGED_SPACES
@@ -59,7 +59,7 @@ def test_repair_gives_a_living_canonical_genome_of_open_choices_and_then_rests(s
 @settings(max_examples=20, deadline=None)
 @given(seed=seeds)
 def test_canonical_genomes_are_equal_exactly_if_the_networks_are(space: StagedSpace, seed: int) -> None:
-    """Only widths that round to the same channels are ever neutral; every other change changes the network."""
+    """Only widths that round to the same channels, kernels cut alike and genes of layers not there are ever neutral."""
     genome = space.canonical(raw_genome(space, seed))
     architecture = space.decode(genome)
     for index, gene in enumerate(space.genes):
@@ -68,7 +68,11 @@ def test_canonical_genomes_are_equal_exactly_if_the_networks_are(space: StagedSp
             changed[index] = choice
             is_same = np.array_equal(space.canonical(changed), genome)
             assert is_same == (space.decode(changed) == architecture)
-            assert is_same == (choice == genome[index]) or gene.name.endswith("/width")
+            assert (
+                is_same == (choice == genome[index])
+                or gene.name.endswith(("/width", "/kernel"))
+                or isinstance(space, DenseSpace)
+            )
 
 
 @every_space
@@ -184,7 +188,12 @@ def test_the_fast_path_counts_what_one_network_at_a_time_counts(space: StagedSpa
 def test_more_bits_or_width_never_cost_less(space: StagedSpace, seed: int) -> None:
     rng = np.random.default_rng(seed)
     genome = raw_genome(space, seed)
-    index = int(rng.choice([i for i, gene in enumerate(space.genes) if gene.is_ordered]))
+    ordered = {i: gene for i, gene in enumerate(space.genes) if gene.is_ordered}
+    for layers in [
+        i for i, gene in ordered.items() if gene.name == "layers"
+    ]:  # one more may narrow what the last reads
+        genome[layers] = len(ordered.pop(layers).choices) - 1
+    index = int(rng.choice(list(ordered)))
     gene, role = space.genes[index], space.genes[index].name.rsplit("/", 1)[-1]
     choices, names = list(range(len(gene.choices))), ["macs", "bitops", "model_size", "peak_memory", "parameters"]
     if role in ("weight", "act"):
@@ -236,6 +245,25 @@ def test_published_weight_counts_of_residual_networks(depth: int, weights: int, 
 # Settings
 
 
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 1, 20), (2, 4, 1)])
+def test_images_and_signals_are_refused_by_the_dense_space(shape: tuple[int, int, int]) -> None:
+    with pytest.raises(RunFileError, match=f"as {np.prod(shape)} channels of one pixel"):
+        DenseSpace.of(shape, 10)
+    assert DenseSpace.of((int(np.prod(shape)), 1, 1), 10).genes
+
+
+def test_dense_networks_have_one_to_the_given_number_of_hidden_layers() -> None:
+    """Each a chain of layers that all are matrices."""
+    space, depths = DenseSpace.of((7, 1, 1), 4, layers=4, units=8), set()
+    for genome in space.sample(np.random.default_rng(0), 40):
+        ops = space.decode(genome).ops
+        assert [op.name for op in ops] == ["stem", *(f"layer{index}" for index in range(1, len(ops) - 1)), "classifier"]
+        assert [op.inputs for op in ops] == [("input",), *((op.name,) for op in ops[:-1])]
+        assert all((op.kind, op.kernel) == ("conv", (1, 1)) for op in ops)
+        depths.add(len(ops) - 1)
+    assert depths == {1, 2, 3, 4}
+
+
 @pytest.mark.parametrize(("depth", "remedy"), [(21, 20), (2, 8), (0, 8), (24, 26), (-4, 8)])
 def test_other_depths_than_6n_plus_2_are_refused(depth: int, remedy: int) -> None:
     with pytest.raises(RunFileError, match=rf"depth = {depth} \(must be 6 n \+ 2.*set depth = {remedy}\)"):
@@ -255,8 +283,13 @@ def test_other_depths_than_6n_plus_2_are_refused(depth: int, remedy: int) -> Non
         ({"stages": ((16, 1),)}, r"stages\.0\.2 .*required"),
         ({"stages": ((16, 0, 1),)}, r"stages\.0\.1 = 0 .*greater than or equal to 1"),
         ({"stages": ((16, 1, 3),)}, r"stages\.0\.2 = 3 .*1 or 2"),
-        ({"kernels": (3, 4)}, r"kernels = \(3, 4\) .*must be odd"),
+        ({"kernels": (3, 4)}, r"kernels\.1 = 4 .*must be odd"),
         ({"kernels": (5, 3)}, r"kernels = \(5, 3\) .*must ascend"),
+        ({"kernels": (3, (1, 4))}, r"kernels\.1 = \(1, 4\) .*must be odd"),
+        ({"kernels": (3, (3, 3))}, r"kernels = \(3, \(3, 3\)\) .*must ascend"),
+        ({"kernels": ((1, 3), 3, (1, 3))}, "kernels .*stands there twice"),
+        ({"stages": ((16, 1, (2, 3)),)}, r"stages\.0\.2 = \(2, 3\) .*1 or 2, or a pair"),
+        ({"stages": ((16, 1, "2"),)}, r"stages\.0\.2 = '2' .*1 or 2, or a pair"),
         ({"ratios": (0, 3)}, r"ratios\.0 = 0 .*greater than or equal to 1"),
         ({"ratios": (3, 1)}, r"ratios = \(3, 1\) .*must ascend"),
         ({"stem_channels": 0}, "stem_channels = 0 .*greater than or equal to 1"),

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from evonas.architecture.graph import Architecture, Op
-from evonas.spaces import CellSpace, InvertedResidualSpace, NetworkSpace, ResidualSpace
+from evonas.spaces import CellSpace, DenseSpace, InvertedResidualSpace, NetworkSpace, ResidualSpace
 from evonas.spaces.staged.staged_space import StagedSpace
 
 SMALL_SPACES = {
@@ -74,9 +74,41 @@ STAGED_SPACES: dict[str, StagedSpace] = {
         modules=MODULES,
         act_precisions=("float", "ternary"),
     ).unlock("stage1/width"),
+    "dense": DenseSpace.of((5, 1, 1), 3, units=6, modules=MODULES[:2], widths=(0.2, 0.25, 0.5, 1.0)).unlock(
+        "stem/width"
+    ),
 }
 
 EVERY_SPACE: dict[str, NetworkSpace] = {**SMALL_SPACES, **STAGED_SPACES}
+
+
+# Settings by kind: kernels and strides that are not square.
+UNEVEN: dict[str, dict[str, object]] = {
+    "cells": {
+        "cells": ("reduction", "normal", "reduction"),
+        "reduction_stride": (2, 1),
+        "channels": 4,
+        "ops": (
+            "none",
+            "conv_3x1",
+            "conv_1x3",
+            "max_pool_3x3",
+            "skip",
+            "conv_3x3",
+            "dil_conv_1x5",
+            "conv_1x1",
+            "conv_7x1",
+        ),
+        "residual_downsamplings": ("free", "ternary"),
+    },
+    "residual": {"depth": 8, "channels": 3, "kernels": (3, (1, 5), (3, 1)), "strides": ((2, 1), (1, 2))},
+    "inverted_residual": {
+        "stem_channels": 5,
+        "stages": ((6, 1, (2, 1)), (7, 2, (1, 2)), (6, 1, 1)),
+        "kernels": (3, 5, (1, 5), (5, 1), (3, 1)),
+        "ratios": (1, 2),
+    },
+}
 
 
 def random_architectures(space: NetworkSpace, seed: int) -> list[Architecture]:

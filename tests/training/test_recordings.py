@@ -17,8 +17,8 @@ from evonas.errors import DataError, DataWarning
 from evonas.training.datasets.arrays import Parts
 from evonas.training.datasets.dataset import load_dataset
 from evonas.training.datasets.forms.folders import wav_folder
-from evonas.training.datasets.forms.folders.recordings import recording
 from evonas.training.datasets.forms.folders.log_mel import LogMel
+from evonas.training.datasets.forms.folders.recordings import recording
 
 RATE = 1000
 RAW = {"audio": "raw"}

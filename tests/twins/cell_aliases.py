@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from evonas.spaces.cells.layout import CellLayout, pair_label, pair_of, pairs
 from evonas.spaces.cells.settings import EDGE_OPS
+from evonas.spaces.window_settings import sides
 
 
 def without_aliases(layout: CellLayout, choice: Mapping[str, str]) -> dict[str, str]:
@@ -41,7 +42,7 @@ def without_aliases(layout: CellLayout, choice: Mapping[str, str]) -> dict[str, 
             root[2 + node] = 2 + node
             if len(live) == 1:
                 ((source, op),) = chosen.items()
-                is_strided = kind == "reduction" and source < 2
+                is_strided = source < 2 and is_resizing(layout, kind)
                 if op == "skip" and not is_strided:
                     root[2 + node] = source
     return resolved
@@ -55,3 +56,16 @@ def _first_sources(live: list[tuple[int, str]], root: Mapping[int, int], ops: tu
     equal = sorted(source for source, first in root.items() if first == roots[0])
     in_order = sorted((op for _, op in live), key=ops.index)  # a sum does not mind which edge is which
     return dict(zip(equal[:2], in_order, strict=True))
+
+
+def is_resizing(layout: CellLayout, kind: str) -> bool:
+    """Whether a cell of that kind gives fewer pixels than it reads."""
+    found = layout.input_shape[1:]
+    for cell in layout.settings.cells:
+        before = found
+        if cell == "reduction":
+            steps = sides(layout.settings.reduction_stride)
+            found = -(-found[0] // steps[0]), -(-found[1] // steps[1])
+        if cell == kind and found != before:
+            return True
+    return False

@@ -5,8 +5,9 @@ The package finds them in arrays (:mod:`evonas.spaces.cells.canonical`); tests c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evonas.architecture.graph import INPUT, Architecture, Op
@@ -14,10 +15,15 @@ from evonas.architecture.module_steps import module_steps
 from evonas.architecture.precision import EIGHT_BIT, FLOAT, Precision, precision
 from evonas.spaces.cells.layout import CellLayout, pair_of
 from evonas.spaces.cells.settings import EDGE_OPS, FREE
+from evonas.spaces.window_settings import sides
 from tests.twins.cell_aliases import without_aliases
 
+EDGE_NAME = re.compile(r"(/from\d+)/.*")
 
-def build(layout: CellLayout, choice: Mapping[str, str], *, keeps_unused: bool = False) -> Architecture:
+
+def build(
+    layout: CellLayout, choice: Mapping[str, str], *, keeps_unused: bool = False, keeps_aliases: bool = False
+) -> Architecture:
     """Build the network of a choice of every gene.
 
     Edges that carry a constant, and what only they feed, are left out: counting them would spoil the agreement of the
@@ -27,8 +33,9 @@ def build(layout: CellLayout, choice: Mapping[str, str], *, keeps_unused: bool =
         layout: The space.
         choice: A label for every gene.
         keeps_unused: Whether to keep cell inputs that no edge reads, as published parameter counts do.
+        keeps_aliases: Whether edges read what they are told to, although another node may hold the same tensor.
     """
-    choice = without_aliases(layout, choice)
+    choice = choice if keeps_aliases else without_aliases(layout, choice)
     stem_steps = module_steps(layout.settings.stem_module)
     stem = Op(
         "stem",
@@ -65,6 +72,38 @@ def build(layout: CellLayout, choice: Mapping[str, str], *, keeps_unused: bool =
     )
     ops.append(classifier)
     return Architecture(layout.input_shape, tuple(ops) if keeps_unused else prune(ops), layout.scheme)
+
+
+def without_equal_ops(layout: CellLayout, choice: Mapping[str, str]) -> dict[str, str]:
+    """Give each edge the first operation, a skip before all others, that makes the same network but for names."""
+    found = dict(choice)
+    ops = sorted(layout.settings.ops, key=lambda op: op != "skip")
+    network = build(layout, found, keeps_aliases=True)
+    if not any(map(_is_cut, network.ops)):
+        return found
+    network = nameless(network)
+    for gene in [name for name in found if name.endswith("/op")]:
+        for op in ops[: ops.index(found[gene])]:
+            other = found | {gene: op}
+            if nameless(build(layout, other, keeps_aliases=True)) == network:
+                found = other
+                break
+    return found
+
+
+def _is_cut(op: Op) -> bool:
+    edge_op = EDGE_OPS.get(op.name.rpartition("/")[2])
+    return edge_op is not None and edge_op.kind != "skip" and edge_op.kernel != op.kernel
+
+
+def nameless(architecture: Architecture) -> Architecture:
+    """The same, without the names of what edges may compute in the names of operations."""
+
+    def short(name: str) -> str:
+        return EDGE_NAME.sub(r"\1", name)
+
+    ops = (replace(op, name=short(op.name), inputs=tuple(map(short, op.inputs))) for op in architecture.ops)
+    return replace(architecture, ops=tuple(ops))
 
 
 def prune(ops: Iterable[Op]) -> tuple[Op, ...]:
@@ -104,8 +143,11 @@ class _Cell:
             if names:
                 self.ops.append(Op(f"{self.cell}/node{node}", "add", tuple(names), self.width))
             else:
-                shrink = 2 ** layout.reductions(index)
-                self.ops.append(Op(f"{self.cell}/node{node}", "zeros", (INPUT,), self.width, stride=(shrink, shrink)))
+                times = layout.reductions(index)
+                shrink = tuple(step**times for step in sides(layout.settings.reduction_stride))
+                self.ops.append(
+                    Op(f"{self.cell}/node{node}", "zeros", (INPUT,), self.width, stride=(shrink[0], shrink[1]))
+                )
         nodes = tuple(f"{self.cell}/node{node}" for node in range(layout.settings.nodes))
         self.ops.append(Op(self.cell, "concat", nodes, self.width * layout.settings.nodes))
         return self._add_residual() if has_residual else self.cell
@@ -139,7 +181,7 @@ class _Cell:
             (tensor,),
             self.width,
             kernel=(3, 3) if is_larger else (1, 1),
-            stride=(2, 2) if is_larger else (1, 1),
+            stride=sides(self.layout.settings.reduction_stride) if is_larger else (1, 1),
             weight=weight,
             act=act,
             steps=self.layout.input_steps(self.module, is_larger=is_larger),
@@ -150,23 +192,27 @@ class _Cell:
         name = self.choice[f"{self.kind}/node{node}/edge{edge}/op"]
         edge_op = EDGE_OPS[name]
         assert edge_op is not None
-        kind, kernel, stride = edge_op.kind, edge_op.kernel, 2 if self.kind == "reduction" and source < 2 else 1
+        kind, kernel, stride = (
+            edge_op.kind,
+            edge_op.kernel,
+            sides(self.layout.settings.reduction_stride) if self.kind == "reduction" and source < 2 else (1, 1),
+        )
         details: dict[str, Any] = {}
         if kind == "conv":
             groups = self.layout.groups(self.index, edge_op)
             weight, act = self._precisions(f"{self.cell}/node{node}/edge{edge}")
             steps = self.layout.edge_steps(self.module, groups=groups)
             details = {"groups": groups, "weight": weight, "act": act, "steps": steps}
-        elif kind == "skip" and stride == 2:
-            kind, kernel = "avg_pool", 2
+        elif kind == "skip" and stride != (1, 1):
+            kind, kernel = "avg_pool", stride
         op = Op(
             f"{self.cell}/node{node}/from{source}/{name}",
             kind,
             (f"{self.cell}/in{source}" if source < 2 else f"{self.cell}/node{source - 2}",),
             self.width,
-            kernel=(kernel, kernel),
+            kernel=kernel,
             dilation=edge_op.dilation,
-            stride=(stride, stride),
+            stride=stride,
             **details,
         )
         self.ops.append(op)
@@ -186,8 +232,8 @@ class _Cell:
                     "avg_pool",
                     (before,),
                     width * self.layout.settings.nodes,
-                    kernel=(2, 2),
-                    stride=(2, 2),
+                    kernel=sides(self.layout.settings.reduction_stride),
+                    stride=sides(self.layout.settings.reduction_stride),
                 )
                 self.ops.append(pool)
                 self.ops.append(Op(f"{self.cell}/residual", "align", (pool.name,), channels))
@@ -206,8 +252,8 @@ class _Cell:
             "conv",
             (before,),
             channels,
-            kernel=(2, 2),
-            stride=(2, 2),
+            kernel=sides(self.layout.settings.reduction_stride),
+            stride=sides(self.layout.settings.reduction_stride),
             weight=chosen,
             act=chosen,
             steps=("norm", "conv") if chosen.is_float else ("norm", "quant", "conv"),

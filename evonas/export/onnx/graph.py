@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 from onnx import ModelProto, TensorProto, helper
 
-from evonas.architecture.graph import INPUT, Op, Sides
+from evonas.architecture.fitting import Sides
+from evonas.architecture.graph import INPUT, Op
 from evonas.architecture.input_codes import InputCodes
 from evonas.export.onnx.nodes import Nodes
 from evonas.nets.frozen import FrozenConv, FrozenNetwork

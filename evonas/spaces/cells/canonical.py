@@ -1,7 +1,8 @@
 """The canonical form of many genomes of a cell space at once, as arrays: no network is built.
 
 A network is built from it (:mod:`evonas.spaces.cells.decode`). Two genomes of one network have one canonical form: what
-carries a constant gets its first choice, and of sources that hold the same tensor the first is read.
+carries a constant gets its first choice, of sources that hold the same tensor the first is read, and of operations that
+compute the same, because their kernels are cut to few pixels, the first stands for all.
 """
 
 from __future__ import annotations
@@ -45,6 +46,16 @@ class CellCanonical:
             _first([layout.width(index, factor) for factor in layout.settings.expansions]) for index in cells
         ]
         self.first_module = self._first_modules()
+        self.preferred = np.argsort(np.arange(len(self.is_op)) != self.skip, kind="stable")  # aliases know skips only
+        self.is_same = {kind: self._same_ops(kind) for kind in layout.kinds}
+        self.has_same = {
+            kind: bool(same.sum() > same.shape[0] * 2 * len(self.is_op)) for kind, same in self.is_same.items()
+        }
+        # a skip from another cell changes the sides
+        self.is_resizing = {
+            kind: any(layout.sides(index) != layout.sides(index - 1) for index in layout.cells_of(kind))
+            for kind in layout.kinds
+        }
 
     def __call__(self, genomes: Ints) -> tuple[Ints, Mask]:
         """Canonical forms.
@@ -62,7 +73,7 @@ class CellCanonical:
         return canonical, is_alive
 
     def _pass(self, genomes: Ints) -> tuple[Ints, Mask, Mask]:
-        """Resolve aliases, then drop what is constant; also where dropping left a node that is an alias now."""
+        """Resolve aliases, then drop what is constant; also where that may have left a node that is an alias now."""
         chosen = np.ascontiguousarray(genomes.T)
         column = {name: chosen[row] for name, row in self.row.items()}
         read = {kind: self._without_aliases(kind, one) for kind, one in topologies(self.layout, column).items()}
@@ -124,8 +135,8 @@ class CellCanonical:
             sources[node] = np.where(is_any, (low, high), sources[node])
             ops[node] = np.where(is_any, (low_op, high_op), op)
             is_handed_on = is_one & (only_op == self.skip)
-            if kind == "reduction":
-                is_handed_on &= only >= 2  # a skip from another cell halves the side
+            if self.is_resizing[kind]:
+                is_handed_on &= only >= 2
             root[2 + node] = np.where(is_handed_on, only, np.where(is_any, 2 + node, -1))
         return Topology(sources, ops)
 
@@ -134,6 +145,11 @@ class CellCanonical:
         layout, cells = self.layout, self.layout.cells_of(kind)
         carries = found.edges[cells] & found.is_needed[cells, None, None]  # cells, nodes, edges, n
         in_use: Mask = np.logical_or.reduce(carries)
+        is_merged = np.zeros(chosen.shape[1], dtype=bool)
+        if self.has_same[kind]:
+            ops = np.where(in_use, self._first_same(kind, read, carries), read.ops)
+            is_merged = (ops != read.ops).any(axis=(0, 1))
+            read = Topology(read.sources, ops)
         # An edge that is left alone is read beside the first source: it becomes the second, unless it reads that one.
         moves = in_use[:, 0] & ~in_use[:, 1] & (read.sources[:, 0] > 0)
         for node in range(layout.settings.nodes):
@@ -158,7 +174,22 @@ class CellCanonical:
             row = self.row[f"{kind}/module"]
             canonical[row] = self.first_module[(*(part.astype(np.int64) for part in parts), chosen[row])]
         lost_one = self.is_op[read.ops].all(axis=1) & (in_use[:, 0] ^ in_use[:, 1])
-        return np.asarray((lost_one & (in_use & (read.ops == self.skip)).any(axis=1)).any(axis=0))
+        return np.asarray(is_merged | (lost_one & (in_use & (read.ops == self.skip)).any(axis=1)).any(axis=0))
+
+    def _first_same(self, kind: str, read: Topology, carries: Mask) -> Ints:
+        """For each edge the first operation, a skip before all others, that computes the same wherever it carries."""
+        is_inner = (read.sources >= 2).astype(np.int64)
+        is_same = np.ones((*read.ops.shape, len(self.is_op)), dtype=bool)  # nodes, edges, n, operations
+        for place, same in enumerate(self.is_same[kind]):
+            is_same &= same[is_inner, read.ops] | ~carries[place][..., None]
+        first: Ints = self.preferred[is_same[..., self.preferred].argmax(axis=-1)]
+        return first
+
+    def _same_ops(self, kind: str) -> Mask:
+        """Which operations compute the same: cells of a kind, whether an edge reads a node, operation, operation."""
+        cells = self.layout.cells_of(kind)
+        edges = [[list(found.values()) for found in self.layout.edges[index]] for index in cells]
+        return np.array([[[[one == other for other in ops] for one in ops] for ops in cell] for cell in edges])
 
     def _enter_precisions(
         self, index: int, is_read: Mask, has_conv: Mask, moves: Mask, chosen: Ints, canonical: Ints

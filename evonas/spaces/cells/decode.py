@@ -13,7 +13,7 @@ from evonas.architecture.module_steps import module_steps
 from evonas.architecture.precision import EIGHT_BIT, FLOAT, Precision, precision
 from evonas.spaces.cells.layout import CellLayout, pair_of
 from evonas.spaces.cells.liveness import Liveness
-from evonas.spaces.cells.settings import EDGE_OPS, FREE
+from evonas.spaces.cells.settings import FREE
 
 
 def build(layout: CellLayout, choice: Mapping[str, str], live: Liveness) -> Architecture:
@@ -105,8 +105,9 @@ class _Cell:
         if edges:
             self.ops.append(Op(name, "add", edges, self.width))
         else:
-            shrink = 2 ** self.layout.reductions(self.index)
-            self.ops.append(Op(name, "zeros", (INPUT,), self.width, stride=(shrink, shrink)))
+            down, aside = self.layout.reduction_stride
+            times = self.layout.reductions(self.index)
+            self.ops.append(Op(name, "zeros", (INPUT,), self.width, stride=(down**times, aside**times)))
         return name
 
     def _add_input(self, source: int) -> None:
@@ -120,7 +121,7 @@ class _Cell:
             (self.inputs[source],),
             self.width,
             kernel=(3, 3) if is_larger else (1, 1),
-            stride=(2, 2) if is_larger else (1, 1),
+            stride=self.layout.reduction_stride if is_larger else (1, 1),
             weight=weight,
             act=act,
             steps=self.layout.input_steps(self.module, is_larger=is_larger),
@@ -129,25 +130,19 @@ class _Cell:
 
     def _add_edge(self, node: int, edge: int, source: int) -> str:
         name = self.choice[f"{self.kind}/node{node}/edge{edge}/op"]
-        edge_op = EDGE_OPS[name]
-        assert edge_op is not None
-        kind, kernel, stride = edge_op.kind, edge_op.kernel, 2 if self.kind == "reduction" and source < 2 else 1
+        found = self.layout.edges[self.index][source >= 2][name]
+        assert found is not None
         details: dict[str, Any] = {}
-        if kind == "conv":
-            groups = self.layout.groups(self.index, edge_op)
+        if found.kind == "conv":
             weight, act = self._precisions(f"{self.name}/node{node}/edge{edge}")
-            steps = self.layout.edge_steps(self.module, groups=groups)
-            details = {"groups": groups, "weight": weight, "act": act, "steps": steps}
-        elif kind == "skip" and stride == 2:
-            kind, kernel = "avg_pool", 2
+            steps = self.layout.edge_steps(self.module, groups=found.groups)
+            details = {"groups": found.groups, "weight": weight, "act": act, "steps": steps}
         op = Op(
             f"{self.name}/node{node}/from{source}/{name}",
-            kind,
+            found.kind,
             (f"{self.name}/in{source}" if source < 2 else f"{self.name}/node{source - 2}",),
             self.width,
-            kernel=(kernel, kernel),
-            dilation=edge_op.dilation,
-            stride=(stride, stride),
+            **found.window._asdict(),
             **details,
         )
         self.ops.append(op)
@@ -163,20 +158,21 @@ class _Cell:
         if self.kind == "reduction":
             factor = float(self.choice[f"cell{self.index - 1}/expansion"])
             width = self.layout.width(self.index - 1, factor) * self.layout.settings.nodes
-            self.ops.append(Op(f"{name}/pool", "avg_pool", (before,), width, kernel=(2, 2), stride=(2, 2)))
+            stride = self.layout.reduction_stride
+            self.ops.append(Op(f"{name}/pool", "avg_pool", (before,), width, kernel=stride, stride=stride))
             before = f"{name}/pool"
         self.ops.append(Op(name, "align", (before,), channels))
 
     def _downsampling(self, before: str, how: str, channels: int) -> Op:
-        """Batch norm and a 2x2 convolution with stride 2, as in BNAS; activations are quantized like weights."""
+        """Batch norm and a convolution as wide as its stride, 2x2 in BNAS; activations are quantized like weights."""
         chosen = precision(how)
         return Op(
             f"{self.name}/residual",
             "conv",
             (before,),
             channels,
-            kernel=(2, 2),
-            stride=(2, 2),
+            kernel=self.layout.reduction_stride,
+            stride=self.layout.reduction_stride,
             weight=chosen,
             act=chosen,
             steps=("norm", "conv") if chosen.is_float else ("norm", "quant", "conv"),

@@ -7,21 +7,25 @@ masks say which of them a network has.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from evonas.architecture.graph import INPUT, kernel_axes
-from evonas.architecture.layer_counts import WeightFacts, act_facts, conv_layer, module_facts, take, weight_facts
+from evonas.architecture.fitting import Sides, Window, fit
+from evonas.architecture.graph import INPUT
+from evonas.architecture.layer_counts import WeightFacts, act_facts, conv_layer, module_facts, take, times, weight_facts
 from evonas.architecture.module_steps import module_steps
 from evonas.architecture.precision import EIGHT_BIT, FLOAT, precision
-from evonas.spaces.cells.layout import CellLayout
+from evonas.spaces.cells.layout import CellLayout, Edge
 from evonas.spaces.cells.liveness import Ints, Mask, liveness, topologies
-from evonas.spaces.cells.settings import EDGE_OPS, FREE, EdgeOp
+from evonas.spaces.cells.settings import FREE
 from evonas.spaces.genome import Gene
 from objectives import Layer
+
+NO_EDGE = Edge("none", Window(), 1)
 
 
 def batch_layers(layout: CellLayout, genes: Sequence[Gene], genomes: Ints) -> tuple[Layer, ...]:
@@ -55,11 +59,6 @@ class _Batch:
     n: int
     found: list[Layer] = field(default_factory=list)
 
-    @property
-    def axes(self) -> int:
-        """Along how many axes kernels extend."""
-        return kernel_axes(self.layout.input_shape)
-
     def layers(self) -> tuple[Layer, ...]:
         layout = self.layout
         channels, height, width = layout.input_shape
@@ -73,7 +72,7 @@ class _Batch:
             channels=layout.settings.stem_channels,
             height=height,
             width=width,
-            kernel_area=3**self.axes,
+            kernel_area=_area((3, 3), (height, width)),
             groups=1,
             weight=self._weights(layout.settings.stem_precisions, self.column["stem/weight"]),
             act=act_facts(layout.stem_act, layout.scheme),
@@ -137,8 +136,7 @@ class _Batch:
         layout, name, kind = self.layout, f"cell{index}", self.layout.settings.cells[index]
         width = self._widths(index)
         rows, columns = outputs[1][2:]
-        halves = 2 if kind == "reduction" else 1
-        out_rows, out_columns = -(-rows // halves), -(-columns // halves)
+        out_rows, out_columns = layout.sides(index)
         for number in range(2):
             source, channels, height, breadth = outputs[number]
             is_larger = layout.has_larger_input(index, number)
@@ -150,7 +148,7 @@ class _Batch:
                 channels=width,
                 height=rows,
                 width=columns,
-                kernel_area=3**self.axes if is_larger else 1,
+                kernel_area=_area((3, 3), (height, breadth)) if is_larger else 1,
                 groups=1,
                 module=take(
                     [
@@ -190,12 +188,11 @@ class _Batch:
         in_pixels, out_rows, out_columns = sides
         width, kind = self._widths(index), layout.settings.cells[index]
         pixels = np.where(slot.source < 2, in_pixels, out_rows * out_columns)
-        ops = [EDGE_OPS[op] or EdgeOp("none") for op in layout.settings.ops]
-        is_conv = np.array([op.kind == "conv" for op in ops])[slot.op]
-        strided = (slot.source < 2) & (kind == "reduction")
-        is_view = np.array([op.kind == "skip" for op in ops])[slot.op] & ~strided
+        is_inner = (slot.source >= 2).astype(np.int64)
+        ops = [[op or NO_EDGE for op in found.values()] for found in layout.edges[index]]
+        is_conv = np.array([[op.kind == "conv" for op in row] for row in ops])[is_inner, slot.op]
+        is_view = np.array([[op.kind == "skip" for op in row] for row in ops])[is_inner, slot.op]
         names = (f"{name}/in0", f"{name}/in1", *(f"{name}/node{before}" for before in range(node)))
-        groups = [layout.groups(index, op) for op in ops]
         steps = [module_facts(layout.edge_steps(module)) for module in layout.settings.modules]
         conv = conv_layer(
             f"{name}/node{node}/edge{edge}",
@@ -205,13 +202,13 @@ class _Batch:
             channels=width,
             height=out_rows,
             width=out_columns,
-            kernel_area=np.array([op.kernel**self.axes for op in ops])[slot.op],
-            groups=np.array(groups)[slot.op],
+            kernel_area=np.array([[math.prod(op.window.kernel) for op in row] for row in ops])[is_inner, slot.op],
+            groups=np.array([[op.groups for op in row] for row in ops])[is_inner, slot.op],
             module=take(steps, self.column[f"{kind}/module"]),
             **self._precisions(f"{name}/node{node}/edge{edge}"),
         )
         present = cell.is_needed & slot.is_alive
-        layer = _times(conv, is_conv.astype(np.int64))
+        layer = times(conv, is_conv.astype(np.int64))
         reads = tuple(slot.source == number for number in range(2 + node))
         layer = replace(layer, output_shape=conv.output_shape, input_bits=conv.input_bits, reads=reads, is_view=is_view)
         self._add(layer, present)
@@ -228,7 +225,8 @@ class _Batch:
             is_free = np.array([label == FREE for label in how])[choice]
             pooled = (channels, shape[1], shape[2])
             bits = 32 * channels * rows * columns
-            pool = Layer(f"{name}/residual/pool", "avg_pool", (source,), pooled, input_bits=bits)
+            is_whole = self._mask((rows, columns) == shape[1:])  # nothing is left to halve
+            pool = Layer(f"{name}/residual/pool", "avg_pool", (source,), pooled, input_bits=bits, is_view=is_whole)
             self._add(pool, has_residual & is_free)
             chosen = [FLOAT if label == FREE else precision(label) for label in how]
             steps = [("norm", "conv") if one.is_float else ("norm", "quant", "conv") for one in chosen]
@@ -240,7 +238,7 @@ class _Batch:
                 channels=shape[0],
                 height=shape[1],
                 width=shape[2],
-                kernel_area=2**self.axes,
+                kernel_area=_area(layout.reduction_stride, (rows, columns)),
                 groups=1,
                 weight=take([weight_facts(one, layout.scheme) for one in chosen], choice),
                 act=take([act_facts(one, layout.scheme) for one in chosen], choice),
@@ -249,7 +247,7 @@ class _Batch:
             )
             align_bits = 32 * channels * shape[1] * shape[2]
             layer = replace(
-                _times(conv, (~is_free).astype(np.int64)),
+                times(conv, (~is_free).astype(np.int64)),
                 output_shape=conv.output_shape,
                 input_bits=np.where(is_free, align_bits, conv.input_bits),
                 reads=(~is_free, is_free),
@@ -279,7 +277,7 @@ class _Batch:
     def _add(self, layer: Layer, present: Mask) -> None:
         """Append a layer, with zeros where a network lacks it or it is only a view."""
         is_tensor = present & ~layer.is_view
-        layer = replace(_times(layer, is_tensor.astype(np.int64)), is_view=present & layer.is_view)
+        layer = replace(times(layer, is_tensor.astype(np.int64)), is_view=present & layer.is_view)
         reads = layer.reads or tuple(self._mask(True) for _ in layer.inputs)
         self.found.append(replace(layer, reads=tuple(mask & present for mask in reads)))
 
@@ -303,10 +301,6 @@ class _Batch:
         return np.full(self.n, value, dtype=bool)
 
 
-def _times(layer: Layer, mask: Ints) -> Layer:
-    """Every count of a layer times 0 or 1."""
-    channels, height, width = layer.output_shape
-    counts = ("input_bits", "workspace_bits", "macs", "weights", "float_ops", "float_values", "parameters")
-    return replace(
-        layer, output_shape=(channels * mask, height, width), **{name: getattr(layer, name) * mask for name in counts}
-    )
+def _area(kernel: Sides, sides: Sides) -> int:
+    """Height times width of a kernel, as far as an input of these sides has use for it."""
+    return math.prod(fit(Window(kernel), sides).kernel)

@@ -7,12 +7,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import combinations
+from typing import NamedTuple
 
+from evonas.architecture.fitting import Sides, Window, fit
 from evonas.architecture.module_steps import module_steps
 from evonas.architecture.precision import EIGHT_BIT, FLOAT, Precision
 from evonas.architecture.scheme import DEFAULT_SCHEME, Scheme
 from evonas.errors import RunFileError
 from evonas.spaces.cells.settings import EDGE_OPS, FREE, CellSettings, EdgeOp
+from evonas.spaces.window_settings import sides
+
+
+class Edge(NamedTuple):
+    """What an edge of a cell computes: the kind of an operation, its kernel, stride and dilation, and its groups."""
+
+    kind: str
+    window: Window
+    groups: int
 
 
 @dataclass(frozen=True)
@@ -77,8 +88,49 @@ class CellLayout:
         return tuple(self.settings.cells[: index + 1].count("reduction") for index in range(len(self.settings.cells)))
 
     def reductions(self, index: int) -> int:
-        """How often the side was halved behind a cell."""
+        """How many reduction cells there are up to a cell."""
         return self._reductions[index]
+
+    @property
+    def reduction_stride(self) -> Sides:
+        """By what reduction cells divide height and width."""
+        return sides(self.settings.reduction_stride)
+
+    def sides(self, index: int) -> Sides:
+        """Height and width of what a cell gives; of the stem for -1."""
+        halvings = self.reductions(index) if index >= 0 else 0
+        _, *found = self.input_shape
+        for _ in range(halvings):
+            found = [-(-side // step) for side, step in zip(found, self.reduction_stride, strict=True)]
+        return found[0], found[1]
+
+    @cached_property
+    def edges(self) -> tuple[tuple[dict[str, Edge | None], ...], ...]:
+        """What each of the settings' operations is on an edge, with a kernel and stride that fit what it reads there.
+
+        Indices: the cell; whether the edge reads a node of its own cell, and so never strides; the operation's name.
+        Operations that compute the same are equal; ``none`` is None.
+        """
+        return tuple(
+            tuple(
+                {name: self._edge(index, name, is_inner=inner) for name in self.settings.ops} for inner in (False, True)
+            )
+            for index in range(len(self.settings.cells))
+        )
+
+    def _edge(self, index: int, name: str, *, is_inner: bool) -> Edge | None:
+        edge_op = EDGE_OPS[name]
+        if edge_op is None:
+            return None
+        is_strided = self.settings.cells[index] == "reduction" and not is_inner
+        stride = self.reduction_stride if is_strided else (1, 1)
+        kind, kernel = edge_op.kind, edge_op.kernel
+        if kind == "skip" and is_strided:
+            kind, kernel = "avg_pool", stride
+        window = fit(Window(kernel, stride, edge_op.dilation), self.sides(index if is_inner else index - 1))
+        if kind != "conv" and window == Window():
+            kind = "skip"
+        return Edge(kind, window, self.groups(index, edge_op))
 
     def width(self, index: int, expansion: float) -> int:
         """Channels of a node of a cell."""
@@ -89,7 +141,7 @@ class CellLayout:
         return math.gcd(edge_op.groups, *(self.width(index, factor) for factor in self.settings.expansions))
 
     def has_larger_input(self, index: int, source: int) -> bool:
-        """Whether a cell input has twice the side of the other one, since a reduction cell lies between them."""
+        """Whether a cell input has larger sides than the other one, since a reduction cell lies between them."""
         return source == 0 and index > 0 and self.settings.cells[index - 1] == "reduction"
 
     def has_residual_at(self, index: int) -> bool:

@@ -54,5 +54,5 @@ def _partial(op: Op, layout: CellLayout, cell: int, ratio: int) -> list[Op]:
     part = replace(op, name=f"{op.name}/part", inputs=(first.name,), channels=channels, groups=groups)
     if op.stride == (1, 1):
         return [first, part, Op(op.name, "splice", (part.name, *op.inputs), op.channels)]
-    rest = Op(f"{op.name}/rest", "max_pool", op.inputs, op.channels, kernel=(2, 2), stride=op.stride)
+    rest = Op(f"{op.name}/rest", "max_pool", op.inputs, op.channels, kernel=op.stride, stride=op.stride)
     return [first, part, rest, Op(op.name, "splice", (part.name, rest.name), op.channels)]

@@ -6,5 +6,5 @@ May import ``architecture`` and the files of ``spaces`` that define no network s
 - ``slots``: the graph, every attribute fixed or decided by a gene.
 - ``staged_space``: decode, encode, corners and counts, read off the slots.
 - ``layer_arrays``: layers of many networks at once, for the cost models.
-- ``residual``: networks like ResNet-20; ``inverted_residual``: MobileNetV2's blocks.
+- ``residual``: networks like ResNet-20; ``inverted_residual``: MobileNetV2's blocks; ``dense``: fully connected layers.
 """

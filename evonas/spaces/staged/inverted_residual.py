@@ -13,10 +13,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
+from evonas.architecture.fitting import Sides
 from evonas.spaces.genome import Gene
 from evonas.spaces.staged.settings import InvertedResidualSettings
 from evonas.spaces.staged.slots import Choice, Slot, fixed
 from evonas.spaces.staged.staged_space import StagedSpace
+from evonas.spaces.window_settings import sides
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class InvertedResidualSpace(StagedSpace[InvertedResidualSettings]):
         for stage, (channels, blocks, stage_stride) in enumerate(self.settings.stages):
             stream = self._width(f"stage{stage}/width", channels)
             for index in range(blocks):
-                block, stride = f"stage{stage}/block{index}", stage_stride if index == 0 else 1
+                block, stride = f"stage{stage}/block{index}", sides(stage_stride) if index == 0 else (1, 1)
                 slots += self._block(block, last, widths=(before, stream), stride=stride)
                 end, shortcut = slots[-1].name, last
                 if index == 0 and self.settings.has_stage_shortcut:
@@ -45,15 +47,13 @@ class InvertedResidualSpace(StagedSpace[InvertedResidualSettings]):
         return (*slots, self._classifier(last))
 
     def _block(
-        self, name: str, source: str, *, widths: tuple[Choice[int], Choice[int]], stride: int
+        self, name: str, source: str, *, widths: tuple[Choice[int], Choice[int]], stride: Sides
     ) -> tuple[Slot, Slot, Slot]:
         """The three convolutions; ``widths`` are those of the streams in front and behind."""
         ratio = Choice(
             self.settings.ratios, Gene(f"{name}/ratio", tuple(map(str, self.settings.ratios)), is_ordered=True)
         )
-        kernel = Choice(
-            self.settings.kernels, Gene(f"{name}/kernel", tuple(map(str, self.settings.kernels)), is_ordered=True)
-        )
+        kernel = self._kernel(name, self.settings.kernels)
         inner = (widths[0], ratio)
         expand = self._conv(f"{name}/expand", source, channels=inner)
         depthwise = self._conv(f"{name}/depthwise", expand.name, channels=inner, kernel=kernel)

@@ -1,20 +1,21 @@
 """Layers of many networks of one graph at once, as arrays: the fast path of the cost models.
 
 It repeats in numpy what :attr:`evonas.architecture.graph.Architecture.layers` does for one network; a test compares
-the two. All networks have the same layers; only a change of channels that changes nothing is no tensor of its own.
+the two. All networks have the same layers; one that is left out, or that changes nothing, is no tensor of its own.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evonas.architecture.graph import INPUT, kernel_axes
-from evonas.architecture.layer_counts import act_facts, conv_layer, module_facts, take, weight_facts
+from evonas.architecture.graph import INPUT
+from evonas.architecture.layer_counts import act_facts, conv_layer, module_facts, take, times, weight_facts
 from evonas.architecture.precision import EIGHT_BIT, FLOAT
 from evonas.architecture.scheme import Scheme
 from evonas.spaces.staged.slots import Choice, Slot
@@ -29,7 +30,7 @@ def batch_layers(
     """See :meth:`evonas.spaces.space.NetworkSpace.batch_layers`.
 
     Args:
-        slots: The graph.
+        slots: The graph, its kernels fitted to the images.
         column: Choices of every gene by its name, ``(n,)`` each.
         n: How many networks.
         input_shape: ``(channels, height, width)`` of an image.
@@ -47,12 +48,12 @@ def batch_layers(
     for slot in slots:
         source, rows, columns = shapes[slot.inputs[0]]
         has_pool = "pool" in slot.steps.values[0]
-        height, width = (1, 1) if has_pool else (-(-rows // slot.stride), -(-columns // slot.stride))
+        height, width = (1, 1) if has_pool else (-(-rows // slot.stride[0]), -(-columns // slot.stride[1]))
         channels = math.prod((numbers(factor) for factor in slot.channels), start=np.ones(n, dtype=np.int64))
         shape = shapes[slot.name] = (channels, height, width)
         if slot.kind != "conv":
             bits = FLOAT.bits * sum(math.prod(shapes[name]) for name in slot.inputs)
-            is_view = (source == channels) & (slot.kind == "align")
+            is_view = (source == channels) & (slot.kind in ("align", "skip"))
             shape = (channels * ~is_view, height, width)
             layers.append(Layer(slot.name, slot.kind, slot.inputs, shape, input_bits=bits * ~is_view, is_view=is_view))
             continue
@@ -65,7 +66,7 @@ def batch_layers(
             channels=channels,
             height=height,
             width=width,
-            kernel_area=numbers(slot.kernel) ** kernel_axes(input_shape),
+            kernel_area=np.array([down * aside for down, aside in slot.kernel.values])[index(slot.kernel)],
             groups=channels if slot.is_depthwise else 1,
             weight=take([weight_facts(one, scheme) for one in slot.weight.values], index(slot.weight)),
             act=take([act_facts(one, scheme) for one in slot.act.values], index(slot.act)),
@@ -73,5 +74,9 @@ def batch_layers(
             has_bias=int(slot.has_bias),
             input_bits_each=EIGHT_BIT.bits if slot.inputs[0] == INPUT else FLOAT.bits,
         )
+        if slot.is_there.gene:
+            is_there = np.array(slot.is_there.values)[index(slot.is_there)]
+            shapes[slot.name] = (np.where(is_there, channels, source), height, width)
+            layer = replace(times(layer, is_there.astype(np.int64)), is_view=~is_there)
         layers.append(layer)
     return tuple(layers)

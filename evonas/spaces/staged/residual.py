@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
+from evonas.architecture.fitting import Sides
 from evonas.spaces.staged.settings import CONVS, STAGES, ResidualSettings
-from evonas.spaces.staged.slots import Slot, fixed
+from evonas.spaces.staged.slots import Choice, Slot, fixed
 from evonas.spaces.staged.staged_space import StagedSpace
+from evonas.spaces.window_settings import sides
 
 
 @dataclass(frozen=True)
@@ -36,16 +38,26 @@ class ResidualSpace(StagedSpace[ResidualSettings]):
             stream = self._width(f"stage{stage}/width", base)
             for index in range((self.settings.depth - 2) // (STAGES * CONVS)):
                 block = f"stage{stage}/block{index}"
-                stride = 2 if stage > 0 and index == 0 else 1
+                is_first = stage > 0 and index == 0
+                stride = sides(self.settings.strides[stage - 1]) if is_first else (1, 1)
                 inner = self._width(f"{block}/width", base)
-                first = self._conv(f"{block}/conv0", last, channels=(inner,), kernel=fixed(3))
-                second = self._conv(f"{block}/conv1", first.name, channels=(stream,), kernel=fixed(3))
+                first = self._conv(
+                    f"{block}/conv0", last, channels=(inner,), kernel=self._conv_kernel(f"{block}/conv0")
+                )
+                second = self._conv(
+                    f"{block}/conv1", first.name, channels=(stream,), kernel=self._conv_kernel(f"{block}/conv1")
+                )
                 slots += [replace(first, stride=stride), second]
                 shortcut = last
-                if stride == 2:
+                if is_first:
                     before = self._width(f"stage{stage - 1}/width", base // 2)
                     slots += self._shortcut(block, last, widths=(before, stream), stride=stride)
                     shortcut = slots[-1].name
                 last = f"{block}/sum"
                 slots.append(Slot(last, "add", (second.name, shortcut), (stream,)))
         return (*slots, self._classifier(last))
+
+    def _conv_kernel(self, name: str) -> Choice[Sides]:
+        """Of a kernel: a gene only where there is a choice."""
+        kernels = self.settings.kernels
+        return self._kernel(name, kernels) if len(kernels) > 1 else fixed(sides(kernels[0]))

@@ -8,7 +8,9 @@ from pydantic import Field, field_validator, model_validator
 
 from evonas.architecture.module_steps import module_steps
 from evonas.spaces.settings import Count, Factor, Factors, NetworkSpaceSettings, ascending
+from evonas.spaces.window_settings import Kernel, Stride, distinct
 
+KERNELS = "odd sides, ascending, or in any order with pairs of height and width such as [1, 5]"
 STAGES = 3  # of a residual network
 CONVS = 2  # of a basic block
 
@@ -45,12 +47,30 @@ class StagedSettings(NetworkSpaceSettings):
         return self
 
 
+class DenseSettings(StagedSettings):
+    """[space] kind = "dense": fully connected layers, for features that are no image and no signal."""
+
+    kind: Literal["dense"] = Field("dense", description="which search space")
+    layers: int = Field(3, ge=1, le=64, description="hidden layers at most; how many there are is a gene")
+    units: Count = Field(64, description="units of a hidden layer at factor 1")
+    precision_scope: Literal["layer", "network"] = Field("layer", description="what has precisions of its own")
+
+
 class ResidualSettings(StagedSettings):
     """[space] kind = "residual": networks like ResNet-20, a precision and a width per layer."""
 
     kind: Literal["residual"] = Field("residual", description="which search space")
     depth: int = Field(20, description="layers with weights: 6 n + 2 for n blocks per stage")
     channels: Count = Field(16, description="width of the first of three stages at factor 1; it doubles each time")
+    kernels: tuple[Kernel, ...] = Field((3,), min_length=1, description=KERNELS + "; a gene where there are several")
+    strides: tuple[Stride, Stride] = Field(
+        (2, 2), description="of the second and third stage: 1, 2, or height and width such as [2, 1]"
+    )
+
+    @field_validator("kernels")
+    @classmethod
+    def _distinct(cls, kernels: tuple[Kernel, ...]) -> tuple[Kernel, ...]:
+        return distinct(kernels)
 
     @field_validator("depth")
     @classmethod
@@ -67,28 +87,25 @@ class InvertedResidualSettings(StagedSettings):
 
     kind: Literal["inverted_residual"] = Field("inverted_residual", description="which search space")
     stem_channels: Count = Field(16, description="output channels of the first convolution")
-    stages: tuple[tuple[Count, Count, Literal[1, 2]], ...] = Field(
+    stages: tuple[tuple[Count, Count, Stride], ...] = Field(
         ((16, 1, 1), (24, 2, 2), (40, 2, 2)),
         min_length=1,
-        description="channels, blocks and stride of each stage",
+        description="channels, blocks and stride of each stage; a stride is 1, 2, or height and width such as [2, 1]",
     )
     has_stage_shortcut: bool = Field(
         True,
         description="whether a stage's first block has a shortcut too, average-pooled and with channels cut or padded; "
         "MobileNetV2's has none, but then a supernet of low-bit paths hardly learns",
     )
-    kernels: tuple[Count, ...] = Field((3, 5), min_length=1, description="odd sides of depthwise kernels, ascending")
+    kernels: tuple[Kernel, ...] = Field((3, 5), min_length=1, description="depthwise; " + KERNELS)
     ratios: tuple[Count, ...] = Field(
         (1, 3, 6), min_length=1, description="factors from a block's input to its inner channels, ascending"
     )
 
     @field_validator("kernels")
     @classmethod
-    def _odd(cls, sides: tuple[int, ...]) -> tuple[int, ...]:
-        if not all(side % 2 for side in sides):
-            raise ValueError("sides of kernels must be odd")
-        ascending(sides)
-        return sides
+    def _distinct(cls, kernels: tuple[Kernel, ...]) -> tuple[Kernel, ...]:
+        return distinct(kernels)
 
     @field_validator("ratios")
     @classmethod

@@ -1,4 +1,4 @@
-"""A graph of fixed shape whose widths, kernels, precisions and modules are chosen by genes.
+"""A graph of which parts may be left out, and whose widths, kernels, precisions and modules are chosen by genes.
 
 The genes of a space with stages, the network of a genome, the genome of a network and the fast counts are all read off
 this one description.
@@ -7,10 +7,11 @@ this one description.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
+from evonas.architecture.fitting import Sides, Window, fit
 from evonas.architecture.graph import INPUT, PREACTIVATED, Op
 from evonas.architecture.precision import FLOAT, Precision
 from evonas.spaces.genome import Gene
@@ -50,7 +51,7 @@ def fixed(value: Value) -> Choice[Value]:
     return Choice((value,))
 
 
-SIDE_1, IN_FLOAT = fixed(1), fixed(FLOAT)
+ONE_BY_ONE, IN_FLOAT, ALWAYS = fixed((1, 1)), fixed(FLOAT), fixed(True)
 PREACTIVATED_STEPS: Choice[tuple[str, ...]] = fixed(PREACTIVATED)
 
 
@@ -59,53 +60,77 @@ class Slot:
     """One operation of the graph, in all the forms it can take; see :class:`evonas.architecture.graph.Op`.
 
     Attributes:
-        name: What readers call it. The operation's own name adds a searched kernel's side, ``name/k5``, because a
-            supernet shares kernels of one size by name.
+        name: What readers call it. The operation's own name adds a searched kernel's label, ``name/k5`` or
+            ``name/k1x5``, because a supernet shares kernels of one size by name.
         kind: Of the operation.
         inputs: Names of slots, or ``"input"``.
         channels: Factors whose product is the width. All but the last are decided by earlier slots.
-        kernel: Side of the kernel.
-        stride: Of kernel or pool.
+        kernel: Height and width of the kernel.
+        stride: Of kernel or pool, along height and width.
         is_depthwise: Whether each channel is a group of its own.
         weight: Precision of the kernel.
         act: Precision of the activations that a convolution reads.
         steps: Structure of the module.
         has_bias: Whether the convolution adds a bias per channel.
+        is_there: Whether a network has the operation; one without it hands the first input on.
     """
 
     name: str
     kind: str
     inputs: tuple[str, ...]
     channels: tuple[Choice[int], ...]
-    kernel: Choice[int] = SIDE_1
-    stride: int = 1
+    kernel: Choice[Sides] = ONE_BY_ONE
+    stride: Sides = (1, 1)
     is_depthwise: bool = False
     weight: Choice[Precision] = IN_FLOAT
     act: Choice[Precision] = IN_FLOAT
     steps: Choice[tuple[str, ...]] = PREACTIVATED_STEPS
     has_bias: bool = False
+    is_there: Choice[bool] = ALWAYS
 
     @property
     def searched(self) -> list[tuple[Gene, tuple[Any, ...]]]:
         """What is decided here or in earlier slots: genes, and what each choice means."""
-        attributes: tuple[Choice[Any], ...] = (*self.channels, self.kernel, self.weight, self.act, self.steps)
+        attributes: tuple[Choice[Any], ...]
+        attributes = (self.is_there, *self.channels, self.kernel, self.weight, self.act, self.steps)
         return [(attribute.gene, attribute.values) for attribute in attributes if attribute.gene]
 
 
+def fitted(slots: Sequence[Slot], sides: Sides) -> tuple[Slot, ...]:
+    """The same with kernels and strides cut to what images of these sides have use for, as an architecture cuts them.
+
+    Choices of a kernel that then mean the same have equal values.
+    """
+    reads, found = {INPUT: sides}, []
+    for slot in slots:
+        source = reads[slot.inputs[0]]
+        windows = [fit(Window(kernel, slot.stride), source) for kernel in slot.kernel.values]
+        kernel, stride = replace(slot.kernel, values=tuple(window.kernel for window in windows)), windows[0].stride
+        is_skip = slot.kind in ("max_pool", "avg_pool") and windows[0] == Window()
+        found.append(replace(slot, kind="skip" if is_skip else slot.kind, kernel=kernel, stride=stride))
+        rows, columns = (-(-side // step) for side, step in zip(source, stride, strict=True))
+        reads[slot.name] = (1, 1) if "pool" in slot.steps.values[0] else (rows, columns)
+    return tuple(found)
+
+
 def build(slots: Sequence[Slot], choice: Mapping[str, int]) -> tuple[Op, ...]:
-    """The operations under a choice of every gene, one per slot."""
+    """The operations under a choice of every gene, one per slot that is there."""
     names, ops = {INPUT: INPUT}, []
     for slot in slots:
+        if not slot.is_there.at(choice):
+            names[slot.name] = names[slot.inputs[0]]
+            continue
         kernel = slot.kernel.at(choice)
         channels = math.prod(factor.at(choice) for factor in slot.channels)
-        names[slot.name] = f"{slot.name}/k{kernel}" if slot.kernel.gene else slot.name
+        gene = slot.kernel.gene
+        names[slot.name] = f"{slot.name}/k{gene.choices[choice[gene.name]]}" if gene else slot.name
         op = Op(
             names[slot.name],
             slot.kind,
             tuple(names[name] for name in slot.inputs),
             channels,
-            kernel=(kernel, kernel),
-            stride=(slot.stride, slot.stride),
+            kernel=kernel,
+            stride=slot.stride,
             groups=channels if slot.is_depthwise else 1,
             weight=slot.weight.at(choice),
             act=slot.act.at(choice),
@@ -119,17 +144,29 @@ def build(slots: Sequence[Slot], choice: Mapping[str, int]) -> tuple[Op, ...]:
 def read_choices(slots: Sequence[Slot], ops: Sequence[Op]) -> dict[str, int]:
     """The first choice of every gene that gives these operations: the reverse of :func:`build`.
 
+    Genes of operations that are not there have none.
+
     Raises:
         ValueError: No choice gives them.
     """
-    choice: dict[str, int] = {}
-    for slot, op in zip(slots, ops, strict=True):
+    held = {op.name.partition("/k")[0] for op in ops}
+    choice = _presence(slots, held)
+    for slot, op in zip((slot for slot in slots if slot.name in held), ops, strict=True):
         *others, last = slot.channels
         last.enter(op.channels // math.prod(factor.at(choice) for factor in others), choice)
-        # the side stands in the name, too: for images of one row the kernel is flat
-        side = int(op.name.rpartition("/k")[2]) if slot.kernel.gene else slot.kernel.values[0]
-        slot.kernel.enter(side, choice)
+        slot.kernel.enter(op.kernel, choice)
         slot.weight.enter(op.weight, choice)
         slot.act.enter(op.act, choice)
         slot.steps.enter(op.steps, choice)
     return choice
+
+
+def _presence(slots: Sequence[Slot], held: Collection[str]) -> dict[str, int]:
+    """The first choice of every gene that leaves slots out, so that those whose names are held are there."""
+    fitting: dict[str, set[int]] = {}
+    for slot in slots:
+        if slot.is_there.gene:
+            is_held, gene = slot.name in held, slot.is_there.gene.name
+            same = {index for index, is_there in enumerate(slot.is_there.values) if is_there == is_held}
+            fitting[gene] = fitting.get(gene, same) & same
+    return {gene: min(same) for gene, same in fitting.items()}

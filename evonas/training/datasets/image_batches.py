@@ -74,7 +74,7 @@ def image_batches(
             if augmentation.flip:
                 mirrored = torch.rand(len(images), generator=generator) < 0.5
                 images[mirrored] = images[mirrored].flip(3)
-            if augmentation.cutout:
+            if augmentation.cutout and images[0, 0].numel() > 1:  # of features, a gap would leave nothing
                 images = images.masked_fill(_squares(images, augmentation.cutout, generator), 0)
             yield from zip(
                 torch.split(images.float() / split.codes.per_one, size), torch.split(labels, size), strict=True

@@ -17,9 +17,9 @@ from evonas.errors import DataError
 from evonas.training.datasets.arrays import Groups, Parts, Raw
 from evonas.training.datasets.axes import channels_last
 from evonas.training.datasets.forms.folders.damage import tell_damaged
+from evonas.training.datasets.forms.folders.log_mel import LogMel
 from evonas.training.datasets.forms.folders.recordings import Recording, of_length, recording, resampled
 from evonas.training.datasets.forms.folders.walking import PICTURES, RECORDINGS, ClassFiles, class_folders, first_file
-from evonas.training.datasets.forms.folders.log_mel import LogMel
 
 KEYS = ("groups", "audio", "sample_rate", "seconds", "mels", "window_ms", "hop_ms")
 """Of ``[data]``, those that tell of recordings."""
