@@ -98,6 +98,9 @@ def parse_config(
 ) -> RunConfig:
     """Check a run file's content; arguments and errors as in :func:`load_config`, ``source`` names it in messages."""
     merged = laid_over(raw, overrides or {})
+    data, space = merged.get("data", {}), merged.get("space", {})
+    if isinstance(data, dict) and data.get("axes") == "features" and isinstance(space, dict):
+        merged["space"] = {"kind": "dense"} | space  # cells of one pixel would be pools and skips
     if given_space is not None:
         merged["space"] = {"kind": GIVEN_IN_PYTHON + given_space}
     problems = []

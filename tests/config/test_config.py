@@ -84,6 +84,14 @@ def test_names_and_paths_are_filled_in(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert parse_config({}, source="tests").name == "digits"
 
 
+def test_features_get_fully_connected_networks_unless_another_space_is_named() -> None:
+    raw = {"data": {"axes": "features"}}
+    assert parse_config(raw, source="test").space.kind == "dense"
+    assert parse_config({**raw, "space": {"layers": 2}}, source="test").space.kind == "dense"
+    assert parse_config({**raw, "space": {"kind": "cells"}}, source="test").space.kind == "cells"
+    assert parse_config({"data": {"axes": "time"}}, source="test").space.kind == "cells"
+
+
 def test_precisions_are_put_in_order_of_bits() -> None:
     config = parse_config({"space": {"act_precisions": ["8-bit", "binary", "ternary"]}}, source="tests")
     assert config.space.act_precisions == ("binary", "ternary", "8-bit")

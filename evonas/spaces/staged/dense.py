@@ -35,8 +35,7 @@ class DenseSpace(StagedSpace[DenseSettings]):
             raise RunFileError(
                 'features without rows and columns, (features, 1, 1), for [space] kind = "dense"',
                 found=f"{features} x {height} x {width} (channels, height, width)",
-                remedy=f"choose another kind of space, or store each sample as {features * height * width} channels "
-                "of one pixel",
+                remedy='choose another kind of space, or set axes = "features" under [data] with rows of numbers',
             )
 
     @cached_property
