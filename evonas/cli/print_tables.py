@@ -119,9 +119,22 @@ def print_verification(found: Verification) -> None:
 
 
 def print_spaces(
-    spaces: Mapping[str, Space], *, configured: str | None, input_shape: tuple[int, int, int], n_classes: int
+    spaces: Mapping[str, Space],
+    *,
+    refused: Mapping[str, str],
+    configured: str | None,
+    input_shape: tuple[int, int, int],
+    n_classes: int,
 ) -> None:
-    """The search spaces for images of one shape; ``configured`` is the one that has a run file's settings."""
+    """The search spaces for images of one shape.
+
+    Args:
+        spaces: By name.
+        refused: Those that are not for such images, with what they want.
+        configured: The one that has a run file's settings.
+        input_shape: Of the images.
+        n_classes: Theirs.
+    """
     modules = Counter(type(space).__module__ for space in spaces.values())
     printed = Table(title=f"search spaces for images of {_shape(input_shape)}, {n_classes} classes")
     printed.title_justify = "left"
@@ -138,6 +151,8 @@ def print_spaces(
         printed.add_row(
             f"{mark}{name}", document.partition("\n")[0], str(len(space.genes)), f"10^{space.log10_size():.1f}"
         )
+    for name, wanted in refused.items():
+        printed.add_row(name, f"not for these: it wants {wanted}", "", "")
     show_table(printed)
 
 

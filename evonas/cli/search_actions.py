@@ -15,6 +15,7 @@ from evonas.cli.options import display_of
 from evonas.cli.print_front import print_front
 from evonas.cli.print_tables import print_comparisons, print_genes, print_selfcheck, print_spaces
 from evonas.config.load import load_config
+from evonas.errors import RunFileError
 from evonas.plugins import resolve
 from evonas.run import engine
 from evonas.run.context import open_context
@@ -84,8 +85,13 @@ def spaces(run_file: Path | None, *, genes: bool) -> None:
         own = {kind: context.space}
         if not context.problem.is_table:
             images = {"input_shape": context.dataset.input_shape, "n_classes": context.dataset.n_classes}
-    built = {name: space.of(**images) for name, space in SPACES.items()} | own
-    print_spaces(built, configured=kind if run_file else None, **images)
+    built, refused = {}, {}
+    for name, space in SPACES.items():
+        try:
+            built[name] = own.get(name) or space.of(**images)
+        except RunFileError as error:  # not for such images
+            refused[name] = error.wanted
+    print_spaces(built | own, refused=refused, configured=kind if run_file else None, **images)
     if genes:
         print_genes(kind, built[kind].genes)
 

@@ -21,7 +21,7 @@ EVERYTHING = CellSpace.of(
     10,
     cells=("normal", "reduction", "normal"),
     channels=4,
-    ops=tuple(EDGE_OPS),
+    ops=tuple(name for name, op in EDGE_OPS.items() if op is None or op.kernel[0] == op.kernel[1]),
     modules=("norm-quant-conv", "norm-quant-conv-relu", "quant-conv-norm-shortcut-prelu"),
     weight_precisions=tuple(PRECISIONS),
     act_precisions=tuple(PRECISIONS),

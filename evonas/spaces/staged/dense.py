@@ -33,7 +33,7 @@ class DenseSpace(StagedSpace[DenseSettings]):
         features, height, width = self.input_shape
         if (height, width) != (1, 1):
             raise RunFileError(
-                'features without rows and columns, (features, 1, 1), for [space] kind = "dense"',
+                "features without rows and columns, (features, 1, 1)",
                 found=f"{features} x {height} x {width} (channels, height, width)",
                 remedy='choose another kind of space, or set axes = "features" under [data] with rows of numbers',
             )
