@@ -23,12 +23,14 @@ class InputCodes:
 
     Pixels are such numbers as they are, 0 to 255, and stand for 0 to 1. All other numbers are standardised first:
     ``code = round((x - centre) * density)``, in float32, halves to even, cut to -127 to 127; 32 stand for 1, and 0,
-    which is what convolutions meet beyond the border, for the mean.
+    which is what convolutions meet beyond the border, for the mean. An image's own mean may be subtracted
+    from it before, so that its level does not count.
 
     Attributes:
         low, high: The smallest and the largest code.
         per_one: Codes that stand for 1.
         centre, density: ``(channels or 1, height or 1, width or 1)``, what standardises numbers; None for pixels.
+        subtracts_mean: Whether the mean over all numbers of an image is subtracted from them first.
     """
 
     low: int = 0
@@ -36,6 +38,7 @@ class InputCodes:
     per_one: int = 255
     centre: Floats | None = None
     density: Floats | None = None
+    subtracts_mean: bool = False
 
     @property
     def standards(self) -> tuple[Floats, Floats] | None:
@@ -56,14 +59,12 @@ class InputCodes:
         """Codes of numbers ``(n, channels, height, width)``: uint8 pixels as they are, others as int8."""
         if self.standards is None:
             return numbers.astype(np.uint8, copy=False)
-        centre, density = self.standards
-        with np.errstate(over="ignore"):  # becomes infinite, and is cut
-            steps = (numbers.astype(np.float32, copy=False) - centre) * density
+        steps = self._steps(numbers)
         codes: NDArray[np.int8] = np.rint(np.clip(steps, np.float32(self.low), np.float32(self.high))).astype(np.int8)
         return codes
 
     def decode(self, codes: NDArray[Any]) -> NDArray[Any]:
-        """Numbers in the middle of what has these codes; pixels are their own."""
+        """Numbers in the middle of what has these codes, with a mean near 0 if it is subtracted; pixels as they are."""
         if self.standards is None:
             return codes
         centre, density = self.standards
@@ -73,17 +74,24 @@ class InputCodes:
         """Which numbers lie beyond the codes, by more than rounding."""
         if self.standards is None:
             return np.zeros(numbers.shape, dtype=bool)
+        found: NDArray[np.bool_] = np.abs(self._steps(numbers)) > self.high + 0.5
+        return found
+
+    def _steps(self, numbers: NDArray[Any]) -> Floats:
+        """Numbers in codes, not yet rounded and cut."""
+        assert self.standards is not None
         centre, density = self.standards
-        with np.errstate(over="ignore"):
-            steps = np.abs((numbers.astype(np.float32, copy=False) - centre) * density)
-        found: NDArray[np.bool_] = steps > self.high + 0.5
+        numbers = numbers.astype(np.float32, copy=False)
+        with np.errstate(over="ignore", invalid="ignore"):  # becomes infinite, and is cut
+            found: Floats = ((without_mean(numbers) if self.subtracts_mean else numbers) - centre) * density
         return found
 
     def described(self) -> dict[str, str]:
         """In words, for what is kept with a network."""
         if self.standards is None:
             return {"input codes": "8 bits without sign, of which 0 to 255 stand for 0 to 1"}
-        rule = f"round((x - centre) * density), cut to {self.low} to {self.high}, of which {self.per_one} stand for 1"
+        less = " - mean of all x" * self.subtracts_mean
+        rule = f"round((x{less} - centre) * density), cut to {self.low} to {self.high}, {self.per_one} of which are 1"
         lists = dict(zip(("centre", "density"), self.standards, strict=True))
         if self.n_stored > 2 * MOST_LISTED:
             return {"input codes": f"{rule}; {self.n_stored} numbers of centre and density are in exported files"}
@@ -91,6 +99,20 @@ class InputCodes:
 
 
 PIXELS = InputCodes()
+
+
+def without_mean(numbers: Floats) -> Floats:
+    """Numbers ``(n, channels, height, width)`` less the mean of each image, added up in the order of all runtimes.
+
+    That is neighbours in pairs, then pairs of pairs, and so on; one that is left over moves up unchanged.
+    """
+    sums = numbers.reshape(len(numbers), -1)
+    n = np.float32(sums.shape[1])
+    while (length := sums.shape[1]) > 1:
+        pairs = sums[:, 0 : length - length % 2 : 2] + sums[:, 1::2]
+        sums = np.concatenate([pairs, sums[:, length - 1 :]], axis=1) if length % 2 else pairs
+    found: Floats = numbers - (sums / n)[:, :, None, None]
+    return found
 
 
 def _listed(array: Floats) -> str:

@@ -70,6 +70,11 @@ class DataConfig(Settings):
         "channel, a row, a column, or each number of an image alone; none: they are pixels, 8 bits without sign or "
         "within 0 to 1; auto: pixels where the training images are such, else by channel",
     )
+    subtract_mean: bool = Field(
+        False,
+        description="whether each image's own mean is subtracted from its numbers before they are standardised, so "
+        "that its level does not count: loudness in log_mel, brightness in pictures",
+    )
     size: Literal["auto"] | tuple[Count, Count] = Field(
         "auto", description="[height, width] in pixels that images are brought to; auto: as they are"
     )
@@ -114,6 +119,12 @@ class DataConfig(Settings):
         1, description="augmentation: largest random displacement in pixels; [rows, columns] where the axes differ"
     )
     flip: bool = Field(False, description="augmentation: mirror half of the images left to right")
+
+    @model_validator(mode="after")
+    def _no_mean_of_pixels(self) -> Self:
+        if self.subtract_mean and self.standardize == "none":
+            raise ValueError("pixels keep their mean: choose another standardize for subtract_mean")
+        return self
 
 
 def _methods(role: str, precision: str) -> str:

@@ -46,6 +46,9 @@ class IntegerNetwork(nn.Module):
         """
         numbers, codes = images.float(), self.frozen.codes
         if codes.standards is not None:
+            if codes.subtracts_mean:
+                flat = numbers.flatten(1)
+                numbers = numbers - (sum_in_pairs(flat) / flat.shape[1]).view(-1, 1, 1, 1)
             centre, density = self.standards
             numbers = ((numbers - centre) * density).clamp(codes.low, codes.high).round()
         return self.of_codes(numbers)

@@ -97,6 +97,21 @@ def test_numbers_can_be_brought_to_another_size(tmp_path: Path) -> None:
     assert all(np.abs(means - image.mean()).min() < 0.02 for image in decoded)
 
 
+def test_an_image_s_own_level_does_not_count_if_its_mean_is_subtracted(tmp_path: Path) -> None:
+    levels = RNG.normal(0, 50, (N, 1, 1))
+    images = NUMBERS[..., 1]
+    plain, shifted = (loaded(tmp_path, one, subtract_mean=True) for one in (images, images + levels))
+    assert (plain.train.images - shifted.train.images).abs().max() <= 1
+    assert plain.expects()["input codes"].startswith("round((x - mean of all x - centre) * density)")
+    decoded = plain.codes.decode(plain.test.images.numpy())
+    np.testing.assert_array_equal(plain.codes.encode(decoded), plain.test.images.numpy())
+    pixels = RNG.integers(0, 200, (N, 4, 4), dtype=np.uint8)
+    darker, brighter = (loaded(tmp_path, pixels + add, subtract_mean=True) for add in (np.uint8(0), np.uint8(50)))
+    assert (darker.train.images - brighter.train.images).abs().max() <= 1
+    with pytest.raises(DataError, match=r"channel 0 \(0\)"):  # images that differ in their level alone
+        loaded(tmp_path, np.broadcast_to(levels, (N, 4, 4)), subtract_mean=True)
+
+
 def constant_column(images: np.ndarray) -> np.ndarray:
     images[:, :, 2] = 4
     return images

@@ -14,6 +14,8 @@ NUMBERS = """\
  *
  * Numbers are NET_CHANNELS planes of NET_HEIGHT rows of NET_WIDTH floats. An image holds a byte for each of them, which
  * net_encode makes of all, or net_code of one as it comes from a sensor."""
+MEAN = """
+ * The mean of all numbers, net_level, is subtracted from each of them: by net_encode, and before net_code is called."""
 ENCODED = """\
 uint8_t net_code(float x, int32_t channel, int32_t row, int32_t column);
 void net_encode(const float *numbers, uint8_t *image);
@@ -22,7 +24,9 @@ void net_encode(const float *numbers, uint8_t *image);
 
 def c_comment(codes: InputCodes) -> str:
     """What the head of the file says of its input."""
-    return PIXELS if codes.standards is None else NUMBERS
+    if codes.standards is None:
+        return PIXELS
+    return NUMBERS + MEAN * codes.subtracts_mean
 
 
 def c_sizes(codes: InputCodes) -> dict[str, str | int]:
@@ -32,12 +36,15 @@ def c_sizes(codes: InputCodes) -> dict[str, str | int]:
         return sizes
     channels, rows, columns = codes.standards[0].shape
     strides = {"CHANNEL": rows * columns * (channels > 1), "ROW": columns * (rows > 1), "COLUMN": int(columns > 1)}
-    return sizes | {f"STANDARD_{axis}": stride for axis, stride in strides.items()}
+    sizes |= {f"STANDARD_{axis}": stride for axis, stride in strides.items()}
+    return sizes | ({"SUBTRACTS_MEAN": 1} if codes.subtracts_mean else {})
 
 
 def c_declarations(codes: InputCodes) -> str:
     """Functions beside ``net_run`` that a caller may use."""
-    return "" if codes.standards is None else ENCODED
+    if codes.standards is None:
+        return ""
+    return ENCODED + "float net_level(const float *numbers);\n" * codes.subtracts_mean
 
 
 def c_standards(codes: InputCodes, encode: str) -> str:

@@ -118,7 +118,13 @@ class _Graph:
         nodes = self.nodes
         arrays = zip(("centre", "density"), codes.standards or (), strict=True)
         centre, density = (nodes.initializer(f"{INPUT}/{name}", array[None]) for name, array in arrays)
-        steps = nodes.add("Mul", nodes.add("Sub", NUMBERS, centre), density)
+        numbers = NUMBERS
+        if codes.subtracts_mean:
+            n = self.shapes[INPUT].elements
+            total = nodes.sum_in_pairs(nodes.add("Reshape", NUMBERS, nodes.constant(np.array([0, 1, -1]))), n)
+            mean = nodes.add("Div", total, nodes.number(n))
+            numbers = nodes.add("Sub", NUMBERS, nodes.add("Reshape", mean, nodes.constant(np.array([-1, 1, 1, 1]))))
+        steps = nodes.add("Mul", nodes.add("Sub", numbers, centre), density)
         clipped = nodes.add("Clip", steps, nodes.number(codes.low), nodes.number(codes.high))
         return self.dialect.marked_input(nodes.add("Round", clipped), codes, nodes)
 

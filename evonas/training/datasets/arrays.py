@@ -59,7 +59,8 @@ def checked_parts(parts: Parts, source: str, settings: DataConfig) -> Checked:
         DataError: They are malformed, NaN, out of range, or do not fit.
     """
     images = _checked(*parts.training, source, settings)
-    is_pixels = settings.standardize == "none" or (settings.standardize == "auto" and _are_pixels(images))
+    may_be = settings.standardize == "auto" and not settings.subtract_mean
+    is_pixels = settings.standardize == "none" or (may_be and _are_pixels(images))
     classes = Classes(parts.training[1], parts.classes, source)
 
     def beside(raw: Raw | None, name: str) -> Arrays | None:

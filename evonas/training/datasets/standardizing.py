@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evonas.architecture.input_codes import AXES, LARGEST, PER_SD, PIXELS, InputCodes
+from evonas.architecture.input_codes import AXES, LARGEST, PER_SD, PIXELS, InputCodes, without_mean
 from evonas.config.sections import DataConfig
 from evonas.errors import DataError, DataWarning
 
@@ -29,6 +30,7 @@ def learned_codes(training: NDArray[Any], settings: DataConfig) -> InputCodes:
         DataError: What is standardised together is constant, or all pixels are.
     """
     is_pixels = training.dtype == np.uint8
+    training = without_mean(training) if settings.subtract_mean else training
     per = settings.standardize if settings.standardize in AXES else "channel"
     low, high = (bound(axis=AXES[per], keepdims=True)[0] for bound in (training.min, training.max))
     if is_pixels and low.min() == high.max():
@@ -46,7 +48,7 @@ def learned_codes(training: NDArray[Any], settings: DataConfig) -> InputCodes:
             found=f"always the same: {'; '.join(places[:SHOWN])}{more}",
             remedy=f"leave them out, they tell nothing{wider}",
         )
-    return _standardizing(training, axes=AXES[per])
+    return replace(_standardizing(training, axes=AXES[per]), subtracts_mean=settings.subtract_mean)
 
 
 def _named(place: NDArray[np.int64], values: NDArray[Any]) -> str:

@@ -15,14 +15,33 @@ uint8_t net_code(float x, int32_t channel, int32_t row, int32_t column)
     return (uint8_t)((int32_t)v + NET_ZERO);
 }
 
+#ifdef NET_SUBTRACTS_MEAN
+float net_level(const float *numbers)
+{
+    net_pairs sum;
+    int32_t i;
+
+    sum.n = 0;
+    for (i = 0; i < NET_CHANNELS * NET_HEIGHT * NET_WIDTH; i++) {
+        net_add_pair(&sum, numbers[i]);
+    }
+    return net_total(&sum) / (float)(NET_CHANNELS * NET_HEIGHT * NET_WIDTH);
+}
+#endif
+
 void net_encode(const float *numbers, uint8_t *image)
 {
     int32_t channel, row, column;
+#ifdef NET_SUBTRACTS_MEAN
+    float mean = net_level(numbers);
+#else
+    float mean = 0.0f;  /* x - 0 is x */
+#endif
 
     for (channel = 0; channel < NET_CHANNELS; channel++) {
         for (row = 0; row < NET_HEIGHT; row++) {
             for (column = 0; column < NET_WIDTH; column++) {
-                *image++ = net_code(*numbers++, channel, row, column);
+                *image++ = net_code(*numbers++ - mean, channel, row, column);
             }
         }
     }
