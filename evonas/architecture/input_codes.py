@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
-AXES = {"channel": (0, 2, 3), "row": (0, 3), "column": (0, 2), "feature": (0,)}
+AXES = {"all": (0, 1, 2, 3), "channel": (0, 2, 3), "row": (0, 3), "column": (0, 2), "feature": (0,)}
 """Axes of ``(n, channels, height, width)`` over which numbers are standardised together."""
 LARGEST = 127  # of standardised codes, up and down
 PER_SD = 32  # codes that stand for 1: with bell-shaped numbers about one standard deviation, and 127 is four of them
@@ -29,7 +29,7 @@ class InputCodes:
     Attributes:
         low, high: The smallest and the largest code.
         per_one: Codes that stand for 1.
-        centre, density: ``(channels or 1, height or 1, width or 1)``, what standardises numbers; None for pixels.
+        centre, density: ``(channels or 1, height or 1, width or 1)``: what standardises numbers; None for pixels.
         subtracts_mean: Whether the mean over all numbers of an image is subtracted from them first.
     """
 

@@ -27,7 +27,14 @@ from evonas.spaces.staged.residual import ResidualSpace
 from objectives.model_size import model_size
 
 SHAPE = (2, 5, 4)
-KEPT = {"channel": (2, 1, 1), "row": (2, 5, 1), "column": (2, 1, 4), "feature": SHAPE, "less its mean": (2, 1, 1)}
+KEPT = {
+    "all": (1, 1, 1),
+    "channel": (2, 1, 1),
+    "row": (2, 5, 1),
+    "column": (2, 1, 4),
+    "feature": SHAPE,
+    "less its mean": (2, 1, 1),
+}
 FORMS = [name for name in FORMATS if name != "openvino"]
 
 

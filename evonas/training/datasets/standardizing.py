@@ -42,9 +42,10 @@ def learned_codes(training: NDArray[Any], settings: DataConfig) -> InputCodes:
     if is_constant.any():
         places = [_named(place, low + 0) for place in np.argwhere(is_constant)]
         more = f" and {len(places) - SHOWN} more" * (len(places) > SHOWN)
+        where = "" if per == "all" else f" in every {per}"
         wider = ', or set standardize = "channel" under [data]' if per != "channel" else ""
         raise DataError(
-            f"numbers that vary over the training images in every {per}",
+            f"numbers that vary over the training images{where}",
             found=f"always the same: {'; '.join(places[:SHOWN])}{more}",
             remedy=f"leave them out, they tell nothing{wider}",
         )
@@ -54,7 +55,7 @@ def learned_codes(training: NDArray[Any], settings: DataConfig) -> InputCodes:
 def _named(place: NDArray[np.int64], values: NDArray[Any]) -> str:
     """Where a constant is, and what it is: ``channel 2 (4.5)``."""
     axes = zip(("channel", "row", "column"), place, values.shape, strict=True)
-    names = [f"{name} {at}" for name, at, n in axes if n > 1 or name == "channel"]
+    names = [f"{name} {at}" for name, at, n in axes if n > 1] or ["all numbers"]
     return f"{', '.join(names)} ({values[tuple(place)]:g})"
 
 

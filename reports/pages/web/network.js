@@ -87,14 +87,15 @@ function drawGraph(found) {
   byId("graph").replaceChildren(svg);
 }
 
-/** A row a layer with weights: width, bits and bytes. */
+/** A row a layer that stores something: width, bits and bytes; of the input, what standardises it. */
 function drawStrip(found) {
-  const layers = found.layer.map((_, layer) => layer).filter((layer) => found.weights[layer] > 0);
+  const layers = found.layer.map((_, layer) => layer).filter((layer) => found.bytes[layer] > 0);
   const channels = (layer) => Number(found.shape[layer].split("×")[0]);
   const most = (value) => Math.max(...layers.map(value), 1);
   const bar = (value, top, name) => make("span", { class: "barbox", "aria-hidden": "true" },
     make("span", { class: "bar", style: `width:${(100 * value) / top}%;background:var(--${name})` }));
   const chipCell = (precision) => {
+    if (!precision) return make("td", {});
     const { fill, ink } = chip(precision);
     return make("td", {}, make("span", { class: "chip", style: `background:${fill};color:${ink}`, title: `${bitsOf(precision)} bits stored` }, precision));
   };
