@@ -12,7 +12,7 @@ from evonas.spaces.staged.staged_space import StagedSpace
 
 SMALL_SPACES = {
     "digits": CellSpace.of((1, 8, 8), 10),
-    "four nodes": CellSpace.of((3, 9, 7), 4, cells=("normal", "reduction", "reduction", "normal"), nodes=4, channels=4),
+    "four nodes": CellSpace.of((3, 9, 7), 4, cells=("normal", "reduction", "reduction"), nodes=4, channels=4),
     "no residual": CellSpace.of((1, 8, 8), 3, has_residual=False, channels=4, nodes=1),
     "float": CellSpace.of(
         (1, 6, 6), 3, weight_precisions=("float", "binary"), act_precisions=("float", "2-bit"), nodes=1
@@ -22,6 +22,7 @@ SMALL_SPACES = {
         2,
         modules=("norm-quant-conv-prelu",),
         ops=("skip", "conv_3x3", "dil_conv_5x5", "conv_1x1"),
+        nodes=1,
         channels=3,
     ),
     "signal": CellSpace.of(
