@@ -68,7 +68,7 @@ class DataConfig(Settings):
         "auto",
         description="what numbers are standardised over, on the training images, before they are written in 8 bits: "
         "all of them, a channel, a row, a column, or each number of an image alone; none: they are pixels, 8 bits "
-        "without sign or within 0 to 1; auto: pixels where the training images are such, else by channel",
+        "without sign or within 0 to 1; auto: pixels where the images are such and no features, else by channel",
     )
     subtract_mean: bool = Field(
         False,

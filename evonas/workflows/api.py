@@ -36,9 +36,9 @@ def search(
     """Run a whole search and return it: ``evonas.search("mine.toml")``, or ``evonas.search(x, y)`` on data at hand.
 
     Args:
-        x: Images as an array, a tensor or nested lists, ``(n, height, width)`` or ``(n, height, width, channels)``, of
-            8 bits or as floats within 0 to 1, see ``axes`` under ``[data]``; or a data set of pairs, such as one of
-            torch, whose tensors are ``(channels, height, width)``; or the path of a run file.
+        x: Images of any numbers as an array, a tensor, a data frame or nested lists: ``(n, height, width)``, ``(n,
+            height, width, channels)``, or as ``axes`` and ``shape`` under ``[data]`` say; or a data set of pairs, such
+            as one of torch, whose tensors are ``(channels, height, width)``; or the path of a run file.
         y: A label for each image, ``(n,)``: numbers, texts, or anything that can be told apart by its text.
         x_test, y_test: The same for the test, which a search does not touch; by default a share of the images.
         groups: Whom or what each image is of, such as its speaker, ``(n,)``: no group is in two parts of the split.

@@ -38,7 +38,7 @@ def test_what_is_standardized_together_has_mean_zero_and_a_deviation_near_one(pe
 
 
 def test_a_code_is_off_by_half_a_step_at_most_and_heavy_tails_keep_their_peaks(tmp_path: Path) -> None:
-    heavy = RNG.standard_t(2, size=(N, 8, 8))
+    heavy = RNG.standard_t(3, size=(N, 8, 8))
     for images, spans in ((NUMBERS[..., 1], (3.5, 4.5)), (heavy, (6, np.inf))):
         data = loaded(tmp_path, images)
         codes = data.codes
@@ -146,6 +146,38 @@ def test_what_tells_nothing_or_is_no_number_is_refused(
         loaded(tmp_path, change(NUMBERS.copy()), **settings)
     assert re.search(words, str(caught.value), re.DOTALL)
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        (np.where(RNG.random((N, 3, 3)) < 0.01, -999, RNG.normal(size=(N, 3, 3))), "a few lie far outside"),
+        (1.7e9 + RNG.integers(0, 300, (N, 3, 3)), "so far from 0: subtract an offset"),
+        (np.where(RNG.random((N, 3, 3)) < 0.01, 1e30, RNG.normal(size=(N, 3, 3))), "a few lie far outside"),
+    ],
+)
+def test_few_codes_left_of_many_numbers_are_told(numbers: np.ndarray, words: str, tmp_path: Path) -> None:
+    with pytest.warns(DataWarning, match=words):
+        loaded(tmp_path, numbers, axes="auto")
+
+
+def test_rare_events_are_no_reason_to_warn(tmp_path: Path) -> None:
+    events = np.where(RNG.random((N, 3, 3)) < 0.02, 5.0, -1.0)
+    assert len(loaded(tmp_path, events, axes="auto").train.images.unique()) == 2
+
+
+def test_features_within_0_and_1_keep_levels_of_their_own(tmp_path: Path) -> None:
+    features = RNG.random((N, 4)) * [1, 1, 1, 0.002]
+    codes = loaded(tmp_path, features, axes="features").train.images
+    assert min(len(codes[:, index].unique()) for index in range(4)) > 50
+
+
+def test_a_border_of_white_around_floats_is_one_and_there_is_none_around_numbers(tmp_path: Path) -> None:
+    pixels = RNG.random((N, 4, 6))
+    padded = loaded(tmp_path, pixels, axes="auto", size=(6, 6), background="white").train.images
+    assert set(padded[:, :, 0].unique().tolist()) == {255}
+    with pytest.raises(DataError, match="border of black or white"):
+        loaded(tmp_path, 9 * pixels, axes="auto", size=(6, 6))
 
 
 def test_a_test_set_beyond_the_range_of_pixels_is_refused_with_a_remedy(tmp_path: Path) -> None:

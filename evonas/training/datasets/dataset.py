@@ -142,13 +142,15 @@ def folds(labels: Tensor, *, n: int, seed: int, groups: NDArray[np.str_] | None 
 
 
 def dataset_hash(dataset: Dataset) -> str:
-    """SHA-256 of all codes, what they stand for, labels and the classes' names, as hexadecimal text."""
+    """SHA-256 of all codes, what they stand for, labels, groups and the classes' names, as hexadecimal text."""
     digest = hashlib.sha256()
     for array in dataset.codes.standards or ():
         digest.update(array.tobytes())
     for split in (dataset.train, dataset.heldout, dataset.test):
         digest.update(split.images.numpy().tobytes())
         digest.update(split.labels.numpy().tobytes())
+        if split.groups is not None:
+            digest.update(json.dumps(split.groups.tolist()).encode())
     digest.update(json.dumps(dataset.classes).encode())
     return digest.hexdigest()
 

@@ -37,7 +37,6 @@ READERS: dict[str, Reader] = {
     "digits": Reader('"digits" (1,797 images of 8x8, inside scikit-learn)', digits.fits, digits.read),
     "hugging_face": Reader('"hf:NAME" or "hf:NAME:CONFIG"', hugging_face.fits, hugging_face.read),
     "npz": Reader("an .npz file", npz.fits, npz.read, named_arrays.KEYS),
-    "npy": Reader("a folder of .npy files", npy.fits, npy.read, named_arrays.KEYS),
     "idx": Reader("a folder of IDX files", idx.fits, idx.read),
     "cifar": Reader("a folder of CIFAR's binary version", cifar.fits, cifar.read),
     "recordings": Reader(
@@ -46,6 +45,7 @@ READERS: dict[str, Reader] = {
     "images": Reader(
         "a folder with pictures as CLASS/* or train/CLASS/*", image_folder.fits, image_folder.read, image_folder.KEYS
     ),
+    "npy": Reader("a folder of .npy files", npy.fits, npy.read, named_arrays.KEYS),
     "tables": Reader(
         "a .csv, .tsv or .parquet table, or a folder with train.csv", tables.fits, tables.read, tables.KEYS
     ),
@@ -57,14 +57,14 @@ def read(source: str, settings: DataConfig = DataConfig()) -> Checked:  # noqa: 
 
     Args:
         source: In one of the forms of ``READERS``.
-        settings: The run file's ``[data]``: axes, sizes, and what is done about odd pictures.
+        settings: The run file's ``[data]``: what arrays and columns mean, and how they are read.
 
     Raises:
         DataError: Nothing is there, it may not be read, or it is malformed, NaN or out of range.
 
     Returns:
-        Images ``(n, channels, height, width)`` as uint8 and labels ``(n,)`` as int64: for training, and a test and a
-        held-out set if the data set brings them.
+        Images ``(n, channels, height, width)``, pixels as uint8 or numbers as float32, and labels ``(n,)`` as int64:
+        for training, and a test and a held-out set if the data set brings them.
     """
     try:
         for reader in READERS.values():

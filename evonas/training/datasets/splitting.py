@@ -58,8 +58,9 @@ def split_parts(found: Checked, settings: DataConfig) -> tuple[Part, Part, Part]
     if heldout is None:
         aside = _Aside("heldout", settings.heldout_share, settings.heldout_groups, n_later=0)
         training, heldout = aside.taken(training, classes, rng)
-    _warn_of_shared(training, test, "the test set")
-    _warn_of_shared(training, heldout, "the held-out set")
+    _warn_of_shared(training, test, "the training set and in the test set")
+    _warn_of_shared(heldout, test, "the held-out set, which networks are trained on in the end, and in the test set")
+    _warn_of_shared(training, heldout, "the training set and in the held-out set")
     return training, heldout, test
 
 
@@ -113,15 +114,13 @@ def _parts(found: Checked, settings: DataConfig) -> tuple[Part, Part | None, Par
     return training, test, heldout
 
 
-def _warn_of_shared(training: Part, other: Part, name: str) -> None:
-    if training.groups is None or other.groups is None:
+def _warn_of_shared(one: Part, other: Part, names: str) -> None:
+    if one.groups is None or other.groups is None:
         return
-    shared = np.intersect1d(training.groups, other.groups).tolist()
+    shared = np.intersect1d(one.groups, other.groups).tolist()
     if shared:
         more = f" and {len(shared) - 5} more" * (len(shared) > 5)
-        warnings.warn(
-            f"groups in the training set and in {name}: {', '.join(shared[:5])}{more}", DataWarning, stacklevel=3
-        )
+        warnings.warn(f"groups in {names}: {', '.join(shared[:5])}{more}", DataWarning, stacklevel=3)
 
 
 def _stratified(labels: NDArray[np.int64], share: float, rng: np.random.Generator) -> tuple[Indices, Indices]:

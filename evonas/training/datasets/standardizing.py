@@ -17,6 +17,7 @@ CUTS = 24  # spans that are tried, each 2 ** -0.25 of the one before
 LOOKED_AT = 1 << 20  # numbers that decide among them
 MOST_CUT = 0.05  # of a set's numbers, before a user is told
 SHOWN = 8  # places that a message names
+FEWEST = 8  # codes of nine numbers in ten, before a user is told
 
 
 def learned_codes(training: NDArray[Any], settings: DataConfig) -> InputCodes:
@@ -49,7 +50,9 @@ def learned_codes(training: NDArray[Any], settings: DataConfig) -> InputCodes:
             found=f"always the same: {'; '.join(places[:SHOWN])}{more}",
             remedy=f"leave them out, they tell nothing{wider}",
         )
-    return replace(_standardizing(training, axes=AXES[per]), subtracts_mean=settings.subtract_mean)
+    codes = replace(_standardizing(training, axes=AXES[per]), subtracts_mean=settings.subtract_mean)
+    _warn_of_coarse(codes, training, axes=AXES[per])
+    return codes
 
 
 def _named(place: NDArray[np.int64], values: NDArray[Any]) -> str:
@@ -67,6 +70,27 @@ def warn_of_cut(codes: InputCodes, images: NDArray[Any], name: str) -> None:
         warnings.warn(text, DataWarning, stacklevel=3)
 
 
+def _warn_of_coarse(codes: InputCodes, training: NDArray[np.float32], *, axes: tuple[int, ...]) -> None:
+    """Tell where few codes are left of many numbers: for a few that lie far outside, or far from 0."""
+    assert codes.centre is not None
+    assert codes.density is not None
+    some = training[:: max(1, training.size // LOOKED_AT)]
+    steps = (some - codes.centre) * codes.density
+    low, high = np.quantile(steps, (0.05, 0.95), axis=axes, keepdims=True)
+    middle = np.quantile(some, (0.05, 0.95), axis=axes, keepdims=True)
+    is_coarse = ((high - low) < FEWEST) & (middle[1] > middle[0])
+    is_far = np.spacing(np.abs(codes.centre)) * codes.density > 0.5
+    for where, why in (
+        (is_coarse[0], "since a few lie far outside: replace or cut these"),
+        (is_far, "since 32 bits hold no more of numbers so far from 0: subtract an offset first"),
+    ):
+        if where.any():
+            places = [_named(place, codes.centre) for place in np.argwhere(where)[:SHOWN]]
+            more = f" and {where.sum() - SHOWN} more" * bool(where.sum() > SHOWN)
+            text = f"few different codes are left of most numbers around {'; '.join(places)}{more}, {why}"
+            warnings.warn(text, DataWarning, stacklevel=4)
+
+
 def _standardizing(numbers: NDArray[np.float32], *, axes: tuple[int, ...]) -> InputCodes:
     """Around the mean, and as far as makes the mean squared error of the codes least.
 
@@ -80,7 +104,9 @@ def _standardizing(numbers: NDArray[np.float32], *, axes: tuple[int, ...]) -> In
     for cut in range(CUTS):
         span = largest * np.float32(2.0 ** (-cut / 4))
         step = span / LARGEST
-        missed = np.square(np.clip(np.rint(off / step), -LARGEST, LARGEST) * step - off)
-        error = missed.mean(axis=axes, keepdims=True, dtype=np.float64)
+        missed = (
+            np.clip(np.rint(off / step), -LARGEST, LARGEST) * step - off
+        ) / largest  # so that no square is infinite
+        error = np.square(missed).mean(axis=axes, keepdims=True, dtype=np.float64)
         best, least = np.where(error < least, span, best), np.minimum(error, least)
     return InputCodes(-LARGEST, LARGEST, PER_SD, centre[0], (LARGEST / best).astype(np.float32)[0])

@@ -32,7 +32,8 @@ typedef struct net_conv {
     uint16_t rows, columns;                  /* of what its convolution reads: 1 by 1 behind a pool */
     uint16_t filters, out_rows, out_columns; /* of what it writes */
     uint16_t groups;
-    uint8_t kernel_rows, kernel_columns, stride_rows, stride_columns, dilation;
+    uint16_t kernel_rows, kernel_columns;
+    uint8_t stride_rows, stride_columns, dilation;
     uint8_t before[6], after[6];             /* steps */
     uint8_t source;
     uint8_t terms, scaled_by;                /* results that are added up, each with scales of its own */

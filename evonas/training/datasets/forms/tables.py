@@ -110,7 +110,7 @@ class _Table:
         if rows.dtype == bool:
             rows = rows.astype(np.float32)
         is_image = self.settings.shape != "auto" and self.settings.axes in ("auto", "channels_last", "channels_first")
-        if is_image and rows.dtype.kind in "iu" and rows.min() >= 0 and rows.max() <= 255:
+        if is_image and rows.dtype.kind in "iu" and rows.min() >= 0 and 1 < rows.max() <= 255:
             rows = rows.astype(np.uint8)
         return channels_last(rows, str(self.path), self.settings), self._whole(self.label)
 
@@ -165,7 +165,7 @@ class _Table:
         values = self._column(name)
         if values.dtype.kind == "f":
             if not np.isfinite(values).all() or (values != np.rint(values)).any():
-                fraction = values[values != np.rint(values)][0]
+                fraction = values[~np.isfinite(values) | (values != np.rint(values))][0]
                 raise DataError(
                     f"classes in column {name!r} of {self.path}",
                     found=f"the number {fraction}",
