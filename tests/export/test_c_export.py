@@ -53,6 +53,8 @@ ARCHITECTURES = {
 ODD = ("3-bit", "5-bit", "6-bit", "7-bit")  # codes that lie across bytes
 ODD_BITS = ResidualSpace.of((2, 5, 7), 3, depth=14, channels=3, weight_precisions=ODD, act_precisions=ODD)
 ARCHITECTURES["odd bits"] = random_architectures(ODD_BITS, 0)[0]
+WIDE = ResidualSpace.of((1, 1, 310), 3, depth=8, channels=3, kernels=((1, 301),))  # a byte does not hold such a side
+ARCHITECTURES["wide kernel"] = random_architectures(WIDE, 0)[0]
 ARCHITECTURES |= {
     f"uneven {name}": uneven(random_architectures(EVERY_SPACE[name], 1)[0], 0)
     for name in ("four nodes", "modules", "residual, odd sides", "inverted, odd sides")

@@ -107,6 +107,13 @@ def test_a_test_set_that_shares_groups_is_told(tmp_path: Path) -> None:
     assert sorted(numbers(data.test).tolist()) == list(range(N - 6, N))
 
 
+def test_a_held_out_set_that_shares_groups_with_the_test_set_is_told(tmp_path: Path) -> None:
+    """In the end, networks are trained on it."""
+    arrays = {"x": IMAGES, "y": LABELS, "who": SPEAKERS, "part": np.arange(N) >= N - 6}
+    with pytest.warns(DataWarning, match=r"in the held-out set, .* and in the test set: dot, eve"):
+        load(tmp_path, arrays, split="part", heldout_groups=("dot", "eve"))
+
+
 def test_a_limit_keeps_groups_apart(tmp_path: Path) -> None:
     data = load(tmp_path, limit=24)
     assert len(data.train) + len(data.heldout) == 24
