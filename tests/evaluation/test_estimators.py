@@ -20,6 +20,7 @@ from evonas.run.engine import resume, search
 from evonas.run.stages.supernet_stages import SupernetStages
 from evonas.run.stopping import Stopping
 from evonas.run.trainings.knowledge import Knowledge, measured
+from evonas.run.trainings.last_part import MOST_BRIEF
 from evonas.spaces.genome import Genome, from_text
 from evonas.training.network_training import as_exported, train_in_full
 from evonas.workflows.run_handle import Run
@@ -130,6 +131,7 @@ def test_brief_trainings_are_bought_where_they_tell_enough(
     whole = {one.genome for one in chosen if one.fidelity == "trained"}
     assert brief - whole
     assert 3 <= len(whole) <= 6  # the search's and random search's
+    assert len(brief) <= 2 * MOST_BRIEF * 3  # of the twelve that each of the two could look at
     beliefs = run.evaluations().drop_duplicates("genome").set_index("genome")["fidelity"]
     assert set(beliefs[list(brief - whole)]) == {"brief"}
     assert set(beliefs[list(whole)]) == {"trained"}

@@ -26,6 +26,7 @@ from surrogates.ladder.rung import Estimates
 
 FINEST = 2  # wrong held-out images: fewer are luck, and no reason to train one network rather than another
 ROUND = 4  # networks that are chosen at a time, whatever the number of workers, so that it changes no results
+MOST_BRIEF = 2  # brief trainings for each whole one that is asked for: what they tell may be overrated
 TIME_EXPONENT = 0.37  # of MACs, for the time of a training: 0.29 to 0.44 in fifteen searches on two data sets
 
 
@@ -94,9 +95,11 @@ class LastPart:
         knowledge = Knowledge(self.run, self.problem, stage=self.stage, scores=anchor_scores(self.run))
         table = self.run.feasible(origin=origin, columns=["genome"], as_searched=True)
         candidates = table["genome"].drop_duplicates().tolist()
+        brief_left = MOST_BRIEF * n
         n, done = self.run.facts().trainings.get(origin, n), 0
         while done < n:
-            bought = self._bought(knowledge, candidates, origin, n=min(ROUND, n - done))
+            bought = self._bought(knowledge, candidates, origin, n=min(ROUND, n - done), n_brief=brief_left)
+            brief_left -= len(bought.brief)
             if not (bought.whole or bought.brief) or self._is_over(origin, bought):
                 break
             if bought.brief:
@@ -121,15 +124,18 @@ class LastPart:
         brief = self.brief.estimator
         return score_all(self.run, self.problem, genomes, brief, stage=0, title=title, observer=self.observer)
 
-    def _bought(self, knowledge: Knowledge, candidates: list[str], origin: Origin, *, n: int) -> Bought:
-        """What is expected to add most hypervolume in its time, by logarithms of errors and costs."""
+    def _bought(self, knowledge: Knowledge, candidates: list[str], origin: Origin, *, n: int, n_brief: int) -> Bought:
+        """What is expected to add most hypervolume in its time, by logarithms of errors and costs.
+
+        At most ``n`` trainings, and brief ones only while ``n_brief`` of them are left.
+        """
         left = [one for one in candidates if knowledge.error(one) is None and one not in knowledge.failed]
         if not left:
             return Bought([], Estimates(*np.empty((4, 0))), [])
         ladder = knowledge.ladder(taught_by=(Origin.ANCHOR, origin))
         estimates = ladder.estimate(list(map(knowledge.scored, left)))
         told, share = np.zeros(len(left)), 0.0
-        if self.brief is not None:
+        if self.brief is not None and n_brief >= n:
             name, share = self.brief.estimator.fidelity, self.brief.share
             has_brief = np.array([knowledge.has_score(one, name) for one in left])
             told = np.where(has_brief, 0.0, ladder.told_by(name, estimates))
