@@ -27,7 +27,7 @@ def measure(name: str, architecture: Architecture) -> float:
     return count(architecture.layers)
 
 
-@settings(counted, max_examples=6)  # a network holds ten to thirty layers, and they are what is counted
+@settings(counted, max_examples=4)  # a network holds ten to thirty layers, and they are what is counted
 @given(seed=seeds)
 def test_counts_and_shapes_are_those_of_the_network(network_space: NetworkSpace, seed: int) -> None:
     """Operations as torch counts them, every learned and every stored number, and the shapes of all tensors."""

@@ -55,7 +55,7 @@ def by_network(space: NetworkSpace, genome: Genome) -> Genome:
 
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 def test_a_canonical_form_is_what_its_network_is_read_as(space: NetworkSpace) -> None:
-    genomes = raw_genomes(space, 120)
+    genomes = raw_genomes(space, 60)
     repaired = space.repair_all(genomes)
     for genome, found in zip(genomes, repaired, strict=True):
         expected = by_network(space, genome)

@@ -15,7 +15,7 @@ SPACES = {**SMALL_SPACES, **CONSTANT_CELLS}
 
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 def test_decoding_builds_what_its_slow_twin_builds(space: CellSpace) -> None:
-    for genome in raw_genomes(space, 120):
+    for genome in raw_genomes(space, 60):
         expected, found = build(space.layout, space.describe(by_network(space, genome))), space.decode(genome)
         if expected.dead_reason is None:
             assert found == expected
@@ -25,7 +25,7 @@ def test_decoding_builds_what_its_slow_twin_builds(space: CellSpace) -> None:
 
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 def test_a_genome_and_its_canonical_form_are_one_network(space: CellSpace) -> None:
-    for genome in raw_genomes(space, 120):
+    for genome in raw_genomes(space, 60):
         canonical = space.canonical(genome)
         assert np.array_equal(space.canonical(canonical), canonical)
         assert space.decode(genome) == space.decode(canonical)
