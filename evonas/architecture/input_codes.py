@@ -50,11 +50,6 @@ class InputCodes:
         """Numbers of four bytes that a file stores to make them."""
         return 0 if self.standards is None else sum(array.size for array in self.standards)
 
-    @property
-    def largest(self) -> int:
-        """Largest magnitude of a code."""
-        return max(-self.low, self.high)
-
     def encode(self, numbers: NDArray[Any]) -> NDArray[Any]:
         """Codes of numbers ``(n, channels, height, width)``: uint8 pixels as they are, others as int8."""
         if self.standards is None:

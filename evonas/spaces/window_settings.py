@@ -29,7 +29,7 @@ def distinct(kernels: tuple[Side, ...]) -> tuple[Side, ...]:
     """
     squares = [kernel for kernel in kernels if isinstance(kernel, int)]
     if len(squares) == len(kernels) and squares != sorted(set(squares)):
-        raise ValueError("factors must ascend")
+        raise ValueError("sides of kernels must ascend")
     if len(set(kernels)) < len(kernels):
         raise ValueError("a kernel stands there twice")
     return kernels

@@ -44,7 +44,7 @@ def learned_codes(training: NDArray[Any], settings: DataConfig) -> InputCodes:
         places = [_named(place, low + 0) for place in np.argwhere(is_constant)]
         more = f" and {len(places) - SHOWN} more" * (len(places) > SHOWN)
         where = "" if per == "all" else f" in every {per}"
-        wider = ', or set standardize = "channel" under [data]' if per != "channel" else ""
+        wider = ', or set standardize = "channel" under [data]' if per in ("row", "column", "feature") else ""
         raise DataError(
             f"numbers that vary over the training images{where}",
             found=f"always the same: {'; '.join(places[:SHOWN])}{more}",
@@ -104,9 +104,7 @@ def _standardizing(numbers: NDArray[np.float32], *, axes: tuple[int, ...]) -> In
     for cut in range(CUTS):
         span = largest * np.float32(2.0 ** (-cut / 4))
         step = span / LARGEST
-        missed = (
-            np.clip(np.rint(off / step), -LARGEST, LARGEST) * step - off
-        ) / largest  # so that no square is infinite
-        error = np.square(missed).mean(axis=axes, keepdims=True, dtype=np.float64)
+        missed = np.clip(np.rint(off / step), -LARGEST, LARGEST) * step - off
+        error = np.square(missed / largest).mean(axis=axes, keepdims=True, dtype=np.float64)  # no square is infinite
         best, least = np.where(error < least, span, best), np.minimum(error, least)
     return InputCodes(-LARGEST, LARGEST, PER_SD, centre[0], (LARGEST / best).astype(np.float32)[0])
