@@ -9,6 +9,7 @@ from pydantic import PlainValidator
 from evonas.architecture.fitting import Sides
 
 Side = int | Sides
+WIDEST_STRIDE = 64
 
 
 def sides(given: Side) -> Sides:
@@ -57,7 +58,16 @@ def _stride(given: Any) -> Side:
     return found
 
 
+def _stem_stride(given: Any) -> Side:
+    found = _read(given)
+    if found is None or max(sides(found)) > WIDEST_STRIDE:
+        raise ValueError(f"must be 1 to {WIDEST_STRIDE}, or a pair for height and width such as [1, 16]")
+    return found
+
+
 Kernel = Annotated[Side, PlainValidator(_kernel)]
 """Odd sides."""
 Stride = Annotated[Side, PlainValidator(_stride)]
 """1 or 2 along each axis."""
+StemStride = Annotated[Side, PlainValidator(_stem_stride)]
+"""1 to 64 along each axis: raw signals are long."""

@@ -36,16 +36,25 @@ SETTINGS: dict[str, dict[str, object]] = {
     "inverted_residual": {"stem_channels": 5, "stages": ((6, 2, 2), (7, 1, 2)), "kernels": (3, 5, 7), "ratios": (1, 2)},
     "dense": {"units": 5},
 }  # fmt: skip
-CASES = {
-    f"{kind}, {sides[0]}x{sides[1]}": SPACES[kind].of((2, *sides), 3, **settings)
-    for kind, settings in SETTINGS.items()
-    for sides in SIDES
-    if kind != "dense" or sides == (1, 1)
-} | {
-    f"{kind}, uneven, {sides[0]}x{sides[1]}": SPACES[kind].of((2, *sides), 3, **settings)
-    for kind, settings in UNEVEN.items()
-    for sides in ((7, 5), (1, 9))
-}
+CASES = (
+    {
+        f"{kind}, {sides[0]}x{sides[1]}": SPACES[kind].of((2, *sides), 3, **settings)
+        for kind, settings in SETTINGS.items()
+        for sides in SIDES
+        if kind != "dense" or sides == (1, 1)
+    }
+    | {
+        f"{kind}, uneven, {sides[0]}x{sides[1]}": SPACES[kind].of((2, *sides), 3, **settings)
+        for kind, settings in UNEVEN.items()
+        for sides in ((7, 5), (1, 9))
+    }
+    | {
+        f"{kind}, wide stem, {sides[0]}x{sides[1]}": SPACES[kind].of(
+            (2, *sides), 3, stem_kernel=(3, 9), stem_stride=(2, 7), **UNEVEN[kind]
+        )
+        for kind, sides in (("cells", (1, 60)), ("residual", (4, 40)), ("inverted_residual", (5, 25)))
+    }
+)
 NAME = re.compile(r"(/from\d+)/.*|/k[\dx]+$")
 every_case = pytest.mark.parametrize("space", CASES.values(), ids=CASES)
 FEW = {
@@ -179,6 +188,20 @@ def test_strides_along_one_axis_leave_the_other_as_it_is(stride: tuple[int, int]
         for genome in space.sample(np.random.default_rng(0), 3):
             shape = space.decode(genome).shapes[last]
             assert (shape.height, shape.width) == expected
+
+
+def test_a_wide_first_convolution_shortens_a_signal() -> None:
+    """Kernel and stride along time alone; what a stride would pass over is refused."""
+    for kind in ("cells", "residual", "inverted_residual"):
+        space = SPACES[kind].of((1, 1, 8000), 3, stem_kernel=31, stem_stride=16)
+        stem = space.decode(space.sample(np.random.default_rng(0), 1)[0])
+        assert (stem.ops[0].kernel, stem.ops[0].stride) == ((1, 31), (1, 16))
+        assert (stem.shapes["stem"].height, stem.shapes["stem"].width) == (1, 500)
+        for settings in ({"stem_stride": 5}, {"stem_kernel": (3, 1), "stem_stride": (1, 2)}):
+            with pytest.raises(RunFileError, match="passes over pixels"):
+                SPACES[kind].of((1, 8, 8), 3, **settings)
+        with pytest.raises(RunFileError, match="must be 1 to 64"):
+            SPACES[kind].of((1, 8, 8), 3, stem_kernel=99, stem_stride=65)
 
 
 @pytest.mark.parametrize("stride", [1, (1, 1), 3, (2, 0)])

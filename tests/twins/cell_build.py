@@ -42,7 +42,8 @@ def build(
         "conv",
         (INPUT,),
         layout.settings.stem_channels,
-        kernel=(3, 3),
+        kernel=sides(layout.settings.stem_kernel),
+        stride=sides(layout.settings.stem_stride),
         weight=precision(choice["stem/weight"]),
         act=layout.stem_act,
         steps=stem_steps,
@@ -144,7 +145,12 @@ class _Cell:
                 self.ops.append(Op(f"{self.cell}/node{node}", "add", tuple(names), self.width))
             else:
                 times = layout.reductions(index)
-                shrink = tuple(step**times for step in sides(layout.settings.reduction_stride))
+                shrink = tuple(
+                    first * step**times
+                    for first, step in zip(
+                        sides(layout.settings.stem_stride), sides(layout.settings.reduction_stride), strict=True
+                    )
+                )
                 self.ops.append(
                     Op(f"{self.cell}/node{node}", "zeros", (INPUT,), self.width, stride=(shrink[0], shrink[1]))
                 )

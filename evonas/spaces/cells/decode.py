@@ -31,7 +31,8 @@ def build(layout: CellLayout, choice: Mapping[str, str], live: Liveness) -> Arch
         "conv",
         (INPUT,),
         layout.settings.stem_channels,
-        kernel=(3, 3),
+        kernel=layout.settings.stem_window.kernel,
+        stride=layout.settings.stem_window.stride,
         weight=precision(choice["stem/weight"]),
         act=layout.stem_act,
         steps=module_steps(layout.settings.stem_module),
@@ -105,9 +106,7 @@ class _Cell:
         if edges:
             self.ops.append(Op(name, "add", edges, self.width))
         else:
-            down, aside = self.layout.reduction_stride
-            times = self.layout.reductions(self.index)
-            self.ops.append(Op(name, "zeros", (INPUT,), self.width, stride=(down**times, aside**times)))
+            self.ops.append(Op(name, "zeros", (INPUT,), self.width, stride=self.layout.strides(self.index)))
         return name
 
     def _add_input(self, source: int) -> None:

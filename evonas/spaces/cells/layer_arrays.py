@@ -64,6 +64,8 @@ class _Batch:
         channels, height, width = layout.input_shape
         stem_steps = module_steps(layout.settings.stem_module)
         pixels = self._array(channels), height * width
+        stem_kernel = _area(layout.settings.stem_window.kernel, (height, width))
+        height, width = layout.sides(-1)
         stem = conv_layer(
             "stem",
             inputs=(INPUT,),
@@ -72,7 +74,7 @@ class _Batch:
             channels=layout.settings.stem_channels,
             height=height,
             width=width,
-            kernel_area=_area((3, 3), (height, width)),
+            kernel_area=stem_kernel,
             groups=1,
             weight=self._weights(layout.settings.stem_precisions, self.column["stem/weight"]),
             act=act_facts(layout.stem_act, layout.scheme),

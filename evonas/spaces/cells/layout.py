@@ -98,11 +98,15 @@ class CellLayout:
 
     def sides(self, index: int) -> Sides:
         """Height and width of what a cell gives; of the stem for -1."""
-        halvings = self.reductions(index) if index >= 0 else 0
-        _, *found = self.input_shape
-        for _ in range(halvings):
-            found = [-(-side // step) for side, step in zip(found, self.reduction_stride, strict=True)]
-        return found[0], found[1]
+        _, height, width = self.input_shape
+        down, aside = self.strides(index)
+        return -(-height // down), -(-width // aside)
+
+    def strides(self, index: int) -> Sides:
+        """Rows and columns of the image for one of what a cell gives; of what the stem gives for -1."""
+        times = self.reductions(index) if index >= 0 else 0
+        (down, aside), (rows, columns) = self.settings.stem_window.stride, self.reduction_stride
+        return down * rows**times, aside * columns**times
 
     @cached_property
     def edges(self) -> tuple[tuple[dict[str, Edge | None], ...], ...]:

@@ -10,7 +10,8 @@ from pydantic import Field, field_validator
 from evonas.architecture.fitting import Sides
 from evonas.architecture.module_steps import classifier_steps, stem_steps
 from evonas.architecture.precision import PRECISIONS
-from evonas.spaces.settings import Count, Factors, Names, NetworkSpaceSettings, ascending, known
+from evonas.spaces.settings import Count, Factors, Names, ascending, known
+from evonas.spaces.stem_settings import StemSettings
 from evonas.spaces.window_settings import Stride
 
 
@@ -52,7 +53,7 @@ CELL_KINDS = ("normal", "reduction")
 FREE = "free"  # the down-sampling residual without weights
 
 
-class CellSettings(NetworkSpaceSettings):
+class CellSettings(StemSettings):
     """[space] kind = "cells": a normal and a reduction cell, searched edge by edge and stacked."""
 
     kind: Literal["cells"] = Field("cells", description="which search space")

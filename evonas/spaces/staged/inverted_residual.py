@@ -31,7 +31,7 @@ class InvertedResidualSpace(StagedSpace[InvertedResidualSettings]):
     def slots(self) -> tuple[Slot, ...]:
         """See :class:`StagedSpace`."""
         last, before = "stem", fixed(self.settings.stem_channels)
-        slots = [self._stem(before)]
+        slots = [self._stem(before, self.settings.stem_window)]
         for stage, (channels, blocks, stage_stride) in enumerate(self.settings.stages):
             stream = self._width(f"stage{stage}/width", channels)
             for index in range(blocks):

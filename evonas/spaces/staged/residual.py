@@ -32,7 +32,7 @@ class ResidualSpace(StagedSpace[ResidualSettings]):
     def slots(self) -> tuple[Slot, ...]:
         """See :class:`StagedSpace`. The stem has the width of the first stage."""
         last = "stem"
-        slots = [self._stem(self._width("stage0/width", self.settings.channels))]
+        slots = [self._stem(self._width("stage0/width", self.settings.channels), self.settings.stem_window)]
         for stage in range(STAGES):
             base = self.settings.channels << stage
             stream = self._width(f"stage{stage}/width", base)

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from evonas.architecture.module_steps import module_steps
 from evonas.spaces.settings import Count, Factor, Factors, NetworkSpaceSettings, ascending
+from evonas.spaces.stem_settings import StemSettings
 from evonas.spaces.window_settings import Kernel, Stride, distinct
 
 KERNELS = "odd sides, ascending, or in any order with pairs of height and width such as [1, 5]"
@@ -56,7 +57,7 @@ class DenseSettings(StagedSettings):
     precision_scope: Literal["layer", "network"] = Field("layer", description="what has precisions of its own")
 
 
-class ResidualSettings(StagedSettings):
+class ResidualSettings(StagedSettings, StemSettings):
     """[space] kind = "residual": networks like ResNet-20, a precision and a width per layer."""
 
     kind: Literal["residual"] = Field("residual", description="which search space")
@@ -82,7 +83,7 @@ class ResidualSettings(StagedSettings):
         return depth
 
 
-class InvertedResidualSettings(StagedSettings):
+class InvertedResidualSettings(StagedSettings, StemSettings):
     """[space] kind = "inverted_residual": MobileNetV2's blocks; a kernel, a ratio, widths and precisions per block."""
 
     kind: Literal["inverted_residual"] = Field("inverted_residual", description="which search space")

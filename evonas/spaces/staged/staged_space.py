@@ -15,8 +15,8 @@ from typing import Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from evonas.architecture.fitting import Sides
-from evonas.architecture.graph import CLASSIFIER, INPUT, Architecture
+from evonas.architecture.fitting import Sides, Window
+from evonas.architecture.graph import CLASSIFIER, INPUT, ONE_PIXEL, Architecture
 from evonas.architecture.module_steps import module_steps
 from evonas.architecture.precision import EIGHT_BIT, precision
 from evonas.architecture.scheme import DEFAULT_SCHEME, Scheme
@@ -199,10 +199,12 @@ class StagedSpace(ConfiguredSpace[S]):
 
     # What subclasses make slots of
 
-    def _stem(self, width: Choice[int]) -> Slot:
+    def _stem(self, width: Choice[int], window: Window = ONE_PIXEL) -> Slot:
         weight = self._precisions("stem/weight", self.settings.stem_precisions)
         act = fixed(EIGHT_BIT)  # pixels
-        return Slot("stem", "conv", (INPUT,), (width,), fixed((3, 3)), weight=weight, act=act, steps=fixed(("conv",)))
+        kernel, stride = fixed(window.kernel), window.stride
+        steps: Choice[tuple[str, ...]] = fixed(("conv",))
+        return Slot("stem", "conv", (INPUT,), (width,), kernel, stride, weight=weight, act=act, steps=steps)
 
     def _conv(
         self, name: str, source: str, *, channels: tuple[Choice[int], ...], kernel: Choice[Sides] = ONE_BY_ONE
