@@ -32,7 +32,8 @@ class Estimated(Estimator):
     def finish(self, genome: Genome, outcome: Outcome) -> Outcome:
         """See :class:`Estimator`."""
         found = self.estimator.finish(genome, outcome).values
-        network = Scored(costs_of(found), {self.fidelity: found["scored_loss"]})
+        genes = tuple(map(int, genome))
+        network = Scored(costs_of(found), {self.fidelity: found["scored_loss"]}, genes=genes)
         error, low, high, _ = (float(column[0]) for column in self.ladder.estimate([network]))
         name = self.quality
         return outcome._replace(values={**found, name: error, f"{name}_low": low, f"{name}_high": high})

@@ -5,8 +5,8 @@ May import ``architecture`` and the small root files. The run file's ``[space] k
 - ``genome``: genes with named choices, the integer vector, its text form.
 - ``space``: what a search space is.
 - ``problem``: a space of plain parts, for a user's own function; ``choices``: as Python values, and ranges of numbers.
-- ``settings``: settings as validated data; ``window_settings``: kernels and strides among them; ``stem_settings``: those
-  of the first convolution.
+- ``settings``: settings as validated data; ``window_settings``: kernels and strides among them;
+  ``stem_settings``: those of the first convolution.
 - ``configured``: spaces that the run file can name.
 - ``sampling``: random genomes, first populations, networks of every size.
 - ``cells``: a normal and a reduction cell, stacked.

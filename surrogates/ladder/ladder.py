@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from surrogates.ladder.rung import NOISE, Estimates, Quality, Rung, fit_rung, quality_of
+from surrogates.ladder.rung import NOISE, Estimates, Genes, Quality, Rung, fit_rung, quality_of
 
 FINER = 2 / 3  # prior of a rung's noise, in that of the rung below: 0.3, then 0.2
 LEAST_NETWORKS = 4  # trained by the whole recipe, that a rung needs besides its prior
@@ -23,11 +23,13 @@ class Scored:
         costs: Positive numbers, as many for every network.
         losses: What it scored, in nats, by rung.
         error: Measured after a whole training, as a share; None if it was not trained.
+        genes: Its genome, as long for every network; empty where it is not known.
     """
 
     costs: tuple[float, ...]
     losses: Mapping[str, float]
     error: float | None = None
+    genes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Ladder:
                 found[:, own] = rung.predict(
                     np.array([networks[index].losses[name] for index in own]),
                     np.array([networks[index].costs for index in own]),
+                    _genes([networks[index] for index in own]),
                 )
         return Estimates(*found)
 
@@ -103,10 +106,16 @@ def fit_ladder(
             np.array(column, dtype=float) for column in ([one.losses[name] for one in known], _errors(known))
         )
         costs = np.array([one.costs for one in known], dtype=float).reshape(-1, n_costs)
-        noise = NOISE * FINER ** len(rungs)
-        rungs[name] = fit_rung(losses, costs, errors, n_images=n_images, chance=chance, noise=noise)
-        qualities[name] = quality_of(losses, costs, errors, n_images=n_images, chance=chance, noise=noise)
+        given = losses, costs, errors
+        noise, genes = NOISE * FINER ** len(rungs), _genes(known)
+        qualities[name] = quality_of(*given, n_images=n_images, chance=chance, genes=genes, noise=noise)
+        rungs[name] = fit_rung(*given, n_images=n_images, chance=chance, genes=genes, noise=noise)
     return Ladder(rungs, qualities)
+
+
+def _genes(networks: Sequence[Scored]) -> Genes | None:
+    found = [one.genes for one in networks]
+    return np.array(found) if all(found) and found else None
 
 
 def _errors(networks: Sequence[Scored]) -> list[float]:

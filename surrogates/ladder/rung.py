@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -11,12 +12,14 @@ from numpy.typing import NDArray
 from scipy.stats import kendalltau, t
 
 Floats = NDArray[np.float64]
+Genes = NDArray[np.int64]
 LEVEL = 0.8  # of the intervals
 SLOPE, SLOPE_VARIANCE = 1.0, 1.0  # prior of the exponent of a loss, in units of the noise's variance
 COST_VARIANCE = 0.5  # prior of the exponent of a cost, around none
 MEAN_VARIANCE = 100.0  # prior of the mean: none to speak of
 NOISE, NOISE_ROWS = 0.3, 5.0  # prior of the spread of a logarithm of an error, worth so many networks
 COUNTING = 3.0  # share of the variance that wrong images add where they are few, divided by their number
+SHARED, REACH = 0.3, 3.0  # share of the noise's variance that like networks share, less by e for so many other genes
 BEYOND = 0.25  # share of the slope that holds outside the range of losses that were seen
 LEAST_LOSS = 1e-9  # what a loss of zero counts as
 REJECTED = math.log(10)  # logarithm of the odds against a score, from which on it is not looked at
@@ -51,9 +54,10 @@ class Rung:
     """A Bayesian linear regression of the logarithm of an error.
 
     ``log error = b0 + b1 * log loss + b2 * log cost_1 + … + noise``, with weak priors: an error goes with the loss,
-    costs do nothing. The noise is that of one training, and larger where few images are wrong. Few networks give wide
-    intervals, those of Student's t. Costs are left out, or the score, if the data speak against them (by the evidence,
-    the probability of all errors under the model). A slope of the loss below zero is never believed.
+    costs do nothing. The noise is that of one training, larger where few images are wrong, and alike for networks that
+    differ in few genes: where one was worse than its score promised, the others are expected to be. Few networks give
+    wide intervals, those of Student's t. Costs are left out, or the score, if the data speak against them (by the
+    evidence, the probability of all errors under the model). A slope of the loss below zero is never believed.
 
     Attributes:
         has_loss, has_costs: What is looked at.
@@ -64,11 +68,14 @@ class Rung:
         freedom: Degrees of freedom.
         variance: Of the noise, where many images are wrong.
         evidence: Logarithm of the probability of all errors under the model, but for a constant.
+        genes: Of the networks that it was fitted to; None where they are not known.
+        x, precision, residuals: Of the same: columns, inverse of the noise's correlations, and what the regression
+            leaves of their logarithms.
         n_images: Held-out images that errors are shares of.
         chance: Error of guessing.
 
     References:
-        Gelman 2013, "Bayesian data analysis", section 14.2, with a normal-inverse-gamma prior.
+        Gelman 2013, "Bayesian data analysis", sections 14.2 and 14.7, with a normal-inverse-gamma prior.
     """
 
     has_loss: bool
@@ -80,23 +87,31 @@ class Rung:
     freedom: float
     variance: float
     evidence: float
+    genes: Genes | None
+    x: Floats
+    precision: Floats
+    residuals: Floats
     n_images: int
     chance: float
 
-    def predict(self, losses: Floats, costs: Floats) -> Estimates:
+    def predict(self, losses: Floats, costs: Floats, genes: Genes | None = None) -> Estimates:
         """Estimate errors.
 
         Args:
             losses: Scores, in nats, ``(n,)``.
             costs: Positive, ``(n, n_costs)``.
+            genes: ``(n, n_genes)``; None for networks that are like none of those seen.
 
         Returns:
             Nothing above chance, and nothing below half of one image.
         """
         x, excess = self._features(losses, costs)
-        middle = self._within_reach(x @ self.mean)
-        noise = 1 + COUNTING / (np.exp(middle) * self.n_images)
-        variance = self.variance * (noise + np.einsum("ni,ij,nj->n", x, self.covariance, x))
+        shared = similarity(genes, self.genes, shape=(len(x), len(self.x)))
+        weights = shared @ self.precision  # of the residuals
+        middle = self._within_reach(x @ self.mean + weights @ self.residuals)
+        noise = 1 + COUNTING / (np.exp(middle) * self.n_images) - np.einsum("nk,nk->n", weights, shared)
+        rest = x - weights @ self.x
+        variance = self.variance * (noise + np.einsum("ni,ij,nj->n", rest, self.covariance, rest))
         if self.has_loss:
             variance = variance + (self.mean[1] * excess) ** 2
         sd = np.sqrt(variance)
@@ -134,8 +149,28 @@ class Rung:
         return np.concatenate(columns, axis=1) - self.center, np.abs(logs - inside)
 
 
+def similarity(genes: Genes | None, others: Genes | None, *, shape: tuple[int, int]) -> Floats:
+    """What networks share of the noise of others, ``(n, n_others)``, in units of its variance.
+
+    Args:
+        genes, others: ``(n, n_genes)`` and ``(n_others, n_genes)``; None for networks that share nothing.
+        shape: Of the result.
+    """
+    if genes is None or others is None:
+        return np.zeros(shape)
+    differ = [np.count_nonzero(genes != other, axis=1) for other in others]
+    return np.asarray(SHARED * np.exp(-np.array(differ).reshape(shape[::-1]).T / REACH))
+
+
 def fit_rung(
-    losses: Floats, costs: Floats, errors: Floats, *, n_images: int, chance: float, noise: float = NOISE
+    losses: Floats,
+    costs: Floats,
+    errors: Floats,
+    *,
+    n_images: int,
+    chance: float,
+    genes: Genes | None = None,
+    noise: float = NOISE,
 ) -> Rung:
     """Fit a rung to networks that have a score and were trained by the whole recipe.
 
@@ -145,11 +180,12 @@ def fit_rung(
         errors: Measured, ``(n,)``.
         n_images: Held-out images that errors are shares of.
         chance: Error of guessing.
+        genes: ``(n, n_genes)``; None: all networks differ.
         noise: Prior of the standard deviation of a logarithm of an error.
     """
     target = log_errors(errors, n_images)
     models = [
-        _fit(losses, costs, target, (has_loss, has_costs), n_images=n_images, chance=chance, noise=noise)
+        _fit(losses, costs, target, (has_loss, has_costs), n_images=n_images, chance=chance, genes=genes, noise=noise)
         for has_loss, has_costs in ((True, True), (True, False), (False, True), (False, False))
     ]
     scored = [model for model in models[:2] if model.mean[1] > 0]
@@ -164,22 +200,31 @@ def log_errors(errors: Floats, n_images: int) -> Floats:
 
 
 def quality_of(
-    losses: Floats, costs: Floats, errors: Floats, *, n_images: int, chance: float, noise: float = NOISE
+    losses: Floats,
+    costs: Floats,
+    errors: Floats,
+    *,
+    n_images: int,
+    chance: float,
+    genes: Genes | None = None,
+    noise: float = NOISE,
 ) -> Quality:
     """Leave each network out of the fit in turn, and compare its estimate with what was measured.
 
     Args:
-        losses, costs, errors, n_images, chance, noise: See :func:`fit_rung`.
+        losses, costs, errors, n_images, chance, genes, noise: See :func:`fit_rung`.
     """
+    fit = partial(fit_rung, n_images=n_images, chance=chance, noise=noise)
     n = len(losses)
     found = []
     for index in range(n):
         rest = np.arange(n) != index
-        rung = fit_rung(losses[rest], costs[rest], errors[rest], n_images=n_images, chance=chance, noise=noise)
-        found.append(np.array([one[0] for one in rung.predict(losses[[index]], costs[[index]])]))
+        left, alone = (None, None) if genes is None else (genes[rest], genes[[index]])
+        rung = fit(losses[rest], costs[rest], errors[rest], genes=left)
+        found.append(np.array([one[0] for one in rung.predict(losses[[index]], costs[[index]], alone)]))
     error, low, high, _ = np.array(found).reshape(n, 4).T
     measured = np.clip(np.exp(log_errors(errors, n_images)), 0.5 / n_images, chance)
-    whole = fit_rung(losses, costs, errors, n_images=n_images, chance=chance, noise=noise)
+    whole = fit(losses, costs, errors, genes=genes)
     tau = float(kendalltau(error, measured).statistic) if n > 1 and np.ptp(error) and np.ptp(measured) else 0.0
     return Quality(
         n,
@@ -198,6 +243,7 @@ def _fit(
     *,
     n_images: int,
     chance: float,
+    genes: Genes | None,
     noise: float,
 ) -> Rung:
     has_loss, has_costs = looked_at
@@ -214,12 +260,14 @@ def _fit(
     prior_mean = np.array([math.log(chance) - 2, *[SLOPE] * has_loss, *[0.0] * (n_costs * has_costs)])
     prior, a0 = np.diag(1 / np.array(variances)), NOISE_ROWS / 2
     b0 = a0 * noise**2
-    # what a count of wrong images adds to the noise, relative to that of a training
-    weights = 1 / (1 + COUNTING / (np.exp(target) * n_images))
-    precision = prior + x.T @ (weights[:, None] * x)
-    mean = np.linalg.solve(precision, prior @ prior_mean + x.T @ (weights * target))
+    # what a count of wrong images adds to the noise, relative to that of a training, and what like networks share
+    shared = similarity(genes, genes, shape=(n, n))
+    noise_matrix = shared + np.diag(1 + COUNTING / (np.exp(target) * n_images) - np.diag(shared))
+    weights = np.asarray(np.linalg.inv(noise_matrix), dtype=float)
+    precision = prior + x.T @ weights @ x
+    mean = np.linalg.solve(precision, prior @ prior_mean + x.T @ weights @ target)
     a = a0 + n / 2
-    b = b0 + 0.5 * float(target @ (weights * target) + prior_mean @ prior @ prior_mean - mean @ precision @ mean)
+    b = b0 + 0.5 * float(target @ weights @ target + prior_mean @ prior @ prior_mean - mean @ precision @ mean)
     evidence = (
         a0 * math.log(b0)
         - a * math.log(b)
@@ -242,6 +290,10 @@ def _fit(
         2 * a,
         b / a,
         evidence,
+        genes,
+        x,
+        weights,
+        target - x @ mean,
         n_images,
         chance,
     )

@@ -184,3 +184,41 @@ def scored(seed: int, n: int) -> list[Scored]:
         Scored(tuple(costs[i]), {name: float(loss[i]) for name, loss in losses.items()}, float(errors[i]))
         for i in range(n)
     ]
+
+
+def families(seed: int, n: int, *, sd: float) -> tuple[NDArray[np.int64], Floats, Floats, Floats]:
+    """Genes, losses, costs and errors of networks in eight families, which have as much luck in common."""
+    rng = np.random.default_rng(seed)
+    family = rng.integers(8, size=n)
+    genes = np.random.default_rng(7).integers(3, size=(8, 40))[family]
+    genes[:, 0] = rng.integers(3, size=n)
+    luck = sd * np.random.default_rng(8).normal(size=8)[family]
+    losses, costs, errors = networks(seed, n, noise=0.2)
+    return genes, losses, costs, np.clip(errors * np.exp(luck), 0.5 / N_IMAGES, CHANCE)
+
+
+@pytest.mark.parametrize(("sd", "better"), [(0.4, 0.7), (0.0, 1.1)])
+def test_like_networks_are_expected_to_be_off_alike(sd: float, better: float) -> None:
+    """Where they are; and nothing is lost where they are not."""
+    genes, *known = families(0, 60, sd=sd)
+    new_genes, losses, costs, errors = families(1, 200, sd=sd)
+    alone = fit_rung(*known, **WORLD).predict(losses, costs)
+    together = fit_rung(*known, genes=genes, **WORLD).predict(losses, costs, new_genes)
+    off = [np.abs(np.log(found.error / errors)).mean() for found in (alone, together)]
+    assert off[1] < better * off[0]
+    assert 0.65 < ((together.low <= errors) & (errors <= together.high)).mean() < 0.95
+    strangers = fit_rung(*known, genes=genes, **WORLD).predict(losses, costs, new_genes + 9)
+    assert (strangers.log_sd > together.log_sd).all()
+
+
+def test_a_network_like_a_poor_one_is_expected_to_be_poor() -> None:
+    genes, losses, costs, errors = families(0, 20, sd=0.0)
+    genes[0] = 5  # like no other
+    errors[0] *= 3
+    rung = fit_rung(losses, costs, errors, genes=genes, **WORLD)
+    near = genes[:1].copy()
+    near[0, :2] = 6
+    same, like, stranger = (rung.predict(losses[:1], costs[:1], one) for one in (genes[:1], near, genes[:1] + 1))
+    assert same.error[0] > 1.05 * like.error[0] > 1.1 * stranger.error[0]
+    assert same.log_sd[0] < like.log_sd[0] < stranger.log_sd[0]
+    assert rung.predict(losses[:1], costs[:1]).error == pytest.approx(stranger.error)

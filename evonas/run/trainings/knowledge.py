@@ -69,7 +69,8 @@ class Knowledge:
 
     def scored(self, genome: str) -> Scored:
         """A network as the ladder sees it."""
-        return Scored(costs_of(self.rows[genome].values), self._losses.get(genome, {}), self._errors.get(genome))
+        losses, genes = self._losses.get(genome, {}), tuple(map(int, genome.split("-")))
+        return Scored(costs_of(self.rows[genome].values), losses, self._errors.get(genome), genes)
 
     def ladder(self, *, taught_by: Collection[str] | None = None) -> Ladder:
         """What scores are worth.
