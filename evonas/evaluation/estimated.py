@@ -33,7 +33,7 @@ class Estimated(Estimator):
         """See :class:`Estimator`."""
         found = self.estimator.finish(genome, outcome).values
         genes = tuple(map(int, genome))
-        network = Scored(costs_of(found), {self.fidelity: found["scored_loss"]}, genes=genes)
+        network = Scored(costs_of(found), {self.fidelity: found["scored_loss"]}, genes=genes, is_chosen=True)
         error, low, high, _ = (float(column[0]) for column in self.ladder.estimate([network]))
         name = self.quality
         return outcome._replace(values={**found, name: error, f"{name}_low": low, f"{name}_high": high})

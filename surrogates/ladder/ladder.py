@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from surrogates.ladder.rung import NOISE, Estimates, Genes, Quality, Rung, fit_rung, quality_of
+from surrogates.ladder.rung import NOISE, Bools, Estimates, Genes, Quality, Rung, fit_rung, quality_of
 
 FINER = 2 / 3  # prior of a rung's noise, in that of the rung below: 0.3, then 0.2
 LEAST_NETWORKS = 4  # trained by the whole recipe, that a rung needs besides its prior
@@ -24,12 +25,14 @@ class Scored:
         losses: What it scored, in nats, by rung.
         error: Measured after a whole training, as a share; None if it was not trained.
         genes: Its genome, as long for every network; empty where it is not known.
+        is_chosen: Whether a search chose it for what it scores.
     """
 
     costs: tuple[float, ...]
     losses: Mapping[str, float]
     error: float | None = None
     genes: tuple[int, ...] = ()
+    is_chosen: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Ladder:
                 found[:, own] = rung.predict(
                     np.array([networks[index].losses[name] for index in own]),
                     np.array([networks[index].costs for index in own]),
-                    _genes([networks[index] for index in own]),
+                    **_more([networks[index] for index in own]),
                 )
         return Estimates(*found)
 
@@ -106,16 +109,21 @@ def fit_ladder(
             np.array(column, dtype=float) for column in ([one.losses[name] for one in known], _errors(known))
         )
         costs = np.array([one.costs for one in known], dtype=float).reshape(-1, n_costs)
-        given = losses, costs, errors
-        noise, genes = NOISE * FINER ** len(rungs), _genes(known)
-        qualities[name] = quality_of(*given, n_images=n_images, chance=chance, genes=genes, noise=noise)
-        rungs[name] = fit_rung(*given, n_images=n_images, chance=chance, genes=genes, noise=noise)
+        given, noise, more = (losses, costs, errors), NOISE * FINER ** len(rungs), _more(known)
+        qualities[name] = quality_of(*given, n_images=n_images, chance=chance, noise=noise, **more)
+        rungs[name] = fit_rung(*given, n_images=n_images, chance=chance, noise=noise, **more)
     return Ladder(rungs, qualities)
 
 
-def _genes(networks: Sequence[Scored]) -> Genes | None:
-    found = [one.genes for one in networks]
-    return np.array(found) if all(found) and found else None
+class _More(TypedDict):
+    genes: Genes | None
+    is_chosen: Bools
+
+
+def _more(networks: Sequence[Scored]) -> _More:
+    genes = [one.genes for one in networks]
+    is_chosen = np.array([one.is_chosen for one in networks], dtype=bool)
+    return {"genes": np.array(genes) if genes and all(genes) else None, "is_chosen": is_chosen}
 
 
 def _errors(networks: Sequence[Scored]) -> list[float]:

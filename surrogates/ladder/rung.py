@@ -13,12 +13,14 @@ from scipy.stats import kendalltau, t
 
 Floats = NDArray[np.float64]
 Genes = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 LEVEL = 0.8  # of the intervals
 SLOPE, SLOPE_VARIANCE = 1.0, 1.0  # prior of the exponent of a loss, in units of the noise's variance
 COST_VARIANCE = 0.5  # prior of the exponent of a cost, around none
 MEAN_VARIANCE = 100.0  # prior of the mean: none to speak of
 NOISE, NOISE_ROWS = 0.3, 5.0  # prior of the spread of a logarithm of an error, worth so many networks
 COUNTING = 3.0  # share of the variance that wrong images add where they are few, divided by their number
+FLATTERED, FLATTERED_VARIANCE = 0.1, 0.1  # prior of how much higher errors are of networks that were chosen for scores
 SHARED, REACH = 0.3, 3.0  # share of the noise's variance that like networks share, less by e for so many other genes
 BEYOND = 0.25  # share of the slope that holds outside the range of losses that were seen
 LEAST_LOSS = 1e-9  # what a loss of zero counts as
@@ -54,10 +56,11 @@ class Rung:
     """A Bayesian linear regression of the logarithm of an error.
 
     ``log error = b0 + b1 * log loss + b2 * log cost_1 + … + noise``, with weak priors: an error goes with the loss,
-    costs do nothing. The noise is that of one training, larger where few images are wrong, and alike for networks that
-    differ in few genes: where one was worse than its score promised, the others are expected to be. Few networks give
-    wide intervals, those of Student's t. Costs are left out, or the score, if the data speak against them (by the
-    evidence, the probability of all errors under the model). A slope of the loss below zero is never believed.
+    costs do nothing. Networks that were chosen because they score well are flattered by their scores, by a factor that
+    is learned. The noise is that of one training, larger where few images are wrong, and alike for networks that differ
+    in few genes: where one was worse than its score promised, the others are expected to be. Few networks give wide
+    intervals, those of Student's t. Costs are left out, or the score, if the data speak against them (by the evidence,
+    the probability of all errors under the model). A slope of the loss below zero is never believed.
 
     Attributes:
         has_loss, has_costs: What is looked at.
@@ -94,18 +97,21 @@ class Rung:
     n_images: int
     chance: float
 
-    def predict(self, losses: Floats, costs: Floats, genes: Genes | None = None) -> Estimates:
+    def predict(
+        self, losses: Floats, costs: Floats, *, genes: Genes | None = None, is_chosen: Bools | None = None
+    ) -> Estimates:
         """Estimate errors.
 
         Args:
             losses: Scores, in nats, ``(n,)``.
             costs: Positive, ``(n, n_costs)``.
             genes: ``(n, n_genes)``; None for networks that are like none of those seen.
+            is_chosen: Whether they were chosen for their scores, ``(n,)``; None: none was.
 
         Returns:
             Nothing above chance, and nothing below half of one image.
         """
-        x, excess = self._features(losses, costs)
+        x, excess = self._features(losses, costs, is_chosen)
         shared = similarity(genes, self.genes, shape=(len(x), len(self.x)))
         weights = shared @ self.precision  # of the residuals
         middle = self._within_reach(x @ self.mean + weights @ self.residuals)
@@ -137,7 +143,7 @@ class Rung:
     def _within_reach(self, log_errors: Floats) -> Floats:
         return np.clip(log_errors, math.log(0.5 / self.n_images), math.log(self.chance))
 
-    def _features(self, losses: Floats, costs: Floats) -> tuple[Floats, Floats]:
+    def _features(self, losses: Floats, costs: Floats, is_chosen: Bools | None) -> tuple[Floats, Floats]:
         """Columns, and how far losses lie outside of what was seen."""
         logs = np.log(np.maximum(losses, LEAST_LOSS))
         inside = np.clip(logs, *self.seen)
@@ -146,6 +152,7 @@ class Rung:
             columns.append((inside + BEYOND * (logs - inside))[:, None])
         if self.has_costs:
             columns.append(np.log(costs))
+        columns.append(_column(is_chosen, len(losses)))
         return np.concatenate(columns, axis=1) - self.center, np.abs(logs - inside)
 
 
@@ -170,6 +177,7 @@ def fit_rung(
     n_images: int,
     chance: float,
     genes: Genes | None = None,
+    is_chosen: Bools | None = None,
     noise: float = NOISE,
 ) -> Rung:
     """Fit a rung to networks that have a score and were trained by the whole recipe.
@@ -181,11 +189,13 @@ def fit_rung(
         n_images: Held-out images that errors are shares of.
         chance: Error of guessing.
         genes: ``(n, n_genes)``; None: all networks differ.
+        is_chosen: Whether they were chosen for their scores, ``(n,)``; None: none was.
         noise: Prior of the standard deviation of a logarithm of an error.
     """
     target = log_errors(errors, n_images)
+    fit = partial(_fit, n_images=n_images, chance=chance, genes=genes, is_chosen=is_chosen, noise=noise)
     models = [
-        _fit(losses, costs, target, (has_loss, has_costs), n_images=n_images, chance=chance, genes=genes, noise=noise)
+        fit(losses, costs, target, (has_loss, has_costs))
         for has_loss, has_costs in ((True, True), (True, False), (False, True), (False, False))
     ]
     scored = [model for model in models[:2] if model.mean[1] > 0]
@@ -207,24 +217,29 @@ def quality_of(
     n_images: int,
     chance: float,
     genes: Genes | None = None,
+    is_chosen: Bools | None = None,
     noise: float = NOISE,
 ) -> Quality:
     """Leave each network out of the fit in turn, and compare its estimate with what was measured.
 
     Args:
-        losses, costs, errors, n_images, chance, genes, noise: See :func:`fit_rung`.
+        losses, costs, errors, n_images, chance, genes, is_chosen, noise: See :func:`fit_rung`.
     """
     fit = partial(fit_rung, n_images=n_images, chance=chance, noise=noise)
     n = len(losses)
     found = []
     for index in range(n):
         rest = np.arange(n) != index
-        left, alone = (None, None) if genes is None else (genes[rest], genes[[index]])
-        rung = fit(losses[rest], costs[rest], errors[rest], genes=left)
-        found.append(np.array([one[0] for one in rung.predict(losses[[index]], costs[[index]], alone)]))
+        left, alone = (
+            (None if genes is None else genes[some], None if is_chosen is None else is_chosen[some])
+            for some in (rest, [index])
+        )
+        rung = fit(losses[rest], costs[rest], errors[rest], genes=left[0], is_chosen=left[1])
+        estimates = rung.predict(losses[[index]], costs[[index]], genes=alone[0], is_chosen=alone[1])
+        found.append(np.array([one[0] for one in estimates]))
     error, low, high, _ = np.array(found).reshape(n, 4).T
     measured = np.clip(np.exp(log_errors(errors, n_images)), 0.5 / n_images, chance)
-    whole = fit(losses, costs, errors, genes=genes)
+    whole = fit(losses, costs, errors, genes=genes, is_chosen=is_chosen)
     tau = float(kendalltau(error, measured).statistic) if n > 1 and np.ptp(error) and np.ptp(measured) else 0.0
     return Quality(
         n,
@@ -233,6 +248,10 @@ def quality_of(
         within=float(((low <= measured) & (measured <= high)).mean()) if n else math.nan,
         tau=tau,
     )
+
+
+def _column(is_chosen: Bools | None, n: int) -> Floats:
+    return np.zeros((n, 1)) if is_chosen is None else np.asarray(is_chosen, dtype=float)[:, None]
 
 
 def _fit(
@@ -244,6 +263,7 @@ def _fit(
     n_images: int,
     chance: float,
     genes: Genes | None,
+    is_chosen: Bools | None,
     noise: float,
 ) -> Rung:
     has_loss, has_costs = looked_at
@@ -252,12 +272,14 @@ def _fit(
         np.ones((n, 1)),
         *[np.log(np.maximum(losses, LEAST_LOSS))[:, None]] * has_loss,
         *[np.log(costs)] * has_costs,
+        _column(is_chosen, n),
     ]
     x = np.concatenate(columns, axis=1)
-    center = np.append(0.0, x[:, 1:].mean(axis=0)) if n else np.zeros(x.shape[1])
+    center = np.array([0.0, *x[:, 1:-1].mean(axis=0), 0.0]) if n else np.zeros(x.shape[1])
     x = x - center
-    variances = [MEAN_VARIANCE, *[SLOPE_VARIANCE] * has_loss, *[COST_VARIANCE] * (n_costs * has_costs)]
-    prior_mean = np.array([math.log(chance) - 2, *[SLOPE] * has_loss, *[0.0] * (n_costs * has_costs)])
+    costs_alike = n_costs * has_costs
+    variances = [MEAN_VARIANCE, *[SLOPE_VARIANCE] * has_loss, *[COST_VARIANCE] * costs_alike, FLATTERED_VARIANCE]
+    prior_mean = np.array([math.log(chance) - 2, *[SLOPE] * has_loss, *[0.0] * costs_alike, FLATTERED])
     prior, a0 = np.diag(1 / np.array(variances)), NOISE_ROWS / 2
     b0 = a0 * noise**2
     # what a count of wrong images adds to the noise, relative to that of a training, and what like networks share

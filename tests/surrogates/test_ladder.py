@@ -203,11 +203,11 @@ def test_like_networks_are_expected_to_be_off_alike(sd: float, better: float) ->
     genes, *known = families(0, 60, sd=sd)
     new_genes, losses, costs, errors = families(1, 200, sd=sd)
     alone = fit_rung(*known, **WORLD).predict(losses, costs)
-    together = fit_rung(*known, genes=genes, **WORLD).predict(losses, costs, new_genes)
+    together = fit_rung(*known, genes=genes, **WORLD).predict(losses, costs, genes=new_genes)
     off = [np.abs(np.log(found.error / errors)).mean() for found in (alone, together)]
     assert off[1] < better * off[0]
     assert 0.65 < ((together.low <= errors) & (errors <= together.high)).mean() < 0.95
-    strangers = fit_rung(*known, genes=genes, **WORLD).predict(losses, costs, new_genes + 9)
+    strangers = fit_rung(*known, genes=genes, **WORLD).predict(losses, costs, genes=new_genes + 9)
     assert (strangers.log_sd > together.log_sd).all()
 
 
@@ -218,7 +218,27 @@ def test_a_network_like_a_poor_one_is_expected_to_be_poor() -> None:
     rung = fit_rung(losses, costs, errors, genes=genes, **WORLD)
     near = genes[:1].copy()
     near[0, :2] = 6
-    same, like, stranger = (rung.predict(losses[:1], costs[:1], one) for one in (genes[:1], near, genes[:1] + 1))
+    same, like, stranger = (rung.predict(losses[:1], costs[:1], genes=one) for one in (genes[:1], near, genes[:1] + 1))
     assert same.error[0] > 1.05 * like.error[0] > 1.1 * stranger.error[0]
     assert same.log_sd[0] < like.log_sd[0] < stranger.log_sd[0]
     assert rung.predict(losses[:1], costs[:1]).error == pytest.approx(stranger.error)
+
+
+@pytest.mark.parametrize("flattered", [0.3, 0.0])
+def test_networks_that_were_chosen_for_their_scores_are_expected_to_be_flattered(flattered: float) -> None:
+    """By what the first of them teach; before, a little, and less surely."""
+    losses, costs, errors = networks(0, 40)
+    is_chosen = np.arange(40) >= 16
+    errors = np.minimum(errors * np.exp(flattered * is_chosen), CHANCE)
+
+    def told(n: int) -> tuple[float, float]:
+        known = losses[:n], costs[:n], errors[:n]
+        rung = fit_rung(*known, is_chosen=is_chosen[:n], **WORLD)
+        chosen = rung.predict(losses[:1], costs[:1], is_chosen=np.array([True]))
+        other = rung.predict(losses[:1], costs[:1])
+        return float(np.log(chosen.error / other.error)[0]), float((chosen.log_sd / other.log_sd)[0])
+
+    before, after = told(16), told(40)
+    assert before[0] == pytest.approx(0.1)
+    assert before[1] > 1
+    assert after[0] == pytest.approx(flattered, abs=0.12)

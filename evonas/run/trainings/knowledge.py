@@ -70,7 +70,8 @@ class Knowledge:
     def scored(self, genome: str) -> Scored:
         """A network as the ladder sees it."""
         losses, genes = self._losses.get(genome, {}), tuple(map(int, genome.split("-")))
-        return Scored(costs_of(self.rows[genome].values), losses, self._errors.get(genome), genes)
+        is_chosen = Origin.ANCHOR not in self.origins[genome]
+        return Scored(costs_of(self.rows[genome].values), losses, self._errors.get(genome), genes, is_chosen)
 
     def ladder(self, *, taught_by: Collection[str] | None = None) -> Ladder:
         """What scores are worth.
