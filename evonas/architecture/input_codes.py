@@ -23,14 +23,15 @@ class InputCodes:
 
     Pixels are such numbers as they are, 0 to 255, and stand for 0 to 1. All other numbers are standardised first:
     ``code = round((x - centre) * density)``, in float32, halves to even, cut to -127 to 127; 32 stand for 1, and 0,
-    which is what convolutions meet beyond the border, for the mean. An image's own mean may be subtracted
-    from it before, so that its level does not count.
+    which is what convolutions meet beyond the border, for the mean. An image's own level may be subtracted
+    from it before, its mean or its maximum, so that it does not count; and what lies far below be raised.
 
     Attributes:
         low, high: The smallest and the largest code.
         per_one: Codes that stand for 1.
         centre, density: ``(channels or 1, height or 1, width or 1)``: what standardises numbers; None for pixels.
-        subtracts_mean: Whether the mean over all numbers of an image is subtracted from them first.
+        level: What is subtracted first from all numbers of an image: their "mean", their "maximum" or "nothing".
+        floor: What numbers below it are raised to, then; None: they stay.
     """
 
     low: int = 0
@@ -38,7 +39,8 @@ class InputCodes:
     per_one: int = 255
     centre: Floats | None = None
     density: Floats | None = None
-    subtracts_mean: bool = False
+    level: str = "nothing"
+    floor: float | None = None
 
     @property
     def standards(self) -> tuple[Floats, Floats] | None:
@@ -59,11 +61,16 @@ class InputCodes:
         return codes
 
     def decode(self, codes: NDArray[Any]) -> NDArray[Any]:
-        """Numbers in the middle of what has these codes, with a mean near 0 if it is subtracted; pixels as they are."""
+        """Numbers of which :meth:`encode` makes these codes, each in the middle of all such; pixels as they are."""
         if self.standards is None:
             return codes
         centre, density = self.standards
-        return codes.astype(np.float32) / density + centre
+        numbers = codes.astype(np.float32) / density + centre
+        if self.level == "maximum":  # one number of each image was 0
+            numbers = np.where(
+                codes == np.rint(np.clip(-centre * density, self.low, self.high)), np.float32(0), numbers
+            )
+        return numbers
 
     def is_cut(self, numbers: NDArray[Any]) -> NDArray[np.bool_]:
         """Which numbers lie beyond the codes, by more than rounding."""
@@ -78,15 +85,16 @@ class InputCodes:
         centre, density = self.standards
         numbers = numbers.astype(np.float32, copy=False)
         with np.errstate(over="ignore", invalid="ignore"):  # becomes infinite, and is cut
-            found: Floats = ((without_mean(numbers) if self.subtracts_mean else numbers) - centre) * density
+            found: Floats = (levelled(numbers, self.level, floor=self.floor) - centre) * density
         return found
 
     def described(self) -> dict[str, str]:
         """In words, for what is kept with a network."""
         if self.standards is None:
             return {"input codes": "8 bits without sign, of which 0 to 255 stand for 0 to 1"}
-        less = " - mean of all x" * self.subtracts_mean
-        rule = f"round((x{less} - centre) * density), cut to {self.low} to {self.high}, {self.per_one} of which are 1"
+        x = "x" if self.level == "nothing" else f"x - {self.level} of all x"
+        x = x if self.floor is None else f"max({x}, {self.floor:g})"
+        rule = f"round(({x} - centre) * density), cut to {self.low} to {self.high}, {self.per_one} of which are 1"
         lists = dict(zip(("centre", "density"), self.standards, strict=True))
         if self.n_stored > 2 * MOST_LISTED:
             return {"input codes": f"{rule}; {self.n_stored} numbers of centre and density are in exported files"}
@@ -96,18 +104,31 @@ class InputCodes:
 PIXELS = InputCodes()
 
 
-def without_mean(numbers: Floats) -> Floats:
-    """Numbers ``(n, channels, height, width)`` less the mean of each image, added up in the order of all runtimes.
+def levelled(numbers: Floats, level: str, *, floor: float | None = None) -> Floats:
+    """Numbers ``(n, channels, height, width)`` less the level of each image, and raised to a floor.
+
+    Args:
+        numbers: As they come.
+        level: As in :class:`InputCodes`.
+        floor: The least that is left.
+    """
+    if level != "nothing":
+        flat = numbers.reshape(len(numbers), -1)
+        of_images = _means(flat) if level == "mean" else flat.max(axis=1, keepdims=True)
+        numbers = numbers - of_images[:, :, None, None]
+    return numbers if floor is None else np.maximum(numbers, np.float32(floor))
+
+
+def _means(sums: Floats) -> Floats:
+    """Of rows, ``(n, 1)``, added up in the order of all runtimes.
 
     That is neighbours in pairs, then pairs of pairs, and so on; one that is left over moves up unchanged.
     """
-    sums = numbers.reshape(len(numbers), -1)
     n = np.float32(sums.shape[1])
     while (length := sums.shape[1]) > 1:
         pairs = sums[:, 0 : length - length % 2 : 2] + sums[:, 1::2]
         sums = np.concatenate([pairs, sums[:, length - 1 :]], axis=1) if length % 2 else pairs
-    found: Floats = numbers - (sums / n)[:, :, None, None]
-    return found
+    return np.asarray(sums / n)
 
 
 def _listed(array: Floats) -> str:

@@ -70,10 +70,16 @@ class DataConfig(Settings):
         "all of them, a channel, a row, a column, or each number of an image alone; none: they are pixels, 8 bits "
         "without sign or within 0 to 1; auto: pixels where the images are such and no features, else by channel",
     )
-    subtract_mean: bool = Field(
-        False,
-        description="whether each image's own mean is subtracted from its numbers before they are standardised, so "
-        "that its level does not count: loudness in log_mel, brightness in pictures",
+    subtract: Literal["nothing", "mean", "maximum"] = Field(
+        "nothing",
+        description="what of each image is subtracted from its numbers before they are standardised, so that its level "
+        "does not count: loudness in log_mel, brightness in pictures",
+    )
+    depth: float = Field(
+        0.0,
+        ge=0,
+        description="how far below its maximum an image's numbers may lie, where that is subtracted; lower ones are "
+        "raised: silence in log_mel; 0: any",
     )
     size: Literal["auto"] | tuple[Count, Count] = Field(
         "auto", description="[height, width] in pixels that images are brought to; auto: as they are"
@@ -121,9 +127,11 @@ class DataConfig(Settings):
     flip: bool = Field(False, description="augmentation: mirror half of the images left to right")
 
     @model_validator(mode="after")
-    def _no_mean_of_pixels(self) -> Self:
-        if self.subtract_mean and self.standardize == "none":
-            raise ValueError("pixels keep their mean: choose another standardize for subtract_mean")
+    def _levels(self) -> Self:
+        if self.subtract != "nothing" and self.standardize == "none":
+            raise ValueError(f"pixels keep their {self.subtract}: choose another standardize for subtract")
+        if self.depth and self.subtract != "maximum":
+            raise ValueError('depth is below the maximum: set subtract = "maximum"')
         return self
 
 

@@ -43,7 +43,7 @@ def torch_file(frozen: FrozenNetwork) -> bytes:
         "scheme": asdict(frozen.architecture.scheme),
         "ops": [_op_facts(op) for op in frozen.architecture.ops],
         "convs": {name: _conv_facts(conv) for name, conv in frozen.convs.items()},
-        "codes": {name: getattr(frozen.codes, name) for name in ("low", "high", "per_one", "subtracts_mean")},
+        "codes": {name: getattr(frozen.codes, name) for name in ("low", "high", "per_one", "level", "floor")},
         "facts": dict(frozen.facts),
     }
     metadata = {"evonas": unsealed("torch", frozen.facts), "network": json.dumps(description, separators=(",", ":"))}

@@ -46,9 +46,11 @@ class IntegerNetwork(nn.Module):
         """
         numbers, codes = images.float(), self.frozen.codes
         if codes.standards is not None:
-            if codes.subtracts_mean:
+            if codes.level != "nothing":
                 flat = numbers.flatten(1)
-                numbers = numbers - (sum_in_pairs(flat) / flat.shape[1]).view(-1, 1, 1, 1)
+                level = sum_in_pairs(flat) / flat.shape[1] if codes.level == "mean" else flat.amax(1)
+                numbers = numbers - level.view(-1, 1, 1, 1)
+            numbers = numbers.clamp(min=codes.floor) if codes.floor is not None else numbers
             centre, density = self.standards
             numbers = ((numbers - centre) * density).clamp(codes.low, codes.high).round()
         return self.of_codes(numbers)

@@ -34,6 +34,7 @@ KEPT = {
     "column": (2, 1, 4),
     "feature": SHAPE,
     "less its mean": (2, 1, 1),
+    "less its maximum": (2, 1, 1),
 }
 FORMS = [name for name in FORMATS if name != "openvino"]
 
@@ -42,7 +43,9 @@ def codes_of(per: str) -> InputCodes:
     rng = np.random.default_rng(0)
     centre, density = rng.normal(size=KEPT[per]), rng.gamma(1, 30, size=KEPT[per])
     found = InputCodes(-127, 127, 32, centre.astype(np.float32), density.astype(np.float32))
-    return replace(found, subtracts_mean=per == "less its mean")
+    levels = {"less its mean": ("mean", None), "less its maximum": ("maximum", -2.5)}
+    level, floor = levels.get(per, ("nothing", None))
+    return replace(found, level=level, floor=floor)
 
 
 def numbers(codes: InputCodes, n: int = 20) -> NDArray[np.float32]:
@@ -66,7 +69,12 @@ def frozen_of(per: str, first: str = "conv") -> FrozenNetwork:
 
 @pytest.mark.parametrize(
     ("per", "form"),
-    [(per, form) for per in KEPT for form in FORMS if per in ("column", "less its mean") or form in ("torch", "onnx")],
+    [
+        (per, form)
+        for per in KEPT
+        for form in FORMS
+        if per in ("column", "less its mean", "less its maximum") or form in ("torch", "onnx")
+    ],
 )
 def test_every_format_takes_the_numbers_themselves(per: str, form: str, tmp_path: Path) -> None:
     frozen = frozen_of(per)
@@ -98,7 +106,7 @@ def test_c_makes_the_same_code_of_every_number(per: str, tmp_path: Path) -> None
             while (fread(x, sizeof x, 1, stdin)) {
                 n_encode(x, image);
                 fwrite(image, sizeof image, 1, stdout);
-                #ifdef N_SUBTRACTS_MEAN
+                #if defined N_SUBTRACTS_MEAN || defined N_SUBTRACTS_MAXIMUM
                 x[N_WIDTH + 1] -= n_level(x);
                 #endif
                 if (n_code(x[N_WIDTH + 1], 0, 1, 1) != image[N_WIDTH + 1]) { return 1; }

@@ -97,19 +97,31 @@ def test_numbers_can_be_brought_to_another_size(tmp_path: Path) -> None:
     assert all(np.abs(means - image.mean()).min() < 0.02 for image in decoded)
 
 
-def test_an_image_s_own_level_does_not_count_if_its_mean_is_subtracted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("level", ["mean", "maximum"])
+def test_an_image_s_own_level_does_not_count_if_it_is_subtracted(level: str, tmp_path: Path) -> None:
     levels = RNG.normal(0, 50, (N, 1, 1))
     images = NUMBERS[..., 1]
-    plain, shifted = (loaded(tmp_path, one, subtract_mean=True) for one in (images, images + levels))
+    plain, shifted = (loaded(tmp_path, one, subtract=level) for one in (images, images + levels))
     assert (plain.train.images - shifted.train.images).abs().max() <= 1
-    assert plain.expects()["input codes"].startswith("round((x - mean of all x - centre) * density)")
+    assert plain.expects()["input codes"].startswith(f"round((x - {level} of all x - centre) * density)")
     decoded = plain.codes.decode(plain.test.images.numpy())
     np.testing.assert_array_equal(plain.codes.encode(decoded), plain.test.images.numpy())
     pixels = RNG.integers(0, 200, (N, 4, 4), dtype=np.uint8)
-    darker, brighter = (loaded(tmp_path, pixels + add, subtract_mean=True) for add in (np.uint8(0), np.uint8(50)))
+    darker, brighter = (loaded(tmp_path, pixels + add, subtract=level) for add in (np.uint8(0), np.uint8(50)))
     assert (darker.train.images - brighter.train.images).abs().max() <= 1
     with pytest.raises(DataError, match=r"all numbers \(0\)"):  # images that differ in their level alone
-        loaded(tmp_path, np.broadcast_to(levels, (N, 4, 4)), subtract_mean=True)
+        loaded(tmp_path, np.broadcast_to(levels, (N, 4, 4)), subtract=level)
+
+
+def test_what_lies_far_below_an_image_s_maximum_does_not_count(tmp_path: Path) -> None:
+    images = RNG.normal(0, 1, (N, 4, 4))
+    quiet, silent = (np.where(images < 0, low, images) for low in (-30.0, -900.0))
+    one, other = (loaded(tmp_path, found, subtract="maximum", depth=10.0) for found in (quiet, silent))
+    np.testing.assert_array_equal(one.train.images, other.train.images)
+    assert one.expects()["input codes"].startswith("round((max(x - maximum of all x, -10) - centre)")
+    decoded = one.codes.decode(one.train.images.numpy())
+    assert decoded.min() == pytest.approx(-10, abs=0.1)
+    np.testing.assert_array_equal(one.codes.encode(decoded), one.train.images)
 
 
 def constant_column(images: np.ndarray) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from evonas.architecture.input_codes import Floats, InputCodes
 from evonas.export.c.layers import c_array
 
@@ -14,8 +16,8 @@ NUMBERS = """\
  *
  * Numbers are NET_CHANNELS planes of NET_HEIGHT rows of NET_WIDTH floats. An image holds a byte for each of them, which
  * net_encode makes of all, or net_code of one as it comes from a sensor."""
-MEAN = """
- * The mean of all numbers, net_level, is subtracted from each of them: by net_encode, and before net_code is called."""
+LEVEL = """
+ * The {level} of all numbers, net_level, is subtracted from each: by net_encode, and before net_code is called."""
 ENCODED = """\
 uint8_t net_code(float x, int32_t channel, int32_t row, int32_t column);
 void net_encode(const float *numbers, uint8_t *image);
@@ -26,7 +28,7 @@ def c_comment(codes: InputCodes) -> str:
     """What the head of the file says of its input."""
     if codes.standards is None:
         return PIXELS
-    return NUMBERS + MEAN * codes.subtracts_mean
+    return NUMBERS + LEVEL.format(level=codes.level) * (codes.level != "nothing")
 
 
 def c_sizes(codes: InputCodes) -> dict[str, str | int]:
@@ -36,15 +38,19 @@ def c_sizes(codes: InputCodes) -> dict[str, str | int]:
         return sizes
     channels, rows, columns = codes.standards[0].shape
     strides = {"CHANNEL": rows * columns * (channels > 1), "ROW": columns * (rows > 1), "COLUMN": int(columns > 1)}
+    if codes.floor is not None:
+        sizes["FLOOR"] = f"({float(np.float32(codes.floor))!r}f)"
     sizes |= {f"STANDARD_{axis}": stride for axis, stride in strides.items()}
-    return sizes | ({"SUBTRACTS_MEAN": 1} if codes.subtracts_mean else {})
+    if codes.level != "nothing":
+        sizes[f"SUBTRACTS_{codes.level.upper()}"] = 1
+    return sizes
 
 
 def c_declarations(codes: InputCodes) -> str:
     """Functions beside ``net_run`` that a caller may use."""
     if codes.standards is None:
         return ""
-    return ENCODED + "float net_level(const float *numbers);\n" * codes.subtracts_mean
+    return ENCODED + "float net_level(const float *numbers);\n" * (codes.level != "nothing")
 
 
 def c_standards(codes: InputCodes, encode: str) -> str:

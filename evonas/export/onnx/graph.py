@@ -119,11 +119,15 @@ class _Graph:
         arrays = zip(("centre", "density"), codes.standards or (), strict=True)
         centre, density = (nodes.initializer(f"{INPUT}/{name}", array[None]) for name, array in arrays)
         numbers = NUMBERS
-        if codes.subtracts_mean:
-            n = self.shapes[INPUT].elements
-            total = nodes.sum_in_pairs(nodes.add("Reshape", NUMBERS, nodes.constant(np.array([0, 1, -1]))), n)
-            mean = nodes.add("Div", total, nodes.number(n))
-            numbers = nodes.add("Sub", NUMBERS, nodes.add("Reshape", mean, nodes.constant(np.array([-1, 1, 1, 1]))))
+        if codes.level != "nothing":
+            n, flat = self.shapes[INPUT].elements, nodes.add("Reshape", NUMBERS, nodes.constant(np.array([0, 1, -1])))
+            if codes.level == "mean":
+                level = nodes.add("Div", nodes.sum_in_pairs(flat, n), nodes.number(n))
+            else:
+                level = nodes.add("ReduceMax", flat, nodes.constant(np.array([2])))
+            numbers = nodes.add("Sub", NUMBERS, nodes.add("Reshape", level, nodes.constant(np.array([-1, 1, 1, 1]))))
+        if codes.floor is not None:
+            numbers = nodes.add("Max", numbers, nodes.number(codes.floor))
         steps = nodes.add("Mul", nodes.add("Sub", numbers, centre), density)
         clipped = nodes.add("Clip", steps, nodes.number(codes.low), nodes.number(codes.high))
         return self.dialect.marked_input(nodes.add("Round", clipped), codes, nodes)

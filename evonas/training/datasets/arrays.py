@@ -61,7 +61,7 @@ def checked_parts(parts: Parts, source: str, settings: DataConfig) -> Checked:
     images = _checked(*parts.training, source, settings)
     # features of 0 to 1 are scaled each on its own, so few levels of 256 may be left of one
     may_be = settings.axes != "features" or images.dtype == np.uint8
-    is_auto = settings.standardize == "auto" and not settings.subtract_mean
+    is_auto = settings.standardize == "auto" and settings.subtract == "nothing"
     is_pixels = settings.standardize == "none" or (is_auto and may_be and _are_pixels(images))
     classes = Classes(parts.training[1], parts.classes, source)
 

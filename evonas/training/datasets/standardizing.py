@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evonas.architecture.input_codes import AXES, LARGEST, PER_SD, PIXELS, InputCodes, without_mean
+from evonas.architecture.input_codes import AXES, LARGEST, PER_SD, PIXELS, InputCodes, levelled
 from evonas.config.sections import DataConfig
 from evonas.errors import DataError, DataWarning
 
@@ -31,7 +31,8 @@ def learned_codes(training: NDArray[Any], settings: DataConfig) -> InputCodes:
         DataError: What is standardised together is constant, or all pixels are.
     """
     is_pixels = training.dtype == np.uint8
-    training = without_mean(training) if settings.subtract_mean else training
+    floor = -settings.depth or None
+    training = training if is_pixels else levelled(training, settings.subtract, floor=floor)
     per = settings.standardize if settings.standardize in AXES else "channel"
     low, high = (bound(axis=AXES[per], keepdims=True)[0] for bound in (training.min, training.max))
     if is_pixels and low.min() == high.max():
@@ -50,7 +51,7 @@ def learned_codes(training: NDArray[Any], settings: DataConfig) -> InputCodes:
             found=f"always the same: {'; '.join(places[:SHOWN])}{more}",
             remedy=f"leave them out, they tell nothing{wider}",
         )
-    codes = replace(_standardizing(training, axes=AXES[per]), subtracts_mean=settings.subtract_mean)
+    codes = replace(_standardizing(training, axes=AXES[per]), level=settings.subtract, floor=floor)
     _warn_of_coarse(codes, training, axes=AXES[per])
     return codes
 

@@ -5,8 +5,12 @@
 uint8_t net_code(float x, int32_t channel, int32_t row, int32_t column)
 {
     int32_t at = channel * NET_STANDARD_CHANNEL + row * NET_STANDARD_ROW + column * NET_STANDARD_COLUMN;
-    float v = x - net_centre[at];
+    float v = x;
 
+#ifdef NET_FLOOR
+    v = v > NET_FLOOR ? v : NET_FLOOR;
+#endif
+    v = v - net_centre[at];
     v = v * net_density[at];
     v = v > -(float)NET_ZERO ? v : -(float)NET_ZERO;
     v = v < (float)NET_ZERO ? v : (float)NET_ZERO;
@@ -14,6 +18,19 @@ uint8_t net_code(float x, int32_t channel, int32_t row, int32_t column)
     v = v - 12582912.0f;
     return (uint8_t)((int32_t)v + NET_ZERO);
 }
+
+#ifdef NET_SUBTRACTS_MAXIMUM
+float net_level(const float *numbers)
+{
+    float level = numbers[0];
+    int32_t i;
+
+    for (i = 1; i < NET_CHANNELS * NET_HEIGHT * NET_WIDTH; i++) {
+        level = numbers[i] > level ? numbers[i] : level;
+    }
+    return level;
+}
+#endif
 
 #ifdef NET_SUBTRACTS_MEAN
 float net_level(const float *numbers)
@@ -32,16 +49,16 @@ float net_level(const float *numbers)
 void net_encode(const float *numbers, uint8_t *image)
 {
     int32_t channel, row, column;
-#ifdef NET_SUBTRACTS_MEAN
-    float mean = net_level(numbers);
+#if defined NET_SUBTRACTS_MEAN || defined NET_SUBTRACTS_MAXIMUM
+    float level = net_level(numbers);
 #else
-    float mean = 0.0f;  /* x - 0 is x */
+    float level = 0.0f;  /* x - 0 is x */
 #endif
 
     for (channel = 0; channel < NET_CHANNELS; channel++) {
         for (row = 0; row < NET_HEIGHT; row++) {
             for (column = 0; column < NET_WIDTH; column++) {
-                *image++ = net_code(*numbers++ - mean, channel, row, column);
+                *image++ = net_code(*numbers++ - level, channel, row, column);
             }
         }
     }
