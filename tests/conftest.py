@@ -24,6 +24,7 @@ torch.set_num_threads(1)
 
 TINY = {
     "name": "tiny",
+    "data": {"limit": 600},
     "space": {
         "channels": 2,
         "stem_channels": 4,
@@ -94,7 +95,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tiny_config: RunConfig) -
 @pytest.fixture(scope="session")
 def small_config(tiny_config: RunConfig) -> RunConfig:
     """A search with all parts of a tiny one, predictors too, in less than half of its time."""
-    config = with_(with_(tiny_config, "supernet", steps=4), "estimate", steps=2, scoring_images=100, anchors=2)
+    config = with_(with_(tiny_config, "supernet", steps=4), "estimate", steps=2, scoring_images=50, anchors=2)
+    config = with_(config, "data", limit=250)
     return with_(with_(config, "search", budget=28), "training", epochs=1)
 
 

@@ -25,6 +25,7 @@ from evonas.nets.quant.lsq import LsqActivation, LsqWeight
 from evonas.nets.quant.quantizer import HandDerived, is_hand_derived
 from evonas.spaces import CellSpace, NetworkSpace
 from tests.support.quantizers import EVERY, gradients, latent, make, normal
+from tests.support.spaces import covering
 
 BY_HAND = [(name, precision) for name, precision in EVERY if is_hand_derived(make(name, precision))]
 
@@ -46,7 +47,7 @@ def random_networks(space: NetworkSpace, n: int) -> list[Architecture]:
 
 def in_double(space: NetworkSpace) -> tuple[Network, Tensor]:
     """In double precision: in single, a code next to a threshold may come out either way."""
-    network = Network(space.covering(), generator=torch.Generator().manual_seed(0)).double()
+    network = Network(covering(space), generator=torch.Generator().manual_seed(0)).double()
     for layer in network.layers.values():
         assert isinstance(layer, QuantLayer)
         # sums of codes are 0 now and then, and are their own mean, both up to rounding

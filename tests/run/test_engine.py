@@ -356,7 +356,7 @@ def test_picks_that_name_nothing_are_explained(finished: Run, which: str, messag
 
 def test_the_search_learns_something_on_real_images(tiny_config: RunConfig, tmp_path: Path) -> None:
     """A hundred and fifty steps bring the supernet far above chance: one in ten."""
-    config = with_(tiny_config, "supernet", steps=150, learning_rate=0.02)
+    config = with_(with_(tiny_config, "data", limit=0), "supernet", steps=150, learning_rate=0.02)
     config = with_(config, "space", channels=4, ops=("conv_3x3",), expansions=(1.0,), act_precisions=("4-bit",))
     config = with_(config, "estimate", anchors=0)
     run = Run(search(with_(config, "search", budget=16, has_baseline=False, trainings=0), tmp_path / "learning"))

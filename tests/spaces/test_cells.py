@@ -15,14 +15,15 @@ from evonas.nets.network import Network
 from evonas.spaces import CellSpace
 from evonas.spaces.genome import Genome, check_genome, from_text, to_text
 from objectives import OBJECTIVES
+from tests.support.spaces import covering
 
-laws = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+laws = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 seeds = st.integers(0, 2**32 - 1)
 
 
 @cache
 def supernet_of(space: CellSpace) -> Network:
-    return Network(space.covering(), generator=torch.Generator().manual_seed(0))
+    return Network(covering(space), generator=torch.Generator().manual_seed(0))
 
 
 def raw_genome(space: CellSpace, seed: int) -> Genome:
@@ -205,7 +206,7 @@ def test_a_living_network_tells_images_apart(space: CellSpace, seed: int) -> Non
 def test_the_supernet_blueprint_covers_everything(space: CellSpace) -> None:
     held: dict[str, set[str]] = {}
     width: dict[str, int] = {}
-    for architecture in space.covering():
+    for architecture in covering(space):
         for op in architecture.ops:
             if op.kind == "conv":
                 held.setdefault(op.name, set()).update((f"weight {op.weight}", f"act {op.act}"))

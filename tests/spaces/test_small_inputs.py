@@ -18,7 +18,7 @@ from evonas.spaces import SPACES, CellSpace, NetworkSpace
 from evonas.spaces.genome import Genomes
 from objectives import OBJECTIVES
 from tests.spaces.test_canonical import by_network
-from tests.support.spaces import UNEVEN
+from tests.support.spaces import UNEVEN, covering
 
 SIDES = [(4, 4), (1, 9), (1, 1), (3, 2)]
 SETTINGS: dict[str, dict[str, object]] = {
@@ -110,7 +110,7 @@ def test_many_are_counted_as_each_alone_and_as_torch_counts_them(space: NetworkS
 @few_cases
 def test_a_supernet_runs_every_network(space: NetworkSpace) -> None:
     """So all uses of one kernel have its size."""
-    supernet = Network(space.covering(), generator=torch.Generator().manual_seed(0)).eval()
+    supernet = Network(covering(space), generator=torch.Generator().manual_seed(0)).eval()
     images = torch.rand(3, *space.input_shape, generator=torch.Generator().manual_seed(0))
     for genome in space.sample(np.random.default_rng(1), 10):
         architecture = space.decode(genome)
