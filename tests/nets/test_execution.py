@@ -61,7 +61,7 @@ def in_double(space: NetworkSpace) -> tuple[Network, Tensor]:
 @pytest.mark.parametrize("is_training", [True, False])
 def test_logits_are_those_of_the_definition(network_space: NetworkSpace, is_training: bool) -> None:
     network, images = in_double(network_space)
-    for architecture in random_networks(network_space, 4):
+    for architecture in random_networks(network_space, 3):
         network.activate(architecture)
         network.calibrate(images)
         network.train(is_training)
@@ -72,7 +72,7 @@ def test_logits_are_those_of_the_definition(network_space: NetworkSpace, is_trai
 def test_gradients_are_those_of_the_definition(network_space: NetworkSpace) -> None:
     network, images = in_double(network_space)
     network.train()
-    for architecture in random_networks(network_space, 4):
+    for architecture in random_networks(network_space, 3):
         if any(op.kind == "max_pool" for op in architecture.ops):
             continue  # among equal numbers, rounding decides which one is the largest
         network.activate(architecture)

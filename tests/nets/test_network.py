@@ -19,7 +19,7 @@ from evonas.training.strategies.single_path import SinglePath
 from tests.support.spaces import covering
 
 seeds = st.integers(0, 2**32 - 1)
-few = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def images_of(space: CellSpace, n: int = 32) -> Tensor:

@@ -97,7 +97,7 @@ def test_resuming_a_finished_run_changes_nothing(finished: Run, tmp_path: Path) 
 
 
 def test_constraints_bound_the_front(small_config: RunConfig, finished: Run, tmp_path: Path) -> None:
-    bound = float(finished.front()["model_size"].median())
+    bound = float(finished.evaluations()["model_size"].median())
     config = with_(small_config, "search", constraints={"model_size": bound}, budget=40, has_baseline=False)
     front = Run(search(config, tmp_path / "bounded")).front()
     assert len(front) > 0

@@ -35,7 +35,7 @@ from tests.support.spaces import SMALL_SPACES, covering
 
 seeds = st.integers(0, 2**32 - 1)
 ratios = st.sampled_from([1, 2, 4, 8])
-few = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def drawn(space: CellSpace, seed: int) -> Architecture:
@@ -156,7 +156,7 @@ def test_groups_divide_the_channels_that_are_left_and_are_the_same_at_every_widt
 
 def test_a_supernet_of_rewritten_architectures_runs_every_path(space: CellSpace) -> None:
     supernet = supernet_of(space, normal=8, reduction=4).train()
-    for genome in space.sample(np.random.default_rng(0), 40):
+    for genome in space.sample(np.random.default_rng(0), 20):
         supernet.activate(space.decode(genome))
         assert supernet(images_of(space)).shape == (2, space.n_classes)
 
