@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy loads: pytest's processes share the cores already
+
 import numpy as np
 import pytest
 import torch
