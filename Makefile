@@ -14,7 +14,7 @@ demo: .venv/.installed
 	$(BIN)/evonas search
 
 test: .venv/.installed
-	$(BIN)/python -m pytest -q -n 2
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal
 
 check: .venv/.installed
 	$(BIN)/ruff format --check .

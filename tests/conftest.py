@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy loads: pytest's processes share the cores already
+
 import numpy as np
 import pytest
 import torch
@@ -24,6 +26,7 @@ torch.set_num_threads(1)
 
 TINY = {
     "name": "tiny",
+    "data": {"limit": 600},
     "space": {
         "channels": 2,
         "stem_channels": 4,
@@ -94,7 +97,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tiny_config: RunConfig) -
 @pytest.fixture(scope="session")
 def small_config(tiny_config: RunConfig) -> RunConfig:
     """A search with all parts of a tiny one, predictors too, in less than half of its time."""
-    config = with_(with_(tiny_config, "supernet", steps=4), "estimate", steps=2, scoring_images=100, anchors=2)
+    config = with_(with_(tiny_config, "supernet", steps=4), "estimate", steps=2, scoring_images=50, anchors=2)
+    config = with_(config, "data", limit=250)
     return with_(with_(config, "search", budget=28), "training", epochs=1)
 
 

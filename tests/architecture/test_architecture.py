@@ -17,7 +17,7 @@ from evonas.spaces import CellSpace, NetworkSpace
 from objectives import OBJECTIVES
 from tests.support.spaces import random_architectures, uneven
 
-counted = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+counted = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -27,7 +27,7 @@ def measure(name: str, architecture: Architecture) -> float:
     return count(architecture.layers)
 
 
-@settings(counted, max_examples=4)  # a network holds ten to thirty layers, and they are what is counted
+@settings(counted, max_examples=3)  # a network holds ten to thirty layers, and they are what is counted
 @given(seed=seeds)
 def test_counts_and_shapes_are_those_of_the_network(network_space: NetworkSpace, seed: int) -> None:
     """Operations as torch counts them, every learned and every stored number, and the shapes of all tensors."""

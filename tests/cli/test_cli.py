@@ -65,7 +65,8 @@ def n_searched(archive: Path) -> int:
 
 
 def test_ctrl_c_keeps_everything_and_says_how_to_resume(tmp_path: Path) -> None:
-    settings = TINY | {"supernet": {"steps": 2}, "estimate": {"anchors": 0}}
+    settings = TINY | {"supernet": {"steps": 2}, "estimate": {"anchors": 0, "scoring_images": 50}}
+    settings["search"] = {"budget": 40, "population": 8, "predictors": [], "trainings": 0}
     (tmp_path / "tiny.toml").write_text(tomli_w.dumps(settings), encoding="utf-8")
     process = subprocess.Popen(
         [sys.executable, "-m", "evonas", "search", "tiny.toml", "--out", "out"],

@@ -121,7 +121,7 @@ def test_brief_trainings_are_bought_where_they_tell_enough(
     Stopped among them, the run ends like one that never was.
     """
     monkeypatch.setattr(Ladder, "told_by", lambda self, name, estimates: estimates.log_sd)
-    config = with_(small_config, "search", trainings=3, budget=12)
+    config = with_(with_(small_config, "data", limit=600), "search", trainings=3, budget=12)
     run = Run(search(config, tmp_path / "run"))
     with pytest.raises(KeyboardInterrupt):
         search(config, tmp_path / "stopped", observer=_StopAmongBriefTrainings())

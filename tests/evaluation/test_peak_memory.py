@@ -54,7 +54,7 @@ def workspace(op: Op, tensors: Mapping[str, Tensor]) -> int:
     return (elements * op.act.bits + 7) // 8
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32 - 1))
 def test_every_step_holds_the_tensors_of_the_execution(network_space: NetworkSpace, seed: int) -> None:
     """The peak alone would hide all other steps, so each in turn is made the worst by a heavy workspace."""

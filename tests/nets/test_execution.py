@@ -25,6 +25,7 @@ from evonas.nets.quant.lsq import LsqActivation, LsqWeight
 from evonas.nets.quant.quantizer import HandDerived, is_hand_derived
 from evonas.spaces import CellSpace, NetworkSpace
 from tests.support.quantizers import EVERY, gradients, latent, make, normal
+from tests.support.spaces import covering
 
 BY_HAND = [(name, precision) for name, precision in EVERY if is_hand_derived(make(name, precision))]
 
@@ -46,7 +47,7 @@ def random_networks(space: NetworkSpace, n: int) -> list[Architecture]:
 
 def in_double(space: NetworkSpace) -> tuple[Network, Tensor]:
     """In double precision: in single, a code next to a threshold may come out either way."""
-    network = Network(space.covering(), generator=torch.Generator().manual_seed(0)).double()
+    network = Network(covering(space), generator=torch.Generator().manual_seed(0)).double()
     for layer in network.layers.values():
         assert isinstance(layer, QuantLayer)
         # sums of codes are 0 now and then, and are their own mean, both up to rounding
@@ -60,7 +61,7 @@ def in_double(space: NetworkSpace) -> tuple[Network, Tensor]:
 @pytest.mark.parametrize("is_training", [True, False])
 def test_logits_are_those_of_the_definition(network_space: NetworkSpace, is_training: bool) -> None:
     network, images = in_double(network_space)
-    for architecture in random_networks(network_space, 4):
+    for architecture in random_networks(network_space, 3):
         network.activate(architecture)
         network.calibrate(images)
         network.train(is_training)
@@ -71,7 +72,7 @@ def test_logits_are_those_of_the_definition(network_space: NetworkSpace, is_trai
 def test_gradients_are_those_of_the_definition(network_space: NetworkSpace) -> None:
     network, images = in_double(network_space)
     network.train()
-    for architecture in random_networks(network_space, 4):
+    for architecture in random_networks(network_space, 3):
         if any(op.kind == "max_pool" for op in architecture.ops):
             continue  # among equal numbers, rounding decides which one is the largest
         network.activate(architecture)

@@ -16,9 +16,10 @@ from evonas.nets.network import Network
 from evonas.spaces import CellSpace
 from evonas.training.loop import TrainingPlan, train
 from evonas.training.strategies.single_path import SinglePath
+from tests.support.spaces import covering
 
 seeds = st.integers(0, 2**32 - 1)
-few = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def images_of(space: CellSpace, n: int = 32) -> Tensor:
@@ -26,7 +27,7 @@ def images_of(space: CellSpace, n: int = 32) -> Tensor:
 
 
 def supernet_of(space: CellSpace, seed: int = 0) -> Network:
-    return Network(space.covering(), generator=torch.Generator().manual_seed(seed))
+    return Network(covering(space), generator=torch.Generator().manual_seed(seed))
 
 
 @cache

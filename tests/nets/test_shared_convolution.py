@@ -33,6 +33,7 @@ from evonas.nets.norm import EPSILON, SlicedNorm, norm_key
 from evonas.spaces import NetworkSpace, ResidualSpace
 from evonas.training.strategies import STRATEGIES
 from tests.support.quantizers import make, normal
+from tests.support.spaces import covering
 
 SPACE = ResidualSpace.of((1, 8, 8), 10, depth=8, channels=8, weight_precisions=("binary", "ternary", "2-bit", "float"))
 FIVE = tuple(PRECISIONS[name] for name in ("binary", "ternary", "2-bit", "4-bit", "float"))
@@ -47,7 +48,7 @@ def quantizers(role: str) -> list[nn.Module]:
 
 
 def supernet(space: NetworkSpace) -> Network:
-    return Network(space.covering(), generator=torch.Generator().manual_seed(0))
+    return Network(covering(space), generator=torch.Generator().manual_seed(0))
 
 
 def one_hot(kind: str, precisions: tuple[Precision, ...], precision: Precision, channels: int) -> Blend:
@@ -177,8 +178,8 @@ def test_a_blend_keeps_no_more_than_one_quantizer() -> None:
 
 @pytest.mark.parametrize("kind", DRAWS)
 def test_all_quantizers_and_all_norms_of_the_active_layers_learn_in_one_step(kind: str) -> None:
-    network, architecture = supernet(SPACE), SPACE.covering()[-1]
-    path = mix(architecture, candidates(SPACE.covering()), draw=DRAWS[kind], rng=np.random.default_rng(0))
+    network, architecture = supernet(SPACE), covering(SPACE)[-1]
+    path = mix(architecture, candidates(covering(SPACE)), draw=DRAWS[kind], rng=np.random.default_rng(0))
     network.activate(path)
     F.cross_entropy(network(normal(8, 1, 8, 8).sigmoid()), torch.arange(8)).backward()  # type: ignore[no-untyped-call]
     names = {op.name for op in architecture.ops if op.kind == "conv"}
@@ -191,7 +192,7 @@ def test_all_quantizers_and_all_norms_of_the_active_layers_learn_in_one_step(kin
 
 @pytest.mark.parametrize("kind", DRAWS)
 def test_a_blend_of_one_precision_is_the_plain_layer_to_the_bit(kind: str, network_space: NetworkSpace) -> None:
-    network, known = supernet(network_space), candidates(network_space.covering())
+    network, known = supernet(network_space), candidates(covering(network_space))
     images = normal(4, *network_space.input_shape).sigmoid()  # type: ignore[attr-defined]
     for genome in network_space.sample(np.random.default_rng(0), 2):
         architecture = network_space.decode(genome)
@@ -213,14 +214,14 @@ def test_after_a_mixed_path_an_architecture_runs_as_before(kind: str) -> None:
     architecture = SPACE.decode(SPACE.sample(np.random.default_rng(0), 1)[0])
     network.activate(architecture)
     before = network(images)
-    network.activate(mix(architecture, candidates(SPACE.covering()), draw=DRAWS[kind], rng=np.random.default_rng(0)))
+    network.activate(mix(architecture, candidates(covering(SPACE)), draw=DRAWS[kind], rng=np.random.default_rng(0)))
     assert not torch.equal(network(images), before)
     network.activate(architecture)
     assert torch.equal(network(images), before)
 
 
 def test_a_layer_of_one_precision_is_not_blended() -> None:
-    path = mix(SPACE.covering()[0], candidates(SPACE.covering()), draw=draw_hard, rng=np.random.default_rng(0))
+    path = mix(covering(SPACE)[0], candidates(covering(SPACE)), draw=draw_hard, rng=np.random.default_rng(0))
     assert isinstance(path.architecture, Architecture)
     assert path.blends["stem"].act is None
     assert path.blends["classifier"].act is None
@@ -229,7 +230,7 @@ def test_a_layer_of_one_precision_is_not_blended() -> None:
 
 def test_candidates_are_what_the_layers_hold(network_space: NetworkSpace) -> None:
     network = supernet(network_space)
-    for name, (weights, acts) in candidates(network_space.covering()).items():
+    for name, (weights, acts) in candidates(covering(network_space)).items():
         layer = network.layers[name]
         assert isinstance(layer, QuantLayer)
         assert set(layer.weight_quantizers) == {one.name for one in weights if not one.is_float}

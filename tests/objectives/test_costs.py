@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from objectives import OBJECTIVES, Layer
@@ -142,6 +142,7 @@ def test_every_cost_has_a_slow_twin() -> None:
 
 
 @pytest.mark.parametrize(("measure", "twin"), TWINS, ids=lambda function: function.__name__)
+@settings(max_examples=40)
 @given(layers=networks())
 def test_a_network_costs_what_its_layers_cost(
     measure: Callable[[list[Layer]], float], twin: Callable[[Layer], int | Fraction], layers: list[Layer]

@@ -53,7 +53,13 @@ def test_it_times_this_machine(tiny_config: RunConfig, monkeypatch: pytest.Monke
 def test_what_auto_chose_stands_in_the_run_and_stays(
     tiny_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = with_(with_(tiny_config, "estimate", method="auto", steps=2), "search", budget=8, has_baseline=False)
+    config = with_(
+        with_(tiny_config, "estimate", method="auto", steps=1, anchors=0),
+        "search",
+        budget=8,
+        has_baseline=False,
+        trainings=0,
+    )
     choose = "evonas.run.problems.network_problem.choose_method"
     monkeypatch.setattr(choose, lambda *given: ("short-training", "because I say so"))
     run = Run(search(config, tmp_path / "auto"))

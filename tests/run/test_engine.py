@@ -97,7 +97,7 @@ def test_resuming_a_finished_run_changes_nothing(finished: Run, tmp_path: Path) 
 
 
 def test_constraints_bound_the_front(small_config: RunConfig, finished: Run, tmp_path: Path) -> None:
-    bound = float(finished.front()["model_size"].median())
+    bound = float(finished.evaluations()["model_size"].median())
     config = with_(small_config, "search", constraints={"model_size": bound}, budget=40, has_baseline=False)
     front = Run(search(config, tmp_path / "bounded")).front()
     assert len(front) > 0
@@ -356,7 +356,7 @@ def test_picks_that_name_nothing_are_explained(finished: Run, which: str, messag
 
 def test_the_search_learns_something_on_real_images(tiny_config: RunConfig, tmp_path: Path) -> None:
     """A hundred and fifty steps bring the supernet far above chance: one in ten."""
-    config = with_(tiny_config, "supernet", steps=150, learning_rate=0.02)
+    config = with_(with_(tiny_config, "data", limit=0), "supernet", steps=150, learning_rate=0.02)
     config = with_(config, "space", channels=4, ops=("conv_3x3",), expansions=(1.0,), act_precisions=("4-bit",))
     config = with_(config, "estimate", anchors=0)
     run = Run(search(with_(config, "search", budget=16, has_baseline=False, trainings=0), tmp_path / "learning"))

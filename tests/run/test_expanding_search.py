@@ -20,6 +20,7 @@ from reports.run_folder.folder import RunFolder
 from tests.support.runs import StopAfter, with_
 
 SMALL = {
+    "data": {"limit": 300},
     "space": {
         "kind": "residual",
         "depth": 8,

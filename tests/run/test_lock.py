@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,27 +22,50 @@ from reports.run_folder.folder import RunFolder
 from tests.support.runs import StopAfter
 
 FORMULA = """
-import sys, time, evonas
+import time, evonas, evonas.run.engine
 problem = evonas.Problem({"x": tuple("0123456789"), "y": tuple("0123456789")},
     lambda c: time.sleep(0.01) or {"near": float(c["x"]), "far": 9.0 - float(c["x"]) + float(c["y"])},
     objectives=["near", "far"])
-try:
+def formula(path, name):
     search = {"objectives": ["near", "far"], "budget": 60, "population": 8, "has_baseline": False, "predictors": []}
-    evonas.search(space=problem, out=sys.argv[1], overrides={"name": sys.argv[2], "search": search})
+    evonas.search(space=problem, out=path, overrides={"name": name, "search": search})
+"""
+ANOTHER = f"""{FORMULA}
+import sys
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    formula(sys.argv[1], "another")
 except evonas.EvonasError as error:
     sys.exit(str(error))
 """
 
 
 def test_of_two_processes_that_search_in_one_folder_one_is_refused(tmp_path: Path) -> None:
-    path, names = tmp_path / "run", ("first", "second")
-    both = [
-        subprocess.Popen([sys.executable, "-c", FORMULA, str(path), name], stderr=subprocess.PIPE, text=True)
-        for name in names
-    ]
-    errors = [one.communicate(timeout=120)[1] for one in both]
-    (winner,) = [name for name, one in zip(names, both, strict=True) if one.returncode == 0]
-    (refusal,) = [error for error, one in zip(errors, both, strict=True) if one.returncode != 0]
+    """Both begin at the same moment, when both have loaded what they need."""
+    path, outcome = tmp_path / "run", {"this": ""}
+    names: dict[str, Any] = {}
+    exec(FORMULA, names)
+    with subprocess.Popen(
+        [sys.executable, "-c", ANOTHER, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdin
+        assert other.stdout
+        assert other.stdout.readline() == "ready\n"
+        other.stdin.write("go\n")
+        other.stdin.flush()
+        try:
+            names["formula"](path, "this")
+        except RunFolderError as error:
+            outcome["this"] = str(error)
+        _, errors = other.communicate(timeout=120)
+    outcome["another"] = errors if other.returncode else ""
+    (winner,) = [name for name, refusal in outcome.items() if not refusal]
+    (refusal,) = filter(None, outcome.values())
     assert "found:  another process at work there" in refusal or f"found:  files in {path}" in refusal
     run = RunFolder(path)
     assert run.settings["name"] == winner

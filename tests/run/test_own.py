@@ -24,7 +24,8 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 PLAIN = f"{EXAMPLES / 'own_space.py'}:Plain"
 CARBON = f"{EXAMPLES / 'own_objective.py'}:CARBON"
 QUICK = {
-    "supernet": {"steps": 10},
+    "data": {"limit": 300},
+    "supernet": {"steps": 4},
     "estimate": {
         "steps": 3,
         "anchors": 3,

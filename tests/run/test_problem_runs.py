@@ -101,7 +101,7 @@ def test_to_maximise_is_to_minimise_the_negative(tmp_path: Path, predictors: lis
         objectives: Any = {"f": way, "size": "min"}
         problem = evonas.Problem(genes, lambda chosen, sign=sign: values(chosen, sign), objectives=objectives)
         bounds = {} if bound is None else {"f": sign * bound}
-        search = {"budget": 40, "constraints": bounds, "predictors": predictors, "has_baseline": True}
+        search = {"budget": 24, "constraints": bounds, "predictors": predictors, "has_baseline": True}
         runs[way] = go(tmp_path / way, problem, **search)
     greater, less = runs["max"], runs["min"]
     for one, other in ((greater.evaluations(), less.evaluations()), (greater.front(), less.front())):

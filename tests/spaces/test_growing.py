@@ -18,7 +18,7 @@ from evonas.spaces import CellSpace, NetworkSpace, ResidualSpace
 from evonas.spaces.staged.staged_space import StagedSpace
 from tests.support.spaces import STAGED_SPACES
 
-few = settings(max_examples=6, deadline=None)
+few = settings(max_examples=4, deadline=None)
 seeds = st.integers(0, 2**32 - 1)
 
 

@@ -31,11 +31,11 @@ from evonas.spaces.genome import from_text
 from evonas.training.supernet_training import as_trained, build_supernet
 from evonas.workflows.run_handle import Run
 from tests.conftest import TINY
-from tests.support.spaces import SMALL_SPACES
+from tests.support.spaces import SMALL_SPACES, covering
 
 seeds = st.integers(0, 2**32 - 1)
 ratios = st.sampled_from([1, 2, 4, 8])
-few = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def drawn(space: CellSpace, seed: int) -> Architecture:
@@ -48,7 +48,7 @@ def images_of(space: CellSpace, n: int = 2) -> Tensor:
 
 def supernet_of(space: CellSpace, *, normal: int, reduction: int) -> Network:
     return Network(
-        space.covering(),
+        covering(space),
         generator=torch.Generator().manual_seed(0),
         rewrite=lambda one: with_partial_channels(space.layout, one, normal=normal, reduction=reduction),
     )
@@ -151,12 +151,12 @@ def test_groups_divide_the_channels_that_are_left_and_are_the_same_at_every_widt
             if "group" in op.name and op.kind == "conv":
                 assert op.channels % op.groups == 0
                 groups.setdefault(op.name.split("/")[0], set()).add(op.groups)
-    assert groups == {"cell0": {2}, "cell1": {1}, "cell2": {4}, "cell3": {2}}
+    assert groups == {"cell0": {1}, "cell1": {4}, "cell2": {2}}
 
 
 def test_a_supernet_of_rewritten_architectures_runs_every_path(space: CellSpace) -> None:
     supernet = supernet_of(space, normal=8, reduction=4).train()
-    for genome in space.sample(np.random.default_rng(0), 40):
+    for genome in space.sample(np.random.default_rng(0), 20):
         supernet.activate(space.decode(genome))
         assert supernet(images_of(space)).shape == (2, space.n_classes)
 

@@ -18,7 +18,7 @@ from evonas.spaces import SPACES, CellSpace, NetworkSpace
 from evonas.spaces.genome import Genomes
 from objectives import OBJECTIVES
 from tests.spaces.test_canonical import by_network
-from tests.support.spaces import UNEVEN
+from tests.support.spaces import UNEVEN, covering
 
 SIDES = [(4, 4), (1, 9), (1, 1), (3, 2)]
 SETTINGS: dict[str, dict[str, object]] = {
@@ -101,7 +101,7 @@ def test_canonical_forms_are_those_that_networks_are_read_as(space: NetworkSpace
 
 @every_case
 def test_many_are_counted_as_each_alone_and_as_torch_counts_them(space: NetworkSpace) -> None:
-    genomes = space.sample(np.random.default_rng(0), 20)
+    genomes = space.sample(np.random.default_rng(0), 10)
     together = space.batch_layers(genomes)
     assert together is not None
     architectures = [space.decode(genome) for genome in genomes]
@@ -109,7 +109,7 @@ def test_many_are_counted_as_each_alone_and_as_torch_counts_them(space: NetworkS
         if objective.measure:
             one_by_one = [objective.measure(architecture.layers) for architecture in architectures]
             assert np.array_equal(objective.measure(together), one_by_one), objective.name
-    for architecture in architectures[: 4 if isinstance(space, CellSpace) else 9]:
+    for architecture in architectures[: 2 if isinstance(space, CellSpace) else 5]:
         network = Network([architecture], generator=torch.Generator()).eval()
         with FlopCounterMode(display=False) as counter:
             network.activations(torch.rand(2, *space.input_shape))
@@ -119,9 +119,9 @@ def test_many_are_counted_as_each_alone_and_as_torch_counts_them(space: NetworkS
 @few_cases
 def test_a_supernet_runs_every_network(space: NetworkSpace) -> None:
     """So all uses of one kernel have its size."""
-    supernet = Network(space.covering(), generator=torch.Generator().manual_seed(0)).eval()
+    supernet = Network(covering(space), generator=torch.Generator().manual_seed(0)).eval()
     images = torch.rand(3, *space.input_shape, generator=torch.Generator().manual_seed(0))
-    for genome in space.sample(np.random.default_rng(1), 10):
+    for genome in space.sample(np.random.default_rng(1), 5):
         architecture = space.decode(genome)
         supernet.activate(architecture)
         with torch.no_grad():
@@ -131,7 +131,7 @@ def test_a_supernet_runs_every_network(space: NetworkSpace) -> None:
 @every_case
 def test_no_weight_meets_only_padding(space: NetworkSpace) -> None:
     """A weight that sees a pixel somewhere has a gradient, or the one on the other side of the kernel's middle has."""
-    for genome in space.sample(np.random.default_rng(2), 10):
+    for genome in space.sample(np.random.default_rng(2), 6):
         architecture = space.decode(genome)
         for op in architecture.ops:
             if op.kind != "conv":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from evonas.spaces.staged.staged_space import StagedSpace
 
 SMALL_SPACES = {
     "digits": CellSpace.of((1, 8, 8), 10),
-    "four nodes": CellSpace.of((3, 9, 7), 4, cells=("normal", "reduction", "reduction"), nodes=4, channels=4),
+    "four nodes": CellSpace.of((3, 9, 7), 4, cells=("normal", "reduction"), nodes=4, channels=4, expansions=(0.5, 1.0)),
     "no residual": CellSpace.of((1, 8, 8), 3, has_residual=False, channels=4, nodes=1),
     "float": CellSpace.of(
         (1, 6, 6), 3, weight_precisions=("float", "binary"), act_precisions=("float", "2-bit"), nodes=1
@@ -26,12 +27,17 @@ SMALL_SPACES = {
         channels=3,
     ),
     "signal": CellSpace.of(
-        (3, 1, 21), 4, cells=("normal", "reduction", "normal"), channels=4, residual_downsamplings=("free", "ternary")
+        (3, 1, 21),
+        4,
+        cells=("normal", "reduction", "normal"),
+        nodes=1,
+        channels=4,
+        residual_downsamplings=("free", "ternary"),
     ),
     "modules": CellSpace.of(
         (3, 10, 10),
         5,
-        cells=("normal", "reduction", "normal", "reduction"),
+        cells=("reduction", "normal", "reduction"),
         modules=("norm-quant-conv", "norm-quant-conv-relu", "norm-quant-conv-norm-shortcut-prelu"),
         ops=("none", "skip", "max_pool_3x3", "group_conv_3x3", "group_conv_5x5", "conv_3x3"),
         weight_precisions=("binary", "ternary", "float"),
@@ -110,6 +116,12 @@ UNEVEN: dict[str, dict[str, object]] = {
         "ratios": (1, 2),
     },
 }
+
+
+@cache
+def covering(space: NetworkSpace) -> list[Architecture]:
+    """Of that space, built once for all tests. Do not change it."""
+    return space.covering()
 
 
 def random_architectures(space: NetworkSpace, seed: int) -> list[Architecture]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from evonas.architecture.scheme import Scheme
 from evonas.nets.network import Network
-from tests.support.spaces import SMALL_SPACES
+from tests.support.spaces import SMALL_SPACES, covering
 
 SPACE = replace(SMALL_SPACES["no residual"], scheme=Scheme(ternary_weight="twn"))  # tga clips its gradients
 IMAGES = torch.rand(16, *SPACE.input_shape, generator=torch.Generator().manual_seed(0))
@@ -17,7 +17,7 @@ LABELS = torch.arange(16) % SPACE.n_classes
 
 
 def supernet() -> Network:
-    return Network(SPACE.covering(), generator=torch.Generator().manual_seed(0))
+    return Network(covering(SPACE), generator=torch.Generator().manual_seed(0))
 
 
 def batches(n: int) -> list[tuple[Tensor, Tensor]]:

@@ -21,6 +21,7 @@ from evonas.training.strategies import STRATEGIES
 from evonas.training.strategies.label_loss import label_loss
 from evonas.training.supernet_training import build_supernet, train_supernet
 from tests.support.runs import with_
+from tests.support.spaces import covering
 from tests.support.trainings import SPACE, config_of, few_digits, same, small_architecture, trained
 
 WEIGHTS, SAMPLING = TrainingConfig(balance="weights"), TrainingConfig(balance="sampling")
@@ -62,10 +63,10 @@ def test_every_strategy_weighs_its_whole_loss(name: str) -> None:
     pixels, labels = images.inputs(16), images.labels[:16]
 
     def gradient(weights: Tensor | None) -> tuple[float, Tensor]:
-        network = Network(SPACE.covering(), generator=generator()).train()
+        network = Network(covering(SPACE), generator=generator()).train()
         strategy: Any
         if name == "distilled":
-            teacher = Network(SPACE.covering(), generator=torch.Generator().manual_seed(5))
+            teacher = Network(covering(SPACE), generator=torch.Generator().manual_seed(5))
             teacher.activate(small_architecture())
             strategy = Distilled(small_architecture, teacher.eval(), weight=0.4, temperature=2.0, class_weights=weights)
         else:

@@ -108,7 +108,8 @@ def test_damaged_probes_are_told(tmp_path: Path, damage: str) -> None:
 @pytest.fixture(scope="module")
 def early_config(tiny_config: RunConfig) -> RunConfig:
     """Twenty steps, a probe after each; a tau that any two orders have after a while."""
-    short = with_(tiny_config, "search", budget=4, population=4, has_baseline=False)
+    short = with_(tiny_config, "search", budget=4, population=4, has_baseline=False, trainings=0)
+    short = with_(short, "estimate", anchors=0)
     return with_(short, "supernet", early_stop=True, probes=6, settled_tau=0.2, patience=2)
 
 

@@ -20,7 +20,7 @@ from evonas.training.schedule import cosine
 from evonas.training.strategies import STRATEGIES
 from evonas.training.strategies.sandwich import Sandwich
 from evonas.training.strategies.single_path import SinglePath
-from tests.support.spaces import SMALL_SPACES
+from tests.support.spaces import SMALL_SPACES, covering
 from tests.support.supernets import IMAGES, LABELS, SPACE, batches, supernet
 
 STEPS = 12
@@ -82,7 +82,7 @@ def test_a_damaged_checkpoint_and_one_of_another_network_are_told(tmp_path: Path
     other = SMALL_SPACES["float"]
     with pytest.raises(CheckpointError, match="state_dict"):
         train(
-            Network(other.covering(), generator=torch.Generator()),
+            Network(covering(other), generator=torch.Generator()),
             STRATEGIES["single_path"](other, np.random.default_rng(0), 3),
             [(torch.rand(8, *other.input_shape), torch.zeros(8, dtype=torch.long))],
             plan=plan(file),

@@ -22,6 +22,7 @@ from evonas.training.supernet_training import build_supernet
 from reports.run_folder.folder import RunFolder
 
 TINY: dict[str, Any] = {
+    "data": {"limit": 200},
     "space": {"channels": 4, "stem_channels": 4, "cells": ["normal", "reduction"]},
     "supernet": {"steps": 6, "batch_size": 16},
     "estimate": {"anchors": 0, "calibration_images": 32, "scoring_images": 40},
@@ -45,6 +46,7 @@ TINY: dict[str, Any] = {
 )
 def test_a_supernet_that_moves_leaves_nothing_behind(run_file: dict[str, Any], strategy: str) -> None:
     """torch's device without data refuses tensors of another one, as a GPU would."""
+    run_file = {"data": TINY["data"], "space": {**TINY["space"], "nodes": 1, "expansions": [0.5, 1.0]}, **run_file}
     context = open_context(parse_config(run_file, source="tests"))
     supernet = build_supernet(context.config, context.network_space).to("meta")
     supernet.train()

@@ -21,6 +21,8 @@ from evonas.run.torchrun import with_helpers
 from evonas.training.loop import train
 from tests.conftest import TINY
 
+STEPS = 5
+
 
 @pytest.fixture
 def losses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
@@ -37,7 +39,7 @@ def losses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_two_processes_train_what_one_trains(
     losses: list[float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    raw = {key: TINY[key] for key in ("space", "supernet", "compute")}
+    raw = {key: TINY[key] for key in ("data", "space", "compute")} | {"supernet": {"steps": STEPS}}
     raw |= {"estimate": {"anchors": 0, "calibration_images": 64}}
     raw |= {"search": {"budget": 4, "population": 4, "has_baseline": False, "trainings": 0}}
     config = parse_config(raw, source="tests")
@@ -56,7 +58,7 @@ def test_two_processes_train_what_one_trains(
     by_two = losses.copy()
     losses.clear()
     search(config, tmp_path / "one")
-    assert len(losses) == len(by_two) == 20
+    assert len(losses) == len(by_two) == STEPS
     np.testing.assert_allclose(by_two[0], losses[0], rtol=1e-6)
     np.testing.assert_allclose(by_two, losses, atol=0.01)  # a rounding error may tip a weight to another code
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +20,21 @@ from evonas.run.context import open_context
 from evonas.run.engine import search
 from evonas.spaces.genome import from_text
 from evonas.training.datasets.dataset import folds, load_dataset
+from evonas.workflows import trust
 from evonas.workflows.run_handle import Run, open_run
 from evonas.workflows.trust import FLOORS, chosen_networks, trust_sentence, trust_table, truth
 from reports.tables.estimates import trust_texts
+from surrogates.rank_quality import rank_quality
 from tests.support.run_folders import copied
 from tests.support.runs import with_
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_resamples() -> Iterator[None]:
+    """Intervals are those of ``rank_quality``, which has tests of its own; here they need only be there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trust, "rank_quality", partial(rank_quality, resamples=40))
+        yield
 
 
 @pytest.fixture(scope="module")

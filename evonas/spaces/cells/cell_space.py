@@ -185,7 +185,7 @@ class CellSpace(ConfiguredSpace[CellSettings]):
         pair_turns = range(len(pairs(self.settings.nodes - 1)))
         others = [gene for gene in self.genes if not gene.name.endswith(("/op", "/inputs", "/expansion", "/module"))]
         turns = range(max(len(gene.choices) for gene in others))
-        architectures = []
+        genomes = []
         for op, pair_turn, turn, module_turn in product(live_ops, pair_turns, turns, range(len(self.settings.modules))):
             fixed = {"op": self.settings.ops.index(op), "inputs": pair_turn, "module": module_turn}
             genome = []
@@ -195,8 +195,9 @@ class CellSpace(ConfiguredSpace[CellSettings]):
                     genome.append(gene.choices.index(widest))
                 else:
                     genome.append(fixed.get(role, turn) % len(gene.choices))
-            architectures.append(self.decode(np.array(genome)))
-        return architectures
+            genomes.append(genome)
+        canonical, _ = self._canonical(np.array(genomes))  # of all at once, which takes little longer than of one
+        return list(map(self.decode_canonical, canonical))
 
     def corners(self, rng: np.random.Generator) -> NDArray[np.int64]:
         """See :meth:`NetworkSpace.corners`. The topology of each is drawn at random."""
