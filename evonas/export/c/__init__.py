@@ -1,6 +1,7 @@
 """C files.
 
-- ``source``: a whole file; ``image_codes``, ``layers``, ``network``, ``thresholds``: its parts.
+- ``source``: a whole file; ``interface``, ``image_codes``, ``layers``, ``network``, ``thresholds``: its parts.
+- ``options``: what a user chooses of it.
 - ``memory_plan``: where tensors lie.
 - ``run``: compile and run one; ``runtime``: the C functions.
 """

@@ -1,5 +1,5 @@
 /* Sum of tensors of n numbers, in their order; the output may lie on an input. */
-static void net_add(const int32_t *inputs, int32_t n_inputs, int32_t out, int32_t n)
+static void net_add(net_cell *net_arena, const int32_t *inputs, int32_t n_inputs, int32_t out, int32_t n)
 {
     int32_t i, k;
 

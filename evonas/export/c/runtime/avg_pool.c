@@ -1,4 +1,4 @@
-static void net_avg_pool(int32_t in, int32_t out, int32_t channels, int32_t height, int32_t width,
+static void net_avg_pool(net_cell *net_arena, int32_t in, int32_t out, int32_t channels, int32_t height, int32_t width,
                          int32_t kernel_rows, int32_t kernel_columns, int32_t stride_rows, int32_t stride_columns)
 {
     int32_t rows = (height + stride_rows - 1) / stride_rows, columns = (width + stride_columns - 1) / stride_columns, c, row, column;

@@ -1,5 +1,4 @@
 
-#include <stdint.h>
 #include <string.h>
 
 #if defined(__FAST_MATH__) || (defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ != 0 && __FLT_EVAL_METHOD__ != 16)

@@ -67,23 +67,25 @@ static void net_add_channel(const net_conv *l, net_channel in, int32_t at, int32
 }
 
 /* Unpack a channel of codes; as floats where weights are floats. */
-static net_channel net_unpack(const net_conv *l, const uint8_t *codes, int32_t channel)
+static net_channel net_unpack(net_cell *net_arena, const net_conv *l, const uint8_t *codes, int32_t channel)
 {
     int32_t area = l->rows * l->columns, i;
+    net_plane *plane = (net_plane *)(void *)(net_arena + NET_PLANE_AT);
     net_channel in = {NULL, NULL};
 
     for (i = 0; i < area; i++) {
-        int32_t code = l->act.low + l->act.stride * net_get(codes, channel * area + i, l->act.bits);
+        int32_t at = l->source == NET_IMAGE ? NET_PLACE(channel * area + i) : channel * area + i;
+        int32_t code = l->act.low + l->act.stride * net_get(codes, at, l->act.bits);
         if (l->codes != NULL) {
-            net_plane.codes[i] = (int16_t)code;
+            plane->codes[i] = (int16_t)code;
         } else {
-            net_plane.floats[i].f = (float)code;
+            plane->floats[i].f = (float)code;
         }
     }
     if (l->codes != NULL) {
-        in.codes = net_plane.codes;
+        in.codes = plane->codes;
     } else {
-        in.floats = net_plane.floats;
+        in.floats = plane->floats;
     }
     return in;
 }
@@ -103,7 +105,7 @@ static int32_t net_place(const net_conv *l, int32_t filter)
 }
 
 /* Run the steps behind a convolution. A shuffle changes the channel to the one where the result goes. */
-static float net_behind(const net_conv *l, float v, int32_t channel, int32_t to, int32_t i)
+static float net_behind(const net_cell *net_arena, const net_conv *l, float v, int32_t channel, int32_t to, int32_t i)
 {
     const uint8_t *step;
 
@@ -136,7 +138,7 @@ static float net_behind(const net_conv *l, float v, int32_t channel, int32_t to,
 }
 
 /* From the sums of a filter to the codes of the layer that reads them, by thresholds. */
-static void net_pass(const net_conv *l, int32_t filter, int32_t to, const net_cell *sums)
+static void net_pass(net_cell *net_arena, const net_conv *l, int32_t filter, int32_t to, const net_cell *sums)
 {
     const net_act *act = &l->reader->act;
     int32_t area = l->out_rows * l->out_columns, n = (act->high - act->low) / act->stride, i, k;
@@ -153,7 +155,7 @@ static void net_pass(const net_conv *l, int32_t filter, int32_t to, const net_ce
 }
 
 /* From the sums of a filter to floats, or to the codes of the layer that reads them. */
-static void net_finish(const net_conv *l, int32_t filter, int32_t to, int32_t is_whole, float act_scale,
+static void net_finish(net_cell *net_arena, const net_conv *l, int32_t filter, int32_t to, int32_t is_whole, float act_scale,
                        const net_cell *sums)
 {
     int32_t area = l->out_rows * l->out_columns, i, t, channel = to;
@@ -173,7 +175,7 @@ static void net_finish(const net_conv *l, int32_t filter, int32_t to, int32_t is
         if (l->bias != NULL) {
             v = v + l->bias[filter];
         }
-        v = net_behind(l, v, filter, to, i);
+        v = net_behind(net_arena, l, v, filter, to, i);
         if (l->reader == NULL) {
             net_arena[l->out + to * area + i].f = v;
         } else {
@@ -185,7 +187,7 @@ static void net_finish(const net_conv *l, int32_t filter, int32_t to, int32_t is
     }
 }
 
-static void net_convolve(const net_conv *l, const uint8_t *image)
+static void net_convolve(net_cell *net_arena, const net_conv *l, const uint8_t *image)
 {
     int32_t reads = l->channels / l->groups, per_group = l->filters / l->groups;
     int32_t area = l->out_rows * l->out_columns, in_place = l->sums == l->out, is_whole, first, end, c, f, t;
@@ -218,7 +220,7 @@ static void net_convolve(const net_conv *l, const uint8_t *image)
                 continue;
             }
             if (codes != NULL) {
-                in = net_unpack(l, codes, c);
+                in = net_unpack(net_arena, l, codes, c);
             } else {
                 in.floats = floats + c * l->rows * l->columns;
             }
@@ -235,9 +237,9 @@ static void net_convolve(const net_conv *l, const uint8_t *image)
             int32_t to = net_place(l, f);
             const net_cell *sums = net_arena + l->sums + (in_place ? to : (f - first) * l->terms) * area;
             if (l->thresholds != NULL) {
-                net_pass(l, f, to, sums);
+                net_pass(net_arena, l, f, to, sums);
             } else {
-                net_finish(l, f, to, is_whole, act_scale, sums);
+                net_finish(net_arena, l, f, to, is_whole, act_scale, sums);
             }
         }
     }

@@ -23,7 +23,7 @@ float net_level(const float *numbers)
 
     sum.n = 0;
     for (i = 0; i < NET_CHANNELS * NET_HEIGHT * NET_WIDTH; i++) {
-        net_add_pair(&sum, numbers[i]);
+        net_add_pair(&sum, numbers[NET_PLACE(i)]);
     }
     return net_total(&sum) / (float)(NET_CHANNELS * NET_HEIGHT * NET_WIDTH);
 }
@@ -31,7 +31,7 @@ float net_level(const float *numbers)
 
 void net_encode(const float *numbers, uint8_t *image)
 {
-    int32_t channel, row, column;
+    int32_t channel, row, column, i = 0;
 #ifdef NET_SUBTRACTS_MEAN
     float mean = net_level(numbers);
 #else
@@ -40,8 +40,8 @@ void net_encode(const float *numbers, uint8_t *image)
 
     for (channel = 0; channel < NET_CHANNELS; channel++) {
         for (row = 0; row < NET_HEIGHT; row++) {
-            for (column = 0; column < NET_WIDTH; column++) {
-                *image++ = net_code(*numbers++ - mean, channel, row, column);
+            for (column = 0; column < NET_WIDTH; column++, i++) {
+                image[NET_PLACE(i)] = net_code(numbers[NET_PLACE(i)] - mean, channel, row, column);
             }
         }
     }

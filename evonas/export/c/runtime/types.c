@@ -56,5 +56,5 @@ typedef struct net_conv {
     uint16_t block;                          /* filters whose sums are made at a time */
 } net_conv;
 
-static net_cell net_arena[NET_ARENA_BYTES / 4];
-static union { int16_t codes[NET_PLANE_CODES]; net_cell floats[NET_PLANE_FLOATS]; } net_plane;  /* one channel, unpacked */
+/* One channel, unpacked; it lies behind the tensors. */
+typedef union { int16_t codes[NET_PLANE_CODES]; net_cell floats[NET_PLANE_FLOATS]; } net_plane;
