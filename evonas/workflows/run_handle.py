@@ -189,6 +189,9 @@ class Run:
         seed: int = 0,
         recipe: str = "",
         out: Path | None = None,
+        name: str = "",
+        package: str = "",
+        input_layout: str = "",
     ) -> list[Path]:
         """Write trained picks to files that run elsewhere; see :func:`evonas.workflows.export_picks.export_picks`."""
         export_picks = resolve(WORKFLOWS + "export_picks:export_picks")
@@ -196,7 +199,18 @@ class Run:
         if self.folder.facts().is_table:
             raise no_networks(self.folder.settings["space"]["kind"])
         return list(
-            export_picks(self.folder, self.context, picks, format_name=format_name, seed=seed, recipe=recipe, out=out)
+            export_picks(
+                self.folder,
+                self.context,
+                picks,
+                format_name=format_name,
+                seed=seed,
+                recipe=recipe,
+                out=out,
+                name=name,
+                package=package,
+                input_layout=input_layout,
+            )
         )
 
     def verify(self, path: str | Path, *, images: int | None = None) -> Verification:

@@ -1,7 +1,7 @@
 """C files.
 
 - ``source``: a whole file; ``interface``, ``image_codes``, ``layers``, ``network``, ``thresholds``: its parts.
-- ``options``: what a user chooses of it.
+- ``options``: what a user chooses of it; ``library``: folders and zips with headers, a self-test and an example.
 - ``memory_plan``: where tensors lie.
 - ``run``: compile and run one; ``runtime``: the C functions.
 """

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evonas.errors import ExportError
+from evonas.export.c.options import COptions, as_laid_out
+from evonas.export.c.source import program_of
 from evonas.export.format import Runner
 from evonas.export.seal import Sealed
 
@@ -46,7 +48,7 @@ class CProgram:
         _run([compiler, *FLAGS, "-o", self._program, str(path)], wanted=f"that {path.name} compiles")
 
     def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Logits ``(n, classes)`` of images ``(n, channels, height, width)``."""
+        """Logits ``(n, classes)`` of images, in the order in which the file reads them."""
         output = _run([self._program], wanted=f"that {self.name} runs", stdin=np.ascontiguousarray(pixels).tobytes())
         if not len(output) or len(output) % (4 * len(pixels)):
             raise ExportError(
@@ -59,10 +61,19 @@ class CProgram:
 
 def run_c(sealed: Sealed) -> Runner:
     """Compile a checked file; what was checked is what is compiled."""
+    options = COptions.of(sealed.facts)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "network.c"
-        path.write_bytes(sealed.raw)
-        return CProgram(path)
+        path = Path(folder) / "program.c"
+        if sealed.files:
+            for name in (f"{options.name}.h", f"{options.name}.c"):
+                (path.parent / name).write_bytes(
+                    next(raw for key, raw in sealed.files.items() if Path(key).name == name)
+                )
+            path.write_text(f'#include "{options.name}.c"\n{program_of(options)}', encoding="ascii")
+        else:
+            path.write_bytes(sealed.raw)
+        compiled = CProgram(path)
+    return lambda images: compiled(as_laid_out(images, options))
 
 
 def _run(command: Sequence[str], *, wanted: str, stdin: bytes = b"") -> bytes:

@@ -52,7 +52,7 @@ SIZES = """\
 TABLE = """\
 {table}
  *
- * With -DNET_LAYER_HOOK=function that function is called behind each of them, with its number.
+ * If NET_LAYER_HOOK is defined as the name of a function, it is called behind each of them, with its number.
 """
 
 
@@ -168,7 +168,7 @@ def is_exact(frozen: FrozenNetwork) -> bool:
     return all(sums_are_whole(conv) and largest_sum(conv) <= EXACT for conv in frozen.convs.values())
 
 
-def program(options: COptions) -> str:
+def program_of(options: COptions) -> str:
     """What runs the network on images from stdin, to be compiled with -DEVONAS_MAIN behind its interface."""
     return options.prefixed(_fragment("main"))
 

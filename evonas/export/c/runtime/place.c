@@ -1,5 +1,5 @@
 
-/* -DNET_LAYER_HOOK=function: it is called behind each operation. */
+/* A function that is called behind each operation, with its number. */
 #ifdef NET_LAYER_HOOK
 #ifdef __cplusplus
 extern "C"
