@@ -86,9 +86,18 @@ def verify(
     run: Annotated[
         Path | None, typer.Option(help="The run that it came from.", show_default="the folder that the file lies in")
     ] = None,
-    images: Annotated[int | None, typer.Option(min=1, help="Test images to run.", show_default="all")] = None,
+    images: Annotated[
+        int | None, typer.Option(min=1, help="Test images to run.", show_default="all; 20 with --target")
+    ] = None,
+    target: Annotated[
+        str,
+        typer.Option(
+            help="Of c: in a simulator of cortex-m4, cortex-m0 or rv32, with flash, RAM and instructions.",
+            show_default=False,
+        ),
+    ] = "",
 ) -> None:
     """Run an exported file in its own runtime beside the network it came from; fail if they differ."""
     from evonas.cli import deploy_actions
 
-    deploy_actions.verify(file, run=run, images=images)
+    deploy_actions.verify(file, run=run, images=images, target=target)

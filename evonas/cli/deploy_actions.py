@@ -11,9 +11,11 @@ from typing import Any
 import typer
 
 from evonas.cli.options import display_of
-from evonas.cli.print_tables import print_trainings, print_trust, print_verification
+from evonas.cli.print_tables import print_simulation, print_trainings, print_trust, print_verification
 from evonas.errors import ExportError
 from evonas.export.bundle import read_export
+from evonas.export.c.targets.simulate import Simulation
+from evonas.workflows.export_picks import Verification
 from evonas.workflows.run_handle import open_run
 
 
@@ -69,7 +71,7 @@ def export(
         typer.echo(f"next:  evonas verify {quote(str(path))}{whose}")
 
 
-def verify(file: Path, *, run: Path | None, images: int | None) -> None:
+def verify(file: Path, *, run: Path | None, images: int | None, target: str) -> None:
     """Run an exported file beside its network; exit with 1 if they differ."""
     read_export(file)  # before its run is looked for
     folder = run if run is not None else file.resolve().parent.parent
@@ -77,8 +79,13 @@ def verify(file: Path, *, run: Path | None, images: int | None) -> None:
         raise ExportError(
             f"the run that {file} came from", found=f"no run in {folder}", remedy="say where it is: --run FOLDER"
         )
-    verification = open_run(folder).verify(file, images=images)
-    print_verification(verification)
+    verification: Verification | Simulation
+    if target:
+        verification = open_run(folder).verify_on_target(file, target, **({} if images is None else {"images": images}))
+        print_simulation(verification)
+    else:
+        verification = open_run(folder).verify(file, images=images)
+        print_verification(verification)
     if not verification.is_sound:
         typer.echo("evonas verify: the file is not the network that it came from", err=True)
         sys.exit(1)

@@ -19,6 +19,7 @@ from evonas.errors import ExportError
 from evonas.export.bundle import read_export, write_files
 from evonas.export.c.library.files import library_files
 from evonas.export.c.options import COptions
+from evonas.export.c.targets.simulate import Simulation, simulate
 from evonas.export.format import Logits, Runner
 from evonas.export.formats import known_format, opened, stored_bytes, write_file, written
 from evonas.export.seal import Sealed
@@ -34,6 +35,7 @@ from reports.run_folder.folder import RunFolder
 
 BATCH = 500
 TIMED_CALLS = 50
+TARGET_IMAGES = 20  # simulators are slow
 LEAST_AGREEMENT = 0.999  # of predictions; what lies between this and 1 are rounding ties
 
 
@@ -205,28 +207,8 @@ def verify(path: Path, run: RunFolder, context: RunContext, *, images: int | Non
         ExportError: The file is damaged or not of this run, its runtime is missing, or a C file is not evonas' own.
         SelectionError: The run has no such training.
     """
-    sealed = read_export(path)
-    try:
-        evaluation, seed, weights = int(sealed.facts["network"]), int(sealed.facts["seed"]), sealed.facts["weights"]
-    except (KeyError, ValueError) as error:
-        raise ExportError(
-            "a file that says which network it is", found=f"{path} does not", remedy="export it with evonas export"
-        ) from error
-    trained = load_trained(run, context, evaluation, seed=seed, recipe=recipe_of(weights))
-    if (trained.genome, trained.weights) != (sealed.facts.get("genome"), weights):
-        raise ExportError(
-            f"a file that was exported from {run.path}", found="another run's network", remedy="say whose: --run FOLDER"
-        )
+    sealed, trained, frozen = _origin(path, run, context)
     test = context.dataset.test
-    frozen = frozen_network(run, evaluation, trained, seed=seed, codes=test.codes)
-    if sealed.format == "c":
-        frozen = replace(frozen, facts=sealed.facts)
-        if not _is_own(sealed, frozen, images=context.dataset.heldout.images.numpy()):
-            raise ExportError(  # to run a C file is to run whatever it says
-                f"the C that evonas writes for network {evaluation}",
-                found=f"other code in {path}; it is not run",
-                remedy="export it again with this version of evonas",
-            )
     runner = opened(sealed)
     part = test.taken(np.arange(len(test))[:images])
     numbers, labels = test.codes.decode(part.images.numpy()), part.labels.numpy()
@@ -255,6 +237,58 @@ def verify(path: Path, run: RunFolder, context: RunContext, *, images: int | Non
         milliseconds=milliseconds,
         torch_milliseconds=torch_milliseconds,
     )
+
+
+def verify_on_target(
+    path: Path, run: RunFolder, context: RunContext, *, target: str, images: int = TARGET_IMAGES
+) -> Simulation:
+    """Compile exported C for a microcontroller, run it in a simulator on test images, beside the network it came from.
+
+    Args:
+        path: The file, or the folder or zip of a library.
+        run: The run that it came from.
+        context: What it works with.
+        target: See :data:`evonas.export.c.targets.target.TARGETS`.
+        images: How many test images.
+
+    Raises:
+        ExportError: As of :func:`verify`; or it is no C, a tool is missing, or it does not fit or run there.
+        SelectionError: The run has no such training.
+    """
+    sealed, _, frozen = _origin(path, run, context)
+    if sealed.format != "c":
+        raise ExportError(
+            "C for --target", found=f"{path} is of the format {sealed.format}", remedy="export it with --format c"
+        )
+    test = context.dataset.test
+    numbers = test.codes.decode(test.images[:images].numpy())
+    return simulate(frozen, target, numbers, test_images=context.dataset.heldout.images.numpy())
+
+
+def _origin(path: Path, run: RunFolder, context: RunContext) -> tuple[Sealed, Trained, FrozenNetwork]:
+    """A checked file with the training and the network that it came from; C is what evonas writes for it."""
+    sealed = read_export(path)
+    try:
+        evaluation, seed, weights = int(sealed.facts["network"]), int(sealed.facts["seed"]), sealed.facts["weights"]
+    except (KeyError, ValueError) as error:
+        raise ExportError(
+            "a file that says which network it is", found=f"{path} does not", remedy="export it with evonas export"
+        ) from error
+    trained = load_trained(run, context, evaluation, seed=seed, recipe=recipe_of(weights))
+    if (trained.genome, trained.weights) != (sealed.facts.get("genome"), weights):
+        raise ExportError(
+            f"a file that was exported from {run.path}", found="another run's network", remedy="say whose: --run FOLDER"
+        )
+    frozen = frozen_network(run, evaluation, trained, seed=seed, codes=context.dataset.codes)
+    if sealed.format == "c":
+        frozen = replace(frozen, facts=sealed.facts)
+        if not _is_own(sealed, frozen, images=context.dataset.heldout.images.numpy()):
+            raise ExportError(  # to run a C file is to run whatever it says
+                f"the C that evonas writes for network {evaluation}",
+                found=f"other code in {path}; it is not run",
+                remedy="export it again with this version of evonas",
+            )
+    return sealed, trained, frozen
 
 
 def _is_own(sealed: Sealed, frozen: FrozenNetwork, *, images: NDArray[Any]) -> bool:

@@ -23,6 +23,7 @@ from reports.run_folder.folder import NotARunFolderError, RunFolder
 from reports.tables.trainings import ClassResults, class_results, class_table, confusion_table
 
 if TYPE_CHECKING:  # these load torch, which a table of results does not need
+    from evonas.export.c.targets.simulate import Simulation
     from evonas.nets.network import Network
     from evonas.workflows.export_picks import Verification
     from evonas.workflows.train_picks import Training
@@ -219,6 +220,13 @@ class Run:
             Path(path), self.folder, self.context, images=images
         )
         return verified
+
+    def verify_on_target(self, path: str | Path, target: str, *, images: int = 20) -> Simulation:
+        """Run exported C on a simulated microcontroller; see :func:`evonas.workflows.export_picks.verify_on_target`."""
+        simulated: Simulation = resolve(WORKFLOWS + "export_picks:verify_on_target")(
+            Path(path), self.folder, self.context, target=target, images=images
+        )
+        return simulated
 
     def report(self) -> Path:
         """Write front, figures and page anew, from what is stored: nothing that the run names is loaded.
