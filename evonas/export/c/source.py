@@ -14,19 +14,21 @@ from pathlib import Path
 
 from evonas.export.c.image_codes import c_comment, c_sizes, c_standards
 from evonas.export.c.interface import c_defines, c_interface
+from evonas.export.c.kernels.choice import choose
 from evonas.export.c.layers import c_layers
 from evonas.export.c.memory_plan import CELL, plan_memory
 from evonas.export.c.network import c_run_function, c_table
 from evonas.export.c.options import COptions
 from evonas.export.c.thresholds import largest_sum, sums_are_whole
 from evonas.export.seal import unsealed
-from evonas.nets.frozen import FrozenConv, FrozenNetwork
+from evonas.nets.frozen import FrozenNetwork
 from objectives.peak_memory import peak_memory
 
 BUT = "\n * They may differ from those of other formats: some layers add up floats, or whole numbers beyond 2^24."
 RUNTIME = Path(__file__).parent / "runtime"
 EXACT = 2**24  # whole numbers up to here are float32 numbers
-CORE = ("place", "types", "codes", "sums", "steps", "conv")
+CORE = ("place", "types", "codes", "sums", "steps", "finish")
+FAMILIES = ("bits", "words", "depthwise", "floats")  # of convolutions, each with kernels
 OPTIONAL = ("add", "avg_pool", "copy", "image", "max_pool", "zeros")  # each a function of that name
 USE = """\
  *     int net_run(void *arena, const uint8_t *image, float *logits);
@@ -117,22 +119,17 @@ def c_parts(frozen: FrozenNetwork, options: COptions, *, has_self_test: bool = F
     plan = plan_memory(frozen)
     names = _identifiers(frozen.convs)
     layers = c_layers(frozen, plan, names=names)
-    run = c_run_function(architecture, plan, names=names)
-    codes, floats = _plane_sizes(frozen.convs.values())
+    run = c_run_function(frozen, plan, names=names)
     sizes = {
-        "PLANE_AT": plan.cells,
-        "PLANE_CODES": codes,
-        "PLANE_FLOATS": floats,
-        "TERMS": max(len(conv.kernel.terms) for conv in frozen.convs.values()),
         **c_sizes(frozen.codes),
     }
     code = "".join(
         [
             _fragment("begin"),
             c_defines(sizes),
-            "\n".join(map(_fragment, (*CORE, *(part for part in OPTIONAL if f"net_{part}(" in run)))),
+            "".join(map(_fragment, (*CORE, *_kernels(frozen), *(part for part in OPTIONAL if f"net_{part}(" in run)))),
             _rule("Constants, layer by layer"),
-            *(f"static const net_conv net_{names[reader]};\n" for reader in plan.readers.values()),
+            *(layer.source_text for layer in layers.values()),
             *(f"\n/* {op} */\n{layer.text}" for op, layer in layers.items()),
             c_standards(frozen.codes, _fragment("encode")),
             _rule("The network"),
@@ -141,7 +138,7 @@ def c_parts(frozen: FrozenNetwork, options: COptions, *, has_self_test: bool = F
         ]
     )
     weight_bytes = sum(layer.n_bytes for layer in layers.values()) + 4 * frozen.codes.n_stored
-    arena_bytes = CELL * plan.cells + max(CELL * -(-2 * codes // CELL), CELL * floats)
+    arena_bytes = CELL * plan.cells
     return CSource(
         _comment(f"{key}: {fact}" for key, fact in frozen.facts.items()),
         options.prefixed(USE).format(
@@ -196,11 +193,12 @@ def _identifiers(convs: Iterable[str]) -> dict[str, str]:
     return {name: f"layer_{plain}" for name, plain in found.items()}
 
 
-def _plane_sizes(convs: Iterable[FrozenConv]) -> tuple[int, int]:
-    """Elements of the largest channel that is unpacked as codes, and as floats; at least 1: C has no empty array."""
-    codes, floats = [1], [1]
-    for conv in convs:
-        if conv.image is not None or conv.act is not None:
-            area = 1 if "pool" in conv.op.steps else conv.source.height * conv.source.width
-            (codes if conv.kernel.levels else floats).append(area)
-    return max(codes), max(floats)
+def _kernels(frozen: FrozenNetwork) -> list[str]:
+    """Fragments of the kernels that a network needs."""
+    chosen = [choose(conv) for conv in frozen.convs.values()]
+    return [
+        f"kernels/{part}"
+        for family in FAMILIES
+        if any(choice.family == family for choice in chosen)
+        for part in (family, *sorted({choice.kernel for choice in chosen if choice.family == family and choice.kernel}))
+    ]

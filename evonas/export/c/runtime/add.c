@@ -6,8 +6,9 @@ static void net_add(net_cell *net_arena, const int32_t *inputs, int32_t n_inputs
     for (i = 0; i < n; i++) {
         float v = net_arena[inputs[0] + i].f;
         for (k = 1; k < n_inputs; k++) {
-            v = v + net_arena[inputs[k] + i].f;
+            v = net_apart(v + net_arena[inputs[k] + i].f);
         }
         net_arena[out + i].f = v;
     }
 }
+
