@@ -40,7 +40,17 @@ def read_export(path: Path) -> Sealed:
         return _of_files(path, {found: (path / found).read_bytes() for found in _listed(path)})
     if (unzipped := _unzipped(path)) is not None:
         return _of_files(path, unzipped)
-    return read_sealed(path)
+    try:
+        return read_sealed(path)
+    except ExportError as error:
+        library = next((folder for folder in path.resolve().parents[:4] if (folder / SEAL).is_file()), None)
+        if library is None or not path.is_file():
+            raise
+        raise ExportError(
+            "an exported file, or a whole library",
+            found=f"{path}, a file of the library in {library}",
+            remedy=f"name its folder: {library}",
+        ) from error
 
 
 def write_files(files: Mapping[str, bytes], path: Path) -> None:

@@ -72,7 +72,9 @@ def built(folder: Path, to: Path, *, example: Path) -> Path:
     include = [f"-I{one}" for one in {path.parent for path in folder.rglob("*.h")}]
     (code,) = folder.rglob("my.c")
     (test,) = folder.rglob("my_test.c")
-    run(GCC, "-std=c99", "-Wall", "-Wextra", "-Werror", *include, "-c", code, "-o", "my.o", cwd=to)
+    as_cpp = (folder / "library.json").exists()  # PlatformIO may take it for either
+    compiler = (GXX, "-x", "c++", "-std=c++17") if as_cpp else (GCC, "-std=c99")
+    run(*compiler, *STRICT, *include, "-c", code, "-o", "my.o", cwd=to)
     run(GXX, "-std=c++17", *STRICT, *include, "-x", "c++", test, example, "-x", "none", "my.o", "-o", "program", cwd=to)
     return to / "program"
 
@@ -211,6 +213,8 @@ def test_what_somebody_wrote_is_not_written_over(tmp_path: Path) -> None:
     assert (path / "build" / "my.o").exists()
     read_export(path)
     (path / "README.md").write_text("mine")
+    with pytest.raises(ExportError, match=r"a file of the library in .*/my\n.*name its folder: .*/my$"):
+        read_export(path / "src" / "my.c")
     with pytest.raises(ExportError, match=r"README.md was altered\n(.|\n)*change --out"):
         written(path, options)
     (tmp_path / "other").mkdir()

@@ -79,7 +79,13 @@ def run_c(sealed: Sealed) -> Runner:
 
 
 def run_command(
-    command: Sequence[str], *, wanted: str, stdin: bytes = b"", cwd: Path | None = None, seconds: int = SECONDS
+    command: Sequence[str],
+    *,
+    wanted: str,
+    stdin: bytes = b"",
+    cwd: Path | None = None,
+    seconds: int = SECONDS,
+    remedy: str = "export it again, or look at what it says",
 ) -> bytes:
     """Run a program and return what it writes.
 
@@ -89,6 +95,7 @@ def run_command(
         stdin: What it reads.
         cwd: The folder to run it in.
         seconds: How long it may take.
+        remedy: What to do where it fails.
 
     Raises:
         ExportError: It fails or takes too long.
@@ -102,6 +109,6 @@ def run_command(
         raise ExportError(
             wanted,
             found="\n        ".join(text) or f"exit status {done.returncode}",
-            remedy="export it again, or look at what it says",
+            remedy=remedy,
         )
     return done.stdout

@@ -25,7 +25,7 @@ net_encode(numbers, image);"""
 ENCODE = """
 `net_encode` makes the bytes of numbers, which are floats in the same order; `net_code` makes one byte of one number as
 it comes from a sensor, so that no floats need be kept."""
-MEAN = " `net_level` gives the mean of all numbers, which is to be subtracted before `net_code`."
+MEAN = "\n`net_level` gives the mean of all numbers, which is to be subtracted from one before `net_code`."
 LOOSE = " Some of its layers add up floats, so that other runtimes may differ in the last bits."
 APART = {"classes", "output"}
 INPUT_FACTS = ("features", "preprocessing", "input codes", "input centre", "input density")
@@ -41,7 +41,7 @@ def readme_texts(frozen: FrozenNetwork, options: COptions, vectors: Vectors) -> 
     told = [f"- {_plain(key)}: {_plain(fact)}" for key, fact in frozen.facts.items()]
     has_numbers = frozen.codes.standards is not None
     return {
-        "version": frozen.facts.get("evonas", ""),
+        "version": f" {frozen.facts['evonas']}" if "evonas" in frozen.facts else "",
         "input": f"{channels}x{height}x{width} {'numbers' if has_numbers else 'pixels'}",
         "n_classes": f"{architecture.ops[-1].channels}",
         "n_convs": f"{len(frozen.convs)}",

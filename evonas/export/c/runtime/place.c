@@ -10,9 +10,9 @@ void NET_LAYER_HOOK(int32_t layer);
 #define NET_DONE(layer) ((void)0)
 #endif
 
-/* Where the i-th number of an image lies, counted channel by channel. */
+/* Where a number of an image lies; places are counted row by row. */
 #if NET_CHANNELS_LAST
-#define NET_PLACE(i) ((i) % (NET_HEIGHT * NET_WIDTH) * NET_CHANNELS + (i) / (NET_HEIGHT * NET_WIDTH))
+#define NET_PLACE(channel, place) ((place) * NET_CHANNELS + (channel))
 #else
-#define NET_PLACE(i) (i)
+#define NET_PLACE(channel, place) ((channel) * (NET_HEIGHT * NET_WIDTH) + (place))
 #endif

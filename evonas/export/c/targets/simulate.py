@@ -153,7 +153,8 @@ class _Board:
         link = [*self.target.link, "-Wl,--gc-sections", "-Wl,-Map=map", "-T", f"{self.target.start}.ld"]
         self.called(
             [self.target.compiler, *self.target.flags, *link, *objects, "-o", "program"],
-            wanted=f"{self.name} within the flash and RAM of the simulated board",
+            wanted=f"{self.name} within {self.target.memory}, which the simulated board has",
+            remedy="pick a smaller network, or measure it on a board of your own",
         )
         (self.folder / "images.bin").write_bytes(images.tobytes())
         console = ["-chardev", "stdio,id=host", "-semihosting-config", "enable=on,target=native,chardev=host"]
@@ -176,6 +177,6 @@ class _Board:
         command = [self.target.compiler, *self.target.flags, *COMPILE, *flags, "-c", f"{source}.c"]
         self.called([*command, "-o", f"{to or source}.o"], wanted=f"that {source}.c compiles")
 
-    def called(self, command: Sequence[str], *, wanted: str) -> bytes:
-        """Run a command in the folder; what it writes, errors too for the sake of the simulator's console."""
-        return run_command(command, wanted=wanted, cwd=self.folder, seconds=SECONDS)
+    def called(self, command: Sequence[str], *, wanted: str, remedy: str = "look at what it says") -> bytes:
+        """Run a command in the folder; what it writes."""
+        return run_command(command, wanted=wanted, cwd=self.folder, seconds=SECONDS, remedy=remedy)

@@ -22,6 +22,7 @@ class Target:
         link: For linking.
         simulator: Its program and machine.
         start: Name of the start-up code and of the linker script, without their ends.
+        memory: Of its machine, in words.
         tick: Instructions that its clock counts as one.
         packages: Debian's, for what it needs.
     """
@@ -32,6 +33,7 @@ class Target:
     link: tuple[str, ...]
     simulator: tuple[str, ...]
     start: str
+    memory: str
     tick: int
     packages: str
 
@@ -44,6 +46,7 @@ TARGETS = {
         ARM,
         ("qemu-system-arm", "-M", "mps2-an386", *MPS2),
         "arm",
+        "4 MiB of flash and 4 MiB of RAM",
         40,
         "gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm",
     ),
@@ -54,6 +57,7 @@ TARGETS = {
         ARM,
         ("qemu-system-arm", "-M", "mps2-an385", *MPS2),  # a Cortex-M3, which runs all instructions of the M0
         "arm",
+        "4 MiB of flash and 4 MiB of RAM",
         40,
         "gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm",
     ),
@@ -64,6 +68,7 @@ TARGETS = {
         ("-nostartfiles",),
         ("qemu-system-riscv32", "-M", "virt", "-bios", "none", *MPS2),
         "rv32",
+        "16 MiB",
         1,
         "gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc",
     ),

@@ -107,10 +107,10 @@ static void net_put_codes(net_columns *to, const net_source *s, const net_cell *
 static void net_put_image(net_columns *to, const net_conv *l, const uint8_t *image, int32_t place, int32_t first,
                           int32_t n)
 {
-    int32_t area = l->rows * l->columns, c;
+    int32_t c;
 
     for (c = first; c < first + n; c++) {
-        net_put(to, image[NET_PLACE(c * area + place)] + l->source->low);
+        net_put(to, image[NET_PLACE(c, place)] + l->source->low);
     }
 }
 
