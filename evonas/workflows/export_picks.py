@@ -183,6 +183,8 @@ def library_kind(format_name: str, package: str, input_layout: str, *, name: str
                 f"--format c for {', '.join(given)}", found=f"--format {format_name}", remedy="say --format c"
             )
         return ""
+    if out is not None and out.suffix in (".h", ".hpp", ".cc", ".cpp", ".ino"):
+        raise ExportError("a file .c, a folder or a .zip for --out", found=str(out), remedy="change --out")
     if out is not None and out.suffix == ".c":
         if package:
             raise ExportError(

@@ -104,6 +104,7 @@ def test_mistakes_are_told_in_three_lines(finished: Run, trained: Path, here: He
         (("export", trained, "--format", "c", "--name", "my-digits"), "use letters, digits and underscores"),
         (("export", trained, "--format", "c", "--package", "ardiuno"), "did you mean 'arduino'?"),
         (("export", trained, "--format", "c", "--package", "arduino", "--out", "a.c"), "a folder or a .zip"),
+        (("export", trained, "--format", "c", "--out", "a.h"), "a file .c, a folder or a .zip"),
         (("export", trained, "--format", "c", "--pick", "all", "--name", "digits"), "one network for --name"),
         (("verify", tmp_path / "net.safetensors", "--run", trained, "--target", "rv32"), "export it with --format c"),
         (("export", trained, "--pick", "all", "--out", tmp_path / "x.onnx"), "one network for --out"),
@@ -144,7 +145,7 @@ def test_c_is_a_library_that_is_verified_here_and_on_a_microcontroller(
     for target in ((), ("--target", "cortex-m4")):
         refused = here("verify", path, *target)
         assert refused.returncode == 2
-        assert "it is not run" in refused.stderr or "not installed" in refused.stderr
+        assert "it is not run" in refused.stderr
 
 
 def test_two_networks_fit_into_one_program(finished: Run, here: Here, tmp_path: Path) -> None:
