@@ -21,9 +21,11 @@ from evonas.architecture.precision import precision
 from evonas.architecture.scheme import DEFAULT_SCHEME, Scheme
 from evonas.errors import ExportError
 from evonas.export.c import run as c_run
+from evonas.export.c.kernels.choice import choose
+from evonas.export.c.kernels.weights import c_weights
 from evonas.export.c.memory_plan import CELL, Buffer, _place, plan_memory
 from evonas.export.c.run import CProgram
-from evonas.export.c.source import c_source
+from evonas.export.c.source import RUNTIME, c_source
 from evonas.export.c.thresholds import code_indices, find_thresholds, largest_sum, sums_are_whole
 from evonas.nets.freeze import freeze
 from evonas.nets.frozen import FrozenConv, FrozenNetwork, Kernel
@@ -35,7 +37,17 @@ from tests.support.spaces import EVERY_SPACE, UNEVEN, random_architectures, unev
 
 GCC = shutil.which("gcc")
 needs_gcc = pytest.mark.skipif(GCC is None, reason="gcc is not installed")
-STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic")
+WARNED = (
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-pedantic",
+    "-Wconversion",
+    "-Wsign-conversion",
+    "-Wshadow",
+    "-Wdouble-promotion",
+)
+STRICT = ("-std=c99", *WARNED)
 SANITIZED = (*STRICT, "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 SCHEMES = {
     "two scales": Scheme(ternary_weight="ttq", ternary_act="ternary", multibit_weight="sawb", binary_act="sign"),
@@ -93,28 +105,40 @@ def program(networks: dict[str, FrozenNetwork], tmp_path_factory: pytest.TempPat
     return compiled(networks, tmp_path_factory.mktemp("c"), flags=STRICT)
 
 
-def compiled(networks: Mapping[str, FrozenNetwork], folder: Path, *, flags: tuple[str, ...]) -> Path:
+def compiled(
+    networks: Mapping[str, FrozenNetwork],
+    folder: Path,
+    *,
+    flags: tuple[str, ...],
+    input_layout: str = "chw",
+    compiler: str = str(GCC),
+) -> Path:
     """One program of many networks: the first argument says which one runs."""
     cases = []
     for i, frozen in enumerate(networks.values()):
-        (folder / f"n{i}.c").write_text(c_source(frozen, name=f"n{i}"))
+        (folder / f"n{i}.c").write_text(c_source(frozen, name=f"n{i}", input_layout=input_layout))
         cases.append(f"""case {i}: {{
             static uint8_t in[N{i}_CHANNELS * N{i}_HEIGHT * N{i}_WIDTH];
             static float out[N{i}_CLASSES];
-            while (fread(in, sizeof in, 1, stdin)) {{ n{i}_run(in, out); fwrite(out, sizeof out, 1, stdout); }}
+            static n{i}_arena_t arena;
+            while (fread(in, sizeof in, 1, stdin)) {{
+                if (n{i}_run(&arena, in, out) || n{i}_classify(&arena, in) != n{i}_argmax(out)) {{ return 1; }}
+                fwrite(out, sizeof out, 1, stdout);
+            }}
         }} break;""")
     lines = [*(f'#include "n{i}.c"' for i in range(len(networks))), "#include <stdio.h>", "#include <stdlib.h>"]
     lines += ["int main(int n, char **words) {", "switch (n > 1 ? atoi(words[1]) : 0) {", *cases, "} return 0; }"]
-    (folder / "main.c").write_text("\n".join(lines))
-    command = [str(GCC), *flags, "-o", folder / "main", folder / "main.c"]
+    (folder / "main.c").write_text("\n".join(lines) + "\n")
+    command = [compiler, *flags, "-o", folder / "main", folder / "main.c"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[:3000]
     return folder / "main"
 
 
-def check_logits(frozen: FrozenNetwork, program: Path, *, index: int) -> None:
+def check_logits(frozen: FrozenNetwork, program: Path, *, index: int, axes: tuple[int, ...] = (0, 1, 2, 3)) -> None:
     images = images_of(frozen.architecture)
-    done = subprocess.run([program, str(index)], input=images.tobytes(), capture_output=True, check=False)
+    given = images.transpose(axes).tobytes()
+    done = subprocess.run([program, str(index)], input=given, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()[:3000]
     logits = np.frombuffer(done.stdout, dtype=np.float32).reshape(len(images), -1)
     wanted = IntegerNetwork(frozen)(torch.from_numpy(images)).numpy()
@@ -138,21 +162,99 @@ def test_nothing_is_read_or_written_out_of_bounds(networks: dict[str, FrozenNetw
         check_logits(networks[name], program, index=i)
 
 
+@needs_gcc
+def test_channels_of_an_image_may_lie_side_by_side(networks: dict[str, FrozenNetwork], tmp_path: Path) -> None:
+    """A first layer reads codes, or floats where it begins with a norm."""
+    chosen = {
+        is_float: next(one for one in networks.values() if one.architecture.input_shape[0] > 1
+        and min(one.architecture.input_shape[1:]) > 1 and (INPUT in plan_memory(one).offsets) == is_float)
+        for is_float in (False, True)
+    }  # fmt: skip
+    program = compiled({f"{key}": one for key, one in chosen.items()}, tmp_path, flags=SANITIZED, input_layout="hwc")
+    for i, frozen in enumerate(chosen.values()):
+        check_logits(frozen, program, index=i, axes=(0, 2, 3, 1))
+
+
+@needs_gcc
+def test_a_network_keeps_nothing_between_calls(networks: dict[str, FrozenNetwork], tmp_path: Path) -> None:
+    for i, name in enumerate((NAMES[0], "two planes, residual, odd sides", "uneven modules")):
+        (tmp_path / f"{i}.c").write_text(c_source(networks[name], name="my"))
+        subprocess.run([str(GCC), "-fno-pie", "-c", f"{i}.c", "-o", f"{i}.o"], cwd=tmp_path, check=True)
+        symbols = subprocess.run(["nm", f"{i}.o"], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+        assert not re.search(r" [bBdDcC] ", symbols), name  # no variables
+        public = set(re.findall(r" T (\w+)", symbols))
+        assert public == {"my_run", "my_classify", "my_argmax"}
+
+
+@needs_gcc
+def test_an_arena_that_is_not_aligned_is_refused(networks: dict[str, FrozenNetwork], tmp_path: Path) -> None:
+    (tmp_path / "my.c").write_text(
+        c_source(networks[NAMES[0]], name="my")
+        + """int main(void) {
+        static my_arena_t arena;
+        static uint8_t image[MY_IMAGE_BYTES];
+        float out[MY_CLASSES];
+        return my_run(NULL, image, out) != -1 || my_run(&arena.bytes[1], image, out) != -1
+            || my_classify(NULL, image) != -1 || my_run(&arena, image, out) != 0;
+        }"""
+    )
+    subprocess.run([str(GCC), *SANITIZED, "my.c", "-o", "my"], cwd=tmp_path, check=True)
+    subprocess.run([tmp_path / "my"], check=True)
+
+
+UNSAFE = ("-O3", "-mfma", "-ffp-contract=fast", "-funsafe-math-optimizations")
+UNSEEN = ("-U__ASSOCIATIVE_MATH__", "-U__RECIPROCAL_MATH__")  # as where a compiler does not tell
+
+
+@pytest.mark.parametrize(
+    ("compiler", "flags"),
+    [
+        ("g++", ("-x", "c++", "-std=c++17", "-O1", *WARNED)),
+        ("clang", ("-std=c99", "-O1", *WARNED)),
+        ("clang-14", ("-std=c99", "-O1", *WARNED)),
+        ("gcc", ("-std=gnu99", *UNSAFE, *UNSEEN)),
+    ],
+)
+def test_other_compilers_and_flags_give_the_same_bits(
+    compiler: str, flags: tuple[str, ...], networks: dict[str, FrozenNetwork], tmp_path: Path
+) -> None:
+    """Also where multiplications and additions may be fused, and sums taken in another order."""
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
+    if "-mfma" in flags and " fma " not in Path("/proc/cpuinfo").read_text():
+        pytest.skip("this processor has no fused multiply-add")
+    names = ("odd bits", "two planes, residual, odd sides", "inverted 0", "residual 0")
+    program = compiled({name: networks[name] for name in names}, tmp_path, flags=flags, compiler=compiler)
+    for i, name in enumerate(names):
+        check_logits(networks[name], program, index=i)
+
+
+@needs_gcc
+@pytest.mark.parametrize("flag", ["-ffast-math", "-funsafe-math-optimizations", "-freciprocal-math"])
+def test_arithmetic_that_is_not_exact_is_refused(flag: str, networks: dict[str, FrozenNetwork], tmp_path: Path) -> None:
+    (tmp_path / "my.c").write_text(c_source(networks[NAMES[0]]))
+    done = subprocess.run([str(GCC), flag, "-c", "my.c"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "float arithmetic must be that of IEEE" in done.stderr
+
+
 def test_the_networks_hold_every_kind_of_work(networks: dict[str, FrozenNetwork]) -> None:
     kinds = {op.kind for frozen in networks.values() for op in frozen.architecture.ops}
-    convs = [conv for frozen in networks.values() for conv in frozen.convs.values()]
+    every = [conv for frozen in networks.values() for conv in frozen.convs.values()]
     assert kinds == {"conv", "max_pool", "avg_pool", "skip", "add", "concat", "align", "zeros"}
-    steps = {step for conv in convs for step in conv.op.steps}
+    steps = {step for conv in every for step in conv.op.steps}
     assert steps >= {"norm", "relu", "pool", "shuffle", "shortcut", "prelu"}
-    assert {conv.kernel.per for conv in convs} == {"plane", "filter", "sign"}
-    assert {conv.act.rule for conv in convs if conv.act} == {"sign", "round", "threshold", "per_image"}
-    assert {conv.op.kernel for conv in convs} >= {(side, side) for side in (1, 2, 3, 5, 7)}
-    assert {conv.op.act.bits for conv in convs} == {*range(1, 9), 32}
-    assert {conv.op.weight.bits for conv in convs} == {*range(1, 9), 32}
-    assert {conv.op.dilation for conv in convs} == {1, 2}
-    assert any(conv.act and not conv.kernel.levels for conv in convs)
-    assert any(1 < conv.op.groups < conv.op.channels for conv in convs)
-    assert any(len(conv.kernel.terms) > 1 and conv.kernel.per == "plane" for conv in convs)
+    assert {conv.kernel.per for conv in every} == {"plane", "filter", "sign"}
+    assert {conv.act.rule for conv in every if conv.act} == {"sign", "round", "threshold", "per_image"}
+    assert {conv.op.kernel for conv in every} >= {(side, side) for side in (1, 2, 3, 5, 7)}
+    assert {conv.op.act.bits for conv in every} == {*range(1, 9), 32}
+    assert {conv.op.weight.bits for conv in every} == {*range(1, 9), 32}
+    assert {conv.op.dilation for conv in every} == {1, 2}
+    files = {path.stem for path in (RUNTIME / "kernels").glob("*.c")}
+    assert {name for conv in every for name in (choose(conv).family, choose(conv).kernel) if name} == files
+    assert {choose(conv).is_direct for conv in every if choose(conv).family == "words"} == {False, True}
+    assert any(conv.act and not conv.kernel.levels for conv in every)
+    assert any(1 < conv.op.groups < conv.op.channels for conv in every)
+    assert any(len(conv.kernel.terms) > 1 and conv.kernel.per == "plane" for conv in every)
 
 
 def test_a_code_changes_at_its_threshold_and_nowhere_else(networks: dict[str, FrozenNetwork]) -> None:
@@ -186,15 +288,21 @@ def test_buffers_in_use_at_once_do_not_overlap(seed: int) -> None:
     assert cells == max(offsets[buffer.name] + buffer.cells for buffer in buffers)
 
 
+def convs(frozen: FrozenNetwork) -> list[FrozenConv]:
+    return list(frozen.convs.values())
+
+
 def test_tensors_take_no_more_memory_than_was_counted(networks: dict[str, FrozenNetwork]) -> None:
     n_less = 0
     for name, frozen in networks.items():
         plan, counted = plan_memory(frozen), peak_memory(frozen.architecture.layers)
         # sums of several planes, and the image as floats for a first layer with a norm, are beyond what is counted
         if frozen.architecture.scheme == DEFAULT_SCHEME and INPUT not in plan.offsets:
-            assert plan.cells * CELL <= counted + 12, name  # for buffers are whole cells
+            scratches = [choose(conv).scratch for conv in convs(frozen)]
+            scratch = CELL * max(one.cells(one.least) for one in scratches)
+            assert plan.cells * CELL <= counted + 12 + scratch, name  # for buffers are whole cells
             n_less += plan.cells * CELL < 0.7 * counted
-    assert n_less > 5  # codes in place of floats, sums in place of inputs
+    assert n_less > 5  # codes in place of floats
 
 
 def test_the_file_says_what_it_is_and_what_it_takes(networks: dict[str, FrozenNetwork]) -> None:
@@ -204,13 +312,27 @@ def test_the_file_says_what_it_is_and_what_it_takes(networks: dict[str, FrozenNe
         assert text.count(f"evonas-sha256:{'0' * 64}") == 1
         assert " * genome: net_1 * / 2\n" in text
         assert f"; without thresholds, {size}\n" in text
-        assert f"#define MY_ARENA_BYTES {plan_memory(frozen).cells * CELL}\n" in text
-        (n_bytes,) = map(int, re.findall(r"#define MY_WEIGHT_BYTES (\d+)", text))
+        n_bytes, arena = (int(re.findall(rf"#define MY_{key}_BYTES (\d+)", text)[0]) for key in ("WEIGHT", "ARENA"))
+        assert arena == plan_memory(frozen).cells * CELL
         if "_thresholds[" not in text:
             assert n_bytes == size, name
-        arrays = re.findall(r"_codes\[\d+\] = \{(.*?)\}", text, flags=re.DOTALL)
-        stored = [conv.kernel.stored.tolist() for conv in frozen.convs.values() if conv.kernel.levels]
-        assert [[int(byte) for byte in array.replace(",", " ").split()] for array in arrays] == stored
+        for conv in convs(frozen):
+            stored = sum(array.nbytes for array in c_weights(conv, choose(conv)).values())
+            assert stored == conv.kernel.stored.nbytes, (name, conv.op.name)
+
+
+def test_constants_stand_in_the_order_of_the_fields(networks: dict[str, FrozenNetwork]) -> None:
+    """They are written without names, as C++ wants them."""
+    types = re.sub(r"/\*.*?\*/", "", (RUNTIME / "types.c").read_text(), flags=re.DOTALL)
+    text = c_source(networks[NAMES[0]], name="my")
+    for kind, start, end in (("source", "typedef struct {", "} net_source;"), ("conv", "struct net_conv {", "};")):
+        (body,) = re.findall(re.escape(start) + r"([^{}]*)" + re.escape(end), types)
+        names = [name.split()[-1] for name in re.split("[;,]", body) if name.strip()]
+        declared = [name.lstrip("*").partition("[")[0] for name in names]
+        layers = re.findall(rf"static const my_{kind} \w+ = {{(.*?)\n}};", text, flags=re.DOTALL)
+        assert len(layers) == len(networks[NAMES[0]].convs)
+        for layer in layers:
+            assert re.findall(r"/\* (\w+) \*/", layer) == declared
 
 
 def test_names_that_c_does_not_allow_are_refused(networks: dict[str, FrozenNetwork]) -> None:

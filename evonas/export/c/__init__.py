@@ -1,6 +1,8 @@
 """C files.
 
-- ``source``: a whole file; ``image_codes``, ``layers``, ``network``, ``thresholds``: its parts.
+- ``source``: a whole file; ``interface``, ``image_codes``, ``layers``, ``network``, ``thresholds``: its parts.
+- ``kernels``: which of the runtime's convolutions runs a layer, and weights in its order.
 - ``memory_plan``: where tensors lie.
-- ``run``: compile and run one; ``runtime``: the C functions.
+- ``options``: what a user chooses of it; ``library``: folders and zips with headers, a self-test and an example.
+- ``run``: compile and run one here; ``targets``: on simulated microcontrollers; ``runtime``: the C functions.
 """

@@ -7,28 +7,42 @@ import numpy as np
 from evonas.architecture.input_codes import Floats, InputCodes
 from evonas.export.c.layers import c_array
 
+PLANES = "NET_CHANNELS planes of NET_HEIGHT rows of NET_WIDTH"
+PIXEL_BY_PIXEL = "NET_HEIGHT rows of NET_WIDTH places of NET_CHANNELS"
 PIXELS = """\
  *
- * An image is NET_CHANNELS planes of NET_HEIGHT rows of NET_WIDTH bytes, its pixels."""
+ * An image is {layout}, a byte for each pixel."""
 NUMBERS = """\
  *     void net_encode(const float *numbers, uint8_t *image);
  *     uint8_t net_code(float x, int32_t channel, int32_t row, int32_t column);
  *
- * Numbers are NET_CHANNELS planes of NET_HEIGHT rows of NET_WIDTH floats. An image holds a byte for each of them, which
- * net_encode makes of all, or net_code of one as it comes from a sensor."""
-LEVEL = """
+ * Numbers are floats as {layout}. An image holds a byte for each of
+ * them, in the same order, which net_encode makes of all, or net_code of one as it comes from a sensor."""
+LEVELLED = """
  * The {level} of all numbers, net_level, is subtracted from each: by net_encode, and before net_code is called."""
-ENCODED = """\
+ENCODED = """
+/* Numbers as the bytes of an image: one of them, or all. */
 uint8_t net_code(float x, int32_t channel, int32_t row, int32_t column);
 void net_encode(const float *numbers, uint8_t *image);
 """
+LEVEL = """
+/* The {level} of all numbers, which is to be subtracted from one before net_code. */
+float net_level(const float *numbers);
+"""
 
 
-def c_comment(codes: InputCodes) -> str:
+def c_comment(codes: InputCodes, *, is_channels_last: bool) -> str:
     """What the head of the file says of its input."""
+    layout = PIXEL_BY_PIXEL if is_channels_last else PLANES
     if codes.standards is None:
-        return PIXELS
-    return NUMBERS + LEVEL.format(level=codes.level) * (codes.level != "nothing")
+        return PIXELS.format(layout=layout)
+    text = NUMBERS.format(layout=layout)
+    return text if codes.level == "nothing" else text + LEVELLED.format(level=codes.level)
+
+
+def c_input_sizes(codes: InputCodes) -> dict[str, str | int]:
+    """What a caller must know of its input, for ``#define``."""
+    return {"HAS_ENCODE": int(codes.standards is not None)}
 
 
 def c_sizes(codes: InputCodes) -> dict[str, str | int]:
@@ -50,7 +64,7 @@ def c_declarations(codes: InputCodes) -> str:
     """Functions beside ``net_run`` that a caller may use."""
     if codes.standards is None:
         return ""
-    return ENCODED + "float net_level(const float *numbers);\n" * (codes.level != "nothing")
+    return ENCODED if codes.level == "nothing" else ENCODED + LEVEL.format(level=codes.level)
 
 
 def c_standards(codes: InputCodes, encode: str) -> str:

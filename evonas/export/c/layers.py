@@ -10,19 +10,20 @@ from numpy.typing import NDArray
 
 from evonas.architecture.graph import Shape
 from evonas.errors import ExportError
-from evonas.export.c.memory_plan import Plan, front_steps, is_in_place, sums_of, work_bits, work_of
+from evonas.export.c.kernels.choice import Choice, choose, is_shuffled, row_length
+from evonas.export.c.kernels.weights import by_output, c_weights
+from evonas.export.c.memory_plan import Plan, front_steps, scratch_of, work_cells, work_of
 from evonas.export.c.thresholds import Thresholds, find_thresholds, largest_sum
 from evonas.nets.frozen import FrozenConv, FrozenNetwork
 from evonas.nets.packing import bits_of
 
-Array = NDArray[np.uint8] | NDArray[np.int32] | NDArray[np.float32]
+Array = NDArray[np.uint8] | NDArray[np.int32] | NDArray[np.uint32] | NDArray[np.float32]
 LINE = 112
 STEPS = {
     "norm": "NET_NORM",
     "standardize": "NET_NORM",
     "relu": "NET_RELU",
     "pool": "NET_POOL",
-    "shuffle": "NET_SHUFFLE",
     "shortcut": "NET_SHORTCUT",
     "prelu": "NET_PRELU",
 }
@@ -35,12 +36,14 @@ class CLayer:
     """One convolution as C.
 
     Attributes:
-        text: Arrays and struct, with the prefixes of the runtime's templates.
+        source_text: What it reads, as arrays and a struct, with the prefixes of the runtime's templates.
+        text: All the rest.
         n_bytes: Of the constants that come from training.
         source: What it reads, one of the runtime's words.
         has_thresholds: Whether it writes codes without any float arithmetic.
     """
 
+    source_text: str
     text: str
     n_bytes: int
     source: str
@@ -74,97 +77,122 @@ def c_layers(frozen: FrozenNetwork, plan: Plan, *, names: dict[str, str]) -> dic
 def _layer(
     conv: FrozenConv, plan: Plan, *, names: dict[str, str], to: Shape, passes: Thresholds | None, has_front: bool
 ) -> CLayer:
-    op, kernel, source = conv.op, conv.kernel, conv.source
+    op, kernel = conv.op, conv.kernel
     largest_sum(conv)  # may refuse
-    behind = op.steps[op.steps.index("conv") + 1 :]
-    has_pool = "pool" in op.steps
-    arrays: dict[str, Array] = {"codes" if kernel.levels else "floats": kernel.stored}
-    fields = {
-        "channels": source.channels, "height": source.height, "width": source.width,
-        "rows": 1 if has_pool else source.height, "columns": 1 if has_pool else source.width,
-        "filters": op.channels, "out_rows": to.height, "out_columns": to.width, "groups": op.groups,
-        "kernel_rows": op.kernel[0], "kernel_columns": op.kernel[1],
+    name, choice, reads = names[op.name], choose(conv), _reads(conv, plan)
+    has_pool, behind = "pool" in op.steps, op.steps[op.steps.index("conv") + 1 :]
+    arrays: dict[str, Array] = {**c_weights(conv, choice)}
+    fields: dict[str, object] = {
+        "source": f"&net_{name}_source",
+        "rows": 1 if has_pool else conv.source.height, "columns": 1 if has_pool else conv.source.width,
+        "filters": op.channels, "out_rows": to.height, "out_columns": to.width,
+        "groups": op.groups, "kernel_rows": op.kernel[0], "kernel_columns": op.kernel[1],
         "stride_rows": op.stride[0], "stride_columns": op.stride[1], "dilation": op.dilation,
-        "source": (reads := _source(conv, plan)), "terms": len(kernel.terms), "scaled_by": SCALED_BY[kernel.per],
+        "after": _steps(() if passes else [step for step in behind if step != "shuffle"]),
+        "reads": reads, "terms": len(kernel.terms), "scaled_by": SCALED_BY[kernel.per],
+        "is_shuffled": int(is_shuffled(conv)), "is_stored": int(choice.is_direct),
+        "bits": bits_of(kernel.levels) if kernel.levels not in (0, 3) else 0, "width": choice.width,
+        "low": kernel.low if kernel.levels else 0, "step": kernel.stride if kernel.levels else 0,
+        "length": row_length(conv), "kernel": f"net_{choice.kernel}" if choice.kernel else "NULL",
+        "words": "NULL", "codes": "NULL", "floats": "NULL", "scales": "NULL",
+        "scale": _float(conv.multiplier(kernel.scales[:1], act_scale=_act_scale(conv))[0]),
+        "bias": "NULL", "norm_after": "NULL", "prelu": "NULL",
+        "reader": f"&net_{names[plan.readers[op.name]]}_source" if op.name in plan.readers else "NULL",
+        "thresholds": "NULL", "falling": "NULL",
+        **_places(conv, plan, choice),
     }  # fmt: skip
-    if kernel.levels:
-        bits = 0 if kernel.levels == 3 else bits_of(kernel.levels)
-        fields |= {"bits": bits, "low": kernel.low, "step": kernel.stride}
-    if has_front:
-        steps = ["relu" if step == "quant" else step for step in front_steps(conv) if step != "quant" or not conv.act]
-        fields["before"] = _steps(steps)
-        _add_norm(arrays, conv, "norm_before", places=range(op.steps.index("conv")))
-    fields["act"] = _braces(_act(conv, has_front=has_front))
     if passes is None:
-        fields["after"] = _steps(behind)
-        _add_norm(arrays, conv, "norm_after", places=range(op.steps.index("conv"), len(op.steps)))
-        if kernel.levels:
-            arrays["scales"] = kernel.scales
-        arrays |= {name: array for name in ("bias", "prelu") if (array := getattr(conv, name)) is not None}
+        arrays |= _behind(conv)
     else:
-        fields["after"] = _steps([step for step in behind if step == "shuffle"])
-        arrays |= {"thresholds": passes.sums, "falling": np.packbits(passes.is_falling, bitorder="little")}
-    if op.name in plan.readers:
-        fields["reader"] = f"&net_{names[plan.readers[op.name]]}"
-    fields |= _places(conv, plan)
-    name = names[op.name]
-    text = "".join(c_array(f"net_{name}_{key}", array, layer=op.name) for key, array in arrays.items())
-    text += f"static const net_conv net_{name} = {{\n" + _wrapped(
-        [f".{key} = {value}" for key, value in fields.items()] + [f".{key} = net_{name}_{key}" for key in arrays]
-    )
+        falling = by_output(conv, passes.is_falling)
+        arrays |= {"thresholds": by_output(conv, passes.sums.T).T, "falling": np.packbits(falling, bitorder="little")}
+    source_arrays, source = _source(conv, choice, has_front=has_front)
+    text = _text(f"net_{name}", "conv", arrays, fields, layer=op.name)
     stored = conv.act.stored[0 if has_front else -1 :].nbytes if conv.act and conv.act.numbers else 0
-    n_bytes = sum(array.nbytes for array in arrays.values()) + stored
-    return CLayer(f"{text}\n}};\n", n_bytes, reads, passes is not None)
+    n_bytes = sum(array.nbytes for array in (*arrays.values(), *source_arrays.values())) + stored
+    source_text = _text(f"net_{name}_source", "source", source_arrays, source, layer=op.name)
+    return CLayer(source_text, text, n_bytes, reads, passes is not None)
 
 
-def _source(conv: FrozenConv, plan: Plan) -> str:
+def _behind(conv: FrozenConv) -> dict[str, Array]:
+    """Numbers of each filter, in the order of the output's channels."""
+    arrays: dict[str, Array] = {}
+    conv_at = conv.op.steps.index("conv")
+    shuffle_at = conv.op.steps.index("shuffle") if "shuffle" in conv.op.steps else 0
+    if conv.kernel.levels:
+        scales = conv.multiplier(conv.kernel.scales, act_scale=_act_scale(conv))
+        arrays["scales"] = by_output(conv, scales) if conv.kernel.per == "filter" else scales
+    if conv.bias is not None:
+        arrays["bias"] = by_output(conv, conv.bias)
+    for place, step in enumerate(conv.op.steps):
+        if place > conv_at and step in ("norm", "standardize", "prelu"):
+            name, array = ("prelu", conv.prelu) if step == "prelu" else ("norm_after", conv.norms[place])
+            assert array is not None  # since the step is there
+            arrays[name] = by_output(conv, array) if place < shuffle_at else array
+    return arrays
+
+
+def _act_scale(conv: FrozenConv) -> np.float32 | None:
+    return None if conv.act is None else conv.act.scale
+
+
+def _source(conv: FrozenConv, choice: Choice, *, has_front: bool) -> tuple[dict[str, Array], dict[str, object]]:
+    """What a convolution reads, as arrays and fields of the runtime's ``net_source``."""
+    act, source = conv.act, conv.source
+    arrays: dict[str, Array] = {}
+    steps: list[str] = []
+    if has_front:
+        steps = ["relu" if step == "quant" else step for step in front_steps(conv) if step != "quant" or not act]
+        norms = [norm for place, norm in conv.norms.items() if place < conv.op.steps.index("conv")]
+        arrays |= {"norm_before": norms[0]} if norms else {}
+    rule, bits, low, high, stride = "NET_FLOAT", 8, 0, 0, 1
+    scale = threshold = np.float32(0)
+    if conv.image is not None:
+        low, high = conv.image.low, conv.image.high
+    elif act is not None:
+        rule = RULES.get(act.rule, "NET_TWO_STEPS" if act.low == 0 else "NET_TERNARY")
+        bits, low, high, stride = conv.op.act.bits, act.low, act.high, 2 if act.rule == "sign" else 1
+        scale = np.float32(1) if act.scale is None else act.scale
+        threshold = act.stored[0] if act.rule == "threshold" and has_front else threshold
+    fields: dict[str, object] = {
+        "channels": source.channels, "height": source.height, "width": source.width,
+        "rule": rule, "bits": bits, "planes": choice.planes, "before": _steps(steps),
+        "low": low, "high": high, "stride": stride, "ratio": _float(np.float32(act.ratio if act else 0)),
+        "scale": _float(scale), "threshold": _float(threshold), "norm_before": "NULL",
+    }  # fmt: skip
+    return arrays, fields
+
+
+def _reads(conv: FrozenConv, plan: Plan) -> str:
     if conv.image is not None:
         return "NET_IMAGE"
     if conv.op.name in plan.readers.values():
         return "NET_CODES"
-    if not work_bits(conv):
+    if not work_cells(conv):
         return "NET_TENSOR"
     return "NET_PREPARED" if conv.act is None else "NET_QUANTIZED"
 
 
-def _places(conv: FrozenConv, plan: Plan) -> dict[str, int]:
-    name, places = conv.op.name, {"out": plan.at(conv.op.name), "block": plan.blocks[conv.op.name]}
-    if conv.image is None:
-        coded = conv.op.name in plan.readers.values()
-        places["work" if coded else "x"] = plan.at(conv.op.inputs[0])
-    if work_of(name) in plan.offsets:
-        places["work"] = plan.offsets[work_of(name)]
-    return places | {"sums": plan.at(name) if is_in_place(conv, plan.readers) else plan.offsets[sums_of(name)]}
+def _places(conv: FrozenConv, plan: Plan, choice: Choice) -> dict[str, object]:
+    name, scratch, block = conv.op.name, choice.scratch, plan.blocks[conv.op.name]
+    x = 0 if conv.image is not None else plan.at(conv.op.inputs[0])
+    at = plan.offsets[scratch_of(name)]
+    return {
+        "x": x, "work": plan.offsets.get(work_of(name), x), "out": plan.at(name), "sums": at,
+        "patch": at + scratch.patch_at(block), "weights": at + scratch.weights_at(block), "block": block,
+    }  # fmt: skip
 
 
-def _act(conv: FrozenConv, *, has_front: bool) -> dict[str, str]:
-    act = conv.act
-    if conv.image is not None:
-        low, high = conv.image.low, conv.image.high
-        return {"rule": "NET_FLOAT", "bits": "8", "low": f"{low}", "high": f"{high}", "stride": "1", "scale": "1.0f"}
-    if act is None:
-        return {"rule": "NET_FLOAT", "scale": "1.0f"}
-    rule = RULES.get(act.rule, "NET_TWO_STEPS" if act.low == 0 else "NET_TERNARY")
-    fields = {"rule": rule, "bits": str(conv.op.act.bits), "low": str(act.low), "high": str(act.high)}
-    fields |= {"stride": "2" if act.rule == "sign" else "1", "ratio": _float(np.float32(act.ratio))}
-    fields["scale"] = _float(np.float32(1) if act.scale is None else act.scale)
-    if act.rule == "threshold" and has_front:
-        fields["threshold"] = _float(act.stored[0])
-    return {key: value for key, value in fields.items() if value != "0.0f"}
-
-
-def _add_norm(arrays: dict[str, Array], conv: FrozenConv, name: str, *, places: Iterable[int]) -> None:
-    for place in places:
-        if place in conv.norms:
-            arrays[name] = conv.norms[place]
+def _text(name: str, kind: str, arrays: dict[str, Array], fields: dict[str, object], *, layer: str) -> str:
+    """Arrays, and a struct of fields in their order, each with its name behind it."""
+    fields = fields | {key: f"{name}_{key}" for key in arrays}
+    text = "".join(c_array(f"{name}_{key}", array, layer=layer) for key, array in arrays.items())
+    lines = _wrapped(f"{value} /* {key} */" for key, value in fields.items())
+    return f"{text}static const net_{kind} {name} = {{\n{lines}\n}};\n"
 
 
 def _steps(steps: Iterable[str]) -> str:
     return "{" + ", ".join([*(STEPS[step] for step in steps), "NET_END"]) + "}"
-
-
-def _braces(fields: dict[str, str]) -> str:
-    return "{" + ", ".join(f".{key} = {value}" for key, value in fields.items()) + "}"
 
 
 def c_array(name: str, array: Array, *, layer: str) -> str:
@@ -181,6 +209,8 @@ def c_array(name: str, array: Array, *, layer: str) -> str:
                 f"finite numbers in {layer}", found="infinity or not a number", remedy="train the network again"
             )
         kind, texts = "float", [_float(number) for number in flat.astype(np.float32)]
+    elif flat.dtype == np.uint32:
+        kind, texts = "uint32_t", [f"0x{number:x}u" for number in flat]
     elif flat.dtype == np.int32:
         # the smallest int32 has no literal of its own in C
         kind, texts = "int32_t", ["INT32_MIN" if number == -(2**31) else str(number) for number in flat]

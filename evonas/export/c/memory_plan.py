@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from operator import itemgetter
 
 from evonas.architecture.graph import INPUT, Architecture, Op
+from evonas.export.c.kernels.choice import Scratch, choose, code_cells
 from evonas.nets.frozen import FrozenConv, FrozenNetwork
 
 CELL = 4  # bytes: a float, or a sum
@@ -39,7 +40,7 @@ class Plan:
         cells: Size of the whole block.
         home: For operations that share another one's buffer, its name; a name that is missing has its own.
         readers: For a convolution whose output is stored as codes, the one that reads them.
-        blocks: For each convolution, how many filters' sums exist at once; all of them, if made in place.
+        blocks: For each convolution, how many filters are computed at a time.
     """
 
     offsets: Mapping[str, int]
@@ -58,9 +59,9 @@ def work_of(name: str) -> str:
     return f"{name} reads"
 
 
-def sums_of(name: str) -> str:
-    """Name of the buffer for a convolution's sums, where they are not made in place of its output."""
-    return f"{name} sums"
+def scratch_of(name: str) -> str:
+    """Name of the buffer for what a convolution needs beside its tensors."""
+    return f"{name} scratch"
 
 
 def plan_memory(frozen: FrozenNetwork) -> Plan:
@@ -72,36 +73,30 @@ def plan_memory(frozen: FrozenNetwork) -> Plan:
     architecture = frozen.architecture
     readers = _coded(frozen)
     home, last = _homes(architecture, readers)
-    fixed, sums = [], {}
+    fixed, scratches = [], {}
     if _image_as_floats(frozen):
         fixed.append(Buffer(INPUT, architecture.shapes[INPUT].elements, 0, last[INPUT]))
     for step, op in enumerate(architecture.ops):
         if op.name not in home:
-            bits = frozen.convs[readers[op.name]].op.act.bits if op.name in readers else 8 * CELL
-            cells = _cells(architecture.shapes[op.name].elements * bits)
+            is_coded = op.name in readers
+            cells = code_cells(frozen.convs[readers[op.name]]) if is_coded else architecture.shapes[op.name].elements
             fixed.append(Buffer(op.name, cells, step, last[op.name]))
         if op.kind == "conv":
             conv = frozen.convs[op.name]
-            if op.name not in readers.values() and (bits := work_bits(conv)):
-                fixed.append(Buffer(work_of(op.name), _cells(bits), step, step))
-            if not is_in_place(conv, readers):
-                area = architecture.shapes[op.name].elements // op.channels
-                sums[op.name] = Buffer(sums_of(op.name), area * len(conv.kernel.terms), step, step)
-    offsets, cells, blocks = _place_all(fixed, sums, {op.name: op.channels for op in architecture.ops})
+            if op.name not in readers.values() and (cells := work_cells(conv)):
+                fixed.append(Buffer(work_of(op.name), cells, step, step))
+            scratches[op.name] = step, choose(conv).scratch
+    offsets, cells, blocks = _place_all(fixed, scratches)
     return Plan(offsets, cells, home, readers, blocks)
 
 
-def is_in_place(conv: FrozenConv, readers: Mapping[str, str]) -> bool:
-    """Whether sums are made where their results go: one sum for each float."""
-    return conv.op.name not in readers and len(conv.kernel.terms) == 1
-
-
-def work_bits(conv: FrozenConv) -> int:
-    """Bits of memory for what a convolution reads, where that is made from a tensor of floats."""
+def work_cells(conv: FrozenConv) -> int:
+    """Memory for what a convolution reads, where that is made from a tensor of floats."""
     if conv.image is not None or not front_steps(conv):
         return 0
-    elements = conv.source.channels if "pool" in conv.op.steps else conv.source.elements
-    return elements * (8 * CELL if conv.act is None else conv.op.act.bits)
+    if conv.act is None:
+        return conv.source.channels if "pool" in conv.op.steps else conv.source.elements
+    return code_cells(conv)
 
 
 def front_steps(conv: FrozenConv) -> tuple[str, ...]:
@@ -166,25 +161,27 @@ def is_view(architecture: Architecture, op: Op) -> bool:
     return architecture.is_view(op)
 
 
-def _cells(bits: int) -> int:
-    return -(-bits // (8 * CELL))
-
-
 def _place_all(
-    fixed: Sequence[Buffer], sums: Mapping[str, Buffer], filters: Mapping[str, int]
+    fixed: Sequence[Buffer], scratches: Mapping[str, tuple[int, Scratch]]
 ) -> tuple[dict[str, int], int, dict[str, int]]:
-    """Places, size, and for each of ``sums``, which holds those of one filter, how many filters fit beside the rest."""
-    offsets, cells = _place([*fixed, *sums.values()])
-    blocks = dict.fromkeys(filters, 1)
-    for name, one in sums.items():
-        used = sum(buffer.cells for buffer in fixed if buffer.first <= one.first <= buffer.last)
-        blocks[name] = max(1, min(filters[name], (cells - used) // one.cells))
-    while True:  # what fits by size may not fit in one piece
-        wider = [replace(one, cells=one.cells * blocks[name]) for name, one in sums.items()]
-        offsets, size = _place([*fixed, *wider])
+    """Places, size, and how many filters of each convolution are computed at a time: what fits beside the rest."""
+
+    def buffers(blocks: Mapping[str, int]) -> list[Buffer]:
+        sized = [(name, step, one.cells(blocks[name])) for name, (step, one) in scratches.items()]
+        return [*fixed, *(Buffer(scratch_of(name), cells, step, step) for name, step, cells in sized)]
+
+    least = {name: one.least for name, (_, one) in scratches.items()}
+    blocks = dict(least)
+    offsets, cells = _place(buffers(blocks))
+    for name, (step, one) in scratches.items():
+        used = sum(buffer.cells for buffer in fixed if buffer.first <= step <= buffer.last)
+        blocks[name] = one.largest_block(cells - used)
+    while blocks != least:  # what fits by size may not fit in one piece
+        wider, size = _place(buffers(blocks))
         if size <= cells:
-            return offsets, size, {name: blocks[name] if name in sums else filters[name] for name in filters}
-        blocks = {name: max(1, n // 2) for name, n in blocks.items()}
+            return wider, size, blocks
+        blocks = {name: max(least[name], n // 2) for name, n in blocks.items()}
+    return offsets, cells, least
 
 
 def _place(buffers: Sequence[Buffer]) -> tuple[dict[str, int], int]:

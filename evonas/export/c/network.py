@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from evonas.architecture.graph import INPUT, Architecture, Op
+from evonas.export.c.kernels.choice import choose
 from evonas.export.c.layers import CLayer
 from evonas.export.c.memory_plan import Plan, is_view
 from evonas.nets.frozen import FrozenConv, FrozenNetwork
@@ -18,26 +19,32 @@ SOURCES = {
 }
 
 
-def c_run_function(architecture: Architecture, plan: Plan, *, names: Mapping[str, str]) -> str:
-    """The function ``net_run``: a line or two for each operation.
+def c_run_function(frozen: FrozenNetwork, plan: Plan, *, names: Mapping[str, str]) -> str:
+    """The function ``net_forward``: a line or two for each operation.
 
     Args:
-        architecture: The network.
+        frozen: The network.
         plan: Its memory.
         names: The identifier of each convolution.
     """
+    architecture = frozen.architecture
     lines = []
+    image = architecture.shapes[INPUT]
     if INPUT in plan.offsets:
-        lines.append(f"net_image(image, {plan.at(INPUT)}, {architecture.shapes[INPUT].elements});")
-    for op in architecture.ops:
+        lines.append(f"net_image(net_arena, image, {plan.at(INPUT)}, {image.channels}, {image.height * image.width});")
+    for i, op in enumerate(architecture.ops):
+        if is_view(architecture, op):
+            continue
         if op.kind == "conv":
-            lines.append(f"net_convolve(&net_{names[op.name]}, image);")
-        elif not is_view(architecture, op):
+            family = choose(frozen.convs[op.name]).family
+            image_too = ", image" * (family in ("words", "floats"))
+            lines.append(f"net_convolve_{family}(net_arena, &net_{names[op.name]}{image_too});")
+        else:
             lines += [f"{call}  /* {op.name} */" for call in _calls(architecture, plan, op)]
-    lines.append("for (i = 0; i < NET_CLASSES; i++) {")
-    lines += [f"    logits[i] = net_arena[{plan.at(architecture.ops[-1].name)} + i].f;", "}"]
+        lines.append(f"NET_DONE({i});")
+    lines.append(f"return net_arena + {plan.at(architecture.ops[-1].name)};")
     body = "".join(f"    {line}\n" for line in lines)
-    return f"void net_run(const uint8_t *image, float *logits)\n{{\n    int32_t i;\n\n{body}}}\n"
+    return f"static const net_cell *net_forward(net_cell *net_arena, const uint8_t *image)\n{{\n{body}}}\n\n"
 
 
 def _calls(architecture: Architecture, plan: Plan, op: Op) -> Iterator[str]:
@@ -47,21 +54,24 @@ def _calls(architecture: Architecture, plan: Plan, op: Op) -> Iterator[str]:
     out, area = plan.at(op.name), to.height * to.width
     match op.kind:
         case "add" | "skip":
-            yield f"net_add((const int32_t[]){{{', '.join(map(str, inputs))}}}, {len(inputs)}, {out}, {to.elements});"
+            places = f"static const int32_t inputs[] = {{{', '.join(map(str, inputs))}}};"
+            yield f"{{ {places} net_add(net_arena, inputs, {len(inputs)}, {out}, {to.elements}); }}"
         case "concat":
             for name, place in zip(op.inputs, inputs, strict=True):
-                yield f"net_copy({place}, 0, {out}, 0, 1, {shapes[name].elements});"
-                out += shapes[name].elements
+                n = shapes[name].channels
+                yield f"net_copy(net_arena, {place}, {n}, {out}, {to.channels}, {area}, {n});"
+                out += n
         case "max_pool" | "avg_pool":
             sizes = (inputs[0], out, first.channels, first.height, first.width, *op.kernel, *op.stride)
-            yield f"net_{op.kind}({', '.join(map(str, sizes))});"
+            yield f"net_{op.kind}(net_arena, {', '.join(map(str, sizes))});"
         case "align":
-            before, after = (shape.channels // first.segments * area for shape in (first, to))
+            before, after = (shape.channels // first.segments for shape in (first, to))
             if after > before:
-                yield f"net_zeros({out}, {to.elements});"
-            yield f"net_copy({inputs[0]}, {before}, {out}, {after}, {first.segments}, {min(before, after)});"
+                yield f"net_zeros(net_arena, {out}, {to.elements});"
+            n = area * first.segments
+            yield f"net_copy(net_arena, {inputs[0]}, {before}, {out}, {after}, {n}, {min(before, after)});"
         case "zeros":
-            yield f"net_zeros({out}, {to.elements});"
+            yield f"net_zeros(net_arena, {out}, {to.elements});"
         case _:
             raise ValueError(f"unknown kind of operation {op.kind!r} in {op.name}")
 
@@ -70,14 +80,14 @@ def c_table(frozen: FrozenNetwork, plan: Plan, layers: Mapping[str, CLayer]) -> 
     """A line for each operation: its output, and what a convolution reads, computes and writes."""
     shapes = frozen.architecture.shapes
     wide = max(len(op.name) for op in frozen.architecture.ops)
-    for op in frozen.architecture.ops:
+    for i, op in enumerate(frozen.architecture.ops):
         shape = shapes[op.name]
         size = f"{shape.channels}x{shape.height}x{shape.width}"
         if op.kind == "conv":
             text = _described(frozen.convs[op.name], layers[op.name], writes_codes=op.name in plan.readers)
         else:
             text = op.kind if op.kind in ("add", "concat", "align", "zeros") else f"{op.kind} {_sides(op)}"
-        yield f"{op.name:<{wide}}  {size:>11}  {text}"
+        yield f"{i:>3}  {op.name:<{wide}}  {size:>11}  {text}"
 
 
 def _described(conv: FrozenConv, layer: CLayer, *, writes_codes: bool) -> str:

@@ -1,4 +1,4 @@
-"""One C99 file that runs a frozen network on a microcontroller: no dependency, no allocation, no libm.
+"""C99 that runs a frozen network on a microcontroller: no dependency, no allocation, no libm, no state.
 
 Where weights and activations are codes, its logits equal those of
 :class:`evonas.nets.integer_network.IntegerNetwork` bit for bit. Where either stays float, sums are added in another
@@ -7,139 +7,172 @@ order and agree in all but their last bits.
 
 from __future__ import annotations
 
-import json
 import re
-import string
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from evonas.errors import ExportError
-from evonas.export.c.image_codes import c_comment, c_declarations, c_sizes, c_standards
+from evonas.export.c.image_codes import c_comment, c_sizes, c_standards
+from evonas.export.c.interface import c_defines, c_interface
+from evonas.export.c.kernels.choice import choose
 from evonas.export.c.layers import c_layers
 from evonas.export.c.memory_plan import CELL, plan_memory
 from evonas.export.c.network import c_run_function, c_table
+from evonas.export.c.options import COptions
 from evonas.export.c.thresholds import largest_sum, sums_are_whole
 from evonas.export.seal import unsealed
-from evonas.nets.frozen import FrozenConv, FrozenNetwork
+from evonas.nets.frozen import FrozenNetwork
 from objectives.peak_memory import peak_memory
 
 BUT = "\n * They may differ from those of other formats: some layers add up floats, or whole numbers beyond 2^24."
 RUNTIME = Path(__file__).parent / "runtime"
+WHOLE = ("NET_IMAGE", "NET_CODES")  # what a convolution reads without floats
 EXACT = 2**24  # whole numbers up to here are float32 numbers
-CORE = ("types", "codes", "sums", "steps", "conv")
+CORE = ("place", "types", "codes", "sums", "steps", "finish")
+FAMILIES = ("bits", "words", "depthwise", "floats")  # of convolutions, each with kernels
 OPTIONAL = ("add", "avg_pool", "copy", "image", "max_pool", "zeros")  # each a function of that name
-HEAD = """\
-/* {unsealed} */
-/*
- * A neural network in C99, written by evonas.
-{facts}
- *
- *     void net_run(const uint8_t *image, float *logits);
+USE = """\
+ *     int net_run(void *arena, const uint8_t *image, float *logits);
+ *     int net_classify(void *arena, const uint8_t *image);
 {input}
  *
- * It is not reentrant: tensors live in one static block. The names of the classes are in NET_NAMES, for
- * const char *names[] = NET_NAMES. With -DEVONAS_MAIN the file is a program: raw pixels or numbers of images on stdin,
- * their logits as floats on stdout.
- *
- * flash  {WEIGHT_BYTES} bytes of weights, scales, norms and thresholds; without thresholds, {model_size}
- *        beside them about 5000 of code, and 120 a layer that say how it is run
- * RAM    {ARENA_BYTES} bytes for tensors, {plane_bytes} for one channel unpacked, about 1000 of stack; images and
- *        logits are the caller's. Peak memory as evonas counts it, the image included: {peak_memory}
+ * The arena is the caller's: NET_ARENA_BYTES bytes, aligned to NET_ARENA_ALIGN. Nothing is kept between calls, so all
+ * functions are reentrant. The names of the classes are in NET_NAMES, for const char *names[] = NET_NAMES.
+"""
+PROGRAM = """\
+ * With -DEVONAS_MAIN the file is a program: raw pixels or numbers of images on stdin, their logits as floats on stdout.
+"""
+SIZES = """\
+ * flash  {weight_bytes} bytes of weights, scales, norms and thresholds; without thresholds, {model_size}
+ *        beside them 5000 to 14000 of code, by layers and compiler, and 120 a layer that say how it is run
+ * RAM    {arena_bytes} bytes for the arena, about 1000 of stack; images and logits are the caller's
+ *        Peak memory as evonas counts it, the image included: {peak_memory}
  * work   {macs} multiply-accumulates an image
+ * floats {n_whole} of {n_convs} convolutions go from codes to codes without them; what quantizes, pools, adds branches
+ *        or writes logits computes with floats, in software where a core has no float unit
  *
  * Logits are the same to the bit on every machine with IEEE floats, of every compiler that takes float operations as
  * they are written: without -ffast-math, without fused multiply-adds (-ffp-contract=off).{but}
- *
+"""
+TABLE = """\
 {table}
- */
+ *
+ * If NET_LAYER_HOOK is defined as the name of a function, it is called behind each of them, with its number.
 """
 
 
+@dataclass(frozen=True)
+class CSource:
+    """A network as C, in parts that become one file or several.
+
+    Attributes:
+        facts, use, sizes, table: Lines of a comment, each ended: where it comes from, its functions, what it takes, its
+            operations.
+        interface: What a program sees: macros and declarations.
+        code: All the rest.
+        weight_bytes: Of its constants.
+        arena_bytes: Of the memory that a call needs.
+    """
+
+    facts: str
+    use: str
+    sizes: str
+    table: str
+    interface: str
+    code: str
+    weight_bytes: int
+    arena_bytes: int
+
+
 def c_file(frozen: FrozenNetwork) -> bytes:
-    """The file as bytes, without its digest yet."""
-    return c_source(frozen).encode("ascii", errors="replace")
+    """One file as bytes, without its digest yet; the network's facts say how it is written."""
+    options = COptions.of(frozen.facts)
+    return c_source(frozen, name=options.name, input_layout=options.input_layout).encode("ascii", errors="replace")
 
 
-def c_source(frozen: FrozenNetwork, *, name: str = "evonas") -> str:
-    """The whole file.
+def c_source(frozen: FrozenNetwork, *, name: str = "evonas", input_layout: str = "chw") -> str:
+    """The network as one file that needs no other.
 
     Args:
         frozen: The network.
         name: Prefix of everything that it defines, so that several networks fit into one program.
+        input_layout: See :data:`evonas.export.c.options.LAYOUTS`.
 
     Raises:
         ExportError: The name is no identifier of C; a number is not finite; a sum of codes needs more than 32 bits.
     """
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
-        raise ExportError("a name that C allows", found=repr(name), remedy="use letters, digits and underscores")
+    options = COptions(name, input_layout)
+    parts = c_parts(frozen, options)
+    return (
+        f"/* {unsealed('c', frozen.facts)} */\n/*\n * A neural network in C99, written by evonas.\n{parts.facts} *\n"
+        f"{parts.use}{PROGRAM} *\n{parts.sizes} *\n{parts.table} */\n\n"
+        f"{parts.interface}{parts.code}{options.prefixed(_fragment('main'))}"
+    )
+
+
+def c_parts(frozen: FrozenNetwork, options: COptions, *, has_self_test: bool = False) -> CSource:
+    """The parts of a network's C; errors as in :func:`c_source`.
+
+    Args:
+        frozen: The network.
+        options: How it is written.
+        has_self_test: Whether a self-test comes with it, which its interface then declares.
+    """
     architecture = frozen.architecture
     plan = plan_memory(frozen)
     names = _identifiers(frozen.convs)
     layers = c_layers(frozen, plan, names=names)
-    run = c_run_function(architecture, plan, names=names)
-    parts = [*CORE, *(part for part in OPTIONAL if f"net_{part}(" in run)]
-    codes, floats = _plane_sizes(frozen.convs.values())
+    run = c_run_function(frozen, plan, names=names)
     sizes = {
-        "CHANNELS": architecture.input_shape[0],
-        "HEIGHT": architecture.input_shape[1],
-        "WIDTH": architecture.input_shape[2],
-        "CLASSES": architecture.ops[-1].channels,
-        "WEIGHT_BYTES": sum(layer.n_bytes for layer in layers.values()) + 4 * frozen.codes.n_stored,
-        "ARENA_BYTES": plan.cells * CELL,
-        "PLANE_CODES": codes,
-        "PLANE_FLOATS": floats,
-        "TERMS": max(len(conv.kernel.terms) for conv in frozen.convs.values()),
         **c_sizes(frozen.codes),
     }
-    text = "".join(
+    code = "".join(
         [
             _fragment("begin"),
-            *(f"#define NET_{key} {size}\n" for key, size in sizes.items()),
-            f"\nvoid net_run(const uint8_t *image, float *logits);\n{c_declarations(frozen.codes)}\n",
-            "\n".join(map(_fragment, parts)),
+            c_defines(sizes),
+            "".join(map(_fragment, (*CORE, *_kernels(frozen), *(part for part in OPTIONAL if f"net_{part}(" in run)))),
             _rule("Constants, layer by layer"),
-            *(f"static const net_conv net_{names[reader]};\n" for reader in plan.readers.values()),
+            *(layer.source_text for layer in layers.values()),
             *(f"\n/* {op} */\n{layer.text}" for op, layer in layers.items()),
             c_standards(frozen.codes, _fragment("encode")),
             _rule("The network"),
             run,
-            _fragment("main"),
+            _fragment("run"),
         ]
     )
-    head = _prefixed(HEAD, name).format(
-        **sizes,
-        unsealed=unsealed("c", frozen.facts),
-        facts=_comment(f"{key}: {fact}" for key, fact in frozen.facts.items()),
-        model_size=sum(frozen.stored_bytes.values()),
-        plane_bytes=max(2 * codes, CELL * floats),
-        peak_memory=peak_memory(architecture.layers),
-        macs=sum(layer.macs for layer in architecture.layers),
-        but="" if all(map(_is_exact, frozen.convs.values())) else BUT,
-        table=_comment(c_table(frozen, plan, layers)),
-        input=_prefixed(c_comment(frozen.codes), name),
+    weight_bytes = sum(layer.n_bytes for layer in layers.values()) + 4 * frozen.codes.n_stored
+    arena_bytes = CELL * plan.cells
+    return CSource(
+        _comment(f"{key}: {fact}" for key, fact in frozen.facts.items()),
+        options.prefixed(USE).format(
+            input=options.prefixed(c_comment(frozen.codes, is_channels_last=options.is_channels_last))
+        ),
+        SIZES.format(
+            weight_bytes=weight_bytes,
+            arena_bytes=arena_bytes,
+            model_size=sum(frozen.stored_bytes.values()),
+            peak_memory=peak_memory(architecture.layers),
+            macs=sum(layer.macs for layer in architecture.layers),
+            n_whole=sum(layer.has_thresholds and layer.source in WHOLE for layer in layers.values()),
+            n_convs=len(layers),
+            but="" if is_exact(frozen) else BUT,
+        ),
+        options.prefixed(TABLE).format(table=_comment(c_table(frozen, plan, layers)).rstrip("\n")),
+        c_interface(frozen, options, weight_bytes=weight_bytes, arena_bytes=arena_bytes, has_self_test=has_self_test),
+        options.prefixed(code),
+        weight_bytes,
+        arena_bytes,
     )
-    return head + _class_names(frozen, name) + _prefixed(text, name)
 
 
-def _class_names(frozen: FrozenNetwork, name: str) -> str:
-    """A macro with the names of the classes, to initialise an array of strings with; empty where none are known."""
-    known = json.loads(frozen.facts.get("classes", "[]"))
-    return f"#define {name.upper()}_NAMES {{{', '.join(map(_c_string, known))}}}\n" * bool(known)
+def is_exact(frozen: FrozenNetwork) -> bool:
+    """Whether all sums are exact in float32 too, by which other formats add them up."""
+    return all(sums_are_whole(conv) and largest_sum(conv) <= EXACT for conv in frozen.convs.values())
 
 
-def _c_string(text: str) -> str:
-    """A string literal of UTF-8 bytes; whatever C could take for something else is written as a number."""
-    plain = set(string.ascii_letters + string.digits + " _-+.,:;()/=#@!<>[]{}&$%*'~^|")
-    return '"' + "".join(chr(byte) if chr(byte) in plain else f"\\{byte:03o}" for byte in text.encode()) + '"'
-
-
-def _is_exact(conv: FrozenConv) -> bool:
-    """Whether its sums are exact in float32 too, by which other formats add them up."""
-    return sums_are_whole(conv) and largest_sum(conv) <= EXACT
-
-
-def _prefixed(text: str, name: str) -> str:
-    return re.sub(r"\bNET_", f"{name.upper()}_", re.sub(r"\bnet_", f"{name}_", text))
+def program_of(options: COptions) -> str:
+    """What runs the network on images from stdin, to be compiled with -DEVONAS_MAIN behind its interface."""
+    return options.prefixed(_fragment("main"))
 
 
 def _fragment(part: str) -> str:
@@ -153,7 +186,7 @@ def _rule(title: str) -> str:
 
 def _comment(lines: Iterable[str]) -> str:
     """Lines of a comment that nothing in them can end."""
-    return "\n".join(f" * {line}".rstrip().replace("*/", "* /") for line in lines)
+    return "".join(f" * {line}".rstrip().replace("*/", "* /") + "\n" for line in lines)
 
 
 def _identifiers(convs: Iterable[str]) -> dict[str, str]:
@@ -165,11 +198,12 @@ def _identifiers(convs: Iterable[str]) -> dict[str, str]:
     return {name: f"layer_{plain}" for name, plain in found.items()}
 
 
-def _plane_sizes(convs: Iterable[FrozenConv]) -> tuple[int, int]:
-    """Elements of the largest channel that is unpacked as codes, and as floats; at least 1: C has no empty array."""
-    codes, floats = [1], [1]
-    for conv in convs:
-        if conv.image is not None or conv.act is not None:
-            area = 1 if "pool" in conv.op.steps else conv.source.height * conv.source.width
-            (codes if conv.kernel.levels else floats).append(area)
-    return max(codes), max(floats)
+def _kernels(frozen: FrozenNetwork) -> list[str]:
+    """Fragments of the kernels that a network needs."""
+    chosen = [choose(conv) for conv in frozen.convs.values()]
+    return [
+        f"kernels/{part}"
+        for family in FAMILIES
+        if any(choice.family == family for choice in chosen)
+        for part in (family, *sorted({choice.kernel for choice in chosen if choice.family == family and choice.kernel}))
+    ]

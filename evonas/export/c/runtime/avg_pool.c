@@ -1,14 +1,16 @@
-static void net_avg_pool(int32_t in, int32_t out, int32_t channels, int32_t height, int32_t width,
+static void net_avg_pool(net_cell *net_arena, int32_t in, int32_t out, int32_t channels, int32_t height, int32_t width,
                          int32_t kernel_rows, int32_t kernel_columns, int32_t stride_rows, int32_t stride_columns)
 {
-    int32_t rows = (height + stride_rows - 1) / stride_rows, columns = (width + stride_columns - 1) / stride_columns, c, row, column;
+    int32_t rows = (height + stride_rows - 1) / stride_rows, columns = (width + stride_columns - 1) / stride_columns;
+    int32_t row, column, c;
 
-    for (c = 0; c < channels; c++) {
-        for (row = 0; row < rows; row++) {
-            for (column = 0; column < columns; column++) {
-                net_arena[out++].f = net_mean(net_arena + in + c * height * width, height, width, kernel_rows,
-                                              kernel_columns, stride_rows, stride_columns, row, column);
+    for (row = 0; row < rows; row++) {
+        for (column = 0; column < columns; column++) {
+            for (c = 0; c < channels; c++) {
+                net_arena[out++].f = net_mean(net_arena + in + c, channels, height, width, kernel_rows, kernel_columns,
+                                              stride_rows, stride_columns, row, column);
             }
         }
     }
 }
+

@@ -1,35 +1,73 @@
 /* ---------------------------------------------------------------------------------------------------------------------
- * Codes in memory: a stream of bits, each number from its lowest bit up; ternary weights are five a byte
+ * Codes in memory
  * ------------------------------------------------------------------------------------------------------------------ */
 
-static int32_t net_get(const uint8_t *packed, int32_t i, int32_t bits)
-{
-    int32_t shift = i * bits & 7;
-    int32_t value;
+/* Reads weights one after another: each number from its lowest bit up; ternary ones, five a byte. */
+typedef struct { const uint8_t *at; uint32_t buffer; int32_t have, bits; } net_reader;
 
-    packed += i * bits >> 3;
-    value = packed[0] >> shift;
-    if (shift + bits > 8) {
-        value |= packed[1] << (8 - shift);
+NET_INLINE int32_t net_next(net_reader *r)
+{
+    uint32_t value, rest;
+
+    if (r->bits == 0) {
+        if (r->have == 0) {
+            r->buffer = *r->at++;
+            r->have = 5;
+        }
+        rest = r->buffer * 171u >> 9;  /* a third */
+        value = r->buffer - 3u * rest;
+        r->buffer = rest;
+        r->have--;
+    } else {
+        if (r->have < r->bits) {
+            r->buffer |= (uint32_t)*r->at++ << r->have;
+            r->have += 8;
+        }
+        value = r->buffer & ((1u << r->bits) - 1u);
+        r->buffer >>= r->bits;
+        r->have -= r->bits;
     }
-    return value & ((1 << bits) - 1);
+    return (int32_t)value;
 }
 
-static void net_put(uint8_t *packed, int32_t i, int32_t bits, int32_t value)
+/* How many of n codes of a width fit into whole cells. */
+NET_INLINE int32_t net_cells(int32_t n, int32_t width)
 {
-    int32_t shift = i * bits & 7;
-    int32_t mask = (1 << bits) - 1;
+    return (n * width + 31) >> 5;
+}
 
-    packed += i * bits >> 3;
-    packed[0] = (uint8_t)((packed[0] & ~(mask << shift)) | value << shift);
-    if (shift + bits > 8) {
-        packed[1] = (uint8_t)((packed[1] & ~(mask >> (8 - shift))) | value >> (8 - shift));
+/* Append n indices, or some of their bits, to a stream; what lies behind them stays. */
+static void net_pack(net_cell *stream, int32_t bit, const net_cell *indices, int32_t n, int32_t shift, int32_t width)
+{
+    uint32_t mask = (1u << width) - 1u, word;
+    int32_t have = bit & 31, i;
+
+    stream += bit >> 5;
+    word = stream->u & ((1u << have) - 1u);
+    for (i = 0; i < n; i++) {
+        uint32_t index = (indices[i].u >> shift) & mask;
+        word |= index << have;
+        have += width;
+        if (have >= 32) {
+            stream->u = word;
+            stream++;
+            have -= 32;
+            word = index >> (width - have);
+        }
+    }
+    if (have > 0) {
+        stream->u = word | (stream->u & ~((1u << have) - 1u));
     }
 }
 
-static int32_t net_weight(const net_conv *l, int32_t i)
+/* Store the indices of n codes as elements of what a layer reads. */
+static void net_store(const net_source *s, net_cell *codes, int32_t elements, int32_t first, const net_cell *indices,
+                      int32_t n)
 {
-    static const uint8_t powers[5] = {1, 3, 9, 27, 81};
+    int32_t width = s->bits / s->planes, plane;
 
-    return l->low + l->step * (l->bits == 0 ? l->codes[i / 5] / powers[i % 5] % 3 : net_get(l->codes, i, l->bits));
+    for (plane = 0; plane < s->planes; plane++) {
+        net_pack(codes + plane * net_cells(elements, width), first * width, indices, n, plane * width, width);
+    }
 }
+

@@ -1,5 +1,5 @@
 /* Copy n numbers of each of several groups; between their starts lie in_step and out_step numbers. */
-static void net_copy(int32_t in, int32_t in_step, int32_t out, int32_t out_step, int32_t groups, int32_t n)
+static void net_copy(net_cell *net_arena, int32_t in, int32_t in_step, int32_t out, int32_t out_step, int32_t groups, int32_t n)
 {
     int32_t group;
 

@@ -36,11 +36,13 @@ float net_level(const float *numbers)
 float net_level(const float *numbers)
 {
     net_pairs sum;
-    int32_t i;
+    int32_t channel, i;
 
     sum.n = 0;
-    for (i = 0; i < NET_CHANNELS * NET_HEIGHT * NET_WIDTH; i++) {
-        net_add_pair(&sum, numbers[i]);
+    for (channel = 0; channel < NET_CHANNELS; channel++) {
+        for (i = 0; i < NET_HEIGHT * NET_WIDTH; i++) {
+            net_add_pair(&sum, numbers[NET_PLACE(channel, i)]);
+        }
     }
     return net_total(&sum) / (float)(NET_CHANNELS * NET_HEIGHT * NET_WIDTH);
 }
@@ -58,7 +60,8 @@ void net_encode(const float *numbers, uint8_t *image)
     for (channel = 0; channel < NET_CHANNELS; channel++) {
         for (row = 0; row < NET_HEIGHT; row++) {
             for (column = 0; column < NET_WIDTH; column++) {
-                *image++ = net_code(*numbers++ - level, channel, row, column);
+                int32_t at = NET_PLACE(channel, row * NET_WIDTH + column);
+                image[at] = net_code(numbers[at] - level, channel, row, column);
             }
         }
     }

@@ -9,8 +9,9 @@
 
 int main(void)
 {
+    static net_arena_t arena;
     static uint8_t image[NET_CHANNELS * NET_HEIGHT * NET_WIDTH];
-#ifdef NET_STANDARD_CHANNEL
+#if NET_HAS_ENCODE
     static float given[NET_CHANNELS * NET_HEIGHT * NET_WIDTH];
 #else
     uint8_t *given = image;
@@ -24,11 +25,10 @@ int main(void)
     (void)_setmode(_fileno(stdout), _O_BINARY);
 #endif
     while ((n = fread(given, 1, size, stdin)) == size) {
-#ifdef NET_STANDARD_CHANNEL
+#if NET_HAS_ENCODE
         net_encode(given, image);
 #endif
-        net_run(image, logits);
-        if (fwrite(logits, sizeof logits, 1, stdout) != 1) {
+        if (net_run(&arena, image, logits) != 0 || fwrite(logits, sizeof logits, 1, stdout) != 1) {
             return 1;
         }
     }

@@ -1,122 +1,160 @@
 /* ---------------------------------------------------------------------------------------------------------------------
- * Steps in front of a convolution, and what makes codes of activations
+ * Steps in front of a convolution, and what makes codes of activations: some channels of a pixel at a time
  * ------------------------------------------------------------------------------------------------------------------ */
 
-/* Which channel a channel shuffle puts in place c; any number of groups. */
-static int32_t net_shuffled(int32_t c, int32_t groups, int32_t channels)
+static void net_norm(const net_cell *from, net_cell *to, const float *scale, int32_t channels, int32_t n)
 {
-    int32_t group = c % groups, larger = channels % groups;
+    int32_t i;
 
-    return group * (channels / groups) + (group < larger ? group : larger) + c / groups;
+    for (i = 0; i < n; i++) {
+        to[i].f = net_apart(from[i].f * scale[i]) + scale[channels + i];
+    }
 }
 
-/* Run steps up to a pool, which is left to the caller. A shuffle changes the channel to the one asked for. */
-static float net_front(const net_conv *l, const uint8_t **steps, float v, int32_t *channel, int32_t asked)
+static void net_relu(const net_cell *from, net_cell *to, int32_t n)
+{
+    int32_t i;
+
+    for (i = 0; i < n; i++) {
+        to[i].f = from[i].f > 0.0f ? from[i].f : 0.0f;
+    }
+}
+
+/* Run steps up to a pool on n channels from the first one on. Returns where the results are. */
+static const net_cell *net_front(const net_source *s, const uint8_t **steps, int32_t first, int32_t n,
+                                 const net_cell *from, net_cell *to)
 {
     for (; **steps != NET_END && **steps != NET_POOL; ++*steps) {
-        switch (**steps) {
-        case NET_NORM:
-            v = v * l->norm_before[*channel];
-            v = v + l->norm_before[l->channels + *channel];
-            break;
-        case NET_RELU:
-            v = v > 0.0f ? v : 0.0f;
-            break;
-        case NET_SHUFFLE:
-            *channel = asked;
-            break;
+        if (**steps == NET_NORM) {
+            net_norm(from, to, s->norm_before + first, s->channels, n);
+        } else {
+            net_relu(from, to, n);
         }
+        from = to;
     }
-    return v;
+    return from;
 }
 
-/* What a layer's quantizer, or its convolution, reads of a channel at place i; i is 0 behind a pool. */
-static float net_prepared(const net_conv *l, const net_cell *x, int32_t asked, int32_t i)
+/* What a layer's quantizer, or its convolution, reads of one channel at a place; of all places, behind a pool. */
+static float net_prepared(const net_source *s, const net_cell *x, int32_t channel, int32_t place)
 {
-    int32_t area = l->height * l->width, source = asked, channel = asked, has_pool = 0;
-    const uint8_t *steps;
-    float v = 0.0f;
+    int32_t area = s->height * s->width, i;
+    const uint8_t *steps = s->before;
+    net_cell v;
 
-    for (steps = l->before; *steps != NET_END; steps++) {
-        has_pool |= *steps == NET_POOL;
-        source = *steps == NET_SHUFFLE ? net_shuffled(asked, l->groups, l->channels) : source;
-    }
-    x += source * area;
-    if (has_pool) {
+    v.f = net_front(s, &steps, channel, 1, x + place * s->channels + channel, &v)->f;
+    if (*steps == NET_POOL) {
         net_pairs sum;
         sum.n = 0;
         for (i = 0; i < area; i++) {
-            steps = l->before;
-            channel = source;
-            net_add_pair(&sum, net_front(l, &steps, x[i].f, &channel, asked));
+            steps = s->before;
+            v.f = net_front(s, &steps, channel, 1, x + i * s->channels + channel, &v)->f;
+            net_add_pair(&sum, v.f);
         }
-        v = net_total(&sum) / (float)area;
+        v.f = net_total(&sum) / net_apart((float)area);
         steps++;
-    } else {
-        steps = l->before;
-        channel = source;
-        v = x[i].f;
+        v.f = net_front(s, &steps, channel, 1, &v, &v)->f;
     }
-    return net_front(l, &steps, v, &channel, asked);
+    return v.f;
 }
 
-/* Index of an activation's code. */
-static int32_t net_index(const net_act *act, float v, float threshold)
+/* Indices of the codes of n activations. */
+static void net_indices(const net_source *s, const net_cell *from, net_cell *to, int32_t n, float threshold)
 {
-    switch (act->rule) {
+    float scale = s->scale, low = (float)s->low, high = (float)s->high, above = threshold + scale;
+    int32_t i;
+
+    switch (s->rule) {
     case NET_SIGN:
-        return v >= 0.0f;
+        for (i = 0; i < n; i++) {
+            to[i].i = from[i].f >= 0.0f;
+        }
+        break;
     case NET_ROUND:
-        v = v / act->scale;
-        v = v > (float)act->low ? v : (float)act->low;
-        v = v < (float)act->high ? v : (float)act->high;
-        v = v + 12582912.0f;  /* 1.5 * 2^23: no bits are left for a fraction, so this rounds, halves to even */
-        v = v - 12582912.0f;
-        return (int32_t)v - act->low;
+        for (i = 0; i < n; i++) {
+            net_cell v;
+            v.f = from[i].f / net_apart(scale);
+            v.f = v.f > low ? v.f : low;
+            v.f = v.f < high ? v.f : high;
+            v.f = v.f + 12582912.0f;  /* 1.5 * 2^23: its last bits are a whole number, halves rounded to even */
+            to[i].i = v.i - 0x4b400000 - s->low;
+        }
+        break;
     case NET_TWO_STEPS:
-        return (v > threshold) + (v > threshold + act->scale);
+        for (i = 0; i < n; i++) {
+            to[i].i = (from[i].f > threshold) + (from[i].f > above);
+        }
+        break;
     default:
-        return (v > threshold) - (v < -threshold) + 1;
+        for (i = 0; i < n; i++) {
+            to[i].i = (from[i].f > threshold) - (from[i].f < -threshold) + 1;
+        }
+        break;
     }
 }
 
-/* Write what a convolution reads, as codes, or as floats where codes is NULL. Returns what a code is worth. */
-static float net_prepare(const net_conv *l, const net_cell *x, uint8_t *codes, net_cell *floats)
+/* Threshold and scale that depend on the image. */
+static void net_measure(const net_source *s, const net_cell *x, int32_t area, float *threshold, float *scale)
 {
-    int32_t area = l->rows * l->columns, c, i;
-    float threshold = l->act.threshold, scale = l->act.scale;
+    net_pairs sum, kept;
+    int32_t n = 0, c, i;
 
-    if (l->act.rule == NET_PER_IMAGE) {
-        net_pairs sum, kept;
-        int32_t n = 0;
-        sum.n = kept.n = 0;
-        for (c = 0; c < l->channels; c++) {
-            for (i = 0; i < area; i++) {
-                float v = net_prepared(l, x, c, i);
-                net_add_pair(&sum, v < 0.0f ? -v : v);
-            }
-        }
-        threshold = net_total(&sum) / (float)(l->channels * area);
-        threshold = l->act.ratio * threshold;
-        for (c = 0; c < l->channels; c++) {
-            for (i = 0; i < area; i++) {
-                float v = net_prepared(l, x, c, i);
-                v = v < 0.0f ? -v : v;
-                n += v > threshold;
-                net_add_pair(&kept, v > threshold ? v : 0.0f);
-            }
-        }
-        scale = net_total(&kept) / (float)(n > 0 ? n : 1);
-    }
-    for (c = 0; c < l->channels; c++) {
+    sum.n = kept.n = 0;
+    for (c = 0; c < s->channels; c++) {
         for (i = 0; i < area; i++) {
-            float v = net_prepared(l, x, c, i);
-            if (codes != NULL) {
-                net_put(codes, c * area + i, l->act.bits, net_index(&l->act, v, threshold));
-            } else {
-                floats[c * area + i].f = v;
+            float v = net_prepared(s, x, c, i);
+            net_add_pair(&sum, v < 0.0f ? -v : v);
+        }
+    }
+    *threshold = net_apart(s->ratio * net_apart(net_total(&sum) / net_apart((float)(s->channels * area))));
+    for (c = 0; c < s->channels; c++) {
+        for (i = 0; i < area; i++) {
+            float v = net_prepared(s, x, c, i);
+            v = v < 0.0f ? -v : v;
+            n += v > *threshold;
+            net_add_pair(&kept, v > *threshold ? v : 0.0f);
+        }
+    }
+    *scale = net_total(&kept) / net_apart((float)(n > 0 ? n : 1));
+}
+
+/* Make what a convolution reads of a float tensor: codes, or floats. Returns what a code is worth. */
+static float net_prepare(net_cell *net_arena, const net_conv *l)
+{
+    const net_source *s = l->source;
+    const net_cell *x = net_arena + l->x, *from;
+    net_cell *work = net_arena + l->work, *row = net_arena + l->sums;
+    int32_t area = l->rows * l->columns, channels = s->channels, has_pool = 0, c, i;
+    float threshold = s->threshold, scale = s->scale;
+    const uint8_t *steps;
+
+    if (l->reads != NET_QUANTIZED && l->reads != NET_PREPARED) {
+        return scale;
+    }
+    if (s->rule == NET_PER_IMAGE) {
+        net_measure(s, x, area, &threshold, &scale);
+    }
+    for (steps = s->before; *steps != NET_END; steps++) {
+        has_pool |= *steps == NET_POOL;
+    }
+    for (i = 0; i < area; i++) {
+        if (l->reads == NET_PREPARED) {
+            row = work + i * channels;
+        }
+        if (has_pool) {
+            for (c = 0; c < channels; c++) {
+                row[c].f = net_prepared(s, x, c, 0);
             }
+            from = row;
+        } else {
+            steps = s->before;
+            from = net_front(s, &steps, 0, channels, x + i * channels, row);
+        }
+        if (l->reads == NET_QUANTIZED) {
+            net_indices(s, from, row, channels, threshold);
+            net_store(s, work, area * channels, i * channels, row, channels);
         }
     }
     return scale;
 }
+

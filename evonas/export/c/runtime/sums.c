@@ -11,7 +11,7 @@ static void net_add_pair(net_pairs *sum, float value)
     int32_t level = 0;
 
     for (; n & 1; n >>= 1) {
-        value = sum->part[level++] + value;
+        value = net_apart(sum->part[level++] + value);
     }
     sum->part[level] = value;
 }
@@ -23,7 +23,7 @@ static float net_total(const net_pairs *sum)
 
     for (level = 0; level < 32; level++) {
         if (sum->n >> level & 1) {
-            total = is_first ? sum->part[level] : sum->part[level] + total;
+            total = is_first ? sum->part[level] : net_apart(sum->part[level] + total);
             is_first = 0;
         }
     }
@@ -39,9 +39,9 @@ static void net_window(int32_t place, int32_t kernel, int32_t stride, int32_t si
     *end = start + kernel < side ? start + kernel : side;
 }
 
-/* Mean of a window; pixels outside the image do not count. Rows are added first, from top to bottom. */
-static float net_mean(const net_cell *x, int32_t height, int32_t width, int32_t kernel_rows, int32_t kernel_columns,
-                      int32_t stride_rows, int32_t stride_columns, int32_t row, int32_t column)
+/* Mean of a channel over a window; pixels outside the image do not count. Rows are added first, from top to bottom. */
+static float net_mean(const net_cell *x, int32_t channels, int32_t height, int32_t width, int32_t kernel_rows,
+                      int32_t kernel_columns, int32_t stride_rows, int32_t stride_columns, int32_t row, int32_t column)
 {
     int32_t top, bottom, left, right, i, k;
     float total = 0.0f;
@@ -49,11 +49,14 @@ static float net_mean(const net_cell *x, int32_t height, int32_t width, int32_t 
     net_window(row, kernel_rows, stride_rows, height, &top, &bottom);
     net_window(column, kernel_columns, stride_columns, width, &left, &right);
     for (k = left; k < right; k++) {
-        float sum = x[top * width + k].f;
+        const net_cell *at = x + (top * width + k) * channels;
+        float sum = at->f;
         for (i = top + 1; i < bottom; i++) {
-            sum = sum + x[i * width + k].f;
+            at += width * channels;
+            sum = net_apart(sum + at->f);
         }
-        total = k == left ? sum : total + sum;
+        total = k == left ? sum : net_apart(total + sum);
     }
-    return total / ((float)(bottom - top) * (float)(right - left));
+    return total / net_apart((float)(bottom - top) * (float)(right - left));
 }
+

@@ -1,0 +1,151 @@
+"""The kernel of each convolution: by the precisions of its weights and activations, and by its shape.
+
+Chosen by instructions a multiply-accumulate on a Cortex-M4; docs/experiments/microcontroller.md has the measurements.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evonas.nets.frozen import FrozenConv
+from evonas.nets.packing import bits_of
+
+WORD = 32  # bits
+MOST_PLANES = 2  # bits of activations up to which counting ones takes less time than multiplying
+WIDTHS = (1, 2, 4, 8)  # bits of a weight of which a whole number fits into 16 bits
+LEAST_FILTERS = 4  # whose weights are unpacked at a time, whatever memory is left
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """Memory of a convolution beside its tensors, in cells of four bytes.
+
+    Attributes:
+        prepare: A pixel of its input on the way to codes; before everything else, in the same place.
+        sums: Of one filter.
+        patch: What a pixel of the output sees.
+        weights: Of one filter, unpacked, or what is left of it behind its whole words.
+        filters: How many there are.
+        least: How many at least are computed at a time.
+    """
+
+    prepare: int
+    sums: int
+    patch: int
+    weights: int
+    filters: int
+    least: int
+
+    def cells(self, block: int) -> int:
+        """All of it where so many filters are computed at a time."""
+        return max(self.prepare, self.patch_at(block) + self.patch + self.weights * block)
+
+    def patch_at(self, block: int) -> int:
+        """Where the patch begins, behind the sums."""
+        return self.sums * block
+
+    def weights_at(self, block: int) -> int:
+        """Where weights begin."""
+        return self.patch_at(block) + self.patch
+
+    def largest_block(self, cells: int) -> int:
+        """For how many filters so many cells are enough; the least number where they are not enough for that."""
+        each = self.sums + self.weights
+        return max(self.least, min(self.filters, (cells - self.patch) // each))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How a convolution is computed.
+
+    Attributes:
+        family: Name of the runtime's function ``net_convolve_<family>``.
+        kernel: The function in it that multiplies; "" where there is only one.
+        planes: Streams in which the codes that it reads lie.
+        width: Bits of a weight's index, as it is multiplied; 0 where it is no index.
+        is_direct: Whether weights are read as they are stored, in whole words.
+        scratch: Memory beside tensors.
+    """
+
+    family: str
+    kernel: str
+    planes: int
+    width: int
+    is_direct: bool
+    scratch: Scratch
+
+
+def choose(conv: FrozenConv) -> Choice:
+    """The kernel of a convolution."""
+    op, source, kernel = conv.op, conv.source, conv.kernel
+    has_codes = conv.act is not None or conv.image is not None
+    length = row_length(conv)
+    terms, filters = len(kernel.terms), op.channels
+    has_pool = "pool" in op.steps
+    has_work = conv.image is None and op.steps[0] != "conv"
+    prepare = source.channels if has_work else 0
+    is_grouped = op.groups > 1
+    turned = 1 + is_shuffled(conv)
+    area = 1 if has_pool else -(-source.height // op.stride[0]) * -(-source.width // op.stride[1])
+
+    def scratch(*, sums: int, patch: int, weights: int, is_whole: bool, at_least: int = LEAST_FILTERS) -> Scratch:
+        least = filters if is_grouped or is_whole else min(filters, at_least)
+        return Scratch(prepare, sums, patch, weights, filters, least)
+
+    if not kernel.levels or not has_codes:
+        weights = terms * length if kernel.levels else 0
+        memory = scratch(sums=terms * turned, patch=length, weights=weights, is_whole=not weights, at_least=1)
+        return Choice("floats", "", 1, 0, is_direct=False, scratch=memory)
+    if is_depthwise(conv):
+        pairs, taps = -(-filters // 2), length
+        kept = op.dilation * (op.kernel[0] - 1) + 1
+        patch = 2 * taps + kept * (1 if has_pool else source.width) * pairs
+        weights = -(-terms * taps * pairs // filters)
+        return Choice(
+            "depthwise", "", 1, 0, is_direct=False,
+            scratch=scratch(sums=terms, patch=patch, weights=weights, is_whole=True),
+        )  # fmt: skip
+    is_ternary, by_sign = kernel.levels == 3, kernel.per == "sign"
+    act_bits = 8 if conv.act is None else op.act.bits
+    if conv.image is None and kernel.levels <= 3 and act_bits <= MOST_PLANES:
+        words = -(-length // WORD)
+        patch = (act_bits + 1) * words
+        if not is_ternary and not by_sign and act_bits == 1 and (kernel.low, kernel.stride) == (-1, 2):
+            memory = scratch(sums=terms * turned, patch=patch, weights=terms * (length % WORD > 0), is_whole=True)
+            return Choice("bits", "bits_binary", 1, 1, is_direct=True, scratch=memory)
+        memory = scratch(sums=terms * turned, patch=patch, weights=terms * (2 + 2 * words), is_whole=False)
+        return Choice("bits", ("bits_one", "bits_two")[act_bits - 1], act_bits, 2, is_direct=False, scratch=memory)
+    bits = max(-kernel.low, kernel.low + kernel.stride * (kernel.levels - 1)).bit_length() if by_sign else _bits(conv)
+    width = next(width for width in WIDTHS if width >= bits)
+    is_direct = not is_ternary and not by_sign and width == bits
+    per_word, pixels = WORD // width, min(area, 2)
+    patch = pixels * -(-length // per_word) * per_word // 2
+    weights = terms * (length % per_word > 0 if is_direct else -(-length // per_word))
+    memory = scratch(sums=pixels * terms * turned, patch=patch, weights=weights, is_whole=is_direct)
+    return Choice("words", f"words_{width}", 1, width, is_direct=is_direct, scratch=memory)
+
+
+def row_length(conv: FrozenConv) -> int:
+    """Weights of a filter."""
+    return conv.source.channels // conv.op.groups * conv.op.kernel[0] * conv.op.kernel[1]
+
+
+def is_shuffled(conv: FrozenConv) -> bool:
+    """Whether the filters of its groups take turns."""
+    return "shuffle" in conv.op.steps and 1 < conv.op.groups < conv.op.channels
+
+
+def is_depthwise(conv: FrozenConv) -> bool:
+    """Whether each filter reads a channel of its own."""
+    return conv.image is None and conv.op.groups == conv.op.channels == conv.source.channels > 1
+
+
+def code_cells(conv: FrozenConv) -> int:
+    """Cells of the codes that a convolution reads, where it reads some that are not those of the image."""
+    elements = conv.source.channels if "pool" in conv.op.steps else conv.source.elements
+    planes = choose(conv).planes
+    return planes * -(-elements * conv.op.act.bits // planes // WORD)
+
+
+def _bits(conv: FrozenConv) -> int:
+    return 2 if conv.kernel.levels == 3 else bits_of(conv.kernel.levels)

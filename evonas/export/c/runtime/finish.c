@@ -1,0 +1,132 @@
+/* ---------------------------------------------------------------------------------------------------------------------
+ * Steps behind a convolution: some filters of a pixel at a time
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+/* Sums times what one is worth; the results of several terms are added up. */
+static void net_scale(const net_conv *l, int32_t first, int32_t n, const net_cell *sums, net_cell *to, float act_scale)
+{
+    int32_t is_whole = l->reads != NET_TENSOR && l->reads != NET_PREPARED && l->floats == NULL, i, t;
+    int32_t is_measured = l->source->rule == NET_PER_IMAGE;
+
+    for (i = 0; i < n; i++) {
+        float v = 0.0f;
+        for (t = 0; t < l->terms; t++) {
+            float scale = l->scales == NULL ? l->scale : l->scales[l->scaled_by == NET_FILTER ? first + i : t];
+            float part = is_whole ? (float)sums->i : sums->f;
+            sums++;
+            scale = is_measured ? net_apart(scale * act_scale) : scale;
+            part = net_apart(part * scale);
+            v = t == 0 ? part : net_apart(v + part);
+        }
+        to[i].f = v;
+    }
+}
+
+static void net_add_bias(net_cell *v, const float *bias, int32_t n)
+{
+    int32_t i;
+
+    for (i = 0; i < n; i++) {
+        v[i].f = v[i].f + bias[i];
+    }
+}
+
+static void net_shortcut(const net_cell *net_arena, const net_conv *l, net_cell *v, int32_t first, int32_t n,
+                         int32_t row, int32_t column)
+{
+    const net_source *s = l->source;
+    const net_cell *x = net_arena + l->x + first;
+    int32_t i;
+
+    for (i = 0; i < n; i++) {
+        v[i].f = v[i].f + net_mean(x + i, s->channels, s->height, s->width, l->stride_rows, l->stride_columns,
+                                   l->stride_rows, l->stride_columns, row, column);
+    }
+}
+
+static void net_prelu(net_cell *v, const float *slope, int32_t filters, int32_t n)
+{
+    int32_t i;
+
+    for (i = 0; i < n; i++) {
+        float x = v[i].f + slope[filters + i];
+        if (!(x >= 0.0f)) {
+            x = net_apart(slope[i] * x);
+        }
+        v[i].f = net_apart(x) + slope[2 * filters + i];
+    }
+}
+
+/* From sums to the codes of the layer that reads them, by thresholds. */
+static void net_pass(const net_conv *l, int32_t elements, int32_t at, int32_t first, int32_t n, net_cell *sums,
+                     net_cell *to)
+{
+    const net_source *s = l->reader;
+    int32_t most = (s->high - s->low) / s->stride, i, k;
+    const int32_t *threshold = l->thresholds + first * most;
+
+    for (i = 0; i < n; i++) {
+        int32_t index = 0, filter = first + i;
+        for (k = 0; k < most; k++) {
+            index += sums[i].i >= *threshold++;
+        }
+        sums[i].i = l->falling[filter >> 3] >> (filter & 7) & 1 ? most - index : index;
+    }
+    net_store(s, to, elements, at, sums, n);
+}
+
+/* Finish the sums of n filters of a pixel: floats, or codes of the layer that reads them. */
+static void net_finish(net_cell *net_arena, const net_conv *l, int32_t row, int32_t column, int32_t first, int32_t n,
+                       net_cell *sums, float act_scale)
+{
+    const net_source *s = l->reader;
+    int32_t at = (row * l->out_columns + column) * l->filters + first;
+    int32_t elements = l->out_rows * l->out_columns * l->filters, i, g, t;
+    net_cell *out = net_arena + l->out, *v = s == NULL ? out + at : sums;
+    const uint8_t *step;
+
+    if (l->is_shuffled) {
+        int32_t per_group = l->filters / l->groups;
+        net_cell *turned = sums + l->filters * l->terms;
+        for (i = 0; i < per_group; i++) {
+            for (g = 0; g < l->groups; g++) {
+                for (t = 0; t < l->terms; t++) {
+                    *turned++ = sums[(g * per_group + i) * l->terms + t];
+                }
+            }
+        }
+        sums += l->filters * l->terms;
+        v = s == NULL ? v : sums;
+    }
+    if (l->thresholds != NULL) {
+        net_pass(l, elements, at, first, n, sums, out);
+        return;
+    }
+    net_scale(l, first, n, sums, v, act_scale);
+    if (l->bias != NULL) {
+        net_add_bias(v, l->bias + first, n);
+    }
+    for (step = l->after; *step != NET_END; step++) {
+        switch (*step) {
+        case NET_NORM:
+            net_norm(v, v, l->norm_after + first, l->filters, n);
+            break;
+        case NET_RELU:
+            net_relu(v, v, n);
+            break;
+        case NET_SHORTCUT:
+            net_shortcut(net_arena, l, v, first, n, row, column);
+            break;
+        default:
+            net_prelu(v, l->prelu + first, l->filters, n);
+            break;
+        }
+    }
+    if (s != NULL) {
+        step = s->before;
+        net_front(s, &step, first, n, v, v);
+        net_indices(s, v, v, n, s->threshold);
+        net_store(s, out, elements, at, v, n);
+    }
+}
+

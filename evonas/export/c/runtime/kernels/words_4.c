@@ -1,0 +1,2 @@
+NET_WORDS(net_words_4, 0x000f000fu, 4, NET_DUAL(0, 0) NET_DUAL(4, 1) NET_DUAL(8, 2) NET_DUAL(12, 3))
+
