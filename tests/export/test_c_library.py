@@ -53,7 +53,7 @@ def frozen_of(options: COptions, *, codes: InputCodes | None = None, **facts: st
 
 def numbers() -> InputCodes:
     centre, density = (np.full((2, 1, 1), value, np.float32) for value in (0.5, 40))
-    return InputCodes(-127, 127, 32, centre, density, subtracts_mean=True)
+    return InputCodes(-127, 127, 32, centre, density, level="mean")
 
 
 def written(path: Path, options: COptions, *, codes: InputCodes | None = None) -> Path:
