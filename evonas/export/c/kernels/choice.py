@@ -13,7 +13,8 @@ from evonas.nets.packing import bits_of
 WORD = 32  # bits
 MOST_PLANES = 2  # bits of activations up to which counting ones takes less time than multiplying
 WIDTHS = (1, 2, 4, 8)  # bits of a weight of which a whole number fits into 16 bits
-LEAST_FILTERS = 4  # whose weights are unpacked at a time, whatever memory is left
+LEAST_FILTERS = 4  # whose weights are unpacked at a time, whatever memory is left,
+SHARE = 32  # or as many as take this part of the memory of what the convolution reads and writes
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,10 @@ def choose(conv: FrozenConv) -> Choice:
     is_grouped = op.groups > 1
     turned = 1 + is_shuffled(conv)
     area = 1 if has_pool else -(-source.height // op.stride[0]) * -(-source.width // op.stride[1])
+    tensors = source.elements + area * filters
 
     def scratch(*, sums: int, patch: int, weights: int, is_whole: bool, at_least: int = LEAST_FILTERS) -> Scratch:
+        at_least = max(at_least, tensors // SHARE // (sums + weights))
         least = filters if is_grouped or is_whole else min(filters, at_least)
         return Scratch(prepare, sums, patch, weights, filters, least)
 
@@ -114,12 +117,14 @@ def choose(conv: FrozenConv) -> Choice:
             memory = scratch(sums=terms * turned, patch=patch, weights=terms * (length % WORD > 0), is_whole=True)
             return Choice("bits", "bits_binary", 1, 1, is_direct=True, scratch=memory)
         memory = scratch(sums=terms * turned, patch=patch, weights=terms * (2 + 2 * words), is_whole=False)
-        return Choice("bits", ("bits_one", "bits_two")[act_bits - 1], act_bits, 2, is_direct=False, scratch=memory)
+        return Choice("bits", "bits_planes", act_bits, 2, is_direct=False, scratch=memory)
     bits = max(-kernel.low, kernel.low + kernel.stride * (kernel.levels - 1)).bit_length() if by_sign else _bits(conv)
     width = next(width for width in WIDTHS if width >= bits)
     is_direct = not is_ternary and not by_sign and width == bits
     per_word, pixels = WORD // width, min(area, 2)
-    patch = pixels * -(-length // per_word) * per_word // 2
+    columns = 1 if has_pool else source.width
+    lines = (op.dilation * (op.kernel[0] - 1) + 1) * -(-columns * source.channels // 2)
+    patch = pixels * -(-length // per_word) * per_word // 2 + lines
     weights = terms * (length % per_word > 0 if is_direct else -(-length // per_word))
     memory = scratch(sums=pixels * terms * turned, patch=patch, weights=weights, is_whole=is_direct)
     return Choice("words", f"words_{width}", 1, width, is_direct=is_direct, scratch=memory)
