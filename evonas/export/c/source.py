@@ -50,7 +50,7 @@ PROGRAM = """\
 """
 SIZES = """\
  * flash  {weight_bytes} bytes of weights, scales, norms and thresholds; without thresholds, {model_size}
- *        beside them 5000 to 14000 of code, by layers and compiler, and 120 a layer that say how it is run
+ *        beside them 6000 to 17000 of code, by layers and compiler, and 120 a layer that say how it is run
  * RAM    {arena_bytes} bytes for the arena, about 1000 of stack; images and logits are the caller's
  *        Peak memory as evonas counts it, the image included: {peak_memory}
  * work   {macs} multiply-accumulates an image
