@@ -33,6 +33,7 @@ CORE = ("place", "types", "codes", "sums", "steps", "finish")
 FAMILIES = {
     "bits": ("window", "bits"),
     "words": ("window", "words"),
+    "adds": ("adds",),
     "depthwise": ("depthwise",),
     "floats": ("floats",),
 }

@@ -30,6 +30,36 @@ NET_INLINE int32_t net_next(net_reader *r)
     return (int32_t)value;
 }
 
+/* Reads codes of activations one after another. */
+typedef struct { const net_cell *at; uint32_t word, mask; int32_t have, bits; } net_stream;
+
+NET_INLINE net_stream net_stream_at(const net_cell *codes, int32_t bit, int32_t bits)
+{
+    net_stream from;
+
+    from.at = codes + (bit >> 5);
+    from.have = 32 - (bit & 31);
+    from.word = from.at->u >> (bit & 31);
+    from.bits = bits;
+    from.mask = (1u << bits) - 1u;
+    return from;
+}
+
+NET_INLINE int32_t net_next_code(net_stream *from)
+{
+    uint32_t index = from->word;
+
+    from->word >>= from->bits;
+    from->have -= from->bits;
+    if (from->have < 0) {
+        uint32_t following = (++from->at)->u;
+        index |= following << (from->have + from->bits);
+        from->word = following >> -from->have;
+        from->have += 32;
+    }
+    return (int32_t)(index & from->mask);
+}
+
 /* How many of n codes of a width fit into whole cells. */
 NET_INLINE int32_t net_cells(int32_t n, int32_t width)
 {

@@ -88,35 +88,28 @@ NET_INLINE void net_end_dots(const net_conv *l, const net_job *job, int32_t r, u
 static void net_unpack_row(const net_conv *l, const net_cell *codes, const uint8_t *image, int32_t row, net_cell *to)
 {
     const net_source *s = l->source;
-    int32_t bits = s->bits, n = l->columns * s->channels, bit = row * n * bits, have = 32 - (bit & 31), low = s->low, i, c;
-    int32_t stride = s->stride, code = 0, place;
-    uint32_t word = 0, mask = (1u << bits) - 1u, index;
+    int32_t n = l->columns * s->channels, channel = 0, place = row * l->columns, i, code;
+    net_stream from = {NULL, 0, 0, 0, 0};
 
-    if (image != NULL) {
-        for (i = 0, place = row * l->columns; place < (row + 1) * l->columns; place++) {
-            for (c = 0; c < s->channels; c++, i++) {
-                code = image[NET_PLACE(c, place)] + low;
-                to->u = i & 1 ? to->u | (uint32_t)code << 16 : (uint32_t)code & 0xffffu;
-                to += i & 1;
+    if (image == NULL) {
+        from = net_stream_at(codes, row * n * s->bits, s->bits);
+    }
+    for (i = 0; i < n; i++) {
+        if (image == NULL) {
+            code = s->low + s->stride * net_next_code(&from);
+        } else {
+            code = image[NET_PLACE(channel, place)] + s->low;
+            if (++channel == s->channels) {
+                channel = 0;
+                place++;
             }
         }
-        return;
-    }
-    codes += bit >> 5;
-    word = codes->u >> (bit & 31);
-    for (i = 0; i < n; i++) {
-        index = word;
-        word >>= bits;
-        have -= bits;
-        if (have < 0) {
-            uint32_t following = (++codes)->u;
-            index |= following << (have + bits);
-            word = following >> -have;
-            have += 32;
+        if (i & 1) {
+            to->u |= (uint32_t)code << 16;
+            to++;
+        } else {
+            to->u = (uint32_t)code & 0xffffu;
         }
-        code = low + stride * (int32_t)(index & mask);
-        to->u = i & 1 ? to->u | (uint32_t)code << 16 : (uint32_t)code & 0xffffu;
-        to += i & 1;
     }
 }
 
