@@ -29,7 +29,14 @@ RUNTIME = Path(__file__).parent / "runtime"
 WHOLE = ("NET_IMAGE", "NET_CODES")  # what a convolution reads without floats
 EXACT = 2**24  # whole numbers up to here are float32 numbers
 CORE = ("place", "types", "codes", "sums", "steps", "finish")
-FAMILIES = ("bits", "words", "depthwise", "floats")  # of convolutions, each with kernels
+# of convolutions, each with its kernels
+FAMILIES = {
+    "bits": ("window", "bits"),
+    "words": ("window", "words"),
+    "adds": ("adds",),
+    "depthwise": ("depthwise",),
+    "floats": ("floats",),
+}
 OPTIONAL = ("add", "avg_pool", "copy", "image", "max_pool", "zeros")  # each a function of that name
 USE = """\
  *     int net_run(void *arena, const uint8_t *image, float *logits);
@@ -44,7 +51,7 @@ PROGRAM = """\
 """
 SIZES = """\
  * flash  {weight_bytes} bytes of weights, scales, norms and thresholds; without thresholds, {model_size}
- *        beside them 5000 to 14000 of code, by layers and compiler, and 120 a layer that say how it is run
+ *        beside them 6000 to 17000 of code, by layers and compiler, and 120 a layer that say how it is run
  * RAM    {arena_bytes} bytes for the arena, about 1000 of stack; images and logits are the caller's
  *        Peak memory as evonas counts it, the image included: {peak_memory}
  * work   {macs} multiply-accumulates an image
@@ -201,9 +208,8 @@ def _identifiers(convs: Iterable[str]) -> dict[str, str]:
 def _kernels(frozen: FrozenNetwork) -> list[str]:
     """Fragments of the kernels that a network needs."""
     chosen = [choose(conv) for conv in frozen.convs.values()]
-    return [
-        f"kernels/{part}"
-        for family in FAMILIES
-        if any(choice.family == family for choice in chosen)
-        for part in (family, *sorted({choice.kernel for choice in chosen if choice.family == family and choice.kernel}))
-    ]
+    found: dict[str, None] = {}  # in this order, each once
+    for family, parts in FAMILIES.items():
+        kernels = {choice.kernel for choice in chosen if choice.family == family}
+        found |= dict.fromkeys((*parts, *sorted(kernels - {""})) if kernels else ())
+    return [f"kernels/{part}" for part in found]

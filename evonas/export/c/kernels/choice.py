@@ -7,13 +7,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from evonas.nets.frozen import FrozenConv
 from evonas.nets.packing import bits_of
 
 WORD = 32  # bits
 MOST_PLANES = 2  # bits of activations up to which counting ones takes less time than multiplying
+MOST_BITS_TO_ADD, MOST_BYTES, PASS = (
+    4,
+    2**16 - 1,
+    16,
+)  # of activations; of rows of bytes; pixels that are added at a time
+ADD, LIST, COUNT, MULTIPLY = 0.5, 4, 0.6, 1.5  # instructions: for a pixel, a place, a bit of 32 products, a product
 WIDTHS = (1, 2, 4, 8)  # bits of a weight of which a whole number fits into 16 bits
-LEAST_FILTERS = 4  # whose weights are unpacked at a time, whatever memory is left
+LEAST_FILTERS = 4  # whose weights are unpacked at a time, whatever memory is left,
+SHARE = 32  # or as many as take this part of the memory of what the convolution reads and writes
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,7 @@ class Choice:
         width: Bits of a weight's index, as it is multiplied; 0 where it is no index.
         is_direct: Whether weights are read as they are stored, in whole words.
         scratch: Memory beside tensors.
+        row_cells: Of a row of unpacked weights, where that is not known from its length.
     """
 
     family: str
@@ -73,6 +83,7 @@ class Choice:
     width: int
     is_direct: bool
     scratch: Scratch
+    row_cells: int = 0
 
 
 def choose(conv: FrozenConv) -> Choice:
@@ -86,9 +97,16 @@ def choose(conv: FrozenConv) -> Choice:
     prepare = source.channels if has_work else 0
     is_grouped = op.groups > 1
     turned = 1 + is_shuffled(conv)
-    area = 1 if has_pool else -(-source.height // op.stride[0]) * -(-source.width // op.stride[1])
+    height, width = (
+        (1, 1)
+        if has_pool
+        else (-(-side // step) for side, step in zip((source.height, source.width), op.stride, strict=True))
+    )
+    area = height * width
+    tensors = source.elements + area * filters
 
     def scratch(*, sums: int, patch: int, weights: int, is_whole: bool, at_least: int = LEAST_FILTERS) -> Scratch:
+        at_least = max(at_least, tensors // SHARE // (sums + weights))
         least = filters if is_grouped or is_whole else min(filters, at_least)
         return Scratch(prepare, sums, patch, weights, filters, least)
 
@@ -107,6 +125,10 @@ def choose(conv: FrozenConv) -> Choice:
         )  # fmt: skip
     is_ternary, by_sign = kernel.levels == 3, kernel.per == "sign"
     act_bits = 8 if conv.act is None else op.act.bits
+    if _adds_are_fewer(conv, act_bits, height=height, width=width):
+        places, sums = _most_places(conv), terms * min(width, PASS)
+        memory = scratch(sums=sums, patch=_lines(conv, width), weights=places * len(kernel.values), is_whole=False)
+        return Choice("adds", "", 1, 0, is_direct=False, scratch=memory, row_cells=places)
     if conv.image is None and kernel.levels <= 3 and act_bits <= MOST_PLANES:
         words = -(-length // WORD)
         patch = (act_bits + 1) * words
@@ -114,15 +136,43 @@ def choose(conv: FrozenConv) -> Choice:
             memory = scratch(sums=terms * turned, patch=patch, weights=terms * (length % WORD > 0), is_whole=True)
             return Choice("bits", "bits_binary", 1, 1, is_direct=True, scratch=memory)
         memory = scratch(sums=terms * turned, patch=patch, weights=terms * (2 + 2 * words), is_whole=False)
-        return Choice("bits", ("bits_one", "bits_two")[act_bits - 1], act_bits, 2, is_direct=False, scratch=memory)
+        return Choice("bits", "bits_planes", act_bits, 2, is_direct=False, scratch=memory)
     bits = max(-kernel.low, kernel.low + kernel.stride * (kernel.levels - 1)).bit_length() if by_sign else _bits(conv)
     width = next(width for width in WIDTHS if width >= bits)
     is_direct = not is_ternary and not by_sign and width == bits
     per_word, pixels = WORD // width, min(area, 2)
-    patch = pixels * -(-length // per_word) * per_word // 2
+    columns = 1 if has_pool else source.width
+    lines = (op.dilation * (op.kernel[0] - 1) + 1) * -(-columns * source.channels // 2)
+    patch = pixels * -(-length // per_word) * per_word // 2 + lines
     weights = terms * (length % per_word > 0 if is_direct else -(-length // per_word))
     memory = scratch(sums=pixels * terms * turned, patch=patch, weights=weights, is_whole=is_direct)
     return Choice("words", f"words_{width}", 1, width, is_direct=is_direct, scratch=memory)
+
+
+def _adds_are_fewer(conv: FrozenConv, act_bits: int, *, height: int, width: int) -> bool:
+    """Whether adding four pixels at a time, only where weights are not zero, takes fewer instructions."""
+    op, kernel, act = conv.op, conv.kernel, conv.act
+    if act is None or kernel.levels != 3 or op.groups > 1 or act_bits > MOST_BITS_TO_ADD or "pool" in op.steps:
+        return False
+    fits = 4 * _lines(conv, width) <= MOST_BYTES and row_length(conv) * (act.high - act.low) < 2**15
+    pixels = width // PASS * PASS + (8 if 0 < width % PASS <= 8 else PASS if width % PASS else 0)
+    per_mac = float(np.mean(kernel.values != 0)) * (ADD * pixels + LIST * -(-width // PASS)) / width
+    otherwise = COUNT * act_bits if act_bits <= MOST_PLANES else MULTIPLY
+    return fits and per_mac * (1 + LIST / height / width) < otherwise
+
+
+def _lines(conv: FrozenConv, width: int) -> int:
+    """Cells of the rows that a row of the output sees, a byte each, with what is around them."""
+    op = conv.op
+    line = (-(-width // 8) * 8 + op.dilation * (op.kernel[1] - 1) // op.stride[1] + 3) // 4
+    return (op.dilation * (op.kernel[0] - 1) + 1) * op.stride[1] * conv.source.channels * line
+
+
+def _most_places(conv: FrozenConv) -> int:
+    """Cells of the longest list of where weights of a row are not zero."""
+    values = conv.kernel.values
+    counts = (values != 0).reshape(*values.shape[:2], -1).sum(axis=2)
+    return 3 + (int(counts.max()) + 1) // 2
 
 
 def row_length(conv: FrozenConv) -> int:

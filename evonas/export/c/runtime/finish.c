@@ -7,11 +7,19 @@ static void net_scale(const net_conv *l, int32_t first, int32_t n, const net_cel
 {
     int32_t is_whole = l->reads != NET_TENSOR && l->reads != NET_PREPARED && l->floats == NULL, i, t;
     int32_t is_measured = l->source->rule == NET_PER_IMAGE;
+    const float *scales = l->scales;
 
+    if (is_whole && l->terms == 1 && !is_measured) {
+        int32_t each = l->scaled_by == NET_FILTER;
+        for (scales += each * first, i = 0; i < n; i++, scales += each) {
+            to[i].f = (float)sums[i].i * *scales;
+        }
+        return;
+    }
     for (i = 0; i < n; i++) {
         float v = 0.0f;
         for (t = 0; t < l->terms; t++) {
-            float scale = l->scales == NULL ? l->scale : l->scales[l->scaled_by == NET_FILTER ? first + i : t];
+            float scale = scales == NULL ? l->scale : scales[l->scaled_by == NET_FILTER ? first + i : t];
             float part = is_whole ? (float)sums->i : sums->f;
             sums++;
             scale = is_measured ? net_apart(scale * act_scale) : scale;
@@ -57,6 +65,29 @@ static void net_prelu(net_cell *v, const float *slope, int32_t filters, int32_t 
     }
 }
 
+/* From sums to bits of the layer that reads them, eight at a time. */
+static void net_pass_bits(const net_conv *l, int32_t at, int32_t first, int32_t n, const net_cell *sums, net_cell *to)
+{
+    net_bits stream = net_bits_at(to, at);
+    const int32_t *threshold = l->thresholds + first;
+    const uint8_t *falling = l->falling + (first >> 3);
+    int32_t have = first & 7, from = have;
+
+    while (n > 0) {
+        uint32_t bits = 0;
+        do {
+            bits |= (uint32_t)(sums->i >= *threshold) << have;
+            sums++;
+            threshold++;
+            have++;
+        } while (--n > 0 && have < 8);
+        bits ^= *falling++ & ((1u << have) - (1u << from));
+        net_append(&stream, bits >> from, have - from);
+        have = from = 0;
+    }
+    net_end_bits(&stream);
+}
+
 /* From sums to the codes of the layer that reads them, by thresholds. */
 static void net_pass(const net_conv *l, int32_t elements, int32_t at, int32_t first, int32_t n, net_cell *sums,
                      net_cell *to)
@@ -66,10 +97,11 @@ static void net_pass(const net_conv *l, int32_t elements, int32_t at, int32_t fi
     const int32_t *threshold = l->thresholds + first * most;
 
     for (i = 0; i < n; i++) {
-        int32_t index = 0, filter = first + i;
-        for (k = 0; k < most; k++) {
-            index += sums[i].i >= *threshold++;
+        int32_t sum = sums[i].i, filter = first + i, index = sum >= threshold[0];
+        for (k = 1; k < most; k++) {
+            index += sum >= threshold[k];
         }
+        threshold += most;
         sums[i].i = l->falling[filter >> 3] >> (filter & 7) & 1 ? most - index : index;
     }
     net_store(s, to, elements, at, sums, n);
@@ -98,6 +130,10 @@ static void net_finish(net_cell *net_arena, const net_conv *l, int32_t row, int3
         sums += l->filters * l->terms;
         v = s == NULL ? v : sums;
     }
+    if (l->thresholds != NULL && s->bits == 1) {
+        net_pass_bits(l, at, first, n, sums, out);
+        return;
+    }
     if (l->thresholds != NULL) {
         net_pass(l, elements, at, first, n, sums, out);
         return;
@@ -125,8 +161,7 @@ static void net_finish(net_cell *net_arena, const net_conv *l, int32_t row, int3
     if (s != NULL) {
         step = s->before;
         net_front(s, &step, first, n, v, v);
-        net_indices(s, v, v, n, s->threshold);
-        net_store(s, out, elements, at, v, n);
+        net_quantize(s, v, v, n, s->threshold, out, elements, at);
     }
 }
 

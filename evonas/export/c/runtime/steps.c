@@ -58,26 +58,20 @@ static float net_prepared(const net_source *s, const net_cell *x, int32_t channe
     return v.f;
 }
 
-/* Indices of the codes of n activations. */
+/* Indices of the codes of n activations, of more than one bit. */
 static void net_indices(const net_source *s, const net_cell *from, net_cell *to, int32_t n, float threshold)
 {
-    float scale = s->scale, low = (float)s->low, high = (float)s->high, above = threshold + scale;
-    int32_t i;
+    float scale = s->scale, above = threshold + scale;
+    int32_t zero = 0x4b400000, low = zero + s->low, high = zero + s->high, i;
 
     switch (s->rule) {
-    case NET_SIGN:
-        for (i = 0; i < n; i++) {
-            to[i].i = from[i].f >= 0.0f;
-        }
-        break;
     case NET_ROUND:
         for (i = 0; i < n; i++) {
             net_cell v;
             v.f = from[i].f / net_apart(scale);
-            v.f = v.f > low ? v.f : low;
-            v.f = v.f < high ? v.f : high;
             v.f = v.f + 12582912.0f;  /* 1.5 * 2^23: its last bits are a whole number, halves rounded to even */
-            to[i].i = v.i - 0x4b400000 - s->low;
+            v.i = v.i > low ? v.i : low;
+            to[i].i = (v.i < high ? v.i : high) - low;
         }
         break;
     case NET_TWO_STEPS:
@@ -90,6 +84,18 @@ static void net_indices(const net_source *s, const net_cell *from, net_cell *to,
             to[i].i = (from[i].f > threshold) - (from[i].f < -threshold) + 1;
         }
         break;
+    }
+}
+
+/* Make codes of n activations, and store them as elements of what a layer reads; indices may take their place. */
+static void net_quantize(const net_source *s, const net_cell *from, net_cell *indices, int32_t n, float threshold,
+                         net_cell *codes, int32_t elements, int32_t first)
+{
+    if (s->rule == NET_SIGN) {
+        net_pack_signs(codes, first, from, n);
+    } else {
+        net_indices(s, from, indices, n, threshold);
+        net_store(s, codes, elements, first, indices, n);
     }
 }
 
@@ -151,8 +157,7 @@ static float net_prepare(net_cell *net_arena, const net_conv *l)
             from = net_front(s, &steps, 0, channels, x + i * channels, row);
         }
         if (l->reads == NET_QUANTIZED) {
-            net_indices(s, from, row, channels, threshold);
-            net_store(s, work, area * channels, i * channels, row, channels);
+            net_quantize(s, from, row, channels, threshold, work, area * channels, i * channels);
         }
     }
     return scale;

@@ -3,7 +3,7 @@
  * ------------------------------------------------------------------------------------------------------------------ */
 
 /* Four bytes of the arena: an element of a tensor, a sum, or some codes. */
-typedef union { float f; int32_t i; uint32_t u; } net_cell;
+typedef union { float f; int32_t i; uint32_t u; uint16_t h[2]; } net_cell;
 
 /* Steps of the module around a convolution, in front of it or behind it; what ends a list is NET_END. */
 enum { NET_END, NET_NORM, NET_RELU, NET_POOL, NET_SHORTCUT, NET_PRELU };
@@ -56,7 +56,7 @@ struct net_conv {
     uint8_t is_stored;                       /* rows of weights are multiplied as they are stored */
     uint8_t bits, width;                     /* of a weight's index, stored and unpacked; bits 0: ternary, five a byte */
     int16_t low, step;                       /* a weight is low + step * index */
-    int32_t length;                          /* weights of a row */
+    int32_t length, row_cells;               /* weights of a row; memory of one, unpacked */
     net_kernel *kernel;
     const uint32_t *words;                   /* whole words of weights of each row; or NULL */
     const uint8_t *codes;                    /* all others, row after row */

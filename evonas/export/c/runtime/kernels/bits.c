@@ -2,116 +2,108 @@
  * Convolutions of binary or ternary weights and codes of one or two bits: 32 products at a time, by counting ones
  * ------------------------------------------------------------------------------------------------------------------ */
 
-#if defined(__GNUC__) && (defined(__POPCNT__) || defined(__riscv_zbb))
-#define NET_ONES(x) ((uint32_t)__builtin_popcount(x))
-#define NET_ONES_OF_3(a, b, c) (NET_ONES(a) + NET_ONES(b) + NET_ONES(c))
-#define NET_ONES_OF_2_BITS(low, high) (NET_ONES(low) + 2u * NET_ONES(high))
+/* Every second bit, every second pair, every second four: in registers, which a compiler need not load for each use. */
+typedef struct { uint32_t bits, pairs, fours; } net_masks;
+
+NET_INLINE net_masks net_all_masks(void)
+{
+    net_masks m = {0x55555555u, 0x33333333u, 0x0f0f0f0fu};
+
+#if defined(__GNUC__)
+    __asm__("" : "+r"(m.bits), "+r"(m.pairs), "+r"(m.fours));
+#endif
+    return m;
+}
+
+/* Add fields of four bits, of which neighbours do not exceed 63, to a sum. */
+NET_INLINE uint32_t net_add_by_4(net_masks m, uint32_t sum, uint32_t a)
+{
+    a = (a & m.fours) + ((a >> 4) & m.fours);
+#if defined(__GNUC__) && defined(__arm__) && defined(__ARM_FEATURE_DSP)
+    __asm__("usada8 %0, %1, %2, %0" : "+r"(sum) : "r"(a), "r"(0));
+    return sum;
 #else
-#define NET_ONES(x) net_ones(x)
-#define NET_ONES_OF_3(a, b, c) net_ones_of_3(a, b, c)
-#define NET_ONES_OF_2_BITS(low, high) net_ones_of_2_bits(low, high)
-
-/* Ones in each four bits. */
-NET_INLINE uint32_t net_ones_by_4(uint32_t a)
-{
-    a = a - ((a >> 1) & 0x55555555u);
-    return (a & 0x33333333u) + ((a >> 2) & 0x33333333u);
+    a = a + (a << 8);
+    return sum + ((a + (a << 16)) >> 24);
+#endif
 }
 
-/* The sum of fields of four bits, of which neighbours add up to no more than 63. */
-NET_INLINE uint32_t net_sum_of_4(uint32_t a)
+NET_INLINE uint32_t net_add_ones(net_masks m, uint32_t sum, uint32_t a)
 {
-    a = (a & 0x0f0f0f0fu) + ((a >> 4) & 0x0f0f0f0fu);
-    return a * 0x01010101u >> 24;
+    a = a - ((a >> 1) & m.bits);
+    return net_add_by_4(m, sum, (a & m.pairs) + ((a >> 2) & m.pairs));
 }
 
-NET_INLINE uint32_t net_ones(uint32_t a)
+NET_INLINE uint32_t net_add_ones_of_3(net_masks m, uint32_t sum, uint32_t a, uint32_t b, uint32_t c)
 {
-    return net_sum_of_4(net_ones_by_4(a));
+    a = a - ((a >> 1) & m.bits) + (c & m.bits);
+    b = b - ((b >> 1) & m.bits) + ((c >> 1) & m.bits);
+    a = (a & m.pairs) + ((a >> 2) & m.pairs);
+    return net_add_by_4(m, sum, a + (b & m.pairs) + ((b >> 2) & m.pairs));
 }
 
-NET_INLINE uint32_t net_ones_of_3(uint32_t a, uint32_t b, uint32_t c)
-{
-    a = a - ((a >> 1) & 0x55555555u) + (c & 0x55555555u);
-    b = b - ((b >> 1) & 0x55555555u) + ((c >> 1) & 0x55555555u);
-    a = (a & 0x33333333u) + ((a >> 2) & 0x33333333u);
-    return net_sum_of_4(a + (b & 0x33333333u) + ((b >> 2) & 0x33333333u));
-}
-
-NET_INLINE uint32_t net_ones_of_2_bits(uint32_t low, uint32_t high)
-{
-    return net_sum_of_4(net_ones_by_4(low) + 2u * net_ones_by_4(high));
-}
+#if defined(__GNUC__) && (defined(__POPCNT__) || defined(__riscv_zbb))
+#define NET_MASKS
+#define NET_ADD_ONES(sum, a) (sum) += (uint32_t)__builtin_popcount(a)
+#define NET_ADD_ONES_OF_3(sum, a, b, c) \
+    (sum) += (uint32_t)(__builtin_popcount(a) + __builtin_popcount(b) + __builtin_popcount(c))
+#else
+#define NET_MASKS const net_masks masks = net_all_masks();
+#define NET_ADD_ONES(sum, a) (sum) = net_add_ones(masks, sum, a)
+#define NET_ADD_ONES_OF_3(sum, a, b, c) (sum) = net_add_ones_of_3(masks, sum, a, b, c)
 #endif
 
-/* Copy n bits behind others, into words that hold zeros from there on. */
-static void net_copy_bits(net_cell *to, int32_t at, const net_cell *from, int32_t bit, int32_t n)
+/* Append n bits of a stream from a place on. */
+NET_INLINE void net_append_run(net_bits *to, const net_cell *from, int32_t bit, int32_t n)
 {
-    int32_t shift = bit & 31, left = at & 31;
+    int32_t shift = bit & 31, m;
 
-    from += bit >> 5;
-    to += at >> 5;
-    for (; n > 0; n -= 32, from++, to++) {
-        uint32_t word = from->u >> shift;
-        if (shift > 0 && n > 32 - shift) {
-            word |= from[1].u << (32 - shift);
-        }
-        if (n < 32) {
-            word &= (1u << n) - 1u;
-        }
-        to->u |= word << left;
-        if (left > 0 && left + n > 32) {
-            to[1].u |= word >> (32 - left);
-        }
+    for (from += bit >> 5; n > 0; n -= m, from++, shift = 0) {
+        m = 32 - shift < n ? 32 - shift : n;
+        net_append(to, (from->u >> shift) & (0xffffffffu >> (32 - m)), m);
     }
 }
 
-/* Set n bits from a place on. */
-static void net_set_bits(net_cell *to, int32_t at, int32_t n)
+NET_INLINE void net_append_same(net_bits *to, uint32_t word, int32_t n)
 {
-    for (; n > 0; n--, at++) {
-        to[at >> 5].u |= 1u << (at & 31);
+    int32_t m;
+
+    for (; n > 0; n -= m) {
+        m = n < 32 ? n : 32;
+        net_append(to, word & (0xffffffffu >> (32 - m)), m);
     }
 }
 
-/* Collect what a pixel of the output sees of a group of channels, plane after plane, then which of it lies within the
- * image. Returns whether all of it does. */
-static int32_t net_gather_bits(const net_conv *l, const net_cell *codes, int32_t row, int32_t column, int32_t group,
-                               net_cell *to)
+/* Collect what a pixel of the output sees of a group of channels in a plane of bits; or, where there is no plane, which of
+ * it lies within the image. */
+static void net_gather_plane(const net_conv *l, const net_place *at, const net_cell *plane, int32_t group, net_cell *to)
 {
-    int32_t of_group = l->source->channels / l->groups, words = (l->length + 31) >> 5, planes = l->source->planes;
-    int32_t dilation = l->dilation, top = row * l->stride_rows - dilation * ((l->kernel_rows - 1) / 2);
-    int32_t left = column * l->stride_columns - dilation * ((l->kernel_columns - 1) / 2), first = 0, end = l->kernel_columns;
-    int32_t plane_cells = (l->rows * l->columns * l->source->channels + 31) >> 5, is_run = dilation == 1 && l->groups == 1;
-    int32_t is_inside, plane, i, k;
+    int32_t channels = l->source->channels, n = channels / l->groups, first = at->first, last = at->end, i, k;
+    int32_t is_run = plane == NULL || (l->dilation == 1 && l->groups == 1), step = is_run ? last - first : 1;
+    net_bits bits;
 
-    for (i = 0; i < words * (planes + 1); i++) {
-        to[i].u = 0;
-    }
-    while (first < end && left + first * dilation < 0) {
-        first++;
-    }
-    while (end > first && left + (end - 1) * dilation >= l->columns) {
-        end--;
-    }
-    is_inside = top >= 0 && top + dilation * (l->kernel_rows - 1) < l->rows && end - first == l->kernel_columns;
+    bits.at = to;
+    bits.word = 0;
+    bits.have = 0;
     for (i = 0; i < l->kernel_rows; i++) {
-        int32_t y = top + i * dilation;
+        int32_t y = at->top + i * l->dilation;
         if (y < 0 || y >= l->rows) {
+            net_append_same(&bits, 0u, l->kernel_columns * n);
             continue;
         }
-        for (k = first; k < end; k += is_run ? end - first : 1) {
-            int32_t at = (i * l->kernel_columns + k) * of_group, n = is_run ? (end - first) * of_group : of_group;
-            int32_t from = (y * l->columns + left + k * dilation) * l->source->channels + group * of_group;
-            for (plane = 0; plane < planes; plane++) {
-                net_copy_bits(to + plane * words, at, codes + plane * plane_cells, from, n);
-            }
-            if (!is_inside) {
-                net_set_bits(to + planes * words, at, n);
+        net_append_same(&bits, 0u, first * n);
+        for (k = first; k < last; k += step) {
+            if (plane == NULL) {
+                net_append_same(&bits, 0xffffffffu, step * n);
+            } else {
+                net_append_run(&bits, plane, (y * l->columns + at->left + k * l->dilation) * channels + group * n, step * n);
             }
         }
+        net_append_same(&bits, 0u, (l->kernel_columns - last) * n);
     }
-    return is_inside;
+    if (bits.have > 0) {
+        bits.at->u = bits.word;
+    }
 }
 
 /* Unpack n rows of weights: two sums, then words of which weights are not zero and which are negative, in turns. The sums
@@ -146,6 +138,7 @@ static void net_convolve_bits(net_cell *net_arena, const net_conv *l)
     float act_scale = net_prepare(net_arena, l);
     int32_t is_stored = l->is_stored, of_group = l->filters / l->groups, words = (l->length + 31) >> 5;
     int32_t row_words = is_stored ? (l->length & 31) != 0 : 2 + 2 * words, first, n, row, column, group, i, k;
+    int32_t plane_cells = (l->rows * l->columns * l->source->channels + 31) >> 5;
     net_cell *weights = net_arena + l->weights, *patch = net_arena + l->patch, *sums = net_arena + l->sums;
     net_reader reader = {l->codes, 0, 0, l->bits};
     net_job job;
@@ -166,8 +159,15 @@ static void net_convolve_bits(net_cell *net_arena, const net_conv *l)
         job.rows = (l->groups > 1 ? of_group : n) * l->terms;
         for (row = 0; row < l->out_rows; row++) {
             for (column = 0; column < l->out_columns; column++) {
+                net_place at = net_window_at(l, row, column);
+                job.is_inside = at.is_inside;
                 for (group = 0; group < l->groups; group++) {
-                    job.is_inside = net_gather_bits(l, net_arena + l->work, row, column, group, patch);
+                    for (i = 0; i < l->source->planes; i++) {
+                        net_gather_plane(l, &at, net_arena + l->work + i * plane_cells, group, patch + i * words);
+                    }
+                    if (!at.is_inside && l->source->low != 0) {
+                        net_gather_plane(l, &at, NULL, group, patch + i * words);
+                    }
                     job.words = is_stored ? l->words + group * job.rows * (l->length >> 5) : NULL;
                     job.weights = weights + group * job.rows * row_words;
                     job.sums = sums + group * job.rows;

@@ -7,19 +7,13 @@ static void net_pair_codes(const net_conv *l, const net_cell *codes, int32_t row
 {
     const net_source *s = l->source;
     int32_t i, pairs = (s->channels + 1) / 2, n = l->columns * s->channels, c = 0;
-    uint32_t mask = (1u << s->bits) - 1u;
+    net_stream from = net_stream_at(codes, row * n * s->bits, s->bits);
 
     for (i = 0; i < l->columns * pairs; i++) {
         to[i].u = 0;
     }
-    for (i = row * n; i < (row + 1) * n; i++) {
-        int32_t bit = i * s->bits, shift = bit & 31;
-        const net_cell *from = codes + (bit >> 5);
-        uint32_t index = from->u >> shift;
-        if (shift + s->bits > 32) {
-            index |= from[1].u << (32 - shift);
-        }
-        to->u |= ((uint32_t)(s->low + s->stride * (int32_t)(index & mask)) & 0xffffu) << (c & 1) * 16;
+    for (i = 0; i < n; i++) {
+        to->u |= ((uint32_t)(s->low + s->stride * net_next_code(&from)) & 0xffffu) << (c & 1) * 16;
         to += c & 1;
         if (++c == s->channels) {
             to += c & 1;

@@ -15,62 +15,116 @@ NET_INLINE uint32_t net_dual(uint32_t codes, uint32_t indices, uint32_t sum)
 }
 
 /* A row of weights is words of indices, 16 / width in each half; each pair, at the same place of both, meets a cell. */
-#define NET_DUAL(SHIFT, AT)                                                       \
-    {                                                                             \
-        uint32_t a = (p >> (SHIFT)) & mask, b = (q >> (SHIFT)) & mask;            \
-        s0 = net_dual(x[AT].u, a, s0);                                            \
-        s1 = net_dual(y[AT].u, a, s1);                                            \
-        s2 = net_dual(x[AT].u, b, s2);                                            \
-        s3 = net_dual(y[AT].u, b, s3);                                            \
-    }
-#define NET_WORDS(NAME, MASK, PAIRS, DUALS)                                       \
+#if defined(__GNUC__) && defined(__arm__) && defined(__ARM_FEATURE_DSP)
+/* Loads stand where they are needed, since compilers that move them run out of registers. */
+#define NET_DUAL(SHIFT)                                                           \
+    a = (p >> (SHIFT)) & mask;                                                    \
+    b = (q >> (SHIFT)) & mask;                                                    \
+    __asm__ volatile("ldr %0, [%5], #4\n\tsmlad %1, %0, %7, %1\n\tsmlad %3, %0, %8, %3\n\t" \
+                     "ldr %0, [%6], #4\n\tsmlad %2, %0, %7, %2\n\tsmlad %4, %0, %8, %4"       \
+                     : "=&r"(code), "+r"(s0), "+r"(s1), "+r"(s2), "+r"(s3), "+r"(x), "+r"(y)    \
+                     : "r"(a), "r"(b)                                             \
+                     : "memory");
+#else
+#define NET_DUAL(SHIFT)                                                           \
+    a = (p >> (SHIFT)) & mask;                                                    \
+    b = (q >> (SHIFT)) & mask;                                                    \
+    code = (x++)->u;                                                              \
+    s0 = net_dual(code, a, s0);                                                   \
+    s2 = net_dual(code, b, s2);                                                   \
+    code = (y++)->u;                                                              \
+    s1 = net_dual(code, a, s1);                                                   \
+    s3 = net_dual(code, b, s3);
+#endif
+#define NET_WORDS(NAME, MASK, DUALS)                                              \
     static void NAME(const net_conv *l, const net_job *job)                       \
     {                                                                             \
-        const uint32_t mask = MASK;                                               \
-        uint32_t step = (uint32_t)(l->scaled_by == NET_BY_SIGN ? 1 : l->step);    \
-        uint32_t other = l->scaled_by == NET_BY_SIGN ? 0u - step : step;          \
-        int32_t words = (l->length * l->width + (l->is_stored ? 0 : 31)  ) >> 5, r, k; \
+        uint32_t mask = net_kept(MASK), s0, s1, s2, s3, a, b, code;               \
+        int32_t words = (l->length * l->width + (l->is_stored ? 0 : 31)) >> 5, r, k; \
         for (r = 0; r < job->rows; r += 2) {                                      \
             int32_t next = r + 1 < job->rows;                                     \
             const net_cell *x = job->columns, *y = x + job->column_cells;         \
             const uint32_t *w = job->words + r * words, *v = w + next * words;    \
-            uint32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;                              \
-            net_cell *sums = job->sums + r;                                       \
-            for (k = words; k >= 0; k--) {                                        \
-                uint32_t p, q;                                                    \
-                if (k > 0) {                                                      \
-                    p = *w++;                                                     \
-                    q = *v++;                                                     \
-                } else if (job->weights != NULL) {                                \
-                    p = job->weights[r].u;                                        \
-                    q = job->weights[r + next].u;                                 \
-                } else {                                                          \
+            const net_cell *rest = job->weights;                                  \
+            s0 = s1 = s2 = s3 = 0;                                                \
+            for (k = words;;) {                                                   \
+                for (; k > 0; k--) {                                              \
+                    uint32_t p = *w++, q = *v++;                                  \
+                    DUALS                                                         \
+                }                                                                 \
+                if (rest == NULL) {                                               \
                     break;                                                        \
                 }                                                                 \
-                DUALS                                                             \
-                x += PAIRS;                                                       \
-                y += PAIRS;                                                       \
+                w = &rest[r].u;                                                   \
+                v = &rest[r + next].u;                                            \
+                rest = NULL;                                                      \
+                k = 1;                                                            \
             }                                                                     \
-            sums[0].u = step * s0 + (uint32_t)job->offsets[0];                    \
-            sums[job->sum_cells].u = step * s1 + (uint32_t)job->offsets[1];       \
-            sums[next].u = (next ? other : step) * s2 + (uint32_t)job->offsets[0];\
-            sums[job->sum_cells + next].u = (next ? other : step) * s3 + (uint32_t)job->offsets[1]; \
+            net_end_dots(l, job, r, s0, s1, 0);                                   \
+            net_end_dots(l, job, r + next, s2, s3, next);                         \
         }                                                                         \
     }
 
-/* Codes on their way into cells of two. */
-typedef struct { net_cell *at; int32_t total, is_half; } net_columns;
+/* A number in a register. */
+NET_INLINE uint32_t net_kept(uint32_t x)
+{
+#if defined(__GNUC__)
+    __asm__("" : "+r"(x));
+#endif
+    return x;
+}
 
-NET_INLINE void net_put(net_columns *to, int32_t code)
+/* Sums of products with indices become sums of products with weights. */
+NET_INLINE void net_end_dots(const net_conv *l, const net_job *job, int32_t r, uint32_t sum, uint32_t other, int32_t is_second)
+{
+    net_cell *to = job->sums + r;
+    uint32_t step = (uint32_t)(l->scaled_by == NET_BY_SIGN ? (is_second ? -1 : 1) : l->step);
+
+    to[0].u = step * sum + (uint32_t)job->offsets[0];
+    to[job->sum_cells].u = step * other + (uint32_t)job->offsets[1];
+}
+
+/* Unpack a row of the image, or of codes: two in a cell. */
+static void net_unpack_row(const net_conv *l, const net_cell *codes, const uint8_t *image, int32_t row, net_cell *to)
+{
+    const net_source *s = l->source;
+    int32_t n = l->columns * s->channels, channel = 0, place = row * l->columns, i, code;
+    net_stream from = {NULL, 0, 0, 0, 0};
+
+    if (image == NULL) {
+        from = net_stream_at(codes, row * n * s->bits, s->bits);
+    }
+    for (i = 0; i < n; i++) {
+        if (image == NULL) {
+            code = s->low + s->stride * net_next_code(&from);
+        } else {
+            code = image[NET_PLACE(channel, place)] + s->low;
+            if (++channel == s->channels) {
+                channel = 0;
+                place++;
+            }
+        }
+        if (i & 1) {
+            to->u |= (uint32_t)code << 16;
+            to++;
+        } else {
+            to->u = (uint32_t)code & 0xffffu;
+        }
+    }
+}
+
+/* Codes on their way into cells of two. */
+typedef struct { net_cell *at; uint32_t total, is_half; } net_columns;
+
+NET_INLINE void net_put(net_columns *to, uint32_t code)
 {
     if (to->is_half) {
-        to->at->u |= (uint32_t)code << 16;
+        to->at->u |= code << 16;
         to->at++;
     } else {
-        to->at->u = (uint32_t)code & 0xffffu;
+        to->at->u = code & 0xffffu;
     }
-    to->is_half ^= 1;
-    to->total += code;
+    to->is_half ^= 1u;
 }
 
 static void net_put_zeros(net_columns *to, int32_t n)
@@ -80,73 +134,71 @@ static void net_put_zeros(net_columns *to, int32_t n)
     }
 }
 
-/* Unpack n codes of a stream. */
-static void net_put_codes(net_columns *to, const net_source *s, const net_cell *stream, int32_t first, int32_t n)
+/* Copy n codes of a row from the i-th on; add them up. */
+static void net_put_codes(net_columns *to, const net_cell *row, int32_t i, int32_t n)
 {
-    int32_t bits = s->bits, bit = first * bits, have = 32 - (bit & 31), low = s->low, stride = s->stride;
-    uint32_t word, mask = (1u << bits) - 1u;
-    net_columns local = *to;
+    const net_cell *from = row + (i >> 1);
+    net_cell *at = to->at;
+    uint32_t pair, total = to->total;
 
-    stream += bit >> 5;
-    word = stream->u >> (bit & 31);
-    for (; n > 0; n--) {
-        uint32_t index = word;
-        word >>= bits;
-        have -= bits;
-        if (have < 0) {
-            uint32_t next = (++stream)->u;
-            index |= next << (have + bits);
-            word = next >> -have;
-            have += 32;
+    if (to->is_half && n > 0) {
+        pair = i & 1 ? from->u & 0xffff0000u : from->u << 16;
+        at->u |= pair;
+        at++;
+        total = net_dual(pair, 0x00010001u, total);
+        from += i & 1;
+        i++;
+        n--;
+        to->is_half = 0;
+    }
+    if (i & 1) {
+        for (; n > 1; n -= 2) {
+            pair = from[0].u >> 16 | from[1].u << 16;
+            from++;
+            (at++)->u = pair;
+            total = net_dual(pair, 0x00010001u, total);
         }
-        net_put(&local, low + stride * (int32_t)(index & mask));
+    } else {
+        for (; n > 1; n -= 2) {
+            pair = (from++)->u;
+            (at++)->u = pair;
+            total = net_dual(pair, 0x00010001u, total);
+        }
     }
-    *to = local;
-}
-
-static void net_put_image(net_columns *to, const net_conv *l, const uint8_t *image, int32_t place, int32_t first,
-                          int32_t n)
-{
-    int32_t c;
-
-    for (c = first; c < first + n; c++) {
-        net_put(to, image[NET_PLACE(c, place)] + l->source->low);
+    if (n > 0) {
+        pair = i & 1 ? from->u >> 16 : from->u & 0xffffu;
+        at->u = pair;
+        total = net_dual(pair, 0x00010001u, total);
+        to->is_half = 1;
     }
+    to->at = at;
+    to->total = total;
 }
 
 /* Collect what a pixel of the output sees of a group of channels. Returns the sum of these codes. */
-static int32_t net_gather_codes(const net_conv *l, const net_cell *codes, const uint8_t *image, int32_t row,
-                                int32_t column, int32_t group, net_cell *columns)
+static int32_t net_gather_codes(const net_conv *l, const net_cell *lines, const net_place *at, int32_t group, net_cell *columns)
 {
-    const net_source *s = l->source;
-    int32_t of_group = s->channels / l->groups, dilation = l->dilation;
-    int32_t top = row * l->stride_rows - dilation * ((l->kernel_rows - 1) / 2);
-    int32_t left = column * l->stride_columns - dilation * ((l->kernel_columns - 1) / 2), i, k;
-    int32_t is_run = dilation == 1 && l->groups == 1 && l->reads != NET_IMAGE && left >= 0
-        && left + l->kernel_columns <= l->columns;
+    int32_t channels = l->source->channels, of_group = channels / l->groups, dilation = l->dilation, per_word = 32 / l->width;
+    int32_t step = dilation == 1 && l->groups == 1 ? at->end - at->first : 1, i, k;
+    int32_t kept = dilation * (l->kernel_rows - 1) + 1, line_cells = (l->columns * channels + 1) >> 1;
     net_columns to = {columns, 0, 0};
 
     for (i = 0; i < l->kernel_rows; i++) {
-        int32_t y = top + i * dilation;
+        int32_t y = at->top + i * dilation;
+        const net_cell *line;
         if (y < 0 || y >= l->rows) {
             net_put_zeros(&to, l->kernel_columns * of_group);
-        } else if (is_run) {
-            net_put_codes(&to, s, codes, (y * l->columns + left) * s->channels, l->kernel_columns * of_group);
-        } else {
-            for (k = 0; k < l->kernel_columns; k++) {
-                int32_t x = left + k * dilation, place = y * l->columns + x;
-                if (x < 0 || x >= l->columns) {
-                    net_put_zeros(&to, of_group);
-                } else if (l->reads == NET_IMAGE) {
-                    net_put_image(&to, l, image, place, group * of_group, of_group);
-                } else {
-                    net_put_codes(&to, s, codes, place * s->channels + group * of_group, of_group);
-                }
-            }
+            continue;
         }
+        line = lines + y % kept * line_cells;
+        net_put_zeros(&to, at->first * of_group);
+        for (k = at->first; k < at->end; k += step) {
+            net_put_codes(&to, line, (at->left + k * dilation) * channels + group * of_group, step * of_group);
+        }
+        net_put_zeros(&to, (l->kernel_columns - at->end) * of_group);
     }
-    net_put_zeros(&to, (32 / l->width - l->length % (32 / l->width)) % (32 / l->width));
-    return to.total;
+    net_put_zeros(&to, (per_word - l->length % per_word) % per_word);
+    return (int32_t)to.total;
 }
 
 /* The place of a weight in its word. */
@@ -180,11 +232,14 @@ static void net_convolve_words(net_cell *net_arena, const net_conv *l, const uin
     float act_scale = net_prepare(net_arena, l);
     int32_t is_stored = l->is_stored, by_sign = l->scaled_by == NET_BY_SIGN, per_word = 32 / l->width;
     int32_t whole = l->length / per_word, rest = l->length % per_word, all = whole + (rest > 0), area = l->out_rows * l->out_columns;
-    int32_t first, n, place, group, pixel, i, k;
+    int32_t kept = l->dilation * (l->kernel_rows - 1) + 1, line_cells = (l->columns * l->source->channels + 1) >> 1;
+    int32_t first, n, place, pixels, group, pixel, next, i, k;
     net_cell *weights = net_arena + l->weights, *patch = net_arena + l->patch, *sums = net_arena + l->sums;
+    net_cell *lines = patch + (area > 1 ? 2 : 1) * all * (per_word / 2);
     net_reader reader = {l->codes, 0, 0, l->bits};
     net_job job;
 
+    image = l->reads == NET_IMAGE ? image : NULL;
     job.column_cells = area > 1 ? all * (per_word / 2) : 0;
     for (first = 0; first < l->filters; first += l->block) {
         n = l->filters - first < l->block ? l->filters - first : l->block;
@@ -200,14 +255,22 @@ static void net_convolve_words(net_cell *net_arena, const net_conv *l, const uin
         }
         job.sum_cells = area > 1 ? n * l->terms * (1 + l->is_shuffled) : 0;
         job.rows = (l->groups > 1 ? l->filters / l->groups : n) * l->terms;
-        for (place = 0; place < area; place += 2) {
-            int32_t pixels = place + 1 < area ? 2 : 1;
+        for (place = 0, next = 0; place < area; place += pixels) {
+            net_place at[2];
+            /* of several groups, the rows of the first pixel are read again when those of the second are unpacked */
+            pixels = place + 1 < area && (l->groups == 1 || (place + 1) % l->out_columns != 0) ? 2 : 1;
             for (group = 0; group < l->groups; group++) {
                 job.columns = patch;
                 for (pixel = 0; pixel < pixels; pixel++) {
-                    job.offsets[pixel] = (by_sign ? 0 : l->low) * net_gather_codes(
-                        l, net_arena + l->work, image, (place + pixel) / l->out_columns, (place + pixel) % l->out_columns,
-                        group, patch + pixel * job.column_cells);
+                    if (group == 0) {
+                        at[pixel] = net_window_at(l, (place + pixel) / l->out_columns, (place + pixel) % l->out_columns);
+                    }
+                    next = next > at[pixel].top ? next : at[pixel].top;
+                    for (; next < l->rows && next < at[pixel].top + kept; next++) {
+                        net_unpack_row(l, net_arena + l->work, image, next, lines + next % kept * line_cells);
+                    }
+                    job.offsets[pixel] = (by_sign ? 0 : l->low)
+                        * net_gather_codes(l, lines, &at[pixel], group, patch + pixel * job.column_cells);
                 }
                 job.offsets[1] = pixels > 1 ? job.offsets[1] : job.offsets[0];
                 job.words = is_stored ? l->words + group * job.rows * whole : &weights[group * job.rows * all].u;

@@ -1,0 +1,171 @@
+/* ---------------------------------------------------------------------------------------------------------------------
+ * Convolutions of ternary weights and codes of up to 4 bits: four pixels of a row in a word, added where a weight is not
+ * zero. Codes less their lowest lie as bytes, row by row, channel by channel, with what zero is around them.
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+#if defined(__BYTE_ORDER__) && defined(__ORDER_BIG_ENDIAN__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define NET_IS_BIG 1
+#else
+#define NET_IS_BIG 0
+#endif
+
+NET_INLINE uint32_t net_four(const uint8_t *at)
+{
+    uint32_t four;
+
+    memcpy(&four, at, 4);
+    return four;
+}
+
+/* Add fours of bytes from n places, of two or of four times four neighbouring pixels, to sums of two pixels in a word; or
+ * subtract them. */
+static void net_add_fours(const uint8_t *base, const uint16_t *places, int32_t n, int32_t burst, int32_t is_wide,
+                          uint32_t sign, uint32_t *sums)
+{
+    uint32_t a, b, c, d;
+    int32_t m;
+
+    for (; n > 0; n -= burst) {
+        m = n < burst ? n : burst;
+        a = b = 0;
+        if (is_wide) {
+            c = d = 0;
+            do {
+                const uint8_t *at = base + *places++;
+                a += net_four(at);
+                b += net_four(at + 4);
+                c += net_four(at + 8);
+                d += net_four(at + 12);
+            } while (--m > 0);
+            sums[4] += sign * (c & 0x00ff00ffu);
+            sums[5] += sign * ((c >> 8) & 0x00ff00ffu);
+            sums[6] += sign * (d & 0x00ff00ffu);
+            sums[7] += sign * ((d >> 8) & 0x00ff00ffu);
+        } else {
+            do {
+                const uint8_t *at = base + *places++;
+                a += net_four(at);
+                b += net_four(at + 4);
+            } while (--m > 0);
+        }
+        sums[0] += sign * (a & 0x00ff00ffu);
+        sums[1] += sign * ((a >> 8) & 0x00ff00ffu);
+        sums[2] += sign * (b & 0x00ff00ffu);
+        sums[3] += sign * ((b >> 8) & 0x00ff00ffu);
+    }
+}
+
+/* Store the sums of some pixels, plus a number, so many cells apart. */
+static void net_spread_sums(const uint32_t *sums, int32_t pixels, int32_t number, net_cell *to, int32_t apart)
+{
+    int32_t i;
+
+    for (i = 0; i < pixels; i += i & 1 ? 3 : 1, sums++) {  /* 0 1 4 5 8 9 12 13, each with the next but one */
+        int32_t low = (int16_t)(*sums & 0xffffu), high = (int16_t)((*sums - (uint32_t)low) >> 16);
+        int32_t first = NET_IS_BIG ? i ^ 3 : i, second = NET_IS_BIG ? (i + 2) ^ 3 : i + 2;
+        if (first < pixels) {
+            to[first * apart].i = low + number;
+        }
+        if (second < pixels) {
+            to[second * apart].i = high + number;
+        }
+    }
+}
+
+/* List where n rows of weights are not zero: how many are positive, how many negative, what is to be added for the lowest
+ * code, then the places of positive ones; those of negative ones end the row. */
+static void net_load_places(const net_conv *l, net_reader *reader, int32_t n, int32_t line, net_cell *to)
+{
+    int32_t channels = l->source->channels, stride = l->stride_columns, bytes = line * channels, i, k, c, r;
+
+    for (r = 0; r < n; r++, to += l->row_cells) {
+        uint16_t *places = to[3].h, *end = to[l->row_cells].h, *negative = end;
+        for (i = 0; i < l->kernel_rows; i++) {
+            for (k = 0; k < l->kernel_columns; k++) {
+                int32_t aside = k * l->dilation;
+                int32_t place = (i * l->dilation * stride + aside % stride) * bytes + aside / stride;
+                for (c = 0; c < channels; c++, place += line) {
+                    int32_t index = net_next(reader);
+                    if (index == 2) {
+                        *places++ = (uint16_t)place;
+                    } else if (index == 0) {
+                        *--negative = (uint16_t)place;
+                    }
+                }
+            }
+        }
+        to[0].i = (int32_t)(places - to[3].h);
+        to[1].i = (int32_t)(end - negative);
+        to[2].i = l->source->low * (to[0].i - to[1].i);
+    }
+}
+
+/* Put a row of codes into bytes. */
+static void net_spread_row(const net_conv *l, const net_cell *codes, int32_t row, int32_t line, net_cell *to)
+{
+    const net_source *s = l->source;
+    int32_t stride = l->stride_columns, channels = s->channels, n = l->columns * channels, each = s->stride, x, c;
+    int32_t place = l->dilation * ((l->kernel_columns - 1) / 2);
+    uint32_t zero = (uint32_t)-s->low * 0x01010101u;
+
+    for (c = 0; c < stride * channels * line >> 2; c++) {
+        to[c].u = zero;
+    }
+    if (row >= 0 && row < l->rows) {
+        net_stream from = net_stream_at(codes, row * n * s->bits, s->bits);
+        for (x = 0; x < l->columns && place / stride < line; x++, place++) {
+            uint8_t *at = (uint8_t *)to + place % stride * channels * line + place / stride;
+            for (c = 0; c < channels; c++, at += line) {
+                *at = (uint8_t)(each * net_next_code(&from));
+            }
+        }
+    }
+}
+
+static void net_convolve_adds(net_cell *net_arena, const net_conv *l)
+{
+    float act_scale = net_prepare(net_arena, l);
+    const net_source *s = l->source;
+    int32_t by_sign = l->scaled_by == NET_BY_SIGN, stride = l->stride_columns, kept = l->dilation * (l->kernel_rows - 1) + 1;
+    int32_t line = (((l->out_columns + 7) & ~7) + l->dilation * (l->kernel_columns - 1) / stride + 3) & ~3;
+    int32_t row_cells = stride * s->channels * line >> 2, burst = 255 / (s->high - s->low), first, n, row, column, i, r, terms;
+    int32_t above = l->dilation * ((l->kernel_rows - 1) / 2);
+    net_cell *sums = net_arena + l->sums, *weights = net_arena + l->weights;
+    net_cell *lines = net_arena + l->patch;
+    net_reader reader = {l->codes, 0, 0, l->bits};
+
+    for (first = 0; first < l->filters; first += l->block) {
+        n = l->filters - first < l->block ? l->filters - first : l->block;
+        terms = n * l->terms;
+        net_load_places(l, &reader, by_sign ? n : terms, line, weights);
+        for (row = 0; row < l->out_rows; row++) {
+            int32_t fresh = row == 0 || l->stride_rows > kept ? kept : l->stride_rows, top = row * l->stride_rows - above;
+            for (i = 0; i < (kept - fresh) * row_cells; i++) {
+                lines[i] = lines[i + fresh * row_cells];
+            }
+            for (i = kept - fresh; i < kept; i++) {
+                net_spread_row(l, net_arena + l->work, top + i, line, lines + i * row_cells);
+            }
+            for (column = 0; column < l->out_columns; column += 16) {
+                const net_cell *list = weights;
+                int32_t pixels = l->out_columns - column < 16 ? l->out_columns - column : 16;
+                const uint8_t *base = (const uint8_t *)lines + column;
+                for (r = 0; r < terms; r += 1 + by_sign, list += l->row_cells) {
+                    uint32_t wide[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+                    const uint16_t *negative = list[l->row_cells].h - list[1].i;
+                    net_add_fours(base, list[3].h, list[0].i, burst, pixels > 8, 1u, wide);
+                    if (by_sign) {
+                        net_spread_sums(wide, pixels, s->low * list[0].i, sums + r, terms);
+                        memset(wide, 0, sizeof wide);
+                    }
+                    net_add_fours(base, negative, list[1].i, burst, pixels > 8, 0u - 1u, wide);
+                    net_spread_sums(wide, pixels, by_sign ? -s->low * list[1].i : list[2].i, sums + r + by_sign, terms);
+                }
+                for (i = 0; i < pixels; i++) {
+                    net_finish(net_arena, l, row, column + i, first, n, sums + i * terms, act_scale);
+                }
+            }
+        }
+    }
+}
+
