@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from cloudpickle import register_pickle_by_value
 
-from evonas.errors import RunFileError
+from evonas.errors import RunFileError, in_a_line
 
 T = TypeVar("T")
 
@@ -73,7 +73,7 @@ def load_object(name: str, kind: type[T]) -> T:
         except Exception as error:
             del sys.modules[module_name]
             raise RunFileError(
-                wanted, found=f"{type(error).__name__} while running it: {error}", remedy="correct that file"
+                wanted, found=f"while running it: {in_a_line(error)}", remedy="correct that file"
             ) from error
         register_pickle_by_value(module)  # workers have no such module, so its code is sent to them
     found = getattr(sys.modules[module_name], attribute, None)

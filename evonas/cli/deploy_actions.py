@@ -8,9 +8,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-import typer
-
-from evonas.cli.options import display_of
+from evonas.cli.options import display_of, say
 from evonas.cli.print_tables import print_trainings, print_trust, print_verification
 from evonas.errors import ExportError
 from evonas.export.seal import read_sealed
@@ -36,7 +34,7 @@ def train(
         )
     if not quiet:
         print_trainings(chosen, trainings)
-        typer.echo(f"weights under {run / 'nets'}, added to {run / 'report.html'}")
+        say(f"weights under {run / 'nets'}, added to {run / 'report.html'}")
 
 
 def trust(run: Path, *, networks: int, seeds: int, epochs: int | None, workers: int | None, quiet: bool) -> None:
@@ -46,15 +44,15 @@ def trust(run: Path, *, networks: int, seeds: int, epochs: int | None, workers: 
         opened.trust(networks=networks, seeds=seeds, epochs=epochs, workers=workers, observer=display)
     if not quiet:
         print_trust(opened)
-        typer.echo(f"added to {run / 'report.html'}")
+        say(f"added to {run / 'report.html'}")
 
 
 def export(run: Path, pick: str, *, format_name: str, seed: int, recipe: str, out: Path | None) -> None:
     """Write trained networks to files."""
     for path in open_run(run).export(pick, format_name=format_name, seed=seed, recipe=recipe, out=out):
-        typer.echo(f"{path}: {path.stat().st_size:,} bytes")
+        say(f"{path}: {path.stat().st_size:,} bytes")
         whose = f" --run {quote(str(run))}" if out is not None else ""
-        typer.echo(f"next:  evonas verify {quote(str(path))}{whose}")
+        say(f"next:  evonas verify {quote(str(path))}{whose}")
 
 
 def verify(file: Path, *, run: Path | None, images: int | None) -> None:
@@ -68,5 +66,5 @@ def verify(file: Path, *, run: Path | None, images: int | None) -> None:
     verification = open_run(folder).verify(file, images=images)
     print_verification(verification)
     if not verification.is_sound:
-        typer.echo("evonas verify: the file is not the network that it came from", err=True)
+        say("evonas verify: the file is not the network that it came from", err=True)
         sys.exit(1)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from evonas.cli.options import PICK_HELP, Quiet, RunArgument, check_one_of
+from evonas.cli.options import PICK_HELP, Quiet, RunArgument, check_one_of, looking_at
 from evonas.errors import RunFileError
 
 FORMATS = ("table", "csv", "json", "markdown")
@@ -33,7 +33,8 @@ def front(
     from evonas.cli import inspect_actions
 
     check_one_of(form, FORMATS, wanted="a known --format")
-    inspect_actions.front(run, form, where=where, sort=sort, columns=columns, pick=pick)
+    with looking_at(run):
+        inspect_actions.front(run, form, where=where, sort=sort, columns=columns, pick=pick)
 
 
 def show(
@@ -69,7 +70,10 @@ def show(
         raise RunFileError(
             "a run folder, or --genome", found="neither", remedy="such as: evonas show runs/first --pick knee"
         )
-    inspect_actions.show(run, pick=pick, genome=genome, config=config, out=out, form=form, may_run_code=may_run_code)
+    with looking_at(run, config):
+        inspect_actions.show(
+            run, pick=pick, genome=genome, config=config, out=out, form=form, may_run_code=may_run_code
+        )
 
 
 def report(
@@ -84,7 +88,8 @@ def report(
     """Write a run's front.csv, figures and interactive page anew; several runs are compared, as by evonas compare."""
     from evonas.cli import inspect_actions
 
-    inspect_actions.report(runs, out=out)
+    with looking_at(*runs):
+        inspect_actions.report(runs, out=out)
 
 
 def plot(
@@ -107,7 +112,8 @@ def plot(
     from evonas.cli import inspect_actions
 
     check_one_of(out.suffix.lower(), (".pdf", ".svg", ".png"), wanted="a figure's suffix in --out")
-    inspect_actions.plot(runs, kind, out=out, x=x, y=y, pick=pick, width=width)
+    with looking_at(*runs):
+        inspect_actions.plot(runs, kind, out=out, x=x, y=y, pick=pick, width=width)
 
 
 def compare(
@@ -120,4 +126,5 @@ def compare(
     """Compare searches: hypervolumes on one scale, over seeds, and whether a lead is more than luck."""
     from evonas.cli import inspect_actions
 
-    inspect_actions.compare(runs, out=out, quiet=quiet)
+    with looking_at(*runs):
+        inspect_actions.compare(runs, out=out, quiet=quiet)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from evonas.cli.options import Quiet, RunArgument, Workers
+from evonas.cli.options import Quiet, RunArgument, Workers, say
 from evonas.config.presets import preset_caption, preset_names, preset_text
 
 
@@ -69,10 +69,10 @@ def presets(
 ) -> None:
     """List the presets, ready-made runs for evonas search --preset; or print one."""
     if name is not None:
-        typer.echo(preset_text(name), nl=False)
+        say(preset_text(name), end="")
         return
     for known in preset_names():
-        typer.echo(f"{known:<7} {preset_caption(known)}")
+        say(f"{known:<7} {preset_caption(known)}")
 
 
 def spaces(

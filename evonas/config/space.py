@@ -25,7 +25,7 @@ def _kind_of(raw: Any) -> str | None:
     kind = raw.get("kind", "cells") if isinstance(raw, dict) else getattr(raw, "kind", None)
     if isinstance(kind, str) and (is_path(kind) or kind.startswith(GIVEN_IN_PYTHON)):
         return "own"
-    return kind if kind in SPACE_SETTINGS else None
+    return kind if isinstance(kind, str) and kind in SPACE_SETTINGS else None
 
 
 if TYPE_CHECKING:

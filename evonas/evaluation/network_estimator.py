@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from evonas.architecture.graph import Architecture
+from evonas.errors import in_a_line
 from evonas.evaluation.estimator import Estimator, EvaluationPolicy
 from evonas.evaluation.job import OUT_OF_MEMORY, OUT_OF_TIME, Job, Outcome
 from evonas.evaluation.scorers import Scorer
@@ -116,7 +117,8 @@ class ScoringJob(Job):
 
 def reason_of(error: Exception) -> str:
     """Why a job failed, in a line; memory that ran out is told apart, for that may pass."""
-    text = str(error).partition("\n")[0] or "no message"
+    told = in_a_line(error)
+    text = told.partition(": ")[2] or "no message"
     # torch reports it as a RuntimeError; on a GPU as a subclass of it
     if isinstance(error, MemoryError) or "alloc" in text.lower() or "out of memory" in text.lower():
         return f"{OUT_OF_MEMORY}: {text}"

@@ -16,7 +16,7 @@ from evonas.errors import RunFolderError
 from evonas.plugins import resolve
 from evonas.progress import Observer, Silent
 from evonas.run.context import RunContext, open_context, reopen
-from evonas.run.lock import alone_with, claimed, new_folder
+from evonas.run.lock import DATA, alone_with, claimed, new_folder
 from evonas.run.loop import generational
 from evonas.run.problems.problem import Problem
 from evonas.run.provenance import check_recipe, started_with
@@ -30,8 +30,6 @@ from reports.run_folder.facts import GeneFacts, Origin
 from reports.run_folder.folder import RunFolder
 from reports.run_folder.schema import RUN_FILE
 from reports.tables.front import front_table
-
-DATA = "data.npz"  # of images that were given as arrays
 
 
 def search(

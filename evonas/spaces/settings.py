@@ -107,8 +107,17 @@ def told(detail: Any, where: str) -> str:
     given = detail["input"]
     if not detail["loc"]:  # about several keys, which the message names
         return f"{where} ({message(detail)})" if where else message(detail)
-    shown = f" = {given!r}" if len(repr(given)) < 60 else ""
+    shown = f" = {text}" if (text := brief(given)) else ""
     return f"{where}{shown} ({message(detail)})"
+
+
+def brief(value: Any) -> str:
+    """A value as Python writes it; empty if that is long, or Python refuses to."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an integer of thousands of digits
+        return ""
+    return text if len(text) < 60 else ""
 
 
 def message(detail: Any) -> str:

@@ -13,8 +13,9 @@ from typing import Any
 import tomli_w
 
 from evonas.config.compute import ComputeConfig
-from evonas.config.load import RunConfig, parse_config, read_toml
-from evonas.errors import EvaluationError, EvonasError, RunFolderError
+from evonas.config.load import RunConfig, parse_config
+from evonas.config.toml_file import MOST_BYTES_STORED, read_toml
+from evonas.errors import EvaluationError, EvonasError, RunFolderError, in_a_line
 from evonas.evaluation.workers.pool import map_in_order
 from evonas.evaluation.workers.workers import Workers
 from evonas.files import write_atomically
@@ -47,7 +48,7 @@ class Batch:
     @property
     def runs(self) -> list[RunFolder]:
         """The folders of its runs that ended, in the order of the plan."""
-        names = read_toml(self.path / PLAN, wanted="a batch", form="docs/guide/scaling.md")["runs"]
+        names = _stored(self.path)["runs"]
         folders = [self.path / name for name in names if name not in self.failures]
         return [run for folder in folders if (run := _opened(folder)) is not None and run.facts().stop_reason]
 
@@ -91,7 +92,7 @@ def run_batch(
 
 def resume_batch(folder: Path, *, workers: int | None = None, observer: Observer | None = None) -> Batch:
     """Resume a batch by its folder alone; see :func:`run_batch`."""
-    stored = read_toml(folder / PLAN, wanted="a batch", form="docs/guide/scaling.md")
+    stored = _stored(folder)
     configs = {name: parse_config(raw, source=str(folder / PLAN)) for name, raw in stored["runs"].items()}
     chosen = Workers.of(ComputeConfig(**stored["compute"]), workers)
     return _run(folder, stored["name"], configs, workers=chosen, observer=observer)
@@ -132,7 +133,7 @@ def _store(folder: Path, plan: Plan, configs: Mapping[str, RunConfig]) -> None:
     runs = {name: config.model_dump(mode="json") for name, config in configs.items()}
     text = tomli_w.dumps({"name": plan.name, "compute": plan.compute.model_dump(), "runs": runs})
     if is_batch(folder):
-        before = read_toml(folder / PLAN, wanted="a batch", form="docs/guide/scaling.md")["runs"]
+        before = _stored(folder)["runs"]
         changed = [name for name in {**before, **runs} if before.get(name) != runs.get(name)]
         if changed:
             raise RunFolderError(
@@ -154,6 +155,10 @@ def _store(folder: Path, plan: Plan, configs: Mapping[str, RunConfig]) -> None:
         ) from error
 
 
+def _stored(folder: Path) -> dict[str, Any]:
+    return read_toml(folder / PLAN, wanted="a batch", form="docs/guide/scaling.md", most=MOST_BYTES_STORED)
+
+
 def _run_one(folder: Path, config: RunConfig, parent: int) -> str:
     """Make one run, or resume it; returns the reason if it fails, in one line."""
     if not is_batch(folder.parent):
@@ -172,7 +177,7 @@ def _run_one(folder: Path, config: RunConfig, parent: int) -> str:
     except EvonasError as error:
         return f"wanted {error.wanted}; found {error.found}"
     except Exception as error:  # memory that ran out, a mistake in a user's own code: the other runs continue
-        return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        return in_a_line(error)
     return ""
 
 

@@ -12,8 +12,9 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from evonas.config.compute import ComputeConfig
-from evonas.config.load import RunConfig, laid_over, parse_config, read_toml
+from evonas.config.load import RunConfig, laid_over, parse_config
 from evonas.config.presets import preset_values
+from evonas.config.toml_file import read_toml
 from evonas.errors import RunFileError, nearest
 from evonas.spaces.settings import Settings
 

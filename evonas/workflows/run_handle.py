@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -14,12 +15,14 @@ from evonas.errors import RunFolderError, SelectionError
 from evonas.plugins import resolve
 from evonas.progress import Observer, Silent
 from evonas.run.context import RunContext, no_networks, reopen
+from evonas.run.lock import is_beginning
 from evonas.run.provenance import check_versions
 from evonas.spaces import Space
 from evonas.workflows.picks import pick, select, single
 from objectives.held_out import COMPLEMENTS
 from reports.pages.page import write_reports
-from reports.run_folder.folder import NotARunFolderError, RunFolder
+from reports.run_folder.archive import NotARunFolderError
+from reports.run_folder.folder import RunFolder
 from reports.tables.trainings import ClassResults, class_results, class_table, confusion_table
 
 if TYPE_CHECKING:  # these load torch, which a table of results does not need
@@ -221,7 +224,7 @@ class Run:
             raise SelectionError(
                 "a network that was trained by the whole recipe",
                 found=f"{self.folder.facts().noun} {row['id']}, which was not",
-                remedy=f"train it: evonas train {self.path} --pick {row['id']}",
+                remedy=f"train it: evonas train {quote(str(self.path))} --pick {row['id']}",
             )
         return found
 
@@ -248,7 +251,9 @@ def open_run(path: Path, *, space: Space | None = None) -> Run:
         folder = RunFolder(path)
         folder.facts()  # read once, so that invalid ones raise an error here
     except NotARunFolderError as error:
-        raise RunFolderError(
-            "a run folder, as evonas search makes it", found=str(error), remedy=error.remedy
-        ) from error
+        found, remedy = str(error), error.remedy
+        if is_beginning(path):
+            found = f"{path}, which a search had only begun to make"
+            remedy = f"start it again: evonas search RUN_FILE --out {quote(str(path))}"
+        raise RunFolderError("a run folder, as evonas search makes it", found=found, remedy=remedy) from error
     return Run(folder, space)

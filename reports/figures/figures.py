@@ -207,7 +207,9 @@ def _draw_box(
         middle += 0.08
     for line, words in enumerate(text):
         weight = "bold" if layer["weights"] and line == 0 else "normal"
-        ax.text(middle, y + 0.16 * (line - (len(text) - 1) / 2), words, ha="center", fontweight=weight, **style)
+        ax.text(
+            middle, y + 0.16 * (line - (len(text) - 1) / 2), literal(words), ha="center", fontweight=weight, **style
+        )
 
 
 def _draw_bars(
@@ -230,7 +232,7 @@ def _draw_bars(
         for line, layer in enumerate(row):
             y = (top + bottom) / 2 + BAR_PITCH * (line - (len(row) - 1) / 2)
             ax.text(left + 0.2, y, str(numbers[layer["layer"]]), ha="right", **style)
-            ax.text(left + 0.28, y, layer["layer"], **style)
+            ax.text(left + 0.28, y, literal(layer["layer"]), **style)
             for column, (cost, colour) in enumerate(BAR_COLOURS.items()):
                 start, length = bars + column * BAR_COLUMN, 1.15 * layer[cost] / max(most[cost], 1)
                 ax.barh(y, length, left=start, height=0.6 * BAR_PITCH, color=colour)
@@ -248,7 +250,7 @@ def _draw_weight_legend(ax: Axes, layers: list[dict[str, Any]]) -> None:
         if levels is not None:
             ax.barh(0.25, 0.2, left=x, height=0.15, color=_weight_colour(levels), edgecolor="black", linewidth=0.6)
             x += 0.27
-        ax.text(x, 0.25, name, fontsize=TEXT_SIZE, va="center_baseline")
+        ax.text(x, 0.25, literal(name), fontsize=TEXT_SIZE, va="center_baseline")
         x += _text_width(name) + 0.2
 
 
@@ -273,7 +275,16 @@ def _weight_colour(levels: int) -> Any:
 def _text_width(text: str) -> float:
     """Inches of a line, measured as if in bold."""
     font = FontProperties(weight="bold")
-    return float(TextPath((0, 0), text, size=TEXT_SIZE, prop=font).get_extents().width) / 72 if text.strip() else 0.0
+    return (
+        float(TextPath((0, 0), literal(text), size=TEXT_SIZE, prop=font).get_extents().width) / 72
+        if text.strip()
+        else 0.0
+    )
+
+
+def literal(text: str) -> str:
+    """A text from anywhere for matplotlib, which would read what stands between dollars as a formula."""
+    return text.replace("$", r"\$")
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -284,7 +295,7 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def _axis_title(objective: Objective) -> str:
-    return f"{objective.title} ({objective.unit})" if objective.unit else objective.title
+    return literal(f"{objective.title} ({objective.unit})" if objective.unit else objective.title)
 
 
 def _label_cost(ax: Axes, cost: Objective) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from objectives import Fidelity
@@ -13,7 +14,7 @@ from reports.pages.classes import classes_part
 from reports.pages.html import fill, html_facts, html_table, html_tiles
 from reports.pages.page_data import page_data
 from reports.run_folder.facts import Facts
-from reports.run_folder.files import write_atomically
+from reports.run_folder.files import csv_text, write_atomically
 from reports.run_folder.folder import RunFolder
 from reports.run_folder.schema import RUN_FILE
 from reports.tables.estimates import (
@@ -40,7 +41,7 @@ def write_reports(run: RunFolder) -> Path:
         Path of the page.
     """
     snapshot = Snapshot(run)
-    write_atomically(run.path / "front.csv", snapshot.front.to_csv(index=False))
+    write_atomically(run.path / "front.csv", csv_text(snapshot.front))
     _write_figures(snapshot)
     page = run.path / "report.html"
     write_atomically(page, run_page(snapshot))
@@ -175,7 +176,7 @@ def _trust(snapshot: Snapshot) -> str:
     if len(expected):
         parts.append(f"<p>{escape(expectations_sentence(run))}</p>{html_table(expected)}")
     if trust is None:
-        parts.append(f"<p>Ranks were not compared yet: <code>evonas trust {escape(str(run.path))}</code></p>")
+        parts.append(f"<p>Ranks were not compared yet: <code>evonas trust {escape(quote(str(run.path)))}</code></p>")
     else:
         note = escape(trust_note(run))
         parts.append(f'<p>{escape(trust.sentence)}</p><p class="note">{note}</p>{html_table(trust_texts(run))}')
@@ -193,7 +194,7 @@ def _predictors(run: RunFolder) -> str:
 def _trainings(run: RunFolder) -> str:
     trainings = training_texts(run)
     if trainings.empty:
-        return f"<p>None yet. The knee: <code>evonas train {escape(str(run.path))} --pick knee</code></p>"
+        return f"<p>None yet. The knee: <code>evonas train {escape(quote(str(run.path)))} --pick knee</code></p>"
     reached = COMPLEMENTS[run.quality or "error"]
     return html_table(trainings.drop(columns="genome").rename(columns={reached: f"test {reached}, mean ± sd"}))
 
