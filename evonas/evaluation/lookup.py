@@ -46,7 +46,7 @@ def evaluate_table(space: TableSpace, genome: Genome) -> Outcome:
     try:
         found = space.look_up(genome)
         values = {name: float(found[name]) for name in space.objectives if name in found}
-    except Exception as error:  # the user's code
+    except (Exception, SystemExit) as error:  # the user's code
         return Outcome({}, in_a_line(error))
     return checked(values, space.objectives)
 

@@ -10,7 +10,7 @@ from evonas.config.load import RunConfig, load_config
 from evonas.config.space import OwnSpaceConfig
 from evonas.errors import RunFileError
 from evonas.evaluation.measures import Measures
-from evonas.plugins import resolve
+from evonas.plugins import kept_running, resolve
 from evonas.run.problems.problem import Problem
 from evonas.run.problems.spaces import make_space, own_space
 from evonas.run.problems.table_problem import TableProblem
@@ -106,13 +106,14 @@ def open_context(config: RunConfig, space: Space | None = None) -> RunContext:
         DataError: The images cannot be used.
     """
     own: Space | type[Space] | None = space
-    if space is None and isinstance(config.space, OwnSpaceConfig):
-        own = own_space(config.space)
-    if own is not None and (issubclass(own, TableSpace) if isinstance(own, type) else isinstance(own, TableSpace)):
-        table = make_space(config, own)
-        assert isinstance(table, TableSpace)
-        return RunContext(TableProblem.of(config, table))
-    return RunContext(resolve(NETWORK_PROBLEM).open(config, own))
+    with kept_running():
+        if space is None and isinstance(config.space, OwnSpaceConfig):
+            own = own_space(config.space)
+        if own is not None and (issubclass(own, TableSpace) if isinstance(own, type) else isinstance(own, TableSpace)):
+            table = make_space(config, own)
+            assert isinstance(table, TableSpace)
+            return RunContext(TableProblem.of(config, table))
+        return RunContext(resolve(NETWORK_PROBLEM).open(config, own))
 
 
 def reopen(

@@ -13,7 +13,7 @@ import numpy as np
 from evonas.algorithms.prescreening import chosen_predictors
 from evonas.config.load import RunConfig, dump_config
 from evonas.errors import RunFolderError
-from evonas.plugins import resolve
+from evonas.plugins import kept_running, resolve
 from evonas.progress import Observer, Silent
 from evonas.run.context import RunContext, open_context, reopen
 from evonas.run.lock import DATA, alone_with, claimed, new_folder
@@ -61,7 +61,7 @@ def search(
     """
     path = folder or new_folder(config.name)
     try:
-        with claimed(path):
+        with kept_running(), claimed(path):
             if arrays is None:
                 run, context = _create(config, path, space)
             else:
@@ -157,7 +157,7 @@ def _create(config: RunConfig, path: Path, space: Space | None) -> tuple[RunFold
 
 def _run(run: RunFolder, context: RunContext, observer: Observer) -> RunFolder:
     problem = context.problem
-    with alone_with(run.path / RUN_FILE), run.opened():
+    with kept_running(), alone_with(run.path / RUN_FILE), run.opened():
         start, before = time.perf_counter(), run.facts().seconds
 
         def elapsed() -> float:
