@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from evonas.cli.options import PICK_HELP, Quiet, RunArgument, Workers, keys_of
+from evonas.cli.options import PICK_HELP, Quiet, RunArgument, TrustCode, Workers, keys_of
 
 
 def train(
@@ -23,14 +23,17 @@ def train(
         ),
     ] = None,
     workers: Workers = None,
+    may_run_code: TrustCode = False,
     quiet: Quiet = False,
 ) -> None:
     """Train picks in full and measure them, once, on the test set; one that was interrupted is resumed."""
     from evonas.cli import deploy_actions
+    from evonas.workflows.run_handle import open_run
 
     given = [*(settings or []), *["training.initial_weights=inherited"] * inherit]
     overrides = keys_of(given, sections=("training", "compute"))
-    deploy_actions.train(run, pick, seeds=seeds, epochs=epochs, overrides=overrides, workers=workers, quiet=quiet)
+    opened = open_run(run, may_run_code=may_run_code)
+    deploy_actions.train(opened, pick, seeds=seeds, epochs=epochs, overrides=overrides, workers=workers, quiet=quiet)
 
 
 def trust(
@@ -39,12 +42,15 @@ def trust(
     seeds: Annotated[int, typer.Option(min=1, help="Training runs per network.")] = 3,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the run file's.", show_default=False)] = None,
     workers: Workers = None,
+    may_run_code: TrustCode = False,
     quiet: Quiet = False,
 ) -> None:
     """Train some networks of a run from scratch, and say how far its estimates can be trusted."""
     from evonas.cli import deploy_actions
+    from evonas.workflows.run_handle import open_run
 
-    deploy_actions.trust(run, networks=nets, seeds=seeds, epochs=epochs, workers=workers, quiet=quiet)
+    opened = open_run(run, may_run_code=may_run_code)
+    deploy_actions.trust(opened, networks=nets, seeds=seeds, epochs=epochs, workers=workers, quiet=quiet)
 
 
 def export(
@@ -60,11 +66,14 @@ def export(
     out: Annotated[
         Path | None, typer.Option(help="The file, for one network.", show_default="RUN/exports/ID-seedSEED-RECIPE")
     ] = None,
+    may_run_code: TrustCode = False,
 ) -> None:
     """Write networks to files that run elsewhere: as evonas train left them, or else as the search trained them."""
     from evonas.cli import deploy_actions
+    from evonas.workflows.run_handle import open_run
 
-    deploy_actions.export(run, pick, format_name=format_name, seed=seed, recipe=recipe, out=out)
+    opened = open_run(run, may_run_code=may_run_code)
+    deploy_actions.export(opened, pick, format_name=format_name, seed=seed, recipe=recipe, out=out)
 
 
 def verify(
@@ -73,8 +82,9 @@ def verify(
         Path | None, typer.Option(help="The run that it came from.", show_default="the folder that the file lies in")
     ] = None,
     images: Annotated[int | None, typer.Option(min=1, help="Test images to run.", show_default="all")] = None,
+    may_run_code: TrustCode = False,
 ) -> None:
     """Run an exported file in its own runtime beside the network it came from; fail if they differ."""
     from evonas.cli import deploy_actions
 
-    deploy_actions.verify(file, run=run, images=images)
+    deploy_actions.verify(file, run=run, images=images, may_run_code=may_run_code)

@@ -12,11 +12,11 @@ from evonas.cli.options import display_of, say
 from evonas.cli.print_tables import print_trainings, print_trust, print_verification
 from evonas.errors import ExportError
 from evonas.export.seal import read_sealed
-from evonas.workflows.run_handle import open_run
+from evonas.workflows.run_handle import Run, open_run
 
 
 def train(
-    run: Path,
+    run: Run,
     pick: str,
     *,
     seeds: int,
@@ -26,36 +26,34 @@ def train(
     quiet: bool,
 ) -> None:
     """Train picks in full."""
-    opened = open_run(run)
-    chosen = opened.pick(pick)
+    chosen = run.pick(pick)
     with display_of(quiet=quiet) as display:
-        trainings = opened.train(
+        trainings = run.train(
             pick, seeds=range(seeds), epochs=epochs, overrides=overrides, workers=workers, observer=display
         )
     if not quiet:
         print_trainings(chosen, trainings)
-        say(f"weights under {run / 'nets'}, added to {run / 'report.html'}")
+        say(f"weights under {run.path / 'nets'}, added to {run.path / 'report.html'}")
 
 
-def trust(run: Path, *, networks: int, seeds: int, epochs: int | None, workers: int | None, quiet: bool) -> None:
+def trust(run: Run, *, networks: int, seeds: int, epochs: int | None, workers: int | None, quiet: bool) -> None:
     """Measure how far estimates can be trusted."""
-    opened = open_run(run)
     with display_of(quiet=quiet) as display:
-        opened.trust(networks=networks, seeds=seeds, epochs=epochs, workers=workers, observer=display)
+        run.trust(networks=networks, seeds=seeds, epochs=epochs, workers=workers, observer=display)
     if not quiet:
-        print_trust(opened)
-        say(f"added to {run / 'report.html'}")
+        print_trust(run)
+        say(f"added to {run.path / 'report.html'}")
 
 
-def export(run: Path, pick: str, *, format_name: str, seed: int, recipe: str, out: Path | None) -> None:
+def export(run: Run, pick: str, *, format_name: str, seed: int, recipe: str, out: Path | None) -> None:
     """Write trained networks to files."""
-    for path in open_run(run).export(pick, format_name=format_name, seed=seed, recipe=recipe, out=out):
+    for path in run.export(pick, format_name=format_name, seed=seed, recipe=recipe, out=out):
         say(f"{path}: {path.stat().st_size:,} bytes")
-        whose = f" --run {quote(str(run))}" if out is not None else ""
+        whose = f" --run {quote(str(run.path))}" if out is not None else ""
         say(f"next:  evonas verify {quote(str(path))}{whose}")
 
 
-def verify(file: Path, *, run: Path | None, images: int | None) -> None:
+def verify(file: Path, *, run: Path | None, images: int | None, may_run_code: bool) -> None:
     """Run an exported file beside its network; exit with 1 if they differ."""
     read_sealed(file)  # before its run is looked for
     folder = run if run is not None else file.resolve().parent.parent
@@ -63,7 +61,7 @@ def verify(file: Path, *, run: Path | None, images: int | None) -> None:
         raise ExportError(
             f"the run that {file} came from", found=f"no run in {folder}", remedy="say where it is: --run FOLDER"
         )
-    verification = open_run(folder).verify(file, images=images)
+    verification = open_run(folder, may_run_code=may_run_code).verify(file, images=images)
     print_verification(verification)
     if not verification.is_sound:
         say("evonas verify: the file is not the network that it came from", err=True)

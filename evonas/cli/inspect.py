@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from evonas.cli.options import PICK_HELP, Quiet, RunArgument, check_one_of, looking_at
+from evonas.cli.options import PICK_HELP, Quiet, RunArgument, TrustCode, check_one_of, looking_at
 from evonas.errors import RunFileError
 
 FORMATS = ("table", "csv", "json", "markdown")
@@ -52,9 +52,7 @@ def show(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Draw it too: .png, .svg or .pdf.", show_default=False)] = None,
     form: Annotated[str, typer.Option("--format", help="text, or json.")] = "text",
-    may_run_code: Annotated[
-        bool, typer.Option("--run-code", help="Let Python files that the run names run, for networks off its front.")
-    ] = False,
+    may_run_code: TrustCode = False,
 ) -> None:
     """Print a network layer by layer, and what it costs; draw it."""
     from evonas.cli import inspect_actions

@@ -20,6 +20,10 @@ RunArgument = Annotated[
     Path, typer.Argument(help="A run folder, such as runs/digits-20260101-120000.", show_default=False)
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+TrustCode = Annotated[
+    bool,
+    typer.Option("--trust-code", help="Load what a run names, such as Python files, that you did not start here."),
+]
 Workers = Annotated[
     int | None,
     typer.Option(

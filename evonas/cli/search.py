@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from evonas.cli.options import Quiet, RunArgument, Workers, say
+from evonas.cli.options import Quiet, RunArgument, TrustCode, Workers, say
 from evonas.config.presets import preset_caption, preset_names, preset_text
 
 
@@ -38,11 +38,11 @@ def search(
     search_actions.search(run_file, preset=preset, out=out, keys=keys, quiet=quiet)
 
 
-def resume(run: RunArgument, workers: Workers = None, quiet: Quiet = False) -> None:
+def resume(run: RunArgument, workers: Workers = None, may_run_code: TrustCode = False, quiet: Quiet = False) -> None:
     """Resume a run or a batch that was stopped; the result is as if it had never stopped."""
     from evonas.cli import search_actions
 
-    search_actions.resume(run, workers=workers, quiet=quiet)
+    search_actions.resume(run, workers=workers, may_run_code=may_run_code, quiet=quiet)
 
 
 def batch(

@@ -53,16 +53,16 @@ def search(
     _print_result(folder, quiet=quiet)
 
 
-def resume(path: Path, *, workers: int | None, quiet: bool) -> None:
+def resume(path: Path, *, workers: int | None, may_run_code: bool, quiet: bool) -> None:
     """Resume a run or a batch."""
     if _has_helped():
         return
     with display_of(quiet=quiet, folder=path) as display:
         if is_batch(path):
-            _print_batch(resume_batch(path, workers=workers, observer=display), quiet=quiet)
+            _print_batch(resume_batch(path, workers=workers, may_run_code=may_run_code, observer=display), quiet=quiet)
             return
         overrides = {} if workers is None else {"compute": {"workers": workers}}
-        engine.resume(open_run(path).folder, overrides=overrides, observer=display)
+        engine.resume(open_run(path).folder, overrides=overrides, may_run_code=may_run_code, observer=display)
     _print_result(path, quiet=quiet)
 
 

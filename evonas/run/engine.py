@@ -19,11 +19,12 @@ from evonas.run.context import RunContext, open_context, reopen
 from evonas.run.lock import DATA, alone_with, claimed, new_folder
 from evonas.run.loop import generational
 from evonas.run.problems.problem import Problem
-from evonas.run.provenance import check_recipe, started_with
+from evonas.run.provenance import check_recipe, signed_part, started_with
 from evonas.run.stages.search_stage import StageFactory
 from evonas.run.state import SearchState, evaluate_uniform, search_at_random
 from evonas.run.steady_state import steady_state
 from evonas.run.stopping import Stopping
+from evonas.signing import signature
 from evonas.spaces import Space
 from reports.pages.page import write_reports
 from reports.run_folder.facts import GeneFacts, Origin
@@ -80,6 +81,7 @@ def resume(
     *,
     overrides: Mapping[str, Mapping[str, Any]] | None = None,
     space: Space | None = None,
+    may_run_code: bool = False,
     observer: Observer | None = None,
 ) -> RunFolder:
     """Resume a run that was stopped; the result is the same as if it had never stopped.
@@ -91,12 +93,14 @@ def resume(
         run: The folder.
         overrides: Keys of ``[compute]`` instead of the run file's.
         space: The search space, if the run was started with an object.
+        may_run_code: Whether to load what a run names that this user did not start on this machine.
         observer: Receives progress updates.
 
     Raises:
-        RunFolderError: Settings, images, supernet or package versions are not those that the run was started with.
+        RunFolderError: It names code or what is fetched, and its origin is unknown; or settings, images,
+            supernet or package versions are not those that the run was started with.
     """
-    context = reopen(run, overrides, space=space)
+    context = reopen(run, overrides, space=space, may_run_code=may_run_code)
     check_recipe(run, context.config)
     return _run(run, context, observer or Silent())
 
@@ -136,6 +140,7 @@ def _create(config: RunConfig, path: Path, space: Space | None) -> tuple[RunFold
             is_table=problem.is_table,
             created=time.strftime("%Y-%m-%d %H:%M:%S"),
             started_with=started_with(config, problem),
+            signature=signature(signed_part(config)),
             bounds=problem.hypervolume_box(),
             log10_space_size=problem.space.log10_size(),
             expects=problem.expects(),

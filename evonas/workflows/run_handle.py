@@ -41,10 +41,12 @@ class Run:
     Attributes:
         folder: What is on disk.
         space: The search space, if the run was started with an object.
+        may_run_code: Whether to load what a run names that this user did not start on this machine.
     """
 
     folder: RunFolder
     space: Space | None = None
+    may_run_code: bool = False
 
     @property
     def path(self) -> Path:
@@ -56,9 +58,9 @@ class Run:
         """What the run works with, opened when it is first needed, and compared with what the run was started with.
 
         Raises:
-            RunFolderError: Settings, files, space or images have changed.
+            RunFolderError: Settings, files, space or images have changed; or it names code, and its origin is unknown.
         """
-        return reopen(self.folder, space=self.space, has_versions=False)
+        return reopen(self.folder, space=self.space, has_versions=False, may_run_code=self.may_run_code)
 
     def front(self, *, where: str | None = None, sort: str | None = None) -> pd.DataFrame:
         """The Pareto front: ``id``, ``genome`` and every measure in its own unit, smallest error first.
@@ -237,12 +239,13 @@ class Run:
         return self.context.overridden(self.folder, changed)
 
 
-def open_run(path: Path, *, space: Space | None = None) -> Run:
+def open_run(path: Path, *, space: Space | None = None, may_run_code: bool = False) -> Run:
     """Open a run folder.
 
     Args:
         path: The folder.
         space: Its search space, if the run was started with an object.
+        may_run_code: Whether to load what a run names that this user did not start on this machine.
 
     Raises:
         RunFolderError: It holds no run, or one of another version.
@@ -256,4 +259,4 @@ def open_run(path: Path, *, space: Space | None = None) -> Run:
             found = f"{path}, which a search had only begun to make"
             remedy = f"start it again: evonas search RUN_FILE --out {quote(str(path))}"
         raise RunFolderError("a run folder, as evonas search makes it", found=found, remedy=remedy) from error
-    return Run(folder, space)
+    return Run(folder, space, may_run_code)
