@@ -13,8 +13,10 @@ from evonas.cli.options import PICK_HELP, Quiet, RunArgument, TrustCode, Workers
 def train(
     run: RunArgument,
     pick: Annotated[str, typer.Option(help=PICK_HELP)] = "knee",
-    seeds: Annotated[int, typer.Option(min=1, help="Training runs per network.")] = 1,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the run file's.", show_default=False)] = None,
+    seeds: Annotated[int, typer.Option(min=1, max=10_000, help="Training runs per network.")] = 1,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, max=1_000_000, help="Instead of the run file's.", show_default=False)
+    ] = None,
     inherit: Annotated[bool, typer.Option("--inherit", help="Start from the weights of the run's supernet.")] = False,
     settings: Annotated[
         list[str] | None,
@@ -38,9 +40,13 @@ def train(
 
 def trust(
     run: RunArgument,
-    nets: Annotated[int, typer.Option(min=1, help="Networks to train, of all sizes that the run evaluated.")] = 20,
-    seeds: Annotated[int, typer.Option(min=1, help="Training runs per network.")] = 3,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the run file's.", show_default=False)] = None,
+    nets: Annotated[
+        int, typer.Option(min=1, max=100_000, help="Networks to train, of all sizes that the run evaluated.")
+    ] = 20,
+    seeds: Annotated[int, typer.Option(min=1, max=10_000, help="Training runs per network.")] = 3,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, max=1_000_000, help="Instead of the run file's.", show_default=False)
+    ] = None,
     workers: Workers = None,
     may_run_code: TrustCode = False,
     quiet: Quiet = False,
@@ -59,7 +65,7 @@ def export(
     format_name: Annotated[
         str, typer.Option("--format", help="onnx, onnx-qdq, qonnx, torch, c, or openvino.")
     ] = "onnx",
-    seed: Annotated[int, typer.Option(min=0, help="Of the training whose weights it takes.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of the training whose weights it takes.")] = 0,
     recipe: Annotated[
         str, typer.Option(help="Of that training, if several had this seed: as in the name of its weights; or search.")
     ] = "",

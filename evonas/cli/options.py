@@ -28,6 +28,7 @@ Workers = Annotated[
     int | None,
     typer.Option(
         min=0,
+        max=1024,
         help="Processes that evaluate; 0: one per core. Changes no results, but in asynchronous mode.",
         show_default=False,
     ),

@@ -54,7 +54,7 @@ def batch(
         typer.Option(help="Folder of the batch; one that was stopped is resumed.", show_default="runs/NAME-TIME"),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=0, help="Runs side by side; 0: one per core.", show_default=False)
+        int | None, typer.Option(min=0, max=1024, help="Runs side by side; 0: one per core.", show_default=False)
     ] = None,
     quiet: Quiet = False,
 ) -> None:
@@ -89,7 +89,7 @@ def spaces(
 
 
 def selfcheck(
-    seeds: Annotated[int, typer.Option(min=1, help="Searches per method.")] = 3, quiet: Quiet = False
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="Searches per method.")] = 3, quiet: Quiet = False
 ) -> None:
     """Search a small table whose true front is known, beside simpler searches; fail if the engine is no better."""
     from evonas.cli import search_actions

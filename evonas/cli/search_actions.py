@@ -136,7 +136,8 @@ def _print_result(folder: Path, *, quiet: bool) -> None:
         say(f"estimate: {facts.estimate_reason}")
     for warning in facts.warnings:
         say(f"warning: {warning}")
-    say(f"report: {folder / 'report.html'}")
+    if facts.has_reports:
+        say(f"report: {folder / 'report.html'}")
     if not facts.is_table:
         deed = "train" if front_volume(run.folder) is None else "export"
         say(f"next:   evonas {deed} {quote(str(folder))} --pick knee")

@@ -18,9 +18,10 @@ from evonas.config.training import TrainingConfig
 from evonas.errors import RunFileError, nearest
 from evonas.plugins import is_path
 from evonas.spaces.cells.settings import CellSettings
-from evonas.spaces.settings import Settings, brief, message
+from evonas.spaces.settings import Seed, Settings, brief, message
 from objectives import LATENCY, OBJECTIVES, QUALITIES
 
+MOST_LETTERS = 200  # of a name: file systems take 255 bytes, of which a date needs some
 MOST_PROBLEMS = 30  # that a message tells
 
 
@@ -30,9 +31,10 @@ class RunConfig(Settings):
     name: str = Field(
         "",
         pattern=r"^[\w.-]*$",
+        max_length=MOST_LETTERS,
         description='name of the run, in its folder runs/NAME-TIME; "": that of the data, or of your own space',
     )
-    seed: int = Field(0, ge=0, description="seed of everything random except the split")
+    seed: Seed = Field(0, description="seed of everything random except the split")
     data: DataConfig = DataConfig()
     space: SpaceConfig = CellSettings()
     quantizers: QuantizersConfig = QuantizersConfig()
@@ -104,6 +106,8 @@ def parse_config(
         resolved = _resolved(config)
         dump_config(resolved).encode()  # paths of bytes that are no UTF-8 cannot be written down
         return resolved
+    except TypeError as error:  # given in Python
+        raise RunFileError(f"values that TOML can hold ({source})", found=str(error), remedy="change them") from error
     except (RuntimeError, ValueError, OSError) as error:  # an unknown ~user, a NUL, a name that is too long
         raise RunFileError(f"paths that exist ({source})", found=str(error), remedy="correct the paths") from error
 
@@ -135,7 +139,7 @@ def _resolved(config: RunConfig) -> RunConfig:
     given = {"objectives": tuple(map(_resolved_path, search.objectives))}
     named = given if "objectives" in search.model_fields_set else {}  # what was left out must still be seen to be
     changed: dict[str, Any] = {
-        "name": config.name or re.sub(r"[^\w.-]", "-", _subject(config)) or "run",
+        "name": config.name or re.sub(r"[^\w.-]", "-", _subject(config))[:60] or "run",
         "data": data,
         "quantizers": QuantizersConfig(**quantizers),
         "search": search.model_copy(update={**named, "constraints": bounds}),

@@ -6,13 +6,14 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
 
 from evonas.algorithms.prescreening import chosen_predictors
 from evonas.config.load import RunConfig, dump_config
-from evonas.errors import RunFolderError
+from evonas.errors import RunFolderError, in_a_line
 from evonas.plugins import kept_running, resolve
 from evonas.progress import Observer, Silent
 from evonas.run.context import RunContext, open_context, reopen
@@ -188,8 +189,12 @@ def _run(run: RunFolder, context: RunContext, observer: Observer) -> RunFolder:
             run.store(stop_reason=reason.value)
         finally:
             run.store(seconds=elapsed())
-        write_reports(run)
-        run.store(has_reports=True)
+        try:
+            write_reports(run)
+            run.store(has_reports=True)
+        except Exception as error:  # a search that is done does not fail for want of a page
+            again = f"evonas report {quote(str(run.path))}"
+            run.warn(f"the reports could not be written ({in_a_line(error)}); everything else is done. Again: {again}")
     return run
 
 

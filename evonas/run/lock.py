@@ -60,11 +60,11 @@ def claimed(folder: Path) -> Iterator[None]:
     Raises:
         RunFolderError: It holds files already, another process has claimed it, or it cannot be made.
     """
-    is_new = not folder.exists()
     try:
+        is_new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         (folder / CLAIM).touch()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a NUL in its name
         raise RunFolderError(
             f"a folder that can be written to at {folder}", found=str(error), remedy="choose another one with --out"
         ) from error

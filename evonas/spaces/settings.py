@@ -12,7 +12,10 @@ from evonas.architecture.module_steps import inner_steps
 from evonas.architecture.precision import PRECISIONS
 from evonas.errors import RunFileError, nearest
 
-Count = Annotated[int, Field(ge=1)]
+MOST = 1_000_000
+Count = Annotated[int, Field(ge=1, le=MOST)]
+Width = Annotated[int, Field(ge=1, le=16_384)]
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 Factor = Annotated[float, Field(gt=0, le=8)]
 Factors = Annotated[tuple[Factor, ...], Field(min_length=1)]

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -26,6 +27,7 @@ FRONT, CLOUD, BASELINE = "#0072b2", "#b8c4cc", "#d55e00"
 BAR_COLOURS = {"bytes": FRONT, "bitops": "#56b4e9"}
 STYLE = {"search": (FRONT, "-", "search"), "random": (BASELINE, "--", "random search")}
 MOST_BARS = 400  # of estimates: more of them are one grey surface
+MOST_DRAWN = 1e200  # a float ends at 1.8e308, and the margin of a logarithmic axis may have a hundred decades
 MOST_POINTS = 100_000  # of a cloud; a million take a minute to draw, and the legend to find its place between them
 
 # Of drawn networks, in inches: heights of boxes with one and two lines, of a bar and of what lies between
@@ -63,6 +65,7 @@ def draw_front(
     """
     is_share = error.unit == "share"
     factor = 100 if is_share else 1
+    front, others, estimates, baseline = map(drawable, (front, others, estimates, baseline))
     is_log = is_share and not error.is_maximised and len(front) > 0 and bool((front[error.name] >= 0).all())
     if is_log:
         front, others, baseline = (_without_zeros(table, error.name) for table in (front, others, baseline))
@@ -280,6 +283,16 @@ def _text_width(text: str) -> float:
         if text.strip()
         else 0.0
     )
+
+
+def drawable(table: pd.DataFrame) -> pd.DataFrame:
+    """A table whose numbers an axis can hold with its margins; those beyond 1e200 and below 1e-200 lie at that edge."""
+    numbers = table.select_dtypes("number")
+    magnitudes = numbers.abs()
+    if not ((magnitudes > MOST_DRAWN) | ((magnitudes > 0) & (magnitudes < 1 / MOST_DRAWN))).to_numpy().any():
+        return table
+    edged = np.sign(numbers) * magnitudes.clip(1 / MOST_DRAWN, MOST_DRAWN)  # the sign of 0 is 0
+    return table.assign(**{str(name): edged[name] for name in edged})
 
 
 def literal(text: str) -> str:

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from objectives import Objective
-from reports.figures.figures import literal
+from reports.figures.figures import drawable, literal
 from reports.figures.plots import QUESTIONS, Asked
 from reports.run_folder.files import csv_text, write_atomically
 
@@ -80,7 +80,7 @@ def plot(kind: str, question: Asked, path: Path, *, width: float) -> Path:
     drawn = io.BytesIO()
     dates = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
     with rc_context(STYLE):
-        figure = DRAWINGS[kind](table, question, width)
+        figure = DRAWINGS[kind](drawable(table), question, width)
         form = path.suffix.removeprefix(".").lower()
         figure.savefig(drawn, dpi=300, format=form, metadata=dates.get(path.suffix.lower()))
     data = path.with_suffix(".csv")

@@ -37,37 +37,55 @@ SCRIPTS = ("common.js", "explore.js", "cloud.js", "parallel.js", "network.js", "
 def write_reports(run: RunFolder) -> Path:
     """Write ``front.csv``, ``figures/*.png`` and ``report.html`` from the archive; each replaces an older one at once.
 
+    A figure that cannot be drawn is left out, with a warning of the run that says why.
+
     Returns:
         Path of the page.
+
+    Raises:
+        OSError: Something cannot be written.
     """
     snapshot = Snapshot(run)
     write_atomically(run.path / "front.csv", csv_text(snapshot.front))
-    _write_figures(snapshot)
+    failed = []
+    for name, draw in {"hypervolume.png": _draw_convergence, "front.png": _draw_front}.items():
+        path = run.path / "figures" / name
+        try:
+            if (figure := draw(snapshot)) is not None:
+                save(figure, path)
+        except OSError:
+            raise
+        except Exception as error:  # whatever a drawing trips over: one figure less
+            path.unlink(missing_ok=True)  # of earlier rows
+            failed.append(f"figures/{name} could not be drawn ({type(error).__name__}: {str(error)[:200]})")
+    if failed:
+        run.warn(*failed)
+        snapshot = Snapshot(run)
     page = run.path / "report.html"
     write_atomically(page, run_page(snapshot))
     return page
 
 
-def _write_figures(snapshot: Snapshot) -> None:
-    run, front = snapshot.run, snapshot.front
+def _draw_convergence(snapshot: Snapshot) -> Any:
+    return draw_convergence(snapshot.convergence, is_estimated=not snapshot.facts.is_table, noun=snapshot.facts.noun)
+
+
+def _draw_front(snapshot: Snapshot) -> Any:
+    if snapshot.knee is None:
+        return None
+    run = snapshot.run
     error = run.measures[run.leading]
     costs = [run.measures[name] for name in run.objectives if name != error.name] or [run.measures[run.objectives[0]]]
-    save(
-        draw_convergence(snapshot.convergence, is_estimated=not snapshot.facts.is_table, noun=snapshot.facts.noun),
-        run.path / "figures" / "hypervolume.png",
+    return draw_front(
+        snapshot.front,
+        compared_table(run),
+        snapshot.estimates,
+        snapshot.random_front,
+        knee=snapshot.knee,
+        error=error,
+        costs=costs,
+        chance=chance(run),
     )
-    if snapshot.knee is not None:
-        figure = draw_front(
-            front,
-            compared_table(run),
-            snapshot.estimates,
-            snapshot.random_front,
-            knee=snapshot.knee,
-            error=error,
-            costs=costs,
-            chance=chance(run),
-        )
-        save(figure, run.path / "figures" / "front.png")
 
 
 def run_page(snapshot: Snapshot) -> str:
