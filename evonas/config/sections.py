@@ -98,7 +98,7 @@ class DataConfig(Settings):
     sample_rate: int = Field(
         0,
         ge=0,
-        le=10_000_000,
+        le=1_000_000,
         description="Hz that recordings are resampled to; 0: as they are, refused where they differ",
     )
     seconds: float = Field(
