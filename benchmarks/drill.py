@@ -46,14 +46,17 @@ def main() -> None:
     options = parser.parse_args()
     known = _known(options.state)
     results, faults = [], 0
-    for name in options.part or PARTS:
-        part = PARTS[name]
-        n = options.cases or (part.quick if options.quick else part.full)
-        start = time.perf_counter()
-        found = _tried(name, part, n, options.seed, known, options.state)
-        faults += len(found)
-        print(f"{name}: {n} cases, {len(found)} with faults, {time.perf_counter() - start:.0f} s", flush=True)
-        results.append({"name": f"{name} with faults, of {n}", "value": len(found), "unit": "cases", "target": "0"})
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
+        home = Path(temporary).resolve()
+        os.environ["XDG_STATE_HOME"] = str(home / "state")  # keys of its own
+        for name in options.part or PARTS:
+            part = PARTS[name]
+            n = options.cases or (part.quick if options.quick else part.full)
+            start = time.perf_counter()
+            found = _tried(name, part, n, home / name, options.seed, known, options.state)
+            faults += len(found)
+            print(f"{name}: {n} cases, {len(found)} with faults, {time.perf_counter() - start:.0f} s", flush=True)
+            results.append({"name": f"{name} with faults, of {n}", "value": len(found), "unit": "cases", "target": "0"})
     write_report(
         options.json,
         __doc__,
@@ -65,28 +68,25 @@ def main() -> None:
 
 
 def _tried(
-    name: str, part: type[Part], n: int, seed: int, known: dict[str, list[str]], state: Path | None
+    name: str, part: type[Part], n: int, home: Path, seed: int, known: dict[str, list[str]], state: Path | None
 ) -> dict[str, list[str]]:
     """Faults by case."""
     cases = {f"{seed} {name} {number}": number for number in range(n)}
     found = {case: known[case] for case in cases if known.get(case)}
     if all(case in known for case in cases):
         return found
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
-        home = Path(temporary).resolve()
-        home.chmod(0o755)  # for the cases that nobody looks at
-        os.environ["XDG_STATE_HOME"] = str(home / "state")  # keys of its own
-        ready = part(home)
-        for case, number in cases.items():
-            if case in known:
-                continue
-            faults = ready.case(number, Random(case))
-            for fault in faults:
-                print(f"FAULT {case}: {fault}", flush=True)
-            found |= {case: faults} if faults else {}
-            if state is not None:
-                with state.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps({"case": case, "faults": faults}) + "\n")
+    home.mkdir()
+    ready = part(home)
+    for case, number in cases.items():
+        if case in known:
+            continue
+        faults = ready.case(number, Random(case))
+        for fault in faults:
+            print(f"FAULT {case}: {fault}", flush=True)
+        found |= {case: faults} if faults else {}
+        if state is not None:
+            with state.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"case": case, "faults": faults}) + "\n")
     return found
 
 

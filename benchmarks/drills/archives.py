@@ -30,7 +30,7 @@ class Archives:
     name, full, quick = "archives", 600, 24
 
     def __init__(self, home: Path) -> None:
-        self.home, self.whole = home, ensure(home / "whole")
+        self.home, self.whole = home, ensure(home.parent / "whole")
         self.rows = RunFolder(self.whole).evaluations()
 
     def case(self, number: int, rng: Random) -> list[str]:

@@ -75,7 +75,7 @@ class Environments:
 
     name = "environments"
     full = len(ENVIRONMENTS) + len(NAMES) + len(LIMITS) + 2
-    quick = 6
+    quick = 2
 
     def __init__(self, home: Path) -> None:
         self.home = home

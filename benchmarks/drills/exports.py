@@ -21,7 +21,7 @@ class Exports:
     name, full, quick = "export files", 5000, 40
 
     def __init__(self, home: Path) -> None:
-        self.home, self.run = home, ensure(home / "whole")
+        self.home, self.run = home, ensure(home.parent / "whole")
         run = evonas.open_run(self.run)
         self.files = [path for form in FORMATS for path in run.export("knee", format_name=form)]
 

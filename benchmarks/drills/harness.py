@@ -22,7 +22,6 @@ for module in ("cli.search_actions", "cli.inspect_actions", "cli.deploy_actions"
     resolve(f"evonas.{module}:__name__")  # once here, and not in every fork
 for module in ("workflows.export_picks", "workflows.train_picks", "workflows.trust", "run.stages.supernet_stages"):
     resolve(f"evonas.{module}:__name__")
-resolve("xml.etree.ElementTree:parse")  # pillow loads it late, and a fork that is nobody may not read it
 
 MEMORY = 6 << 30  # bytes of addresses that a command may ask for: torch alone takes two
 SECONDS = 30.0  # that a command may take; a search may take longer, but must heed Ctrl-C then
@@ -33,7 +32,7 @@ class Part(Protocol):
     """One kind of input.
 
     Args:
-        home: An empty folder.
+        home: An empty folder, in one that all parts share.
     """
 
     name: str

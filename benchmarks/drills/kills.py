@@ -28,7 +28,7 @@ FORMULA = "formula"
 class Kills:
     """Of three cases, one is killed while its folder is made, one at any moment; one is a pair."""
 
-    name, full, quick = "kills", 240, 18
+    name, full, quick = "kills", 240, 9
 
     def __init__(self, home: Path) -> None:
         self.home = home

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -20,16 +21,16 @@ from drills.small_run import ensure, trace_of, with_trap
 KIB = (16, 40, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096)
 LOADING = (("resume",), ("train",), ("trust",), ("export",), ("show", "--genome", "0-0"), ("show", "--pick", "1"))
 LOOKING = (("front",), ("show",), ("report",), ("plot", "front", "--out", "f.pdf"), ("compare",))
-NOBODY = 65534
+CAPABILITIES = 0x20080522  # version 3 of Linux' interface
 
 
 class Places:
     """Eleven sizes of a full disk, folders that may only be read, and folders that name code."""
 
-    name, full, quick = "places", 110, 22
+    name, full, quick = "places", 110, 16
 
     def __init__(self, home: Path) -> None:
-        self.home, self.whole = home, ensure(home / "whole")
+        self.home, self.whole = home, ensure(home.parent / "whole")
         (home / "own.py").write_text(OWN, encoding="utf-8")
         raw = {"space": {"kind": f"{home}/own.py:OWN"}, "search": SMALL, "compute": {"workers": 1}}
         (home / "run.toml").write_text(tomli_w.dumps(raw), encoding="utf-8")
@@ -72,13 +73,12 @@ class Places:
         if rng.random() < 0.5:
             for extra in ("-wal", "-shm"):
                 (run / f"archive.sqlite{extra}").touch()
-        folder.chmod(0o777)
         for path in (run, *run.rglob("*")):
             path.chmod(path.stat().st_mode & 0o555 | 0o444)
         words = LOOKING[number % len(LOOKING)]
         others = [str(self.whole)] if words[0] == "compare" else []
         more = ["--out", "page.html"] if words[0] == "report" else []
-        ended = command(words[0], run, *others, *words[1:], *more, cwd=folder, before=_as_nobody)
+        ended = command(words[0], run, *others, *words[1:], *more, cwd=folder, before=_as_others)
         return ended.faults + ([f"cannot be looked at: {words}: {ended.err[-300:]}"] if ended.code else [])
 
     def _foreign(self, folder: Path, number: int, rng: Random) -> list[str]:
@@ -117,12 +117,16 @@ class Places:
         return command("search", self.home / "run.toml", "--out", out, cwd=folder, before=vanishes).faults
 
 
-def _as_nobody() -> None:
-    """Root may write everywhere; nobody may not."""
-    if os.geteuid() == 0:
-        os.environ["MPLCONFIGDIR"] = "/tmp"
-        os.setgid(NOBODY)
-        os.setuid(NOBODY)
+def _as_others() -> None:
+    """Root may write everywhere: give that right up, which this process cannot take back."""
+    if os.geteuid() != 0:
+        return
+    libc = ctypes.CDLL(None)
+    head, sets = (ctypes.c_uint32 * 2)(CAPABILITIES, 0), (ctypes.c_uint32 * 6)()
+    libc.capget(head, sets)
+    for place in range(3):  # effective, permitted, inheritable
+        sets[place] &= ~0b110  # to write, and to read, whatever the modes of files say
+    libc.capset(head, sets)
 
 
 @contextmanager

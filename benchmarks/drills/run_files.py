@@ -23,7 +23,7 @@ SMALL = {"budget": 12, "population": 4, "predictors": [], "has_baseline": False}
 class RunFiles:
     """Two thirds are looked at, by ``evonas spaces``; of the others a search of a formula or a batch is made."""
 
-    name, full, quick = "run files", 6000, 150
+    name, full, quick = "run files", 6000, 48
 
     def __init__(self, home: Path) -> None:
         self.home = home

@@ -17,7 +17,7 @@ from evonas.errors import RunFolderError, in_a_line
 from evonas.plugins import kept_running, resolve
 from evonas.progress import Observer, Silent
 from evonas.run.context import RunContext, open_context, reopen
-from evonas.run.lock import DATA, alone_with, claimed, new_folder
+from evonas.run.lock import CLAIM, DATA, alone_with, claimed, new_folder
 from evonas.run.loop import generational
 from evonas.run.problems.problem import Problem
 from evonas.run.provenance import check_recipe, signed_part, started_with
@@ -164,6 +164,7 @@ def _create(config: RunConfig, path: Path, space: Space | None) -> tuple[RunFold
 def _run(run: RunFolder, context: RunContext, observer: Observer) -> RunFolder:
     problem = context.problem
     with kept_running(), alone_with(run.path / RUN_FILE), run.opened():
+        (run.path / CLAIM).unlink(missing_ok=True)  # of a process that was killed just then
         start, before = time.perf_counter(), run.facts().seconds
 
         def elapsed() -> float:
