@@ -1,8 +1,8 @@
-# make demo | make test | make check: each creates .venv on first use and needs nothing but Python 3.11+ with venv.
+# make demo | make test | make check | make drill: each creates .venv on first use and needs nothing but Python 3.11+ with venv.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check clean
+.PHONY: demo test check drill clean
 
 .venv/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -m venv .venv || { echo "This needs Python's venv; on Debian: apt-get install python3-venv"; exit 1; }
@@ -15,6 +15,9 @@ demo: .venv/.installed
 
 test: .venv/.installed
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal
+
+drill: .venv/.installed
+	$(BIN)/python benchmarks/drill.py --quick
 
 check: .venv/.installed
 	$(BIN)/ruff format --check .

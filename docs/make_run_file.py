@@ -46,17 +46,18 @@ def page() -> str:
             doc = (field.annotation.__doc__ or "").split(": ", 1)[1]
             sections += _section(f"`[{name}]`", doc, field.annotation)
         else:
-            text += _row(name, field)
+            text += _row(name, field, RunConfig.model_json_schema()["properties"][name])
     return text + sections
 
 
 def _section(title: str, doc: str, model: type[BaseModel]) -> str:
     doc = doc[0].upper() + doc[1:].rstrip(".")
-    rows = "".join(_row(key, inner) for key, inner in model.model_fields.items())
+    schemas = model.model_json_schema()["properties"]
+    rows = "".join(_row(key, inner, schemas[key]) for key, inner in model.model_fields.items())
     return f"\n## {title}\n\n{doc}\n\n| key | default | meaning |\n| --- | --- | --- |\n{rows}"
 
 
-def _row(key: str, field: Any) -> str:
+def _row(key: str, field: Any, schema: dict[str, Any]) -> str:
     default = field.get_default(call_default_factory=True)
     default = list(default) if isinstance(default, tuple) else default
     shown = "{}" if default == {} else tomli_w.dumps({"x": default}).removeprefix("x = ").strip()
@@ -64,7 +65,18 @@ def _row(key: str, field: Any) -> str:
     names = [name for name in get_args(field.annotation) if isinstance(name, str)]
     is_listed = len(names) < 2 or all(name in field.description for name in names)
     listed = "" if is_listed else f"; one of {', '.join(f'`{json.dumps(name)}`' for name in names)}"
-    return f"| `{key}` | `{shown}` | {field.description}{listed} |\n"
+    range_ = _range(schema)
+    return f"| `{key}` | `{shown}` | {field.description}{listed}{f'; {range_}' if range_ else ''} |\n"
+
+
+def _range(schema: dict[str, Any]) -> str:
+    """What a number may be, by its JSON schema."""
+    for node in (schema, *schema.get("anyOf", [])):
+        if node.get("type") in ("integer", "number"):
+            low = f"{node['minimum']:,}" if "minimum" in node else f"above {node['exclusiveMinimum']:,}"
+            high = f"{node['maximum']:,}" if "maximum" in node else f"below {node['exclusiveMaximum']:,}"
+            return f"{low} to {high}"
+    return ""
 
 
 if __name__ == "__main__":

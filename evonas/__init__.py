@@ -20,7 +20,8 @@ Rooms, from top to bottom; a room may use only the rooms below it:
 - ``nets``: networks that run, quantizers.
 - ``architecture``: what a network is, as plain data.
 
-Beside them ``errors``, ``files``, ``plugins``, ``progress``, ``seeding`` and ``version``, which every room may use.
+Beside them ``errors``, ``files``, ``plugins``, ``progress``, ``seeding``, ``signing`` and ``version``, which every room
+may use.
 """
 
 from __future__ import annotations

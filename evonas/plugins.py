@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -14,9 +16,26 @@ from typing import Any, TypeVar
 
 from cloudpickle import register_pickle_by_value
 
-from evonas.errors import RunFileError
+from evonas.errors import RunFileError, in_a_line
 
 T = TypeVar("T")
+
+
+@contextmanager
+def kept_running() -> Iterator[None]:
+    """Let ``sys.exit()`` in code of the user's own end nothing in silence.
+
+    Raises:
+        RunFileError: It was called.
+    """
+    try:
+        yield
+    except SystemExit as error:
+        raise RunFileError(
+            "code of your own that returns or raises",
+            found=f"sys.exit({'' if error.code is None else repr(error.code)[:80]}) in it",
+            remedy="take that out; a failure is told by any other exception",
+        ) from error
 
 
 def is_path(name: str) -> bool:
@@ -70,10 +89,10 @@ def load_object(name: str, kind: type[T]) -> T:
         sys.modules[module_name] = module = module_from_spec(spec)  # before it runs: dataclasses look themselves up
         try:
             spec.loader.exec_module(module)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             del sys.modules[module_name]
             raise RunFileError(
-                wanted, found=f"{type(error).__name__} while running it: {error}", remedy="correct that file"
+                wanted, found=f"while running it: {in_a_line(error)}", remedy="correct that file"
             ) from error
         register_pickle_by_value(module)  # workers have no such module, so its code is sent to them
     found = getattr(sys.modules[module_name], attribute, None)

@@ -18,6 +18,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from objectives.display import plain
+
 
 class Observer(Protocol):
     """Receives the progress of a run."""
@@ -50,7 +52,7 @@ class LiveDisplay:
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}", style="cyan"),
+            TextColumn("{task.fields[note]}", style="cyan", markup=False),
             console=console,
         )
         self._task = self._progress.add_task("", visible=False, note="")
@@ -74,7 +76,7 @@ class LiveDisplay:
 
     def advance(self, done: int, *, note: str = "") -> None:
         """Move the bar."""
-        self._progress.update(self._task, completed=done, note=note)
+        self._progress.update(self._task, completed=done, note=plain(note))
 
 
 @contextmanager

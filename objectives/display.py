@@ -1,13 +1,17 @@
-"""How a value reads: one table from an objective's unit to the text that people see."""
+"""How a value reads: one table from an objective's unit to the text that people see; and texts from elsewhere."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 Prefixes = Sequence[tuple[float, str, int]]
 """Factor, prefix and digits after the point, ascending."""
 
 COUNTED: Prefixes = ((1.0, "", 0), (1e3, "k", 2), (1e6, "M", 2), (1e9, "G", 2), (1e12, "T", 2))
+# what a terminal obeys (control characters, but for tabs and ends of lines), what turns the direction of writing, and
+# halves of pairs, which no UTF-8 holds
+OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 MEASURED: Prefixes = ((1e-12, "p", 2), (1e-9, "n", 2), (1e-6, "µ", 2), (1e-3, "m", 2), (1.0, "", 2))
 
 
@@ -77,6 +81,18 @@ def display(value: float, unit: str) -> str:
         ('12.34 %', '2.5 g')
     """
     return DISPLAYS[unit](value) if unit in DISPLAYS else f"{value:.4g} {unit}"
+
+
+def plain(text: str, *, most: int | None = None) -> str:
+    """A text from anywhere, as it may be printed and stored: what a terminal would obey is spelled as ``\\u001b``.
+
+    Args:
+        text: Any; names of files and messages of errors may hold everything.
+        most: Letters to keep, with a note of how many are left out; None: all.
+    """
+    if most is not None and len(text) > most:
+        text = f"{text[:most]} … ({len(text) - most:,} more letters)"
+    return OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _split(value: float, prefixes: Prefixes) -> tuple[str, str]:

@@ -69,6 +69,15 @@ def tiny_config() -> RunConfig:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Runs of tests are signed with a key of their own, one for all of pytest's processes."""
+    home = tmp_path_factory.getbasetemp()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(home.parent if "PYTEST_XDIST_WORKER" in os.environ else home))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _front_alone() -> Iterator[None]:
     """Searches write no figures and no page, which take longer than a tiny search; see ``pages``."""
     with pytest.MonkeyPatch.context() as patch:

@@ -39,7 +39,7 @@ def test_a_room_is_small_and_its_docstring_lists_its_files() -> None:
 
 def test_the_root_of_evonas_holds_only_what_every_room_may_use() -> None:
     found = {path.stem for path in (ROOT / "evonas").glob("*.py")}
-    assert found == {"__init__", "__main__", "errors", "files", "plugins", "progress", "seeding", "version"}
+    assert found == {"__init__", "__main__", "errors", "files", "plugins", "progress", "seeding", "signing", "version"}
 
 
 def test_imports_between_rooms_stand_on_few_floors() -> None:

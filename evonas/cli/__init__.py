@@ -11,14 +11,18 @@ May import all other rooms. Files that declare subcommands import nothing large;
 
 from __future__ import annotations
 
+import codecs
+import io
 import sys
+import unicodedata
 import warnings
 from typing import Annotated, TextIO
 
 import typer
 
 from evonas.cli import deploy, inspect, search
-from evonas.errors import DataWarning, EvonasError
+from evonas.cli.options import say
+from evonas.errors import DataWarning, EvonasError, RunFolderError, in_a_line, of_machine
 from evonas.version import __version__
 
 app = typer.Typer(
@@ -33,7 +37,7 @@ app = typer.Typer(
 
 def _version(is_wanted: bool) -> None:
     if is_wanted:
-        typer.echo(f"evonas {__version__}")
+        say(f"evonas {__version__}")
         raise typer.Exit
 
 
@@ -79,7 +83,28 @@ def _told(
     """Warnings about data in one line; those of libraries as ever."""
     del file, line
     whole = warnings.formatwarning(message, category, filename, lineno)
-    typer.echo(f"warning: {message}" if issubclass(category, DataWarning) else whole, err=True)
+    say(f"warning: {message}" if issubclass(category, DataWarning) else whole, err=True)
+
+
+SPELLED = {"×": "x", "–": "-", "—": "-", "…": "...", "±": "+-", "µ": "u", "τ": "tau", "≤": "<=", "≥": ">="}
+"""Letters of evonas' own texts for terminals and logs without them."""
+
+
+def _spell(error: UnicodeError) -> tuple[str, int]:
+    """Letters that an encoding has not, by those that any has: this spoils a letter, and no command."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    letters = error.object[error.start : error.end]
+    plain = [SPELLED.get(letter) or unicodedata.normalize("NFKD", letter) for letter in letters]
+    spelled = "".join(plain).encode("ascii", "backslashreplace").decode()
+    return spelled, error.end
+
+
+def _of_a_folder(error: Exception) -> RunFolderError | None:
+    """A run's folder that turned out to be none after it was opened."""
+    if type(error).__name__ != "NotARunFolderError":  # whose module is not loaded just for this
+        return None
+    return RunFolderError("a run folder, as evonas search makes it", found=str(error), remedy=error.remedy)  # type: ignore[attr-defined]
 
 
 def main() -> None:
@@ -87,20 +112,23 @@ def main() -> None:
     wants_traceback = "--debug" in sys.argv
     sys.argv = [argument for argument in sys.argv if argument != "--debug"]
     warnings.showwarning = _told
+    codecs.register_error("evonas.spell", _spell)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="evonas.spell")
     try:
         app(standalone_mode=True)
-    except EvonasError as error:
-        if wants_traceback:
-            raise
-        typer.echo(f"evonas: {type(error).__name__}\n{error}", err=True)
-        sys.exit(2)
     except Exception as error:
         if wants_traceback:
             raise
+        known = error if isinstance(error, EvonasError) else of_machine(error) or _of_a_folder(error)
+        if known is not None:
+            say(f"evonas: {type(known).__name__}\n{known}", err=True)
+            sys.exit(2)
         unexpected = EvonasError(
             "a command that ends well",
-            found=f"{type(error).__name__}: {error}",
+            found=in_a_line(error),
             remedy="this is a fault of evonas or of the machine: see it with --debug; what was stored is kept",
         )
-        typer.echo(f"evonas: unexpected error\n{unexpected}", err=True)
+        say(f"evonas: unexpected error\n{unexpected}", err=True)
         sys.exit(1)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from evonas.cli.options import PICK_HELP, Quiet, RunArgument, check_one_of
+from evonas.cli.options import PICK_HELP, Quiet, RunArgument, TrustCode, check_one_of, looking_at
 from evonas.errors import RunFileError
 
 FORMATS = ("table", "csv", "json", "markdown")
@@ -33,7 +33,8 @@ def front(
     from evonas.cli import inspect_actions
 
     check_one_of(form, FORMATS, wanted="a known --format")
-    inspect_actions.front(run, form, where=where, sort=sort, columns=columns, pick=pick)
+    with looking_at(run):
+        inspect_actions.front(run, form, where=where, sort=sort, columns=columns, pick=pick)
 
 
 def show(
@@ -51,9 +52,7 @@ def show(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Draw it too: .png, .svg or .pdf.", show_default=False)] = None,
     form: Annotated[str, typer.Option("--format", help="text, or json.")] = "text",
-    may_run_code: Annotated[
-        bool, typer.Option("--run-code", help="Let Python files that the run names run, for networks off its front.")
-    ] = False,
+    may_run_code: TrustCode = False,
 ) -> None:
     """Print a network layer by layer, and what it costs; draw it."""
     from evonas.cli import inspect_actions
@@ -69,7 +68,10 @@ def show(
         raise RunFileError(
             "a run folder, or --genome", found="neither", remedy="such as: evonas show runs/first --pick knee"
         )
-    inspect_actions.show(run, pick=pick, genome=genome, config=config, out=out, form=form, may_run_code=may_run_code)
+    with looking_at(run, config):
+        inspect_actions.show(
+            run, pick=pick, genome=genome, config=config, out=out, form=form, may_run_code=may_run_code
+        )
 
 
 def report(
@@ -84,7 +86,8 @@ def report(
     """Write a run's front.csv, figures and interactive page anew; several runs are compared, as by evonas compare."""
     from evonas.cli import inspect_actions
 
-    inspect_actions.report(runs, out=out)
+    with looking_at(*runs):
+        inspect_actions.report(runs, out=out)
 
 
 def plot(
@@ -107,7 +110,8 @@ def plot(
     from evonas.cli import inspect_actions
 
     check_one_of(out.suffix.lower(), (".pdf", ".svg", ".png"), wanted="a figure's suffix in --out")
-    inspect_actions.plot(runs, kind, out=out, x=x, y=y, pick=pick, width=width)
+    with looking_at(*runs):
+        inspect_actions.plot(runs, kind, out=out, x=x, y=y, pick=pick, width=width)
 
 
 def compare(
@@ -120,4 +124,5 @@ def compare(
     """Compare searches: hypervolumes on one scale, over seeds, and whether a lead is more than luck."""
     from evonas.cli import inspect_actions
 
-    inspect_actions.compare(runs, out=out, quiet=quiet)
+    with looking_at(*runs):
+        inspect_actions.compare(runs, out=out, quiet=quiet)

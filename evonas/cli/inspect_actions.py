@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import typer
-
 from evonas.cli.figures import draw_network_to, plot_to
 from evonas.cli.network_view import of_genome, of_run
+from evonas.cli.options import say
 from evonas.cli.print_front import print_configuration, print_front_as
 from evonas.cli.print_tables import print_comparisons, print_json, print_network
 from evonas.errors import RunFileError, RunFolderError
@@ -51,7 +50,7 @@ def show(
         print_network(view)
     if out is not None:
         draw_network_to(view.table, out)
-        typer.echo(f"picture: {out}", err=form == "json")
+        say(f"picture: {out}", err=form == "json")
 
 
 def report(runs: Sequence[Path], *, out: Path | None) -> None:
@@ -74,13 +73,13 @@ def report(runs: Sequence[Path], *, out: Path | None) -> None:
             write_atomically(out, content)
         except OSError as error:
             raise RunFileError("a place to write the page to", found=str(error), remedy="change --out") from error
-    typer.echo(out or page)
+    say(str(out or page))
 
 
 def plot(runs: Sequence[Path], kind: str, *, out: Path, x: str | None, y: str | None, pick: str, width: str) -> None:
     """Draw a figure for a paper."""
     data = plot_to(runs, kind, out=out, x=x, y=y, pick=pick, width=width)
-    typer.echo(f"{out}\ndata: {data}")
+    say(f"{out}\ndata: {data}")
 
 
 def compare(runs: Sequence[Path], *, out: Path | None, quiet: bool) -> None:
@@ -92,4 +91,4 @@ def compare(runs: Sequence[Path], *, out: Path | None, quiet: bool) -> None:
         print_comparisons(found)
     if out is not None:
         page = write_comparison(found, out, title=" and ".join(path.name for path in runs))
-        typer.echo(f"page: {page}")
+        say(f"page: {page}")

@@ -90,13 +90,13 @@ def of_genome(text: str, run: Path | None, config: Path | None, *, may_run_code:
 
 def _space(run: Path | None, config: Path | None, *, may_run_code: bool) -> NetworkSpace:
     if run is not None:
-        opened = open_run(run)
+        opened = open_run(run, may_run_code=may_run_code)
         files = code_of(load_config(run / RUN_FILE))
         if files and not may_run_code:
             raise RunFolderError(
                 "a network of the front, whose layers are stored",
                 found=f"another one, which needs {', '.join(sorted(files))} to run",
-                remedy="if you trust that code, add --run-code",
+                remedy="if you trust that code, add --trust-code",
             )
         return opened.context.network_space
     return open_context(load_config(config)).network_space

@@ -12,17 +12,23 @@ from typing import Annotated, Any
 
 import typer
 
-from evonas.errors import RunFileError, nearest
+from evonas.errors import RunFileError, RunFolderError, in_a_line, nearest
 from evonas.progress import Observer, observer
+from objectives.display import plain
 
 RunArgument = Annotated[
     Path, typer.Argument(help="A run folder, such as runs/digits-20260101-120000.", show_default=False)
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+TrustCode = Annotated[
+    bool,
+    typer.Option("--trust-code", help="Load what a run names, such as Python files, that you did not start here."),
+]
 Workers = Annotated[
     int | None,
     typer.Option(
         min=0,
+        max=1024,
         help="Processes that evaluate; 0: one per core. Changes no results, but in asynchronous mode.",
         show_default=False,
     ),
@@ -32,6 +38,11 @@ Workers = Annotated[
 PICK_HELP = (
     "knee, all, best:MEASURE, balanced:error=2,bitops=1, a bound such as 'model_size<4000', or ids such as 17,42."
 )
+
+
+def say(text: str = "", *, err: bool = False, end: str = "\n") -> None:
+    """Print a text from anywhere: no terminal obeys what stands in it."""
+    print(plain(text), file=sys.stderr if err else sys.stdout, end=end, flush=True)
 
 
 @contextmanager
@@ -54,8 +65,34 @@ def display_of(*, quiet: bool, folder: Path | None = None) -> Iterator[Observer]
             )
         else:
             kept = "nothing had begun"
-        typer.echo(f"\nstopped; {kept}", err=True)
+        say(f"\nstopped; {kept}", err=True)
         sys.exit(130)
+
+
+@contextmanager
+def looking_at(*paths: Path | None) -> Iterator[None]:
+    """What fails while runs are read, and is no mistake anybody thought of, is told of them: they may be anybody's.
+
+    Raises:
+        RunFolderError: Something else than a mistake, or what the machine refuses, came up.
+    """
+    try:
+        yield
+    except (
+        ArithmeticError,
+        AttributeError,
+        AssertionError,
+        LookupError,
+        TypeError,
+        ValueError,
+        RecursionError,
+    ) as error:
+        named = ", ".join(str(path) for path in paths if path is not None)
+        raise RunFolderError(
+            "runs whose archives hold what evonas wrote",
+            found=f"{in_a_line(error)}, while reading {named}",
+            remedy="restore them from a copy; if nobody changed them, this is a fault of evonas: see it with --debug",
+        ) from error
 
 
 def check_one_of(word: str, known: tuple[str, ...], *, wanted: str) -> None:
@@ -78,6 +115,6 @@ def keys_of(texts: Iterable[str], *, sections: tuple[str, ...]) -> dict[str, dic
         keys = overrides.setdefault(section, {})
         try:
             keys[key] = tomllib.loads(f"x = {value}")["x"]
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):
             keys[key] = value.strip()
     return overrides

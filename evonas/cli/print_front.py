@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import typer
-from rich.table import Table
-
-from evonas.cli.print_tables import show_table
+from evonas.cli.options import say
+from evonas.cli.print_tables import Texts, show_table
 from evonas.workflows.picks import pick as picked
 from evonas.workflows.picks import select, single
+from reports.run_folder.files import csv_text
 from reports.run_folder.parameters import choice_texts
 from reports.tables.estimates import error_texts, how_errors_came
 from reports.tables.front import front_table, knee_id
@@ -55,13 +54,13 @@ def print_front_as(
         rows = rows[rows["id"].isin(picked(folder, pick)["id"])]
     shown = select(folder, columns=columns).columns if columns is not None else rows.columns
     if form == "csv":
-        typer.echo(rows[shown].to_csv(index=False), nl=False)
+        say(csv_text(rows[shown]), end="")
     elif form == "json":
         known = rows[shown].astype(object).where(rows[shown].notna(), None)  # JSON has no word for what is not a number
-        typer.echo(json.dumps(known.to_dict("records"), indent=1, ensure_ascii=False))
+        say(json.dumps(known.to_dict("records"), indent=1, ensure_ascii=False))
     elif rows.empty:
         why = "condition" if where is not None and len(front_table(folder)) else "constraints"
-        typer.echo(f"no evaluated {folder.facts().noun} satisfies the {why}")
+        say(f"no evaluated {folder.facts().noun} satisfies the {why}")
     else:
         genes = [gene.name for gene in folder.facts().genes if gene.values is not None]
         searched = dict.fromkeys(["id", *genes, *folder.objectives, *folder.constraints])
@@ -86,15 +85,15 @@ def _print_texts(folder: RunFolder, rows: pd.DataFrame, names: list[str], *, for
     ]
     if form == "markdown":
         lines = [titles, ["---:" if name != "genome" else "---" for name in names], *cells]
-        typer.echo("\n".join("| " + " | ".join(line) + " |" for line in lines))
+        say("\n".join("| " + " | ".join(line) + " |" for line in lines))
     else:
-        printed = Table(title=title, title_justify="left")
+        printed = Texts(title=title, title_justify="left")
         for name, text in zip(names, titles, strict=True):
             printed.add_column(text, justify="left" if name == "genome" else "right")
         for line in cells:
             printed.add_row(*line)
         show_table(printed)
-        typer.echo(f"* knee. {how_errors_came(folder)}{'' if facts.is_table else ' Test set not used.'}")
+        say(f"* knee. {how_errors_came(folder)}{'' if facts.is_table else ' Test set not used.'}")
 
 
 def print_configuration(run: Run, which: str, form: str) -> None:
@@ -117,12 +116,12 @@ def print_configuration(run: Run, which: str, form: str) -> None:
             "parameters": {name: record.get(name, text) for name, text in texts.items()},
             "objectives": {name: record[name] for name in folder.measures},
         }
-        typer.echo(json.dumps(facts, indent=1, ensure_ascii=False))
+        say(json.dumps(facts, indent=1, ensure_ascii=False))
         return
     lines = {f"{folder.facts().noun} {record['id']}": "", **texts}
     lines |= {one.title: one.display(record[name]) for name, one in folder.measures.items()}
-    typer.echo("\n".join(f"{name:27} {text}".rstrip() for name, text in lines.items()))
-    typer.echo(f"genome: {record['genome']}")
+    say("\n".join(f"{name:27} {text}".rstrip() for name, text in lines.items()))
+    say(f"genome: {record['genome']}")
 
 
 def _text(folder: RunFolder, record: dict[Any, Any], name: str, *, knee: int) -> str:

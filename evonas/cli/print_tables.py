@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
-import typer
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from evonas.cli.options import say
 from objectives import OBJECTIVES, QUALITIES
+from objectives.display import plain
 from objectives.energy import SOURCE
 from objectives.held_out import COMPLEMENTS
 from reports.pages.comparison_page import pairwise_texts, ranking_texts
@@ -33,10 +34,22 @@ if TYPE_CHECKING:
     from reports.comparison.comparison import Comparison
 
 
+class Texts(Table):
+    """A table of texts from anywhere: none is markup, and a terminal obeys none."""
+
+    def add_column(self, header: Any = "", footer: Any = "", **kept: Any) -> None:
+        """See rich."""
+        super().add_column(plain(header), plain(footer), **kept)
+
+    def add_row(self, *cells: Any, **kept: Any) -> None:
+        """See rich."""
+        super().add_row(*map(plain, cells), **kept)
+
+
 def print_selfcheck(table: pd.DataFrame) -> None:
     """Shares of the true hypervolume, mean and standard deviation, one row per method."""
     seeds = table["seed"].nunique()
-    printed = Table(title=f"share of the true front's hypervolume, {seeds} seeds", title_justify="left")
+    printed = Texts(title=f"share of the true front's hypervolume, {seeds} seeds", title_justify="left")
     printed.add_column("search")
     counts = [column for column in table if isinstance(column, int)]
     for count in counts:
@@ -55,11 +68,11 @@ def print_comparisons(comparisons: Sequence[Comparison]) -> None:
         _print_texts(ranking_texts(found.ranking, noun=noun), title=f"hypervolume: {found.title}")
         if len(found.pairwise):
             _print_texts(pairwise_texts(found.pairwise), title="differences of means, paired by seed")
-        typer.echo(found.verdict)
+        say(found.verdict)
 
 
 def _print_texts(texts: pd.DataFrame, *, title: str) -> None:
-    printed = Table(title=title, title_justify="left")
+    printed = Texts(title=title, title_justify="left")
     for number, name in enumerate(texts.columns):
         printed.add_column(name, justify="right" if number else "left")
     for row in texts.to_numpy():
@@ -70,13 +83,13 @@ def _print_texts(texts: pd.DataFrame, *, title: str) -> None:
 def print_trust(run: Run) -> None:
     """How the estimate ranks networks, in a sentence and a table."""
     table, trust = trust_texts(run.folder), run.folder.facts().trust
-    printed = Table()
+    printed = Texts()
     for index, name in enumerate(table.columns):
         printed.add_column(name, justify="right" if index else "left", no_wrap=True)
     for row in table.itertuples(index=False):
         printed.add_row(*map(str, row))
     show_table(printed)
-    typer.echo(f"{trust_note(run.folder)}\n\n{trust.sentence if trust else ''}")
+    say(f"{trust_note(run.folder)}\n\n{trust.sentence if trust else ''}")
 
 
 def print_trainings(chosen: pd.DataFrame, trainings: list[Any]) -> None:
@@ -85,22 +98,22 @@ def print_trainings(chosen: pd.DataFrame, trainings: list[Any]) -> None:
         own = [done for done in trainings if done.genome == record["genome"]]
         accuracies = [100 * done.reached for done in own]
         spread = f" ± {stdev(accuracies):.2f}" if len(accuracies) > 1 else ""
-        typer.echo(
+        say(
             f"network {record['id']}: {record['model_size']:,} bytes, "
             f"test {COMPLEMENTS[own[0].quality]} {mean(accuracies):.2f}{spread} % "
             f"({len(own)} seed{'s' * (len(own) > 1)})"
         )
     for remarks in dict.fromkeys(done.remarks for done in trainings if done.remarks):
-        typer.echo(f"trained with: {remarks}")
+        say(f"trained with: {remarks}")
     for done in trainings:
         for warning in done.warnings:
-            typer.echo(f"warning: network {done.evaluation}, seed {done.seed}: {warning}")
+            say(f"warning: network {done.evaluation}, seed {done.seed}: {warning}")
 
 
 def print_verification(found: Verification) -> None:
     """What running an exported file showed."""
     counted = int(found.layers["model_size"].sum())
-    typer.echo(
+    say(
         f"{found.format}, {found.images:,} test images: accuracy {100 * found.accuracy:.2f} %\n"
         f"against torch, sums of whole numbers: {found.agreement:.4%} of predictions agree, "
         f"largest difference of logits {found.difference:.2g}\n"
@@ -108,15 +121,15 @@ def print_verification(found: Verification) -> None:
         f"one image: {found.milliseconds:.3f} ms here, {found.torch_milliseconds:.3f} ms in torch as trained"
     )
     if found.layers["stored"].isna().all():
-        typer.echo(f"file: {found.file_bytes:,} bytes; the model size counts {counted:,} bytes when packed")
+        say(f"file: {found.file_bytes:,} bytes; the model size counts {counted:,} bytes when packed")
         return
     stored = int(found.layers["stored"].sum())
-    typer.echo(
+    say(
         f"file: {found.file_bytes:,} bytes, of which {stored:,} are weights, scales and norms "
         f"(model size: {counted:,}), {found.file_bytes - stored:,} the graph around them"
     )
     for row in found.layers[found.layers["stored"] != found.layers["model_size"]].itertuples():
-        typer.echo(f"warning: {row.layer} stores {row.stored} bytes; the model size counts {row.model_size}")
+        say(f"warning: {row.layer} stores {row.stored} bytes; the model size counts {row.model_size}")
 
 
 def print_simulation(found: Simulation) -> None:
@@ -126,7 +139,7 @@ def print_simulation(found: Simulation) -> None:
         "logits equal to the bit" if found.difference == 0 else f"largest difference of logits {found.difference:.2g}"
     )
     flash, ram = sizes.code + sizes.constants + sizes.helpers, found.arena_bytes + sizes.variables + stack
-    typer.echo(
+    say(
         f"{found.target}, {found.images:,} test images: {equal}, {found.agreement:.4%} of predictions agree, "
         f"self-test {'passed' if found.is_self_tested else 'FAILED'}\n"
         f"flash: {flash:,} bytes: {sizes.code:,} code, {sizes.constants:,} weights and other constants, "
@@ -163,7 +176,7 @@ def print_spaces(
         n_classes: Theirs.
     """
     modules = Counter(type(space).__module__ for space in spaces.values())
-    printed = Table(title=f"search spaces for images of {_shape(input_shape)}, {n_classes} classes")
+    printed = Texts(title=f"search spaces for images of {_shape(input_shape)}, {n_classes} classes")
     printed.title_justify = "left"
     if configured:
         printed.caption = "* as the run file sets it" + "; the others by default" * (len(spaces) > 1)
@@ -186,7 +199,7 @@ def print_spaces(
 def print_genes(name: str, genes: Sequence[Gene]) -> None:
     """Every gene of a space with its choices; locked ones are listed apart."""
     has_locked = any(gene.n_locked for gene in genes)
-    printed = Table(title=f"genes of {name}", title_justify="left", caption="a genome counts choices from 0")
+    printed = Texts(title=f"genes of {name}", title_justify="left", caption="a genome counts choices from 0")
     for column in ("gene", "choices", *["locked"] * has_locked):
         printed.add_column(column, overflow="fold")
     for gene in genes:
@@ -199,7 +212,7 @@ def print_network(shown: NetworkView) -> None:
     """A network layer by layer, then what it costs."""
     table = shown.table
     title = f"{len(table)} layers" if shown.id is None else f"network {shown.id}: {len(table)} layers"
-    printed = Table(title=title, title_justify="left", show_footer=True, footer_style="bold")
+    printed = Texts(title=title, title_justify="left", show_footer=True, footer_style="bold")
     printed.box, printed.padding, printed.pad_edge = SIMPLE, (0, 1, 0, 0), False  # narrow: there are many columns
     printed.add_column("layer", "all", overflow="fold")
     printed.add_column("operation")
@@ -217,15 +230,15 @@ def print_network(shown: NetworkView) -> None:
     show_table(printed)
     for name, value in shown.values.items():
         text = shown.error if name in QUALITIES and shown.error else shown.measures[name].display(value)
-        typer.echo(f"{shown.measures[name].title:28}{text}")
+        say(f"{shown.measures[name].title:28}{text}")
     if "energy" in shown.values:
-        typer.echo(f"energy model: {SOURCE}")
+        say(f"energy model: {SOURCE}")
     if shown.classes is not None:
         _print_classes(shown.classes)
     if shown.canonical != shown.genome:
-        typer.echo(f"note: the genome is not canonical; the same network in canonical form: {shown.canonical}")
+        say(f"note: the genome is not canonical; the same network in canonical form: {shown.canonical}")
     elif shown.id is not None:
-        typer.echo(f"genome: {shown.genome}")
+        say(f"genome: {shown.genome}")
 
 
 def _print_classes(found: ClassResults) -> None:
@@ -249,7 +262,7 @@ def print_json(shown: NetworkView) -> None:
             "names": list(shown.classes.names),
             "confusion": shown.classes.confusion.tolist(),
         }
-    typer.echo(json.dumps(facts, indent=1, ensure_ascii=False))
+    say(json.dumps(facts, indent=1, ensure_ascii=False))
 
 
 def _cost(name: str, value: int) -> str:
@@ -262,10 +275,12 @@ def _shape(shape: Sequence[int]) -> str:
     return "×".join(map(str, shape))
 
 
-def show_table(table: Table) -> None:
+def show_table(table: Texts) -> None:
     """Print a table as wide as the terminal; into a file or pipe as wide as it needs, so that no cell is wrapped."""
-    console = Console()
+    if isinstance(table.title, str):
+        table.title = plain(table.title)
+    console = Console(markup=False, emoji=False, highlight=False)
     if not console.is_terminal:
-        console = Console(width=1000)
+        console = Console(markup=False, emoji=False, highlight=False, width=1000)
         console.width = console.measure(table).maximum
     console.print(table)

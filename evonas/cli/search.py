@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from evonas.cli.options import Quiet, RunArgument, Workers
+from evonas.cli.options import Quiet, RunArgument, TrustCode, Workers, say
 from evonas.config.presets import preset_caption, preset_names, preset_text
 
 
@@ -38,11 +38,11 @@ def search(
     search_actions.search(run_file, preset=preset, out=out, keys=keys, quiet=quiet)
 
 
-def resume(run: RunArgument, workers: Workers = None, quiet: Quiet = False) -> None:
+def resume(run: RunArgument, workers: Workers = None, may_run_code: TrustCode = False, quiet: Quiet = False) -> None:
     """Resume a run or a batch that was stopped; the result is as if it had never stopped."""
     from evonas.cli import search_actions
 
-    search_actions.resume(run, workers=workers, quiet=quiet)
+    search_actions.resume(run, workers=workers, may_run_code=may_run_code, quiet=quiet)
 
 
 def batch(
@@ -54,7 +54,7 @@ def batch(
         typer.Option(help="Folder of the batch; one that was stopped is resumed.", show_default="runs/NAME-TIME"),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=0, help="Runs side by side; 0: one per core.", show_default=False)
+        int | None, typer.Option(min=0, max=1024, help="Runs side by side; 0: one per core.", show_default=False)
     ] = None,
     quiet: Quiet = False,
 ) -> None:
@@ -69,10 +69,10 @@ def presets(
 ) -> None:
     """List the presets, ready-made runs for evonas search --preset; or print one."""
     if name is not None:
-        typer.echo(preset_text(name), nl=False)
+        say(preset_text(name), end="")
         return
     for known in preset_names():
-        typer.echo(f"{known:<7} {preset_caption(known)}")
+        say(f"{known:<7} {preset_caption(known)}")
 
 
 def spaces(
@@ -89,7 +89,7 @@ def spaces(
 
 
 def selfcheck(
-    seeds: Annotated[int, typer.Option(min=1, help="Searches per method.")] = 3, quiet: Quiet = False
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="Searches per method.")] = 3, quiet: Quiet = False
 ) -> None:
     """Search a small table whose true front is known, beside simpler searches; fail if the engine is no better."""
     from evonas.cli import search_actions

@@ -9,9 +9,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-import typer
-
-from evonas.cli.options import display_of
+from evonas.cli.options import display_of, say
 from evonas.cli.print_front import print_front
 from evonas.cli.print_tables import print_comparisons, print_genes, print_selfcheck, print_spaces
 from evonas.config.load import load_config
@@ -55,16 +53,16 @@ def search(
     _print_result(folder, quiet=quiet)
 
 
-def resume(path: Path, *, workers: int | None, quiet: bool) -> None:
+def resume(path: Path, *, workers: int | None, may_run_code: bool, quiet: bool) -> None:
     """Resume a run or a batch."""
     if _has_helped():
         return
     with display_of(quiet=quiet, folder=path) as display:
         if is_batch(path):
-            _print_batch(resume_batch(path, workers=workers, observer=display), quiet=quiet)
+            _print_batch(resume_batch(path, workers=workers, may_run_code=may_run_code, observer=display), quiet=quiet)
             return
         overrides = {} if workers is None else {"compute": {"workers": workers}}
-        engine.resume(open_run(path).folder, overrides=overrides, observer=display)
+        engine.resume(open_run(path).folder, overrides=overrides, may_run_code=may_run_code, observer=display)
     _print_result(path, quiet=quiet)
 
 
@@ -103,9 +101,7 @@ def selfcheck(*, seeds: int, quiet: bool) -> None:
     if not quiet:
         print_selfcheck(table)
     if not is_sound(table):
-        typer.echo(
-            "evonas selfcheck: the engine searches no better than simpler methods; something is broken", err=True
-        )
+        say("evonas selfcheck: the engine searches no better than simpler methods; something is broken", err=True)
         sys.exit(1)
 
 
@@ -120,9 +116,9 @@ def _has_helped() -> bool:
 def _print_batch(done: Batch, *, quiet: bool) -> None:
     if not quiet:
         print_comparisons(done.comparisons)
-        typer.echo(f"page: {done.path / PAGE}")
+        say(f"page: {done.path / PAGE}")
     for name, reason in done.failures.items():
-        typer.echo(f"failed: {name}: {reason}", err=True)
+        say(f"failed: {name}: {reason}", err=True)
     if done.failures:
         sys.exit(1)
 
@@ -133,14 +129,15 @@ def _print_result(folder: Path, *, quiet: bool) -> None:
     run = open_run(folder)
     facts = run.folder.facts()
     print_front(run)
-    typer.echo(f"search: {outcome_sentence(run.folder)}. {facts.stop_reason}")
+    say(f"search: {outcome_sentence(run.folder)}. {facts.stop_reason}")
     if known := predictor_sentence(run.folder):
-        typer.echo(f"predictors: {known}")
+        say(f"predictors: {known}")
     if facts.estimate_reason:
-        typer.echo(f"estimate: {facts.estimate_reason}")
+        say(f"estimate: {facts.estimate_reason}")
     for warning in facts.warnings:
-        typer.echo(f"warning: {warning}")
-    typer.echo(f"report: {folder / 'report.html'}")
+        say(f"warning: {warning}")
+    if facts.has_reports:
+        say(f"report: {folder / 'report.html'}")
     if not facts.is_table:
         deed = "train" if front_volume(run.folder) is None else "export"
-        typer.echo(f"next:   evonas {deed} {quote(str(folder))} --pick knee")
+        say(f"next:   evonas {deed} {quote(str(folder))} --pick knee")

@@ -6,6 +6,7 @@ May import ``spaces``, ``architecture`` and the small root files.
 - ``sections``: data, quantizers, supernet, estimate, search.
 - ``space``: the section of whichever search space is named.
 - ``training``: how a chosen network is trained; ``compute``: where the work is done.
+- ``toml_file``: TOML files, read with bounds on what they cost.
 - ``bounds``: upper bounds as numbers or shares of a base network.
 - ``presets``: ready-made values, one TOML file each.
 """

@@ -8,11 +8,15 @@ from pydantic import Field, model_validator
 
 from evonas.spaces.settings import Settings
 
+MOST_WORKERS = 1024
+
 
 class ComputeConfig(Settings):
     """[compute]: where the work is done. The number of workers changes results in asynchronous mode only."""
 
-    workers: int = Field(0, ge=0, description="processes that evaluate networks, one thread each; 0: one per core")
+    workers: int = Field(
+        0, ge=0, le=MOST_WORKERS, description="processes that evaluate networks, one thread each; 0: one per core"
+    )
     backend: Literal["loky", "threading", "dask"] = Field(
         "loky", description="loky: processes on this machine; threading; dask: a cluster, see docs/guide/scaling.md"
     )

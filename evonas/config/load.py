@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,12 +13,16 @@ from evonas.config.compute import ComputeConfig
 from evonas.config.presets import preset_values
 from evonas.config.sections import DataConfig, EstimateConfig, QuantizersConfig, SearchConfig, SupernetConfig
 from evonas.config.space import GIVEN_IN_PYTHON, SPACE_SETTINGS, OwnSpaceConfig, SpaceConfig
+from evonas.config.toml_file import read_toml
 from evonas.config.training import TrainingConfig
 from evonas.errors import RunFileError, nearest
 from evonas.plugins import is_path
 from evonas.spaces.cells.settings import CellSettings
-from evonas.spaces.settings import Settings, message
+from evonas.spaces.settings import Seed, Settings, brief, message
 from objectives import LATENCY, OBJECTIVES, QUALITIES
+
+MOST_LETTERS = 200  # of a name: file systems take 255 bytes, of which a date needs some
+MOST_PROBLEMS = 30  # that a message tells
 
 
 class RunConfig(Settings):
@@ -28,9 +31,10 @@ class RunConfig(Settings):
     name: str = Field(
         "",
         pattern=r"^[\w.-]*$",
+        max_length=MOST_LETTERS,
         description='name of the run, in its folder runs/NAME-TIME; "": that of the data, or of your own space',
     )
-    seed: int = Field(0, ge=0, description="seed of everything random except the split")
+    seed: Seed = Field(0, description="seed of everything random except the split")
     data: DataConfig = DataConfig()
     space: SpaceConfig = CellSettings()
     quantizers: QuantizersConfig = QuantizersConfig()
@@ -72,27 +76,6 @@ def load_config(
     return parse_config(raw, overrides, source=source, given_space=given_space)
 
 
-def read_toml(path: Path, *, wanted: str, form: str) -> dict[str, Any]:
-    """Read a TOML file.
-
-    Args:
-        path: The file.
-        wanted: What it should be, for messages.
-        form: The document that shows its form, for messages.
-
-    Raises:
-        RunFileError: No such file, or not TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunFileError(f"{wanted} that can be read", found=f"{path}: {error}", remedy="check the path") from error
-    except tomllib.TOMLDecodeError as error:
-        raise RunFileError(
-            f"{wanted} in TOML", found=f"{path}: {error}", remedy=f"correct that line; {form} shows the form"
-        ) from error
-
-
 def parse_config(
     raw: dict[str, Any], overrides: dict[str, Any] | None = None, *, source: str, given_space: str | None = None
 ) -> RunConfig:
@@ -107,7 +90,9 @@ def parse_config(
     try:
         config = RunConfig.model_validate(merged)
     except ValidationError as error:
-        problems = [_problem(detail) for detail in error.errors()]
+        problems = [_problem(detail) for detail in error.errors()[:MOST_PROBLEMS]]
+        if left := error.error_count() - len(problems):
+            problems.append((f"and {left:,} more", "correct these first"))
     problems += _unknown_measures(merged)
     if problems:
         raise RunFileError(
@@ -118,8 +103,12 @@ def parse_config(
     if config.space.kind in SPACE_SETTINGS:  # what a user's own space measures is known later
         config.search.quality()
     try:
-        return _resolved(config)
-    except (RuntimeError, ValueError) as error:  # an unknown ~user, or a NUL
+        resolved = _resolved(config)
+        dump_config(resolved).encode()  # paths of bytes that are no UTF-8 cannot be written down
+        return resolved
+    except TypeError as error:  # given in Python
+        raise RunFileError(f"values that TOML can hold ({source})", found=str(error), remedy="change them") from error
+    except (RuntimeError, ValueError, OSError) as error:  # an unknown ~user, a NUL, a name that is too long
         raise RunFileError(f"paths that exist ({source})", found=str(error), remedy="correct the paths") from error
 
 
@@ -150,7 +139,7 @@ def _resolved(config: RunConfig) -> RunConfig:
     given = {"objectives": tuple(map(_resolved_path, search.objectives))}
     named = given if "objectives" in search.model_fields_set else {}  # what was left out must still be seen to be
     changed: dict[str, Any] = {
-        "name": config.name or re.sub(r"[^\w.-]", "-", _subject(config)) or "run",
+        "name": config.name or re.sub(r"[^\w.-]", "-", _subject(config))[:60] or "run",
         "data": data,
         "quantizers": QuantizersConfig(**quantizers),
         "search": search.model_copy(update={**named, "constraints": bounds}),
@@ -194,12 +183,14 @@ def _unknown_measures(raw: dict[str, Any]) -> list[tuple[str, str]]:
     A user's own space may measure anything, so its names are checked later.
     """
     space, search = raw.get("space", {}), raw.get("search", {})
-    if not isinstance(search, dict) or (isinstance(space, dict) and space.get("kind", "cells") not in SPACE_SETTINGS):
+    if not isinstance(search, dict) or (
+        isinstance(space, dict) and space.get("kind", "cells") not in [*SPACE_SETTINGS]
+    ):
         return []
     known_names, problems = (*(OBJECTIVES | QUALITIES), LATENCY.name), []
     for key in ("objectives", "constraints"):
         names = search.get(key, ())
-        for name in names if isinstance(names, (list, tuple, dict)) else ():
+        for name in list(names)[:MOST_PROBLEMS] if isinstance(names, (list, tuple, dict)) else ():
             if isinstance(name, str) and not is_path(name) and name not in known_names:
                 where = f"search.{key}"
                 problems.append((f"{where}: {name!r} is unknown", f"{where}: {nearest(name, known_names)}"))
@@ -219,5 +210,5 @@ def _problem(detail: Any) -> tuple[str, str]:
     if detail["type"] == "extra_forbidden":
         table = models[path[0]].model_fields if len(path) > 1 else RunConfig.model_fields
         return f"unknown key {where}", f"{where}: {nearest(path[-1], table)}"
-    shown = f" {given!r}" if path and len(repr(given)) < 60 else ""
+    shown = f" {text}" if path and (text := brief(given)) else ""
     return f"{where}{' =' if shown else ''}{shown} ({message(detail)})", f"change {where}"

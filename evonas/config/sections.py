@@ -10,13 +10,16 @@ from evonas.architecture.methods import QUANTIZERS
 from evonas.config.bounds import Bound
 from evonas.errors import RunFileError
 from evonas.plugins import is_path
-from evonas.spaces.settings import Count, Names, Settings, known
+from evonas.spaces.settings import MOST, Count, Names, Seed, Settings, known
 from objectives import QUALITIES
 from surrogates.predictors import PREDICTOR_NAMES
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Name = Annotated[str, BeforeValidator(lambda name: str(name) if type(name) is int else name)]
-Pixels = Annotated[int, Field(ge=0)]
+Pixels = Annotated[int, Field(ge=0, le=10_000)]
+Side = Annotated[int, Field(ge=1, le=8192)]
+MOST_STEPS = 1_000_000_000
+MOST_SECONDS = 1e8  # three years
 STRATEGY_NAMES = ("single_path", "sandwich", "shared_convolution", "shared_convolution_soft")
 """Keys of :data:`evonas.training.strategies.STRATEGIES`, which needs torch."""
 
@@ -81,7 +84,7 @@ class DataConfig(Settings):
         description="how far below its maximum an image's numbers may lie, where that is subtracted; lower ones are "
         "raised: silence in log_mel; 0: any",
     )
-    size: Literal["auto"] | tuple[Count, Count] = Field(
+    size: Literal["auto"] | tuple[Side, Side] = Field(
         "auto", description="[height, width] in pixels that images are brought to; auto: as they are"
     )
     fit: Literal["pad", "crop", "stretch"] = Field(
@@ -99,28 +102,39 @@ class DataConfig(Settings):
         "signals within -1 to 1",
     )
     sample_rate: int = Field(
-        0, ge=0, description="Hz that recordings are resampled to; 0: as they are, refused where they differ"
+        0,
+        ge=0,
+        le=1_000_000,
+        description="Hz that recordings are resampled to; 0: as they are, refused where they differ",
     )
     seconds: float = Field(
         0.0,
         ge=0,
+        le=86_400,
         description="length that recordings are cut or, with zeros at their end, padded to; 0: as they are, refused "
         "where they differ",
     )
-    mels: Count = Field(40, description="bands of log_mel")
-    window_ms: float = Field(40.0, gt=0, description="length of a frame of log_mel, in milliseconds")
-    hop_ms: float = Field(20.0, gt=0, description="from the start of a frame to that of the next, in milliseconds")
+    mels: int = Field(40, ge=1, le=1024, description="bands of log_mel")
+    window_ms: float = Field(40.0, gt=0, le=60_000, description="length of a frame of log_mel, in milliseconds")
+    hop_ms: float = Field(
+        20.0, gt=0, le=60_000, description="from the start of a frame to that of the next, in milliseconds"
+    )
     test_share: Share = Field(0.2, description="share of the images set aside for the test, if they bring no test set")
     heldout_share: Share = Field(
         0.2, description="share of the rest that scores networks during the search, if there is no held-out set"
     )
-    split_seed: int = Field(
-        0, ge=0, description="seed of the split; apart from the run's seed, so that runs share a test set"
+    split_seed: Seed = Field(
+        0, description="seed of the split; apart from the run's seed, so that runs share a test set"
     )
     limit: int = Field(
-        0, ge=0, description="training and held-out images to use, taken evenly from the classes; 0: all"
+        0,
+        ge=0,
+        le=1_000_000_000,
+        description="training and held-out images to use, taken evenly from the classes; 0: all",
     )
-    pool: Count = Field(1, description="side of the squares of pixels that are averaged into one, to shrink the images")
+    pool: int = Field(
+        1, ge=1, le=1024, description="side of the squares of pixels that are averaged into one, to shrink the images"
+    )
     shift: Pixels | tuple[Pixels, Pixels] = Field(
         1, description="augmentation: largest random displacement in pixels; [rows, columns] where the axes differ"
     )
@@ -168,22 +182,27 @@ class SupernetConfig(Settings):
         description="single_path: one random network per step; sandwich: the largest, the smallest and random ones; "
         "shared_convolution, shared_convolution_soft: one network, each layer with all its precisions at once",
     )
-    paths: int = Field(6, ge=2, description="networks per step of sandwich; the other strategies take one")
-    steps: Count = Field(3500, description="optimizer steps; each costs as much as it has paths")
-    batch_size: int = Field(64, ge=2, description="images per step")
-    learning_rate: float = Field(5e-3, gt=0, description="its highest value, between a warm-up and a cosine decay")
-    weight_decay: float = Field(1e-4, ge=0, description="decoupled, on kernels only")
-    partial_normal: Count = Field(
-        1, description="k: in the supernet, an edge of a normal cell sees 1/k of the channels; 1: all"
+    paths: int = Field(6, ge=2, le=1000, description="networks per step of sandwich; the other strategies take one")
+    steps: int = Field(3500, ge=1, le=MOST_STEPS, description="optimizer steps; each costs as much as it has paths")
+    batch_size: int = Field(64, ge=2, le=MOST, description="images per step")
+    learning_rate: float = Field(
+        5e-3, gt=0, le=100, description="its highest value, between a warm-up and a cosine decay"
     )
-    partial_reduction: Count = Field(1, description="the same k for an edge of a reduction cell")
-    expansion_steps: Count = Field(500, description="steps after widths were unlocked; see search.expansion_share")
+    weight_decay: float = Field(1e-4, ge=0, le=100, description="decoupled, on kernels only")
+    partial_normal: int = Field(
+        1, ge=1, le=1024, description="k: in the supernet, an edge of a normal cell sees 1/k of the channels; 1: all"
+    )
+    partial_reduction: int = Field(1, ge=1, le=1024, description="the same k for an edge of a reduction cell")
+    expansion_steps: int = Field(
+        500, ge=1, le=MOST_STEPS, description="steps after widths were unlocked; see search.expansion_share"
+    )
     early_stop: bool = Field(
         False, description="whether training ends early once the rank order of fixed random networks has settled"
     )
     probes: int = Field(
         24,
         ge=4,
+        le=10_000,
         description="how many networks; scoring them, every twentieth of the steps, takes as long as some steps",
     )
     settled_tau: float = Field(
@@ -210,21 +229,27 @@ class EstimateConfig(Settings):
         "one-shot", description="weights of a supernet, a short training of each, or whichever takes less time here"
     )
     steps: int = Field(
-        0, ge=0, description="steps of a short training, by the recipe under [training]; 0: a quarter of all its steps"
+        0,
+        ge=0,
+        le=MOST_STEPS,
+        description="steps of a short training, by the recipe under [training]; 0: a quarter of all its steps",
     )
     anchors: int = Field(
         8,
         ge=0,
+        le=100_000,
         description="networks of all sizes that are trained by the recipe under [training] before the search: what "
         "estimates rest on; 0: none, and intervals are wide",
     )
     calibration_images: int = Field(
-        200, ge=2, description="training images that reset a subnet's batch norm before scoring"
+        200, ge=2, le=MOST, description="training images that reset a subnet's batch norm before scoring"
     )
     scoring_images: Count = Field(2000, description="held-out images that score a network, at most")
-    seconds_per_network: float = Field(0.0, ge=0, description="time after which a network has failed; 0: no limit")
+    seconds_per_network: float = Field(
+        0.0, ge=0, le=MOST_SECONDS, description="time after which a network has failed; 0: no limit"
+    )
     retries: int = Field(
-        1, ge=0, description="further tries of a network that ran out of time or memory, or lost its worker"
+        1, ge=0, le=100, description="further tries of a network that ran out of time or memory, or lost its worker"
     )
 
 
@@ -259,19 +284,25 @@ class SearchConfig(Settings):
         10,
         description="networks that predictors propose per generation, at most; no more than a tenth of what is known",
     )
-    budget: Count = Field(600, description="distinct networks to evaluate")
+    budget: int = Field(600, ge=1, le=10_000_000, description="distinct networks to evaluate")
     seconds: float = Field(
         0.0,
         ge=0,
+        le=MOST_SECONDS,
         description="time after which the search ends; it evaluates no network in the last part of it, which is for "
         "trainings; 0: no limit",
     )
     training_share: float = Field(0.4, ge=0, lt=1, description="of that time: how much of it is for trainings")
-    generations: int = Field(0, ge=0, description="generations after which the search ends; 0: no limit")
+    generations: int = Field(0, ge=0, le=10_000_000, description="generations after which the search ends; 0: no limit")
     stall: int = Field(
-        0, ge=0, description="ends when the hypervolume grew by less than 0.1 % over so many networks; 0: never"
+        0,
+        ge=0,
+        le=10_000_000,
+        description="ends when the hypervolume grew by less than 0.1 % over so many networks; 0: never",
     )
-    population: int = Field(40, ge=4, description="survivors and offspring of a generation; never more than the budget")
+    population: int = Field(
+        40, ge=4, le=100_000, description="survivors and offspring of a generation; never more than the budget"
+    )
     crossover_rate: float = Field(0.9, ge=0, le=1, description="share of offspring with two parents")
     mutation_rate: float = Field(0.0, ge=0, le=1, description="chance per gene; 0: one gene of a genome on average")
     expansion_share: float = Field(
@@ -287,7 +318,7 @@ class SearchConfig(Settings):
         description="whether to evaluate the space's uniform networks, too, one precision and width everywhere, as one "
         "would make them by hand",
     )
-    trainings: Literal["auto"] | Annotated[int, Field(ge=0)] = Field(
+    trainings: Literal["auto"] | Annotated[int, Field(ge=0, le=100_000)] = Field(
         "auto",
         description="networks that are trained at the end by the recipe under [training], those that promise most for "
         "the front, and measured on the held-out images; as many of random search and of uniform networks; auto: as "

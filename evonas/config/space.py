@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Annotated, Any, Union
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, field_validator
 
 from evonas.plugins import is_path
 from evonas.spaces import SPACES
@@ -20,12 +21,18 @@ class OwnSpaceConfig(Settings):
     kind: str = Field("FILE.py:NAME", description="where it is; `NAME` is a `NetworkSpace` or a `TableSpace`")
     options: dict[str, Any] = Field(default_factory=dict, description="keyword arguments for a class")
 
+    @field_validator("options")
+    @classmethod
+    def _finite(cls, options: dict[str, Any]) -> dict[str, Any]:
+        json.dumps(options, allow_nan=False, default=str)
+        return options
+
 
 def _kind_of(raw: Any) -> str | None:
     kind = raw.get("kind", "cells") if isinstance(raw, dict) else getattr(raw, "kind", None)
     if isinstance(kind, str) and (is_path(kind) or kind.startswith(GIVEN_IN_PYTHON)):
         return "own"
-    return kind if kind in SPACE_SETTINGS else None
+    return kind if isinstance(kind, str) and kind in SPACE_SETTINGS else None
 
 
 if TYPE_CHECKING:

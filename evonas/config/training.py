@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from evonas.spaces.settings import Count, Settings
+from evonas.spaces.settings import MOST, Count, Settings
 
 # Keys that only whole trainings use: short training runs and `evonas trust` start from random weights, have no teacher
 # and are too short to be compiled; a log changes no result.
@@ -19,16 +19,18 @@ class TrainingConfig(Settings):
     """[training]: how a network is trained as a whole, by ``evonas train`` and within a search."""
 
     epochs: Count = Field(30, description="passes over the images")
-    batch_size: int = Field(64, ge=2, description="images per step")
+    batch_size: int = Field(64, ge=2, le=MOST, description="images per step")
     optimizer: Literal["adamw", "sgd"] = Field("adamw", description="adamw, sgd")
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
     nesterov: bool = Field(True, description="whether sgd looks ahead by its momentum")
-    learning_rate: float = Field(4e-2, gt=0, description="at its highest")
+    learning_rate: float = Field(4e-2, gt=0, le=100, description="at its highest")
     schedule: Literal["cosine", "one-cycle"] = Field(
         "one-cycle",
         description="of the learning rate: a short warm-up and a cosine decay, or a rise over 30 % and a decay",
     )
-    weight_decay: float = Field(1e-4, ge=0, description="on kernels only; decoupled, but an L2 penalty with sgd")
+    weight_decay: float = Field(
+        1e-4, ge=0, le=100, description="on kernels only; decoupled, but an L2 penalty with sgd"
+    )
     two_stage: float = Field(
         0.0,
         ge=0,
@@ -45,10 +47,11 @@ class TrainingConfig(Settings):
     cutout: int = Field(
         0,
         ge=0,
+        le=10_000,
         description="augmentation besides data.shift and data.flip: side in pixels of a square of zeros; 0: none",
     )
     calibration_images: int = Field(
-        2000, ge=2, description="training images that set the batch norm's statistics at the end"
+        2000, ge=2, le=MOST, description="training images that set the batch norm's statistics at the end"
     )
     initial_weights: Literal["random", "inherited"] = Field(
         "random", description="in whole trainings: random, or inherited from the run's supernet"
@@ -60,7 +63,9 @@ class TrainingConfig(Settings):
         description="in whole trainings: weight of the distance to the outputs of a twin in full precision, trained "
         "first by the same recipe; the labels get the rest; 0: no twin",
     )
-    temperature: float = Field(4.0, gt=0, description="softens the outputs of twin and network for that distance")
+    temperature: float = Field(
+        4.0, gt=0, le=1000, description="softens the outputs of twin and network for that distance"
+    )
     compile: Literal["auto", True, False] = Field(
         False,
         description="in whole trainings: whether torch.compile speeds steps up, which moves the last digits of "

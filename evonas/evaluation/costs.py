@@ -16,7 +16,7 @@ from evonas.evaluation.measures import Measures
 from evonas.spaces import NetworkSpace, Space, TableSpace
 from evonas.spaces.genome import Genome, Genomes
 from objectives import OBJECTIVES
-from objectives.fronts.scaling import Scaling
+from objectives.fronts.scaling import Scaling, tamed
 
 Floats = NDArray[np.float64]
 COSTS = ("model_size", "parameters", "bitops", "macs")  # of a network: what predictors look at
@@ -221,9 +221,14 @@ def _counted_names(space: TableSpace, measures: Measures) -> tuple[str, ...]:
     return ()
 
 
+MOST_EXCESS = 1e300  # whatever is beyond a bound by more counts the same
+
+
 def _excess(values: Floats, bound: float, *, sign: float) -> Floats:
     """How far values lie beyond a bound, as a share of it; as a difference for a bound of 0."""
-    return sign * (values - bound) / (abs(bound) or 1.0)
+    with np.errstate(over="ignore"):
+        excess = sign * (values / 2 - bound / 2) / (abs(bound) / 2 or 0.5)
+    return tamed(np.clip(excess, -MOST_EXCESS, MOST_EXCESS))
 
 
 def _finite(found: Floats) -> Floats:

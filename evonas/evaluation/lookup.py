@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
+from evonas.errors import in_a_line
 from evonas.evaluation.estimator import Estimator, EvaluationPolicy
 from evonas.evaluation.job import OUT_OF_TIME, Job, Outcome, checked
 from evonas.evaluation.workers.limits import TimeIsUpError, time_limit
@@ -45,8 +46,8 @@ def evaluate_table(space: TableSpace, genome: Genome) -> Outcome:
     try:
         found = space.look_up(genome)
         values = {name: float(found[name]) for name in space.objectives if name in found}
-    except Exception as error:  # the user's code
-        return Outcome({}, f"{type(error).__name__}: {error}")
+    except (Exception, SystemExit) as error:  # the user's code
+        return Outcome({}, in_a_line(error))
     return checked(values, space.objectives)
 
 

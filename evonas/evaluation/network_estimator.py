@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from evonas.architecture.graph import Architecture
+from evonas.errors import EvonasError, in_a_line
 from evonas.evaluation.estimator import Estimator, EvaluationPolicy
 from evonas.evaluation.job import OUT_OF_MEMORY, OUT_OF_TIME, Job, Outcome
 from evonas.evaluation.scorers import Scorer
@@ -104,7 +105,9 @@ class ScoringJob(Job):
                 latency = {"latency": _latency(architecture)} if self.has_latency else {}
         except TimeIsUpError:
             return Outcome({}, OUT_OF_TIME, time.perf_counter() - start)
-        except (MemoryError, RuntimeError, FloatingPointError) as error:
+        except EvonasError:
+            raise
+        except (Exception, SystemExit) as error:  # memory, numbers, or a quantizer of the user's own
             return Outcome({}, reason_of(error), time.perf_counter() - start)
         taken = time.perf_counter() - start
         if not math.isfinite(score.loss):
@@ -114,9 +117,10 @@ class ScoringJob(Job):
         return Outcome({**found, **latency}, "", taken)
 
 
-def reason_of(error: Exception) -> str:
+def reason_of(error: BaseException) -> str:
     """Why a job failed, in a line; memory that ran out is told apart, for that may pass."""
-    text = str(error).partition("\n")[0] or "no message"
+    told = in_a_line(error)
+    text = told.partition(": ")[2] or "no message"
     # torch reports it as a RuntimeError; on a GPU as a subclass of it
     if isinstance(error, MemoryError) or "alloc" in text.lower() or "out of memory" in text.lower():
         return f"{OUT_OF_MEMORY}: {text}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evonas.architecture.graph import Architecture
-from evonas.errors import EvaluationError
+from evonas.errors import EvaluationError, EvonasError
 from evonas.evaluation.job import LOST_WORKER
 from evonas.evaluation.network_estimator import reason_of
 from evonas.evaluation.scoring_context import Checkpoint, ScoringContext, open_scoring_context
@@ -74,7 +74,9 @@ class WholeTraining:
                 config, images = context.config, context.dataset.train
                 network = train_in_full(architecture, images, config, seed=config.seed, extras=extras)
                 score = as_exported(network, context.dataset.heldout)
-        except (EvaluationError, MemoryError, RuntimeError) as error:
+        except (Exception, SystemExit) as error:
+            if isinstance(error, EvonasError) and not isinstance(error, EvaluationError):
+                raise
             reason = error.found if isinstance(error, EvaluationError) else reason_of(error)
             return TrainingOutcome(None, b"", reason, time.perf_counter() - begun)
         taken = time.perf_counter() - begun

@@ -12,7 +12,9 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from evonas.errors import ExportError
+from evonas.files import is_special
 
+MOST_BYTES = 1 << 30
 VERSION = 1  # of all formats
 BLANK = b"0" * 64
 DIGEST = re.compile(rb"evonas-sha256:([0-9a-f]{64})")
@@ -70,8 +72,12 @@ def read_sealed(path: Path) -> Sealed:
         ExportError: There is none, it is not evonas', of another version, truncated or altered.
     """
     try:
+        if is_special(path):
+            raise OSError(f"{path} is no file")
+        if path.stat().st_size > MOST_BYTES:
+            raise OSError(f"{path} has {path.stat().st_size:,} bytes, more than any exported file")
         raw = path.read_bytes()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise ExportError("an exported file", found=str(error), remedy="check the path; " + REMEDY) from error
     return checked(raw, path)
 
@@ -99,5 +105,10 @@ def checked(raw: bytes, path: Path) -> Sealed:
             remedy=REMEDY,
         )
     coded = FACTS.search(raw, form.end())
-    facts = json.loads(base64.b64decode(coded[1])) if coded else {}
+    try:
+        facts = json.loads(base64.b64decode(coded[1])) if coded else {}
+    except (ValueError, RecursionError):
+        facts = None
+    if not isinstance(facts, dict) or not all(isinstance(one, str) for pair in facts.items() for one in pair):
+        raise ExportError(f"a file that says where it comes from at {path}", found="other words", remedy=REMEDY)
     return Sealed(form[1].decode(), raw, facts)

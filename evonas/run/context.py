@@ -10,11 +10,12 @@ from evonas.config.load import RunConfig, load_config
 from evonas.config.space import OwnSpaceConfig
 from evonas.errors import RunFileError
 from evonas.evaluation.measures import Measures
-from evonas.plugins import resolve
+from evonas.plugins import kept_running, resolve
 from evonas.run.problems.problem import Problem
 from evonas.run.problems.spaces import make_space, own_space
 from evonas.run.problems.table_problem import TableProblem
-from evonas.run.provenance import check_started, settings_and_files, started_with
+from evonas.run.provenance import check_origin, check_started, settings_and_files, signed_part, started_with
+from evonas.signing import is_own
 from evonas.spaces import NetworkSpace, Space, TableSpace
 from reports.run_folder.folder import RunFolder
 from reports.run_folder.schema import RUN_FILE
@@ -106,13 +107,14 @@ def open_context(config: RunConfig, space: Space | None = None) -> RunContext:
         DataError: The images cannot be used.
     """
     own: Space | type[Space] | None = space
-    if space is None and isinstance(config.space, OwnSpaceConfig):
-        own = own_space(config.space)
-    if own is not None and (issubclass(own, TableSpace) if isinstance(own, type) else isinstance(own, TableSpace)):
-        table = make_space(config, own)
-        assert isinstance(table, TableSpace)
-        return RunContext(TableProblem.of(config, table))
-    return RunContext(resolve(NETWORK_PROBLEM).open(config, own))
+    with kept_running():
+        if space is None and isinstance(config.space, OwnSpaceConfig):
+            own = own_space(config.space)
+        if own is not None and (issubclass(own, TableSpace) if isinstance(own, type) else isinstance(own, TableSpace)):
+            table = make_space(config, own)
+            assert isinstance(table, TableSpace)
+            return RunContext(TableProblem.of(config, table))
+        return RunContext(resolve(NETWORK_PROBLEM).open(config, own))
 
 
 def reopen(
@@ -121,24 +123,29 @@ def reopen(
     *,
     space: Space | None = None,
     has_versions: bool = True,
+    may_run_code: bool = False,
 ) -> RunContext:
     """Load what a run works with, and make sure that it is what the run was started with.
 
-    The user's files are compared before any of them runs.
+    The user's files are compared before any of them runs, and none of a run of unknown origin does.
 
     Args:
         run: The run.
         overrides: Keys of the run file, a dict per section.
         space: Its search space, if the run was started with an object.
         has_versions: Whether versions of packages count; not where nothing is added to the run.
+        may_run_code: Whether to load what a run names that this user did not start on this machine.
 
     Raises:
-        RunFolderError: Settings, files, space, images or versions have changed.
+        RunFolderError: It names code or what is fetched, and its origin is unknown; or settings, files,
+            space, images or versions have changed.
         RunFileError: The space or an objective cannot be used.
         DataError: The images cannot be used.
     """
     config = load_config(run.path / RUN_FILE, {section: dict(keys) for section, keys in (overrides or {}).items()})
     check_started(run, settings_and_files(config))
+    is_trusted = may_run_code or is_own(signed_part(config), run.facts().signature)
+    check_origin(config, signed=is_trusted, where=run.path)
     context = open_context(config, space)
     current = started_with(config, context.problem)
     check_started(run, {what: found for what, found in current.items() if has_versions or what != "versions"})

@@ -6,32 +6,32 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
 
 from evonas.algorithms.prescreening import chosen_predictors
 from evonas.config.load import RunConfig, dump_config
-from evonas.errors import RunFolderError
-from evonas.plugins import resolve
+from evonas.errors import RunFolderError, in_a_line
+from evonas.plugins import kept_running, resolve
 from evonas.progress import Observer, Silent
 from evonas.run.context import RunContext, open_context, reopen
-from evonas.run.lock import alone_with, claimed, new_folder
+from evonas.run.lock import CLAIM, DATA, alone_with, claimed, new_folder
 from evonas.run.loop import generational
 from evonas.run.problems.problem import Problem
-from evonas.run.provenance import check_recipe, started_with
+from evonas.run.provenance import check_recipe, signed_part, started_with
 from evonas.run.stages.search_stage import StageFactory
 from evonas.run.state import SearchState, evaluate_uniform, search_at_random
 from evonas.run.steady_state import steady_state
 from evonas.run.stopping import Stopping
+from evonas.signing import signature
 from evonas.spaces import Space
 from reports.pages.page import write_reports
 from reports.run_folder.facts import GeneFacts, Origin
 from reports.run_folder.folder import RunFolder
 from reports.run_folder.schema import RUN_FILE
 from reports.tables.front import front_table
-
-DATA = "data.npz"  # of images that were given as arrays
 
 
 def search(
@@ -63,7 +63,7 @@ def search(
     """
     path = folder or new_folder(config.name)
     try:
-        with claimed(path):
+        with kept_running(), claimed(path):
             if arrays is None:
                 run, context = _create(config, path, space)
             else:
@@ -82,6 +82,7 @@ def resume(
     *,
     overrides: Mapping[str, Mapping[str, Any]] | None = None,
     space: Space | None = None,
+    may_run_code: bool = False,
     observer: Observer | None = None,
 ) -> RunFolder:
     """Resume a run that was stopped; the result is the same as if it had never stopped.
@@ -93,12 +94,14 @@ def resume(
         run: The folder.
         overrides: Keys of ``[compute]`` instead of the run file's.
         space: The search space, if the run was started with an object.
+        may_run_code: Whether to load what a run names that this user did not start on this machine.
         observer: Receives progress updates.
 
     Raises:
-        RunFolderError: Settings, images, supernet or package versions are not those that the run was started with.
+        RunFolderError: It names code or what is fetched, and its origin is unknown; or settings, images,
+            supernet or package versions are not those that the run was started with.
     """
-    context = reopen(run, overrides, space=space)
+    context = reopen(run, overrides, space=space, may_run_code=may_run_code)
     check_recipe(run, context.config)
     return _run(run, context, observer or Silent())
 
@@ -138,6 +141,7 @@ def _create(config: RunConfig, path: Path, space: Space | None) -> tuple[RunFold
             is_table=problem.is_table,
             created=time.strftime("%Y-%m-%d %H:%M:%S"),
             started_with=started_with(config, problem),
+            signature=signature(signed_part(config)),
             bounds=problem.hypervolume_box(),
             log10_space_size=problem.space.log10_size(),
             expects=problem.expects(),
@@ -159,7 +163,8 @@ def _create(config: RunConfig, path: Path, space: Space | None) -> tuple[RunFold
 
 def _run(run: RunFolder, context: RunContext, observer: Observer) -> RunFolder:
     problem = context.problem
-    with alone_with(run.path / RUN_FILE), run.opened():
+    with kept_running(), alone_with(run.path / RUN_FILE), run.opened():
+        (run.path / CLAIM).unlink(missing_ok=True)  # of a process that was killed just then
         start, before = time.perf_counter(), run.facts().seconds
 
         def elapsed() -> float:
@@ -185,8 +190,12 @@ def _run(run: RunFolder, context: RunContext, observer: Observer) -> RunFolder:
             run.store(stop_reason=reason.value)
         finally:
             run.store(seconds=elapsed())
-        write_reports(run)
-        run.store(has_reports=True)
+        try:
+            write_reports(run)
+            run.store(has_reports=True)
+        except Exception as error:  # a search that is done does not fail for want of a page
+            again = f"evonas report {quote(str(run.path))}"
+            run.warn(f"the reports could not be written ({in_a_line(error)}); everything else is done. Again: {again}")
     return run
 
 

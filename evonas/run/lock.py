@@ -8,16 +8,22 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 
 from evonas.errors import RunFolderError
-from reports.run_folder.schema import ARCHIVE
+from reports.run_folder.schema import ARCHIVE, RUN_FILE
 
 if sys.platform != "win32":
     import fcntl
 
 PATIENCE = 20.0  # seconds: workers whose batch was killed need a moment to see it
 CLAIM = ".claim"
+DATA = "data.npz"
+"""Images of a run that were given as arrays."""
+OF_A_BEGINNING = (RUN_FILE, DATA)
 BEGINNINGS = (CLAIM, ".partial")  # suffixes of files of a process that was killed before its archive was complete
+BEGUN = "what lies beside this file was made by a search that has no archive yet\n"
+"""Content of a claim on a folder that held nothing else: if its process is killed, all that lies there is its own."""
 
 
 @contextmanager
@@ -54,31 +60,52 @@ def claimed(folder: Path) -> Iterator[None]:
     Raises:
         RunFolderError: It holds files already, another process has claimed it, or it cannot be made.
     """
-    is_new = not folder.exists()
     try:
+        is_new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         (folder / CLAIM).touch()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a NUL in its name
         raise RunFolderError(
             f"a folder that can be written to at {folder}", found=str(error), remedy="choose another one with --out"
         ) from error
     try:
         with alone_with(folder / CLAIM, patience=0.0):
-            if found := [entry.name for entry in folder.iterdir() if not entry.name.endswith(BEGINNINGS)]:
-                is_new = False
-                resume = f", or resume it: evonas resume {folder}" if ARCHIVE in found else ""
-                raise RunFolderError(
-                    "a new or empty folder for the run",
-                    found=f"files in {folder}",
-                    remedy=f"choose another folder with --out{resume}",
-                )
             try:
+                if found := _kept(folder):
+                    is_new = False
+                    resume = f", or resume it: evonas resume {quote(str(folder))}" if ARCHIVE in found else ""
+                    raise RunFolderError(
+                        "a new or empty folder for the run",
+                        found=f"files in {folder}",
+                        remedy=f"choose another folder with --out{resume}",
+                    )
+                (folder / CLAIM).write_text(BEGUN, encoding="utf-8")
                 yield
             finally:
                 (folder / CLAIM).unlink(missing_ok=True)
     finally:
         if is_new and not any(folder.iterdir()):
             folder.rmdir()
+
+
+def is_beginning(folder: Path) -> bool:
+    """Whether a folder holds nothing but what a search made that was killed before it had an archive."""
+    claim = folder / CLAIM
+    try:
+        return not (folder / ARCHIVE).exists() and claim.read_text(encoding="utf-8") == BEGUN
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _kept(folder: Path) -> list[str]:
+    """Files that a new run must not touch; those of a mere beginning are deleted."""
+    entries = [entry for entry in folder.iterdir() if not entry.name.endswith(BEGINNINGS)]
+    if not is_beginning(folder) or any(entry.name not in OF_A_BEGINNING for entry in entries):
+        return [entry.name for entry in entries]
+    for entry in folder.iterdir():
+        if entry.name != CLAIM:
+            entry.unlink()
+    return []
 
 
 def new_folder(name: str) -> Path:

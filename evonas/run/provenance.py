@@ -69,6 +69,33 @@ def code_of(config: RunConfig) -> set[str]:
     return {name.rpartition(":")[0] for name in (*named, config.space.kind) if is_path(name)}
 
 
+def signed_part(config: RunConfig) -> str:
+    """What a run's signature is of: all that decides what code runs, and with what."""
+    return json.dumps([settings_and_files(config), config.compute.scheduler], sort_keys=True)
+
+
+def check_origin(config: RunConfig, *, signed: bool, where: Path) -> None:
+    """Make sure that what a run file names may be loaded: code, and what is fetched from elsewhere.
+
+    Args:
+        config: The run file.
+        signed: Whether it is known to be the user's own.
+        where: Where it lies, for the message.
+
+    Raises:
+        RunFolderError: It names something, and may be anybody's.
+    """
+    named = sorted(code_of(config))
+    named += [config.data.source] * config.data.source.startswith("hf:")
+    named += [config.compute.scheduler] * bool(config.compute.scheduler)
+    if named and not signed:
+        raise RunFolderError(
+            "a run that you started on this machine, or one whose code you trust",
+            found=f"{where}, of unknown origin, which needs {', '.join(named)}",
+            remedy="read that code; if you trust it, add --trust-code (in Python: may_run_code=True)",
+        )
+
+
 def identity(started: Started) -> str:
     """A hash that identifies a run; its supernets store it. It does not depend on versions and measures."""
     kept = {what: found for what, found in started.items() if what not in ("versions", "measures")}

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from evonas.errors import RunFileError
 from evonas.spaces.genome import Gene, Value
+from objectives.display import plain
 
 MOST_CHOICES = 1000  # of a range: every choice has a row in the run's tables
 LEAST_STEP = 1e-12  # of a range, as a share of its numbers: what a float can still tell apart with room to spare
@@ -171,9 +172,10 @@ def _plain(name: str, choice: Any) -> Value:
     """A choice as plain Python: an archive must be able to store it, and tables to show it."""
     value = choice.item() if isinstance(choice, np.generic) else choice
     is_plain = value is None or isinstance(value, (bool, int, float, str))
-    if not is_plain or (isinstance(value, float) and not math.isfinite(value)):
+    is_writable = not isinstance(value, str) or plain(value) == value
+    if not is_plain or not is_writable or (isinstance(value, float) and not math.isfinite(value)):
         raise RunFileError(
-            f"choices of gene {name} that are finite numbers, texts, True, False or None",
+            f"choices of gene {name} that are finite numbers, texts without control characters, True, False or None",
             found=repr(choice),
             remedy="give it a name as its choice, and look up in the function what the name means",
         )

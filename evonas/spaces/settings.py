@@ -12,7 +12,10 @@ from evonas.architecture.module_steps import inner_steps
 from evonas.architecture.precision import PRECISIONS
 from evonas.errors import RunFileError, nearest
 
-Count = Annotated[int, Field(ge=1)]
+MOST = 1_000_000
+Count = Annotated[int, Field(ge=1, le=MOST)]
+Width = Annotated[int, Field(ge=1, le=16_384)]
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 Factor = Annotated[float, Field(gt=0, le=8)]
 Factors = Annotated[tuple[Factor, ...], Field(min_length=1)]
@@ -107,8 +110,17 @@ def told(detail: Any, where: str) -> str:
     given = detail["input"]
     if not detail["loc"]:  # about several keys, which the message names
         return f"{where} ({message(detail)})" if where else message(detail)
-    shown = f" = {given!r}" if len(repr(given)) < 60 else ""
+    shown = f" = {text}" if (text := brief(given)) else ""
     return f"{where}{shown} ({message(detail)})"
+
+
+def brief(value: Any) -> str:
+    """A value as Python writes it; empty if that is long, or Python refuses to."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an integer of thousands of digits
+        return ""
+    return text if len(text) < 60 else ""
 
 
 def message(detail: Any) -> str:

@@ -10,6 +10,7 @@ from evonas.architecture.fitting import Sides
 
 Side = int | Sides
 WIDEST_STRIDE = 64
+MOST_SIDE = 255
 
 
 def sides(given: Side) -> Sides:
@@ -37,9 +38,9 @@ def distinct(kernels: tuple[Side, ...]) -> tuple[Side, ...]:
 
 
 def _read(given: Any) -> Side | None:
-    """One side, if a pair is square; None if it is neither a whole number from 1 on nor a pair of those."""
+    """One side, if a pair is square; None if it is neither a whole number from 1 to 255 nor a pair of those."""
     pair = tuple(given) if isinstance(given, (list, tuple)) else (given, given)
-    if len(pair) != 2 or not all(type(side) is int and side > 0 for side in pair):
+    if len(pair) != 2 or not all(type(side) is int and 0 < side <= MOST_SIDE for side in pair):
         return None
     return pair[0] if pair[0] == pair[1] else (pair[0], pair[1])
 
@@ -47,7 +48,7 @@ def _read(given: Any) -> Side | None:
 def _kernel(given: Any) -> Side:
     found = _read(given)
     if found is None or not all(side % 2 for side in sides(found)):
-        raise ValueError("sides of kernels must be odd: one such as 3, or height and width such as [1, 5]")
+        raise ValueError("sides of kernels must be odd, 255 at most: one such as 3, or height and width such as [1, 5]")
     return found
 
 

@@ -73,7 +73,12 @@ def search(
 
 
 def resume(
-    path: str | Path, *, space: Space | None = None, workers: int | None = None, show_progress: bool = False
+    path: str | Path,
+    *,
+    space: Space | None = None,
+    workers: int | None = None,
+    may_run_code: bool = False,
+    show_progress: bool = False,
 ) -> Run:
     """Resume a run that was stopped; the result is as if it had never stopped.
 
@@ -81,15 +86,18 @@ def resume(
         path: The folder.
         space: Its search space, if the run was started with an object.
         workers: Processes, instead of the run file's.
+        may_run_code: Whether to load what a run names, such as Python files, that this user did not start on this
+            machine.
         show_progress: Whether to show bars on stderr.
 
     Raises:
-        RunFolderError: It holds no run, or settings, space, images or versions are others than at its start.
+        RunFolderError: It holds no run, names code and its origin is unknown, or settings, space, images or
+            versions are others than at its start.
     """
-    run = run_handle.open_run(Path(path), space=space)
+    run = run_handle.open_run(Path(path), space=space, may_run_code=may_run_code)
     overrides = {} if workers is None else {"compute": {"workers": workers}}
     with progress.observer(is_visible=show_progress) as observer:
-        engine.resume(run.folder, overrides=overrides, space=space, observer=observer)
+        engine.resume(run.folder, overrides=overrides, space=space, may_run_code=may_run_code, observer=observer)
     return run
 
 
@@ -131,14 +139,16 @@ def compare(paths: Sequence[str | Path]) -> list[Comparison]:
     return compare_runs(paths)
 
 
-def open_run(path: str | Path, *, space: Space | None = None) -> Run:
+def open_run(path: str | Path, *, space: Space | None = None, may_run_code: bool = False) -> Run:
     """Open the folder of an earlier run.
 
     Args:
         path: The folder.
         space: Its search space, if the run was started with an object.
+        may_run_code: Whether to load what a run names, such as Python files, that this user did not start on this
+            machine; looking at it needs none of that.
 
     Raises:
         RunFolderError: It holds no run, or one of another version.
     """
-    return run_handle.open_run(Path(path), space=space)
+    return run_handle.open_run(Path(path), space=space, may_run_code=may_run_code)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,14 +16,17 @@ from typing import Any
 import tomli_w
 
 from evonas.config.compute import ComputeConfig
-from evonas.config.load import RunConfig, parse_config, read_toml
-from evonas.errors import EvaluationError, EvonasError, RunFolderError
+from evonas.config.load import RunConfig, parse_config
+from evonas.config.toml_file import MOST_BYTES_STORED, read_toml
+from evonas.errors import EvaluationError, EvonasError, RunFolderError, in_a_line
 from evonas.evaluation.workers.pool import map_in_order
 from evonas.evaluation.workers.workers import Workers
 from evonas.files import write_atomically
 from evonas.progress import Observer, Silent
 from evonas.run.engine import resume, search
 from evonas.run.lock import alone_with, new_folder
+from evonas.run.provenance import check_origin, signed_part
+from evonas.signing import is_own, signature
 from evonas.workflows.batch_plan import Plan, read_plan
 from evonas.workflows.run_handle import open_run
 from reports.comparison.comparison import Comparison, comparable_runs, compare
@@ -47,7 +53,7 @@ class Batch:
     @property
     def runs(self) -> list[RunFolder]:
         """The folders of its runs that ended, in the order of the plan."""
-        names = read_toml(self.path / PLAN, wanted="a batch", form="docs/guide/scaling.md")["runs"]
+        names = _stored(self.path)["runs"]
         folders = [self.path / name for name in names if name not in self.failures]
         return [run for folder in folders if (run := _opened(folder)) is not None and run.facts().stop_reason]
 
@@ -89,12 +95,41 @@ def run_batch(
     return _run(folder, plan.name, configs, workers=Workers.of(plan.compute, workers), observer=observer)
 
 
-def resume_batch(folder: Path, *, workers: int | None = None, observer: Observer | None = None) -> Batch:
-    """Resume a batch by its folder alone; see :func:`run_batch`."""
-    stored = read_toml(folder / PLAN, wanted="a batch", form="docs/guide/scaling.md")
-    configs = {name: parse_config(raw, source=str(folder / PLAN)) for name, raw in stored["runs"].items()}
-    chosen = Workers.of(ComputeConfig(**stored["compute"]), workers)
-    return _run(folder, stored["name"], configs, workers=chosen, observer=observer)
+def resume_batch(
+    folder: Path, *, workers: int | None = None, may_run_code: bool = False, observer: Observer | None = None
+) -> Batch:
+    """Resume a batch by its folder alone; see :func:`run_batch`.
+
+    Raises:
+        RunFolderError: Its plan is none; or it names code, and this user did not start it on this machine.
+    """
+    stored = _stored(folder)
+    with _as_plan(folder):
+        configs = {name: parse_config(raw, source=str(folder / PLAN)) for name, raw in stored["runs"].items()}
+        compute, name = ComputeConfig.of(**stored["compute"]), str(stored["name"])
+        is_trusted = may_run_code or is_own(_signed_part(configs, compute), str(stored.get("signature", "")))
+    if odd := [run for run in configs if not re.fullmatch(r"\w[\w.-]*", run)]:
+        raise RunFolderError(f"names of runs in {folder / PLAN}", found=odd[0], remedy="run its plan in another folder")
+    for config in (*configs.values(), RunConfig(compute=compute)):
+        check_origin(config, signed=is_trusted, where=folder)
+    chosen = Workers.of(compute, workers)
+    return _run(folder, name, configs, workers=chosen, may_run_code=may_run_code, observer=observer)
+
+
+@contextmanager
+def _as_plan(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError) as error:
+        raise RunFolderError(
+            f"the plan that evonas batch stored in {folder / PLAN}",
+            found=in_a_line(error),
+            remedy="restore it from a copy, or run its plan in another folder",
+        ) from error
+
+
+def _signed_part(configs: Mapping[str, RunConfig], compute: ComputeConfig) -> str:
+    return json.dumps([[name, signed_part(config)] for name, config in configs.items()] + [compute.model_dump_json()])
 
 
 def is_batch(folder: Path) -> bool:
@@ -103,13 +138,19 @@ def is_batch(folder: Path) -> bool:
 
 
 def _run(
-    folder: Path, name: str, configs: Mapping[str, RunConfig], *, workers: Workers, observer: Observer | None
+    folder: Path,
+    name: str,
+    configs: Mapping[str, RunConfig],
+    *,
+    workers: Workers,
+    observer: Observer | None,
+    may_run_code: bool = False,
 ) -> Batch:
     observer, folder = observer or Silent(), folder.resolve()  # workers may have another working folder
     with alone_with(folder / PLAN):
         observer.phase("runs of the batch", total=len(configs))
         parent = os.getpid() if workers.backend == "loky" else 0
-        jobs = [(folder / run, config, parent) for run, config in configs.items()]
+        jobs = [(folder / run, config, parent, may_run_code) for run, config in configs.items()]
         failures: dict[str, str] = {}
         results = map_in_order(_run_one, jobs, workers=workers.at_most(len(jobs)), on_loss=lambda: LOST)
         for done, (run, reason) in enumerate(zip(configs, results, strict=True), start=1):
@@ -130,9 +171,11 @@ def _run(
 def _store(folder: Path, plan: Plan, configs: Mapping[str, RunConfig]) -> None:
     """Store what the batch is, complete and with absolute paths; or check that the same is stored."""
     runs = {name: config.model_dump(mode="json") for name, config in configs.items()}
-    text = tomli_w.dumps({"name": plan.name, "compute": plan.compute.model_dump(), "runs": runs})
+    signed = signature(_signed_part(configs, plan.compute))
+    whole = {"name": plan.name, "signature": signed, "compute": plan.compute.model_dump(), "runs": runs}
+    text = tomli_w.dumps(whole)
     if is_batch(folder):
-        before = read_toml(folder / PLAN, wanted="a batch", form="docs/guide/scaling.md")["runs"]
+        before = _stored(folder)["runs"]
         changed = [name for name in {**before, **runs} if before.get(name) != runs.get(name)]
         if changed:
             raise RunFolderError(
@@ -154,7 +197,11 @@ def _store(folder: Path, plan: Plan, configs: Mapping[str, RunConfig]) -> None:
         ) from error
 
 
-def _run_one(folder: Path, config: RunConfig, parent: int) -> str:
+def _stored(folder: Path) -> dict[str, Any]:
+    return read_toml(folder / PLAN, wanted="a batch", form="docs/guide/scaling.md", most=MOST_BYTES_STORED)
+
+
+def _run_one(folder: Path, config: RunConfig, parent: int, may_run_code: bool) -> str:
     """Make one run, or resume it; returns the reason if it fails, in one line."""
     if not is_batch(folder.parent):
         raise RunFolderError(
@@ -165,14 +212,14 @@ def _run_one(folder: Path, config: RunConfig, parent: int) -> str:
         if found is not None and found.facts().has_reports:
             return ""
         if found is not None:
-            resume(found, overrides={"compute": {"workers": 1}}, observer=_Orphan(parent))
+            resume(found, overrides={"compute": {"workers": 1}}, may_run_code=may_run_code, observer=_Orphan(parent))
         else:
             shutil.rmtree(folder, ignore_errors=True)  # a run that was killed before it had an archive
             search(config, folder, observer=_Orphan(parent))
     except EvonasError as error:
         return f"wanted {error.wanted}; found {error.found}"
     except Exception as error:  # memory that ran out, a mistake in a user's own code: the other runs continue
-        return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        return in_a_line(error)
     return ""
 
 

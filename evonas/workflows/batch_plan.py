@@ -12,10 +12,11 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from evonas.config.compute import ComputeConfig
-from evonas.config.load import RunConfig, laid_over, parse_config, read_toml
+from evonas.config.load import RunConfig, laid_over, parse_config
 from evonas.config.presets import preset_values
+from evonas.config.toml_file import read_toml
 from evonas.errors import RunFileError, nearest
-from evonas.spaces.settings import Settings
+from evonas.spaces.settings import Settings, brief
 
 MOST_RUNS = 10_000
 FILE, PRESET = "run_file", "preset"
@@ -37,7 +38,7 @@ class Plan(Settings):
             ``device`` is that of runs which say nothing else.
     """
 
-    name: str = Field("batch", pattern=r"^[\w-][\w.-]*$")
+    name: str = Field("batch", pattern=r"^[\w-][\w.-]*$", max_length=200)
     preset: str = ""
     run_file: str = ""
     run: dict[str, Any] = Field(default_factory=dict)
@@ -78,7 +79,7 @@ def _problem(detail: Any) -> tuple[str, str]:
     where = ".".join(map(str, detail["loc"]))
     if detail["type"] == "extra_forbidden":
         return f"unknown key {where}", f"{where}: {nearest(where, Plan.model_fields)}; keys of runs stand under [run]"
-    return f"{where} = {detail['input']!r} ({detail['msg'].lower()})", f"change {where}"
+    return f"{where} = {brief(detail['input'])} ({detail['msg'].lower()})", f"change {where}"
 
 
 def _axes(grid: Mapping[str, Any], named: str) -> dict[str, list[Any]]:
@@ -87,11 +88,11 @@ def _axes(grid: Mapping[str, Any], named: str) -> dict[str, list[Any]]:
     problems = []
     for key, values in flat.items():
         if not isinstance(values, list) or not values:
-            problems.append(f"{key} = {values!r}")
+            problems.append(f"{key} = {brief(values)}")
         elif any(value in values[:index] for index, value in enumerate(values)):
             problems.append(f"a value twice: {key}")
         elif key in OF_NAMES and not all(isinstance(value, str) for value in values):
-            problems.append(f"{key} = {values!r}, which are no names")
+            problems.append(f"{key} = {brief(values)}, which are no names")
     if problems:
         raise RunFileError(
             f"lists of values that differ under [grid] ({named})",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from evonas.architecture.input_codes import InputCodes
-from evonas.errors import ExportError
+from evonas.errors import EvonasError, ExportError, in_a_line
 from evonas.export.bundle import read_export, write_files
 from evonas.export.c.library.files import library_files
 from evonas.export.c.options import COptions
@@ -211,7 +212,8 @@ def verify(path: Path, run: RunFolder, context: RunContext, *, images: int | Non
     """
     sealed, trained, frozen = _origin(path, run, context)
     test = context.dataset.test
-    runner = opened(sealed)
+    with _told(path):
+        runner = opened(sealed)
     part = test.taken(np.arange(len(test))[:images])
     numbers, labels = test.codes.decode(part.images.numpy()), part.labels.numpy()
     exact = IntegerNetwork(frozen)
@@ -224,8 +226,14 @@ def verify(path: Path, run: RunFolder, context: RunContext, *, images: int | Non
     with one_thread(), torch.no_grad():
         expected = _in_batches(lambda part: exact(torch.from_numpy(part)).numpy(), numbers)
         in_training = _in_batches(as_trained, numbers)
-        found = _in_batches(runner, numbers)
-        milliseconds, torch_milliseconds = (_milliseconds(run, numbers[:1]) for run in (runner, as_trained))
+        with _told(path):
+            found = _in_batches(runner, numbers)
+            if found.shape != expected.shape:
+                raise ValueError(f"logits of shape {found.shape}, not {expected.shape}")
+            milliseconds = _milliseconds(runner, numbers[:1])
+        torch_milliseconds = _milliseconds(as_trained, numbers[:1])
+    with _told(path):
+        stored = stored_bytes(sealed)
     predicted = found.argmax(axis=1)
     return Verification(
         sealed.format,
@@ -235,7 +243,7 @@ def verify(path: Path, run: RunFolder, context: RunContext, *, images: int | Non
         trained_agreement=float((predicted == in_training.argmax(axis=1)).mean()),
         accuracy=float((predicted == labels).mean()),
         file_bytes=sealed.n_bytes,
-        layers=_layer_bytes(frozen, stored_bytes(sealed)),
+        layers=_layer_bytes(frozen, stored),
         milliseconds=milliseconds,
         torch_milliseconds=torch_milliseconds,
     )
@@ -301,6 +309,23 @@ def _is_own(sealed: Sealed, frozen: FrozenNetwork, *, images: NDArray[Any]) -> b
     return dict(sealed.files) == {name: raw for name, raw in wanted.items() if raw != sealed.raw} and (
         sealed.raw in wanted.values()
     )
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Whatever a runtime trips over is a fault of the file: each has errors of its own, of no common class.
+
+    Raises:
+        ExportError: It tripped.
+    """
+    try:
+        yield
+    except (EvonasError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        raise ExportError(
+            f"a network in {path} that its runtime runs", found=in_a_line(error), remedy="export it again"
+        ) from error
 
 
 def _layer_bytes(frozen: FrozenNetwork, stored: dict[str, int]) -> pd.DataFrame:

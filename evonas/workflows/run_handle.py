@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -14,12 +15,14 @@ from evonas.errors import RunFolderError, SelectionError
 from evonas.plugins import resolve
 from evonas.progress import Observer, Silent
 from evonas.run.context import RunContext, no_networks, reopen
+from evonas.run.lock import is_beginning
 from evonas.run.provenance import check_versions
 from evonas.spaces import Space
 from evonas.workflows.picks import pick, select, single
 from objectives.held_out import COMPLEMENTS
 from reports.pages.page import write_reports
-from reports.run_folder.folder import NotARunFolderError, RunFolder
+from reports.run_folder.archive import NotARunFolderError
+from reports.run_folder.folder import RunFolder
 from reports.tables.trainings import ClassResults, class_results, class_table, confusion_table
 
 if TYPE_CHECKING:  # these load torch, which a table of results does not need
@@ -39,10 +42,12 @@ class Run:
     Attributes:
         folder: What is on disk.
         space: The search space, if the run was started with an object.
+        may_run_code: Whether to load what a run names that this user did not start on this machine.
     """
 
     folder: RunFolder
     space: Space | None = None
+    may_run_code: bool = False
 
     @property
     def path(self) -> Path:
@@ -54,9 +59,9 @@ class Run:
         """What the run works with, opened when it is first needed, and compared with what the run was started with.
 
         Raises:
-            RunFolderError: Settings, files, space or images have changed.
+            RunFolderError: Settings, files, space or images have changed; or it names code, and its origin is unknown.
         """
-        return reopen(self.folder, space=self.space, has_versions=False)
+        return reopen(self.folder, space=self.space, has_versions=False, may_run_code=self.may_run_code)
 
     def front(self, *, where: str | None = None, sort: str | None = None) -> pd.DataFrame:
         """The Pareto front: ``id``, ``genome`` and every measure in its own unit, smallest error first.
@@ -243,7 +248,7 @@ class Run:
             raise SelectionError(
                 "a network that was trained by the whole recipe",
                 found=f"{self.folder.facts().noun} {row['id']}, which was not",
-                remedy=f"train it: evonas train {self.path} --pick {row['id']}",
+                remedy=f"train it: evonas train {quote(str(self.path))} --pick {row['id']}",
             )
         return found
 
@@ -256,12 +261,13 @@ class Run:
         return self.context.overridden(self.folder, changed)
 
 
-def open_run(path: Path, *, space: Space | None = None) -> Run:
+def open_run(path: Path, *, space: Space | None = None, may_run_code: bool = False) -> Run:
     """Open a run folder.
 
     Args:
         path: The folder.
         space: Its search space, if the run was started with an object.
+        may_run_code: Whether to load what a run names that this user did not start on this machine.
 
     Raises:
         RunFolderError: It holds no run, or one of another version.
@@ -270,7 +276,9 @@ def open_run(path: Path, *, space: Space | None = None) -> Run:
         folder = RunFolder(path)
         folder.facts()  # read once, so that invalid ones raise an error here
     except NotARunFolderError as error:
-        raise RunFolderError(
-            "a run folder, as evonas search makes it", found=str(error), remedy=error.remedy
-        ) from error
-    return Run(folder, space)
+        found, remedy = str(error), error.remedy
+        if is_beginning(path):
+            found = f"{path}, which a search had only begun to make"
+            remedy = f"start it again: evonas search RUN_FILE --out {quote(str(path))}"
+        raise RunFolderError("a run folder, as evonas search makes it", found=found, remedy=remedy) from error
+    return Run(folder, space, may_run_code)

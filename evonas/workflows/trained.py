@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pandas as pd
@@ -62,12 +63,12 @@ def load_trained(run: RunFolder, context: RunContext, evaluation: int, *, seed: 
     if recipe == SEARCH or (own.empty and seed == 0 and not recipe):
         weights, sha256, facts = _of_search(run, genome)
     if weights:
-        recipe, again = SEARCH, f"train it again: evonas train {run.path} --pick {evaluation}"
+        recipe, again = SEARCH, f"train it again: evonas train {quote(str(run.path))} --pick {evaluation}"
     else:
         row = _found(run, evaluation, own, seed=seed, recipe=recipe)
         weights, sha256, facts = row["weights"], row["sha256"], _tested(run, row)
         recipe = recipe_of(weights)
-        again = f"train it again: evonas train {run.path} --pick {evaluation} --seeds {seed + 1}"
+        again = f"train it again: evonas train {quote(str(run.path))} --pick {evaluation} --seeds {seed + 1}"
     space = context.network_space
     network = Network([space.decode(from_text(genome, space.genes))], generator=torch.Generator())
     load_weights(network, run.path / weights, expected=sha256, remedy=again)
@@ -104,7 +105,7 @@ def _found(run: RunFolder, evaluation: int, own: pd.DataFrame, *, seed: int, rec
         raise SelectionError(
             f"network {evaluation} trained with seed {seed}",
             found=f"trained: {known or 'none yet'}",
-            remedy=f"train it first: evonas train {run.path} --pick {evaluation} --seeds {seed + 1}",
+            remedy=f"train it first: evonas train {quote(str(run.path))} --pick {evaluation} --seeds {seed + 1}",
         )
     recipes = found["weights"].map(recipe_of)
     if recipe:

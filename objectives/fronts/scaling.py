@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from objectives.fronts.pareto import Points, hypervolume
 from objectives.objective import Objective
 
 LEAST_SHARE = 1e-3  # of the bound that a floor below the logarithm is taken from
+LEAST = 1e-300
+HUGE = 1e60  # from here on values are told by their logarithm: squares of larger ones are beyond what a float holds
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Scaling:
         """Scale ``(n_points, n_objectives)``, columns in the order of ``measures``."""
         columns = []
         for measure, column in zip(self.measures, self._columns(values), strict=True):
-            box = np.asarray(self.bounds[measure.name], dtype=float)
+            box = tamed(self.bounds[measure.name])
             low, high = np.sort(self._told(measure, box, by_log=measure.is_log))
             told = self._told(measure, column, by_log=measure.is_log)
             columns.append((told - low) / (high - low if high > low else 1.0))
@@ -65,7 +67,7 @@ class Scaling:
         return hypervolume(self(values), reference_point=np.ones(len(self.measures)))
 
     def _columns(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(values, dtype=float).reshape(-1, len(self.measures)).T
+        return tamed(values).reshape(-1, len(self.measures)).T
 
     def _told(self, measure: Objective, column: NDArray[np.float64], *, by_log: bool) -> NDArray[np.float64]:
         """Values of one objective, less being better; by logarithm, unless some are known to be negative.
@@ -74,14 +76,26 @@ class Scaling:
         """
         if by_log and self.bounds[measure.name][0] >= 0:
             floor = self._floor(measure)
-            column = np.log(np.maximum(column, floor)) + np.minimum(column / floor - 1, 0)
+            with np.errstate(over="ignore"):
+                below = np.maximum(np.minimum(column, floor) / floor - 1, -HUGE)
+            column = np.log(np.maximum(column, floor)) + below
         return np.asarray(measure.sign * column)
 
     def _floor(self, measure: Objective) -> float:
         """Where the logarithm ends: at a thousandth of the low bound, or of the high one where the low one is 0."""
-        low, high = self.bounds[measure.name]
+        low, high = tamed(self.bounds[measure.name])
         positive = next((bound for bound in (low, high) if bound > 0), 1.0)
-        return LEAST_SHARE * positive
+        return max(LEAST_SHARE * float(positive), LEAST)
+
+
+def tamed(values: ArrayLike) -> NDArray[np.float64]:
+    """Values as they are, but huge ones nearer, in the same order: of those, sums and squares are finite, too."""
+    given = np.asarray(values, dtype=float)
+    is_huge = np.abs(given) > HUGE
+    if not is_huge.any():
+        return given
+    nearer = np.sign(given) * HUGE * (1 + np.log(np.maximum(np.abs(given), HUGE) / HUGE))
+    return np.where(is_huge & np.isfinite(given), nearer, given)
 
 
 def bounds_of(columns: Mapping[str, Sequence[float]]) -> dict[str, tuple[float, float]]:

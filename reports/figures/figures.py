@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -26,6 +27,7 @@ FRONT, CLOUD, BASELINE = "#0072b2", "#b8c4cc", "#d55e00"
 BAR_COLOURS = {"bytes": FRONT, "bitops": "#56b4e9"}
 STYLE = {"search": (FRONT, "-", "search"), "random": (BASELINE, "--", "random search")}
 MOST_BARS = 400  # of estimates: more of them are one grey surface
+MOST_DRAWN = 1e200  # a float ends at 1.8e308, and the margin of a logarithmic axis may have a hundred decades
 MOST_POINTS = 100_000  # of a cloud; a million take a minute to draw, and the legend to find its place between them
 
 # Of drawn networks, in inches: heights of boxes with one and two lines, of a bar and of what lies between
@@ -63,6 +65,7 @@ def draw_front(
     """
     is_share = error.unit == "share"
     factor = 100 if is_share else 1
+    front, others, estimates, baseline = map(drawable, (front, others, estimates, baseline))
     is_log = is_share and not error.is_maximised and len(front) > 0 and bool((front[error.name] >= 0).all())
     if is_log:
         front, others, baseline = (_without_zeros(table, error.name) for table in (front, others, baseline))
@@ -207,7 +210,9 @@ def _draw_box(
         middle += 0.08
     for line, words in enumerate(text):
         weight = "bold" if layer["weights"] and line == 0 else "normal"
-        ax.text(middle, y + 0.16 * (line - (len(text) - 1) / 2), words, ha="center", fontweight=weight, **style)
+        ax.text(
+            middle, y + 0.16 * (line - (len(text) - 1) / 2), literal(words), ha="center", fontweight=weight, **style
+        )
 
 
 def _draw_bars(
@@ -230,7 +235,7 @@ def _draw_bars(
         for line, layer in enumerate(row):
             y = (top + bottom) / 2 + BAR_PITCH * (line - (len(row) - 1) / 2)
             ax.text(left + 0.2, y, str(numbers[layer["layer"]]), ha="right", **style)
-            ax.text(left + 0.28, y, layer["layer"], **style)
+            ax.text(left + 0.28, y, literal(layer["layer"]), **style)
             for column, (cost, colour) in enumerate(BAR_COLOURS.items()):
                 start, length = bars + column * BAR_COLUMN, 1.15 * layer[cost] / max(most[cost], 1)
                 ax.barh(y, length, left=start, height=0.6 * BAR_PITCH, color=colour)
@@ -248,7 +253,7 @@ def _draw_weight_legend(ax: Axes, layers: list[dict[str, Any]]) -> None:
         if levels is not None:
             ax.barh(0.25, 0.2, left=x, height=0.15, color=_weight_colour(levels), edgecolor="black", linewidth=0.6)
             x += 0.27
-        ax.text(x, 0.25, name, fontsize=TEXT_SIZE, va="center_baseline")
+        ax.text(x, 0.25, literal(name), fontsize=TEXT_SIZE, va="center_baseline")
         x += _text_width(name) + 0.2
 
 
@@ -273,7 +278,26 @@ def _weight_colour(levels: int) -> Any:
 def _text_width(text: str) -> float:
     """Inches of a line, measured as if in bold."""
     font = FontProperties(weight="bold")
-    return float(TextPath((0, 0), text, size=TEXT_SIZE, prop=font).get_extents().width) / 72 if text.strip() else 0.0
+    return (
+        float(TextPath((0, 0), literal(text), size=TEXT_SIZE, prop=font).get_extents().width) / 72
+        if text.strip()
+        else 0.0
+    )
+
+
+def drawable(table: pd.DataFrame) -> pd.DataFrame:
+    """A table whose numbers an axis can hold with its margins; those beyond 1e200 and below 1e-200 lie at that edge."""
+    numbers = table.select_dtypes("number")
+    magnitudes = numbers.abs()
+    if not ((magnitudes > MOST_DRAWN) | ((magnitudes > 0) & (magnitudes < 1 / MOST_DRAWN))).to_numpy().any():
+        return table
+    edged = np.sign(numbers) * magnitudes.clip(1 / MOST_DRAWN, MOST_DRAWN)  # the sign of 0 is 0
+    return table.assign(**{str(name): edged[name] for name in edged})
+
+
+def literal(text: str) -> str:
+    """A text from anywhere for matplotlib, which would read what stands between dollars as a formula."""
+    return text.replace("$", r"\$")
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -284,7 +308,7 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def _axis_title(objective: Objective) -> str:
-    return f"{objective.title} ({objective.unit})" if objective.unit else objective.title
+    return literal(f"{objective.title} ({objective.unit})" if objective.unit else objective.title)
 
 
 def _label_cost(ax: Axes, cost: Objective) -> None:

@@ -17,8 +17,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from objectives import Objective
+from reports.figures.figures import drawable, literal
 from reports.figures.plots import QUESTIONS, Asked
-from reports.run_folder.files import write_atomically
+from reports.run_folder.files import csv_text, write_atomically
 
 WIDTHS = {  # inches, as the venues' LaTeX classes set a column or the text
     "ieee-column": 3.5,
@@ -79,12 +80,12 @@ def plot(kind: str, question: Asked, path: Path, *, width: float) -> Path:
     drawn = io.BytesIO()
     dates = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
     with rc_context(STYLE):
-        figure = DRAWINGS[kind](table, question, width)
+        figure = DRAWINGS[kind](drawable(table), question, width)
         form = path.suffix.removeprefix(".").lower()
         figure.savefig(drawn, dpi=300, format=form, metadata=dates.get(path.suffix.lower()))
     data = path.with_suffix(".csv")
     write_atomically(path, drawn.getvalue())
-    write_atomically(data, table.to_csv(index=False))
+    write_atomically(data, csv_text(table))
     return data
 
 
@@ -127,7 +128,7 @@ def draw_front_3d(table: pd.DataFrame, question: Asked, width: float) -> Figure:
             ax.scatter(*values, label=kind, depthshade=False, **look)
     for name, setter in ((across, ax.set_xlabel), (deep, ax.set_ylabel), (up, ax.set_zlabel)):
         measure = question.measure(name)
-        setter(f"log10 {measure.title}" if name in by_log else _title(measure))
+        setter(literal(f"log10 {measure.title}") if name in by_log else _title(measure))
     ax.legend(loc="upper right")
     ax.view_init(elev=22, azim=-58)
     return figure
@@ -190,9 +191,9 @@ def draw_genes(table: pd.DataFrame, question: Asked, width: float) -> Figure:
         shares[row, : len(part)] = part["front"]
         for column, (choice, share) in enumerate(zip(part["choice"], part["front"], strict=True)):
             ink = "white" if share > 0.55 else "black"
-            ax.text(column, row, choice, ha="center", va="center", fontsize=4.5, color=ink)
+            ax.text(column, row, literal(choice), ha="center", va="center", fontsize=4.5, color=ink)
     picture = ax.imshow(shares, cmap=colormaps["Blues"], vmin=0, vmax=1, aspect="auto")
-    ax.set_yticks(range(len(genes)), genes, fontsize=5)
+    ax.set_yticks(range(len(genes)), list(map(literal, genes)), fontsize=5)
     ax.set_xticks([])
     ax.spines[:].set_visible(False)
     figure.colorbar(picture, ax=ax, label="share of the front", pad=0.01, fraction=0.04)
@@ -212,7 +213,7 @@ def draw_layers(table: pd.DataFrame, question: Asked, width: float) -> Figure:
     panels[2].bar(at, table["bytes"], color=COLOURS[0])
     for ax, title in zip(panels, ("channels", "bits", "bytes"), strict=True):
         ax.set_ylabel(title)
-    panels[2].set_xticks(at, table["layer"], rotation=60, ha="right", fontsize=5.5)
+    panels[2].set_xticks(at, table["layer"].map(literal), rotation=60, ha="right", fontsize=5.5)
     return figure
 
 
@@ -277,4 +278,4 @@ def _flat(measure: Objective, values: pd.Series, *, by_log: bool) -> Any:
 
 def _title(measure: Objective) -> str:
     unit = "%" if measure.unit == "share" else measure.unit
-    return f"{measure.title} ({unit})" if unit else measure.title
+    return literal(f"{measure.title} ({unit})" if unit else measure.title)

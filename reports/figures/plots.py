@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from shlex import quote
 
 import pandas as pd
 
@@ -126,7 +127,7 @@ def layers(question: Asked) -> pd.DataFrame:
         raise QueryError(
             "a run that stores its networks' layers",
             found="one that was stopped before they were",
-            remedy=f"evonas resume {run.path}",
+            remedy=f"evonas resume {quote(str(run.path))}",
         )
     table = table[table["weights"] > 0]
     widths = [shape[0] for shape in table["shape"]]
@@ -146,7 +147,9 @@ def ranks(question: Asked) -> pd.DataFrame:
     truths = run.truths()
     if truths.empty:
         raise QueryError(
-            "a run whose estimates were compared with training runs", found="none", remedy=f"evonas trust {run.path}"
+            "a run whose estimates were compared with training runs",
+            found="none",
+            remedy=f"evonas trust {quote(str(run.path))}",
         )
     columns = ["genome", run.leading]
     known = pd.concat([run.evaluations(origin=origin, columns=columns) for origin in ("search", "random")])

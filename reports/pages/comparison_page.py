@@ -13,7 +13,7 @@ from reports.comparison.comparison import Comparison
 from reports.comparison.runs import runs_texts, setting_differences
 from reports.figures.bands import Step, bands_svg
 from reports.pages.html import html_table
-from reports.run_folder.files import write_atomically
+from reports.run_folder.files import csv_text, write_atomically
 from reports.run_folder.folder import RunFolder
 
 PAGE = "compare.html"
@@ -52,7 +52,7 @@ def write_comparison(found: Sequence[Comparison], folder: Path, *, title: str) -
         tables = {name: getattr(one, name) for name in ("volumes", "bands", "ends", "pairwise", "ranking")}
         tables |= {f"attained-{cost}": table for cost, table in one.attained.items()}
         for name, table in tables.items():
-            write_atomically(beside / f"{number}-{name}.csv", table.to_csv(index=False))
+            write_atomically(beside / f"{number}-{name}.csv", csv_text(table))
     page = folder / PAGE
     write_atomically(
         page,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from objectives import Fidelity
@@ -13,7 +14,7 @@ from reports.pages.classes import classes_part
 from reports.pages.html import fill, html_facts, html_table, html_tiles
 from reports.pages.page_data import page_data
 from reports.run_folder.facts import Facts
-from reports.run_folder.files import write_atomically
+from reports.run_folder.files import csv_text, write_atomically
 from reports.run_folder.folder import RunFolder
 from reports.run_folder.schema import RUN_FILE
 from reports.tables.estimates import (
@@ -36,37 +37,55 @@ SCRIPTS = ("common.js", "explore.js", "cloud.js", "parallel.js", "network.js", "
 def write_reports(run: RunFolder) -> Path:
     """Write ``front.csv``, ``figures/*.png`` and ``report.html`` from the archive; each replaces an older one at once.
 
+    A figure that cannot be drawn is left out, with a warning of the run that says why.
+
     Returns:
         Path of the page.
+
+    Raises:
+        OSError: Something cannot be written.
     """
     snapshot = Snapshot(run)
-    write_atomically(run.path / "front.csv", snapshot.front.to_csv(index=False))
-    _write_figures(snapshot)
+    write_atomically(run.path / "front.csv", csv_text(snapshot.front))
+    failed = []
+    for name, draw in {"hypervolume.png": _draw_convergence, "front.png": _draw_front}.items():
+        path = run.path / "figures" / name
+        try:
+            if (figure := draw(snapshot)) is not None:
+                save(figure, path)
+        except OSError:
+            raise
+        except Exception as error:  # whatever a drawing trips over: one figure less
+            path.unlink(missing_ok=True)  # of earlier rows
+            failed.append(f"figures/{name} could not be drawn ({type(error).__name__}: {str(error)[:200]})")
+    if failed:
+        run.warn(*failed)
+        snapshot = Snapshot(run)
     page = run.path / "report.html"
     write_atomically(page, run_page(snapshot))
     return page
 
 
-def _write_figures(snapshot: Snapshot) -> None:
-    run, front = snapshot.run, snapshot.front
+def _draw_convergence(snapshot: Snapshot) -> Any:
+    return draw_convergence(snapshot.convergence, is_estimated=not snapshot.facts.is_table, noun=snapshot.facts.noun)
+
+
+def _draw_front(snapshot: Snapshot) -> Any:
+    if snapshot.knee is None:
+        return None
+    run = snapshot.run
     error = run.measures[run.leading]
     costs = [run.measures[name] for name in run.objectives if name != error.name] or [run.measures[run.objectives[0]]]
-    save(
-        draw_convergence(snapshot.convergence, is_estimated=not snapshot.facts.is_table, noun=snapshot.facts.noun),
-        run.path / "figures" / "hypervolume.png",
+    return draw_front(
+        snapshot.front,
+        compared_table(run),
+        snapshot.estimates,
+        snapshot.random_front,
+        knee=snapshot.knee,
+        error=error,
+        costs=costs,
+        chance=chance(run),
     )
-    if snapshot.knee is not None:
-        figure = draw_front(
-            front,
-            compared_table(run),
-            snapshot.estimates,
-            snapshot.random_front,
-            knee=snapshot.knee,
-            error=error,
-            costs=costs,
-            chance=chance(run),
-        )
-        save(figure, run.path / "figures" / "front.png")
 
 
 def run_page(snapshot: Snapshot) -> str:
@@ -175,7 +194,7 @@ def _trust(snapshot: Snapshot) -> str:
     if len(expected):
         parts.append(f"<p>{escape(expectations_sentence(run))}</p>{html_table(expected)}")
     if trust is None:
-        parts.append(f"<p>Ranks were not compared yet: <code>evonas trust {escape(str(run.path))}</code></p>")
+        parts.append(f"<p>Ranks were not compared yet: <code>evonas trust {escape(quote(str(run.path)))}</code></p>")
     else:
         note = escape(trust_note(run))
         parts.append(f'<p>{escape(trust.sentence)}</p><p class="note">{note}</p>{html_table(trust_texts(run))}')
@@ -193,7 +212,7 @@ def _predictors(run: RunFolder) -> str:
 def _trainings(run: RunFolder) -> str:
     trainings = training_texts(run)
     if trainings.empty:
-        return f"<p>None yet. The knee: <code>evonas train {escape(str(run.path))} --pick knee</code></p>"
+        return f"<p>None yet. The knee: <code>evonas train {escape(quote(str(run.path)))} --pick knee</code></p>"
     reached = COMPLEMENTS[run.quality or "error"]
     return html_table(trainings.drop(columns="genome").rename(columns={reached: f"test {reached}, mean ± sd"}))
 

@@ -23,7 +23,7 @@ class Origin(StrEnum):
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class GeneFacts(_Model):
@@ -120,6 +120,7 @@ class Facts(_Model):
         in_flight: Pairs of evaluations known by then and networks evaluated at a time, in asynchronous mode.
         trust: What ``evonas trust`` measured.
         has_reports: Whether page and figures of the complete run were written.
+        signature: Of whoever started it, see :mod:`evonas.signing`.
     """
 
     schema_version: int
@@ -153,6 +154,7 @@ class Facts(_Model):
     in_flight: list[tuple[int, int]] = Field(default_factory=list)
     trust: TrustFacts | None = None
     has_reports: bool = False
+    signature: str = ""
 
     @property
     def noun(self) -> str:

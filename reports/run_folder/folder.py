@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,11 @@ import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
 from objectives import Objective
+from objectives.display import plain
 from objectives.fronts.scaling import Scaling
 from objectives.held_out import quality_among
-from reports.run_folder.archive import Archive
+from reports.run_folder.archive import RESTORE, Archive, NotARunFolderError, make_archive
+from reports.run_folder.checks import check_content, check_schema, found_version
 from reports.run_folder.facts import Facts
 from reports.run_folder.schema import (
     ARCHIVE,
@@ -34,19 +35,6 @@ from reports.run_folder.schema import (
 )
 
 
-class NotARunFolderError(Exception):
-    """A folder that holds no run, or one that this version cannot read.
-
-    Args:
-        found: What is there instead.
-        remedy: What to do about it.
-    """
-
-    def __init__(self, found: str, *, remedy: str = "check the path; runs lie under runs/") -> None:
-        super().__init__(found)
-        self.remedy = remedy
-
-
 class RunFolder:
     """A run's folder: ``run.toml``, ``archive.sqlite``, ``supernet.safetensors``, ``front.csv``, ``figures``, ``nets``.
 
@@ -54,7 +42,7 @@ class RunFolder:
         path: The folder; see :meth:`create` to make one.
 
     Raises:
-        NotARunFolderError: There is no archive, or its version is another.
+        NotARunFolderError: There is no archive, its version is another, or it is not what evonas stored.
     """
 
     def __init__(self, path: Path) -> None:
@@ -63,15 +51,15 @@ class RunFolder:
         for name in (ARCHIVE, RUN_FILE):
             if not (path / name).is_file():
                 raise NotARunFolderError(f"{path} holds no {name}")
-        try:
-            version = self._schema_version()
-        except sqlite3.DatabaseError as error:
-            raise NotARunFolderError(f"{path / ARCHIVE}: {error}") from error
-        if version != SCHEMA_VERSION:
-            raise NotARunFolderError(
-                f"{path / ARCHIVE} has version {version}; this evonas reads {SCHEMA_VERSION}",
-                remedy="start the run again, or read it with the version of evonas that made it",
-            )
+        with self.archive.reading() as connection:
+            version = found_version(connection)
+            if version != SCHEMA_VERSION:
+                raise NotARunFolderError(
+                    f"{path / ARCHIVE} has version {version}; this evonas reads {SCHEMA_VERSION}",
+                    remedy="start the run again, or read it with the version of evonas that made it",
+                )
+            check_schema(connection, path / ARCHIVE)
+            check_content(connection, self.facts(), path / ARCHIVE)
 
     @classmethod
     def create(
@@ -108,22 +96,12 @@ class RunFolder:
         path.mkdir(parents=True, exist_ok=True)
         columns = {name: "NUMERIC" if one.is_analytic else "REAL" for name, one in measures.items()}
         quality = quality_among((*objectives, *constraints, *measures)) or "error"
-        partial, partial_run_file = (path / f"{name}.{os.getpid()}.partial" for name in (ARCHIVE, RUN_FILE))
-        partial.unlink(missing_ok=True)
-        try:
-            with closing(sqlite3.connect(partial)) as connection, connection:
-                connection.executescript(schema(columns, quality=quality))
-                _store(connection, known, known.model_fields_set)
-            partial_run_file.write_text(run_toml, encoding="utf-8")
-            if (path / ARCHIVE).exists():
-                raise FileExistsError(f"{path} holds a run")
-            _move_to_nothing(partial_run_file, path / RUN_FILE)  # first, so that no archive is without it
-            _move_to_nothing(partial, path / ARCHIVE)
-        finally:
-            partial.unlink(missing_ok=True)
-            partial_run_file.unlink(missing_ok=True)
-        with closing(sqlite3.connect(path / ARCHIVE)) as connection:  # only now, for a WAL file does not move along
-            connection.execute("PRAGMA journal_mode=WAL")
+
+        def fill(connection: sqlite3.Connection) -> None:
+            connection.executescript(schema(columns, quality=quality))
+            _store(connection, known, known.model_fields_set)
+
+        make_archive(path / ARCHIVE, fill, beside=(path / RUN_FILE, run_toml))
         return cls(path)
 
     @contextmanager
@@ -144,8 +122,9 @@ class RunFolder:
             rows = connection.execute("SELECT name, value FROM facts").fetchall()
         try:
             return Facts(**{name: json.loads(value) for name, value in rows})
-        except (ValidationError, ValueError) as error:
-            raise NotARunFolderError(f"{self.path / ARCHIVE} holds odd facts: {str(error).splitlines()[0]}") from error
+        except (ValidationError, ValueError, TypeError, RecursionError) as error:
+            found = f"{self.path / ARCHIVE} holds odd facts: {str(error).splitlines()[0]}"
+            raise NotARunFolderError(found, remedy=RESTORE) from error
 
     def store(self, **facts: Any) -> None:
         """Store facts, attributes of :class:`Facts`.
@@ -159,19 +138,10 @@ class RunFolder:
                 "INSERT OR REPLACE INTO facts VALUES (?, ?)", [(name, _to_json(name, facts[name])) for name in facts]
             )
 
-    def _schema_version(self) -> Any:
-        with self.archive.reading() as connection:
-            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            if "meta" in tables:  # up to version 4
-                row = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
-            else:
-                row = connection.execute("SELECT value FROM facts WHERE name = 'schema_version'").fetchone()
-        return None if row is None else json.loads(row[0])
-
     def warn(self, *texts: str) -> None:
         """Add warnings that reports show; one that is there already is not repeated."""
         if texts:
-            self.store(warnings=list(dict.fromkeys([*self.facts().warnings, *texts])))
+            self.store(warnings=list(dict.fromkeys([*self.facts().warnings, *map(plain, texts)])))
 
     @cached_property
     def _first_facts(self) -> Facts:
@@ -223,7 +193,7 @@ class RunFolder:
 
     def append(self, row: Evaluation) -> None:
         """Store one evaluation in a transaction of its own; one that is already there stays as it is."""
-        cells = [getattr(row, name) for name in COLUMNS]
+        cells = [_cell(getattr(row, name)) for name in COLUMNS]
         with self.archive.writing() as connection:
             connection.execute(insertion(tuple(row.values)), [*cells, *row.values.values()])
 
@@ -361,12 +331,19 @@ class RunFolder:
     def _insert(self, table: str, columns: Mapping[str, Any], *, verb: str = "INSERT OR REPLACE") -> None:
         marks = ", ".join("?" * len(columns))
         with self.archive.writing() as connection:
-            connection.execute(f"{verb} INTO {table} ({', '.join(columns)}) VALUES ({marks})", list(columns.values()))
+            connection.execute(
+                f"{verb} INTO {table} ({', '.join(columns)}) VALUES ({marks})", list(map(_cell, columns.values()))
+            )
 
     def trainings(self) -> pd.DataFrame:
         """Every training from scratch in order."""
         with self.archive.reading() as connection:
             return pd.read_sql_query("SELECT * FROM trainings ORDER BY id", connection)
+
+
+def _cell(value: Any) -> Any:
+    """A value as SQLite takes it: texts of users' code and files may hold what no UTF-8 does."""
+    return plain(value) if isinstance(value, str) else value
 
 
 def _store(connection: sqlite3.Connection, facts: Facts, names: Iterable[str]) -> None:
@@ -384,17 +361,3 @@ def _to_json(name: str, value: Any) -> str:
 def _adapter(name: str) -> TypeAdapter[Any]:
     annotation: Any = Facts.model_fields[name].annotation
     return TypeAdapter(annotation)
-
-
-def _move_to_nothing(source: Path, target: Path) -> None:
-    """Rename a file where nothing is there yet.
-
-    Raises:
-        FileExistsError: Something is.
-    """
-    try:
-        os.link(source, target)  # unlike a rename, this never replaces a file
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without links
-        source.rename(target)

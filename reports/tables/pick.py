@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from shlex import quote
 
 import pandas as pd
 
@@ -62,7 +63,7 @@ def _by_ids(run: RunFolder, ids: Sequence[int]) -> pd.DataFrame:
         raise QueryError(
             f"ids of evaluations, from 1 to {count}",
             found=", ".join(map(str, missing)),
-            remedy=f"take ids from evonas front {run.path}",
+            remedy=f"take ids from evonas front {quote(str(run.path))}",
         )
     failed = rows[rows["reason"] != ""]
     if len(failed):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from objectives.fronts.scaling import tamed
 from reports.run_folder.folder import RunFolder
 from reports.tables.genes import GeneLabels, gene_labels, read_genomes
 
@@ -64,7 +65,7 @@ def sensitivity(run: RunFolder) -> Sensitivity:
         genes = pd.DataFrame(columns=["gene", "best", "worst", "change", "low", "high"])
         return Sensitivity(effects, genes, measure, len(table), 0.0)
     choices = read_genomes(table["genome"])
-    values, is_maximised = table[measure].to_numpy(dtype=float), run.measures[measure].is_maximised
+    values, is_maximised = tamed(table[measure].to_numpy(dtype=float)), run.measures[measure].is_maximised
     effects, genes, explained = fit_choices(choices, values, labels, is_maximised=is_maximised)
     return Sensitivity(effects, genes, measure, len(table), explained)
 

@@ -116,13 +116,13 @@ def test_code_runs_for_other_networks_only_if_the_command_says_so(
     here: Here, foreign: Foreign, which: tuple[str, str]
 ) -> None:
     RunFolder(foreign.path).store(started_with={})  # all that is asked matches
-    check_three_parts(here("show", foreign.path, *which), "add --run-code")
+    check_three_parts(here("show", foreign.path, *which), "add --trust-code")
     assert not foreign.trace.exists()
-    here("show", foreign.path, *which, "--run-code")
+    here("show", foreign.path, *which, "--trust-code")
     assert foreign.trace.exists()
 
 
-LOADING = [("resume",), ("train",), ("trust",), ("export",), ("show", "--genome", "0-0", "--run-code")]
+LOADING = [("resume",), ("train",), ("trust",), ("export",), ("show", "--genome", "0-0", "--trust-code")]
 """What cannot do without what a run names."""
 
 
@@ -142,12 +142,84 @@ def test_files_are_compared_before_they_are_run(here: Here, foreign: Foreign, co
     assert not foreign.trace.exists()
 
 
+ASKING = [("resume",), ("train",), ("trust",), ("export",)]
+
+
+@pytest.mark.parametrize("command", ASKING, ids=" ".join)
+@pytest.mark.parametrize("signed", ["", "0" * 64])
+def test_a_run_of_unknown_origin_asks_before_its_code_runs(
+    here: Here, foreign: Foreign, command: tuple[str, ...], signed: str
+) -> None:
+    RunFolder(foreign.path).store(started_with={}, signature=signed)  # a forger stores what matches
+    check_three_parts(here(command[0], foreign.path, *command[1:]), "add --trust-code")
+    assert not foreign.trace.exists()
+    here(command[0], foreign.path, *command[1:], "--trust-code")
+    assert foreign.trace.exists()
+
+
+@pytest.mark.parametrize("changed", [{"data": {"source": "hf:name"}}, {"compute": {"scheduler": "tcp://a:1"}}], ids=str)
+def test_nothing_is_fetched_for_a_run_of_unknown_origin(
+    here: Here, finished: Run, tmp_path: Path, changed: dict[str, dict[str, str]]
+) -> None:
+    path = copied(finished.path, tmp_path / "foreign")
+    settings = tomllib.loads((path / "run.toml").read_text(encoding="utf-8"))
+    for section, keys in changed.items():
+        settings[section] |= keys
+    settings["compute"]["backend"] = "dask" if "compute" in changed else "loky"
+    (path / "run.toml").write_text(tomli_w.dumps(settings), encoding="utf-8")
+    RunFolder(path).store(started_with={})
+    for command in ("resume", "train", "export"):
+        check_three_parts(here(command, path), "add --trust-code")
+
+
+OWN = """
+from evonas.spaces import Problem
+OWN = Problem({"x": (1, 2, 3), "y": (1, 2)}, lambda own: {"a": own["x"], "b": -own["y"]}, objectives=["a", "b"])
+"""
+PLAN = {
+    "run": {"space": {"kind": "own.py:OWN"}, "search": {"budget": 4, "population": 4, "predictors": []}},
+    "grid": {"seed": [0, 1]},
+    "compute": {"workers": 1},
+}
+
+
+def test_ones_own_runs_and_batches_are_resumed_without_a_question(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own.py").write_text(OWN, encoding="utf-8")
+    (tmp_path / "run.toml").write_text(tomli_w.dumps(PLAN["run"]), encoding="utf-8")
+    (tmp_path / "plan.toml").write_text(tomli_w.dumps(PLAN), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    for command, out in (("search", "run"), ("batch", "plan")):
+        assert here(command, f"{out}.toml", "--out", tmp_path / out).returncode == 0
+        assert here("resume", tmp_path / out).returncode == 0
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "of somebody else"))
+    for out in ("run", "plan"):
+        check_three_parts(here("resume", tmp_path / out), f"needs {tmp_path / 'own.py'}")
+        assert here("resume", tmp_path / out, "--trust-code").returncode == 0
+    assert not (tmp_path / "of somebody else").exists()
+
+
+def test_without_a_place_for_a_key_runs_are_made_and_trusted_by_word_alone(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own.py").write_text(OWN, encoding="utf-8")
+    (tmp_path / "run.toml").write_text(tomli_w.dumps(PLAN["run"]), encoding="utf-8")
+    (tmp_path / "file").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    assert here("search", "run.toml", "--out", "run").returncode == 0
+    check_three_parts(here("resume", "run"), "add --trust-code")
+    assert here("resume", "run", "--trust-code").returncode == 0
+
+
 # An archive of another version
 
 
 def made_old(finished: Run, path: Path, *statements: str) -> Path:
     copied(finished.path, path)
     with sqlite3.connect(path / "archive.sqlite") as connection:
+        connection.execute("PRAGMA user_version=0")  # no seal, or it would be told first that something was changed
         for statement in statements:
             connection.execute(statement)
     connection.close()

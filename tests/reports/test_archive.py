@@ -19,6 +19,7 @@ import pandas as pd
 import pytest
 
 from objectives import OBJECTIVES, Objective
+from reports.run_folder import archive
 from reports.run_folder.folder import RunFolder
 from reports.run_folder.schema import SCHEMA_VERSION, Evaluation
 from reports.tables.convergence import convergence_table
@@ -268,6 +269,17 @@ def test_a_folder_to_read_only_is_read_and_nothing_else(
     assert len(front_table(run))
     assert all("immutable" in address for address in asked)
     assert content(tmp_path / "run") == before
+
+
+def test_a_disk_without_room_for_the_files_of_readers_is_read_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = folder_at(tmp_path / "run")
+    with run.opened():
+        run.append(row("search", 0.1, 100))
+        shutil.copytree(run.path, tmp_path / "left")
+    monkeypatch.setattr(archive, "_is_open", lambda connection: False)  # what SQLite says where it can make no file
+    assert [one.genome for one in RunFolder(tmp_path / "left").rows()] == ["100"]
 
 
 def test_what_a_killed_process_left_beside_the_archive_is_read_too(

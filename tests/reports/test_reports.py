@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from reports.pages.page import write_reports
-from reports.run_folder.folder import NotARunFolderError, RunFolder
+from reports.run_folder.archive import NotARunFolderError
+from reports.run_folder.folder import RunFolder
 from reports.run_folder.schema import Evaluation
 from reports.tables.convergence import convergence_table
 from reports.tables.front import front_table, knee_id
@@ -105,12 +106,14 @@ def test_an_archive_of_another_version_is_refused(folder: RunFolder) -> None:
 
 
 def test_the_archive_can_be_read_while_it_is_written(folder: RunFolder) -> None:
-    connection = sqlite3.connect(folder.path / "archive.sqlite")
-    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    connection.execute("BEGIN IMMEDIATE")
-    assert len(folder.evaluations()) == 6
-    connection.rollback()
-    connection.close()
+    with folder.opened():
+        connection = sqlite3.connect(folder.path / "archive.sqlite")
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        connection.execute("BEGIN IMMEDIATE")
+        assert len(folder.evaluations()) == 6
+        assert len(RunFolder(folder.path).evaluations()) == 6
+        connection.rollback()
+        connection.close()
 
 
 def test_reports_load_neither_torch_nor_pymoo() -> None:

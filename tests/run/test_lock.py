@@ -10,14 +10,15 @@ from typing import Any
 
 import pytest
 
+import evonas
 from evonas.config.load import RunConfig, parse_config
 from evonas.errors import RunFileError, RunFolderError
 from evonas.run import engine
 from evonas.run.engine import resume, search
-from evonas.run.lock import claimed, new_folder
+from evonas.run.lock import BEGUN, CLAIM, DATA, claimed, is_beginning, new_folder
 from evonas.run.stages.supernet_store import SUPERNET
 from evonas.run.stopping import StopReason
-from evonas.workflows.run_handle import Run
+from evonas.workflows.run_handle import Run, open_run
 from reports.run_folder.folder import RunFolder
 from tests.support.runs import StopAfter
 
@@ -82,6 +83,51 @@ def test_a_folder_is_claimed_before_anything_is_loaded(
         search(tiny_config, tmp_path / "run")
     assert not loaded
     assert not (tmp_path / "run").exists()
+
+
+def searched(out: Path) -> Run:
+    problem = evonas.Problem(
+        {"x": (1, 2, 3), "y": (1, 2)}, lambda c: {"a": c["x"], "b": -c["y"]}, objectives=["a", "b"]
+    )
+    return evonas.search(space=problem, out=out, overrides={"search": {"budget": 4, "population": 4, "predictors": []}})
+
+
+@pytest.mark.parametrize("files", [("run.toml",), ("run.toml", DATA, "archive.sqlite.7.partial"), ()])
+def test_a_folder_that_holds_only_a_beginning_is_taken(tmp_path: Path, files: tuple[str, ...]) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for name in files:  # as a kill leaves them
+        (folder / name).write_text("half", encoding="utf-8")
+    (folder / CLAIM).write_text(BEGUN, encoding="utf-8")
+    assert is_beginning(folder)
+    with pytest.raises(
+        RunFolderError, match=r"only begun to make\nto do:  start it again: evonas search RUN_FILE --out"
+    ):
+        open_run(folder)
+    assert searched(folder).front().shape[0] > 0
+    assert not (folder / CLAIM).exists()
+    assert not list(folder.glob("*.partial"))
+
+
+@pytest.mark.parametrize("claim", [None, "", BEGUN])
+def test_files_of_others_are_never_taken_for_a_beginning(tmp_path: Path, claim: str | None) -> None:
+    (tmp_path / "run.toml").write_text("mine", encoding="utf-8")
+    if claim == BEGUN:
+        (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
+    if claim is not None:
+        (tmp_path / CLAIM).write_text(claim, encoding="utf-8")
+    with pytest.raises(RunFolderError, match="a new or empty folder"):
+        searched(tmp_path)
+    assert (tmp_path / "run.toml").read_text(encoding="utf-8") == "mine"
+    assert not (tmp_path / CLAIM).exists()
+
+
+def test_a_folder_that_was_refused_keeps_no_trace_of_it(tmp_path: Path) -> None:
+    run = searched(tmp_path / "run")
+    before = sorted(run.path.iterdir())
+    with pytest.raises(RunFolderError, match="or resume it: evonas resume"):
+        searched(run.path)
+    assert sorted(run.path.iterdir()) == before
 
 
 def test_default_folders_never_collide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

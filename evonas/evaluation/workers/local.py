@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -19,6 +21,9 @@ from evonas.evaluation.workers.backend import ONE_THREAD, Backend, WorkerLostErr
 BROKEN_POOL = BrokenProcessPool
 ON_ITS_WAY = 0.05  # seconds that a job takes from here into the workers' queue
 IDLE = 300  # seconds after which processes without work end
+SAFE_PATH = {"PYTHONSAFEPATH": "1"}
+"""Children look for modules in the working folder first, where anybody's ``joblib.py`` may lie; with this not."""
+IN_CHILDREN = {**ONE_THREAD, **SAFE_PATH}
 
 
 def n_workers(wanted: int) -> int:
@@ -56,7 +61,9 @@ class Processes(Backend):
             self._executor().shutdown(kill_workers=True)
 
     def _executor(self) -> Any:
-        return get_reusable_executor(max_workers=self.n, timeout=IDLE, env=ONE_THREAD)
+        return get_reusable_executor(
+            max_workers=self.n, timeout=IDLE, env=IN_CHILDREN, initializer=ends_with, initargs=(os.getpid(),)
+        )
 
     @property
     def capacity(self) -> int:
@@ -70,7 +77,7 @@ class Processes(Backend):
 
     def submit(self, function: Callable[..., Any], job: tuple[Any, ...]) -> Future[Any]:
         """See :class:`Backend`."""
-        with _sigint_held():
+        with _safely_started():
             try:
                 future: Future[Any] = self._executor().submit(in_worker, function, job)
             except BrokenProcessPool:  # it broke just now; the next one works
@@ -83,8 +90,8 @@ class Processes(Backend):
         """See :class:`Backend`; in a process of its own, which is not handed on to other jobs."""
         if not isinstance(error, TerminatedWorkerError):
             return None
-        with ProcessPoolExecutor(max_workers=1, env=ONE_THREAD) as executor:
-            with _sigint_held():
+        with ProcessPoolExecutor(1, env=IN_CHILDREN, initializer=ends_with, initargs=(os.getpid(),)) as executor:
+            with _safely_started():
                 future: Future[Any] = executor.submit(in_worker, function, job)
             future.exception()  # waits
         if isinstance(future.exception(), TerminatedWorkerError):
@@ -122,15 +129,38 @@ class Threads(Backend):
 _threads: dict[int, ThreadPoolExecutor] = {}
 
 
+def ends_with(parent: int) -> None:
+    """Let this worker end within a second or two of the process that started it, even if that was killed."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    if hasattr(os, "getppid"):
+        threading.Thread(target=watch, daemon=True).start()
+
+
 @contextmanager
-def _sigint_held() -> Iterator[None]:
-    """Hold Ctrl-C back while workers start: they inherit the mask, so that none dies of it with a traceback."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    ensure_running()  # Python's resource tracker lets signals through as it starts, so it has to be there before
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def _safely_started() -> Iterator[None]:
+    """Start workers, and the processes that watch them, so that no module of the working folder runs in them.
+
+    Ctrl-C is held back meanwhile: they inherit the mask, so that none dies of it with a traceback.
+    """
+    path = os.environ.get("PYTHONSAFEPATH")
+    os.environ.update(SAFE_PATH)  # for those that watch; a user's own children are started as ever
     try:
-        yield
+        if not hasattr(signal, "pthread_sigmask"):  # Windows
+            yield
+            return
+        ensure_running()  # Python's resource tracker lets signals through as it starts, so it has to be there before
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)  # a Ctrl-C that came meanwhile is delivered now
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)  # a Ctrl-C that came meanwhile is delivered now
+        if path is None:
+            os.environ.pop("PYTHONSAFEPATH", None)
+        else:
+            os.environ["PYTHONSAFEPATH"] = path

@@ -10,7 +10,7 @@ from pickle import PicklingError  # raised when something cannot be sent; nothin
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from evonas.errors import EvaluationError
+from evonas.errors import EvaluationError, in_a_line
 from evonas.evaluation.workers.backend import Backend, Broadcast, WorkerLostError
 from evonas.evaluation.workers.local import BROKEN_POOL
 from evonas.evaluation.workers.workers import Workers
@@ -102,7 +102,7 @@ class WorkerPool(Generic[T]):
         if isinstance(error, (BROKEN_POOL, PicklingError, ProcessError)):
             raise EvaluationError(
                 "work that can be sent to other processes",
-                found=f"{type(error).__name__}: {str(error).partition(chr(10))[0]}",
+                found=in_a_line(error),
                 remedy="define a space of your own in a file and name it by path, or work with --workers 1",
             ) from error
         raise error

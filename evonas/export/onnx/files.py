@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
-from onnx import ModelProto, helper
+from onnx import ModelProto, TensorProto, helper
 
+from evonas.errors import ExportError, in_a_line
 from evonas.export.format import bytes_by_layer
-from evonas.export.onnx.dialects import Packed, Qdq, Qonnx
+from evonas.export.onnx.dialects import QONNX, Packed, Qdq, Qonnx
 from evonas.export.onnx.graph import Dialect, onnx_model
-from evonas.export.seal import Sealed, unsealed
+from evonas.export.seal import REMEDY, Sealed, unsealed
 from evonas.nets.frozen import FrozenNetwork
+
+OPERATIONS = {
+    *(
+        ("", name)
+        for name in ["Abs", "Add", "Cast", "Clip", "Concat", "Constant", "Conv", "DequantizeLinear", "Div", "Flatten"]
+    ),
+    *(
+        ("", name)
+        for name in [
+            "Gather",
+            "Greater",
+            "GreaterOrEqual",
+            "Max",
+            "MaxPool",
+            "Min",
+            "Mod",
+            "Mul",
+            "Neg",
+            "Pad",
+            "QuantizeLinear",
+        ]
+    ),
+    *(("", name) for name in ["ReduceSum", "Relu", "Reshape", "Round", "Sign", "Slice", "Sub", "Unsqueeze", "Where"]),
+    *((QONNX, name) for name in ("BipolarQuant", "Quant")),
+}
+"""Domain and type of every operation that the dialects write."""
 
 
 def packed_file(frozen: FrozenNetwork) -> bytes:
@@ -27,9 +54,26 @@ def qonnx_file(frozen: FrozenNetwork) -> bytes:
 
 
 def parsed(sealed: Sealed) -> ModelProto:
-    """The graph in a checked file."""
+    """The graph in a checked file, of operations that evonas writes.
+
+    A digest that fits can be made for any file: loops, functions and operations of other domains, whose modules a
+    runtime would import, and data that lie elsewhere are refused.
+
+    Raises:
+        ExportError: It is no graph, or holds something else.
+    """
     model = ModelProto()
-    model.ParseFromString(sealed.raw)
+    try:
+        model.ParseFromString(sealed.raw)
+    except Exception as error:  # of protobuf, whose classes differ by version
+        raise ExportError("a graph in the file", found=in_a_line(error), remedy=REMEDY) from error
+    odd = [node.op_type for node in model.graph.node if (node.domain, node.op_type) not in OPERATIONS]
+    odd += [one.name for node in model.graph.node for one in node.attribute if one.HasField("g") or one.graphs]
+    odd += [function.name for function in model.functions]
+    odd += [one.name for one in model.graph.initializer if one.data_location != TensorProto.DEFAULT]
+    odd += [one.values.name for one in model.graph.sparse_initializer]
+    if odd:
+        raise ExportError("a graph of operations that evonas writes", found=", ".join(odd[:5]), remedy=REMEDY)
     return model
 
 

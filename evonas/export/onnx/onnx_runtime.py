@@ -5,11 +5,13 @@ from __future__ import annotations
 import onnxruntime
 
 from evonas.export.format import Runner
+from evonas.export.onnx.files import parsed
 from evonas.export.seal import Sealed
 
 
 def run_onnx(sealed: Sealed) -> Runner:
     """Open a checked file on one core."""
+    parsed(sealed)  # or it is refused
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # its threads spin, which slows other processes down
     options.log_severity_level = 3

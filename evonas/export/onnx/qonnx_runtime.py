@@ -20,6 +20,7 @@ BATCH = 100  # images at once: the executor takes its time for every node, not f
 def run_qonnx(sealed: Sealed) -> Runner:
     """Open a checked file; its graph is sized to each batch that comes."""
     sized: dict[int, Any] = {}
+    parsed(sealed)  # or it is refused
 
     def run(images: NDArray[Any]) -> Logits:
         parts = []

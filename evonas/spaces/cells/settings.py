@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 from evonas.architecture.fitting import Sides
 from evonas.architecture.module_steps import classifier_steps, stem_steps
 from evonas.architecture.precision import PRECISIONS
-from evonas.spaces.settings import Count, Factors, Names, ascending, known
+from evonas.spaces.settings import Factors, Names, Width, ascending, known
 from evonas.spaces.stem_settings import StemSettings
 from evonas.spaces.window_settings import Stride
 
@@ -58,9 +58,9 @@ class CellSettings(StemSettings):
 
     kind: Literal["cells"] = Field("cells", description="which search space")
     cells: Names = Field(("normal", "reduction", "normal"), description="kind of each cell, first to last")
-    nodes: Count = Field(2, le=6, description="nodes per cell; each adds two incoming edges")
-    channels: Count = Field(8, description="width of a node before the first reduction, at expansion 1")
-    stem_channels: Count = Field(16, description="output channels of the first convolution")
+    nodes: int = Field(2, ge=1, le=6, description="nodes per cell; each adds two incoming edges")
+    channels: Width = Field(8, description="width of a node before the first reduction, at expansion 1")
+    stem_channels: Width = Field(16, description="output channels of the first convolution")
     ops: Names = Field(
         ("none", "skip", "max_pool_3x3", "avg_pool_3x3", "conv_3x3", "conv_5x5"), description="what an edge may compute"
     )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from evonas.architecture.module_steps import module_steps
-from evonas.spaces.settings import Count, Factor, Factors, NetworkSpaceSettings, ascending
+from evonas.spaces.settings import Factor, Factors, NetworkSpaceSettings, Width, ascending
 from evonas.spaces.stem_settings import StemSettings
 from evonas.spaces.window_settings import Kernel, Stride, distinct
 
 KERNELS = "odd sides, ascending, or in any order with pairs of height and width such as [1, 5]"
+Blocks = Annotated[int, Field(ge=1, le=64)]
 STAGES = 3  # of a residual network
 CONVS = 2  # of a basic block
 
@@ -53,7 +54,7 @@ class DenseSettings(StagedSettings):
 
     kind: Literal["dense"] = Field("dense", description="which search space")
     layers: int = Field(3, ge=1, le=64, description="hidden layers at most; how many there are is a gene")
-    units: Count = Field(64, description="units of a hidden layer at factor 1")
+    units: Width = Field(64, description="units of a hidden layer at factor 1")
     precision_scope: Literal["layer", "network"] = Field("layer", description="what has precisions of its own")
 
 
@@ -61,8 +62,8 @@ class ResidualSettings(StagedSettings, StemSettings):
     """[space] kind = "residual": networks like ResNet-20, a precision and a width per layer."""
 
     kind: Literal["residual"] = Field("residual", description="which search space")
-    depth: int = Field(20, description="layers with weights: 6 n + 2 for n blocks per stage")
-    channels: Count = Field(16, description="width of the first of three stages at factor 1; it doubles each time")
+    depth: int = Field(20, ge=8, le=1202, description="layers with weights: 6 n + 2 for n blocks per stage")
+    channels: Width = Field(16, description="width of the first of three stages at factor 1; it doubles each time")
     kernels: tuple[Kernel, ...] = Field((3,), min_length=1, description=KERNELS + "; a gene where there are several")
     strides: tuple[Stride, Stride] = Field(
         (2, 2), description="of the second and third stage: 1, 2, or height and width such as [2, 1]"
@@ -87,8 +88,8 @@ class InvertedResidualSettings(StagedSettings, StemSettings):
     """[space] kind = "inverted_residual": MobileNetV2's blocks; a kernel, a ratio, widths and precisions per block."""
 
     kind: Literal["inverted_residual"] = Field("inverted_residual", description="which search space")
-    stem_channels: Count = Field(16, description="output channels of the first convolution")
-    stages: tuple[tuple[Count, Count, Stride], ...] = Field(
+    stem_channels: Width = Field(16, description="output channels of the first convolution")
+    stages: tuple[tuple[Width, Blocks, Stride], ...] = Field(
         ((16, 1, 1), (24, 2, 2), (40, 2, 2)),
         min_length=1,
         description="channels, blocks and stride of each stage; a stride is 1, 2, or height and width such as [2, 1]",
@@ -99,7 +100,7 @@ class InvertedResidualSettings(StagedSettings, StemSettings):
         "MobileNetV2's has none, but then a supernet of low-bit paths hardly learns",
     )
     kernels: tuple[Kernel, ...] = Field((3, 5), min_length=1, description="depthwise; " + KERNELS)
-    ratios: tuple[Count, ...] = Field(
+    ratios: tuple[Blocks, ...] = Field(
         (1, 3, 6), min_length=1, description="factors from a block's input to its inner channels, ascending"
     )
 

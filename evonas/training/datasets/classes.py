@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evonas.errors import DataError
+from objectives.display import plain
 
 SHOWN = 8  # classes that a message names
 
@@ -31,7 +32,7 @@ class Classes:
     def __init__(self, labels: NDArray[Any], names: Sequence[str] | None, source: str) -> None:
         _check_type(labels, source)
         self.values = np.unique(labels) if names is None else np.arange(len(names))
-        self.names = tuple(map(str, self.values)) if names is None else tuple(names)
+        self.names = tuple(plain(str(name)) for name in (self.values if names is None else names))
         if len(self.names) < 2:
             raise DataError(f"at least two classes in {source}", found="one", remedy="add images of another class")
         absent = [self.names[index] for index in np.setdiff1d(np.arange(len(self.names)), self.numbers(labels, source))]

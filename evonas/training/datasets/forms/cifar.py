@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from evonas.config.sections import DataConfig
 from evonas.errors import DataError
 from evonas.training.datasets.arrays import Parts
+from evonas.training.datasets.forms.npz import check_room
 
 SIDE = 32
 PIXELS = 3 * SIDE * SIDE
@@ -69,6 +70,7 @@ def _records(path: Path, version: Version) -> tuple[NDArray[np.uint8], NDArray[n
             found=", ".join(sorted(entry.name for entry in path.parent.iterdir())[:8]),
             remedy="copy or download the whole binary version",
         )
+    check_room(path.stat().st_size, path)
     raw, record = np.frombuffer(path.read_bytes(), np.uint8), version.label_bytes + PIXELS
     if not len(raw) or len(raw) % record:
         raise DataError(

@@ -6,6 +6,7 @@ Programs that unpack them write ``train-images.idx3-ubyte``, too; the test set i
 from __future__ import annotations
 
 import gzip
+import math
 import re
 import zlib
 from pathlib import Path
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from evonas.config.sections import DataConfig
 from evonas.errors import DataError
 from evonas.training.datasets.arrays import Parts
+from evonas.training.datasets.forms.npz import check_room
 
 NAME = re.compile(r"(?:.*[-_.])?(train|t10k|test)[-_.](images|labels)[-_.]idx[13][-_.]ubyte(?:\.gz)?", re.IGNORECASE)
 
@@ -53,15 +55,17 @@ def _idx(folder: Path, splits: tuple[str, ...], what: str) -> NDArray[np.uint8]:
             remedy="give each set of files a folder of its own, or point source under [data] at an .npz file",
         )
     path = next(iter(distinct.values()))
-    raw = path.read_bytes()
-    header = 4 + 4 * n_axes
     try:
-        if raw[:2] == b"\x1f\x8b":
-            raw = gzip.decompress(raw)
-        if raw[:4] != bytes([0, 0, 8, n_axes]) or len(raw) < header:
-            raise ValueError(f"{len(raw)} bytes that begin with {raw[:4].hex(' ')}")
-        shape = tuple(np.frombuffer(raw[4:header], ">u4").astype(int))
-        return np.frombuffer(raw[header:], np.uint8).reshape(shape).copy()  # torch wants memory it may write to
+        with path.open("rb") as file:
+            is_packed = file.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if is_packed else path.open("rb") as file:
+            head = file.read(4 + 4 * n_axes)
+            if head[:4] != bytes([0, 0, 8, n_axes]) or len(head) < 4 + 4 * n_axes:
+                raise ValueError(f"{len(head)} bytes that begin with {head[:4].hex(' ')}")
+            shape = tuple(map(int, np.frombuffer(head[4:], ">u4")))
+            check_room(math.prod(shape), path)
+            content = file.read(math.prod(shape) + 1)  # what is packed may be of any size
+        return np.frombuffer(content, np.uint8).reshape(shape).copy()  # torch wants memory it may write to
     except (OSError, ValueError, EOFError, zlib.error) as error:
         raise DataError(
             f"a complete IDX file of uint8 with {n_axes} axes at {path}",

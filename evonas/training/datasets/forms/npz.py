@@ -11,6 +11,7 @@ import numpy as np
 
 from evonas.config.sections import DataConfig
 from evonas.errors import DataError
+from evonas.files import most_memory
 from evonas.training.datasets.arrays import Parts
 from evonas.training.datasets.forms.named_arrays import named_parts
 
@@ -32,12 +33,29 @@ def read(source: str, settings: DataConfig) -> Parts:
     path = Path(source).expanduser()
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            check_room(sum(member.file_size for member in archive.zip.infolist()), path)
             arrays = {name: archive[name] for name in archive.files}
+            if odd := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
+                raise ValueError(f"what is no array: {', '.join(odd[:5])}")
     except PermissionError:
         raise
     except DAMAGE as error:
         raise unreadable(path, error) from error
     return named_parts(arrays, str(path), settings, remedy=REMEDY)
+
+
+def check_room(n_bytes: int, path: Path) -> None:
+    """Refuse what no memory here holds before it is read: a small file may unpack to any size.
+
+    Raises:
+        DataError: It is larger.
+    """
+    if n_bytes > most_memory():
+        raise DataError(
+            f"data that memory can hold in {path}",
+            found=f"{n_bytes / 1e9:,.0f} GB",
+            remedy="save fewer or smaller examples; limit under [data] takes some, but all are read",
+        )
 
 
 def unreadable(path: Path, error: Exception) -> DataError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import warnings
 import zlib
 from collections.abc import Callable
@@ -12,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evonas.errors import DataError
+from evonas.files import most_memory
 from evonas.plugins import resolve
+from evonas.training.datasets.forms.npz import check_room
 
 EMPTY = ("", "NA", "N/A", "n/a", "NaN", "nan", "-nan", "null", "NULL", "None", "<NA>", "#N/A")
 """What says in a column of numbers that there is none; in a column of labels only the empty cell does."""
@@ -48,6 +51,8 @@ def columns_of(path: Path, apart: Callable[[list[str]], list[str]]) -> Columns:
 
 def _text(path: Path, apart: Callable[[list[str]], list[str]]) -> Any:
     read_csv = resolve("pandas:read_csv")  # slow to load, and workers never read tables
+    if path.suffix.lower() == ".gz":
+        check_room(_unpacked(path), path)
     separator = "\t" if ".tsv" in path.name.lower() else ","
     try:
         with warnings.catch_warnings():
@@ -67,6 +72,18 @@ def _text(path: Path, apart: Callable[[list[str]], list[str]]) -> Any:
             found=(str(error).strip().splitlines() or [type(error).__name__])[0],
             remedy="correct the file; columns are separated by tabs in .tsv and by commas in .csv, texts are UTF-8",
         ) from error
+
+
+def _unpacked(path: Path) -> int:
+    """Bytes of what is packed, counted up to what memory can hold."""
+    n_bytes = 0
+    try:
+        with gzip.open(path) as file:
+            while (part := len(file.read(1 << 24))) and n_bytes <= most_memory():
+                n_bytes += part
+    except (OSError, EOFError, zlib.error):
+        return 0  # whoever reads it tells of that
+    return n_bytes
 
 
 def _check_header(names: list[str], path: Path) -> None:

@@ -12,6 +12,7 @@ from PIL import Image, ImageOps  # pillow comes with matplotlib
 
 from evonas.config.sections import DataConfig
 from evonas.errors import DataError, DataWarning
+from evonas.files import most_memory
 from evonas.training.datasets.arrays import Groups, Parts, Raw
 from evonas.training.datasets.forms.folders.damage import tell_damaged
 from evonas.training.datasets.sizes import LEVELS, to_size
@@ -56,7 +57,7 @@ def stacked(pictures: Iterable[tuple[str, Opened]], settings: DataConfig) -> Sta
     decoded: list[Decoded] = []
     kept: list[int] = []
     broken: list[tuple[str, str]] = []
-    first = ""
+    first, n_bytes = "", 0
     for index, (where, opened) in enumerate(pictures):
         try:
             one = _decoded(opened(), where, settings)
@@ -69,6 +70,13 @@ def stacked(pictures: Iterable[tuple[str, Opened]], settings: DataConfig) -> Sta
         first = first or where
         decoded.append(one)
         kept.append(index)
+        n_bytes += one.pixels.nbytes
+        if 2 * n_bytes > most_memory():  # one by one, and then all in one piece
+            raise DataError(
+                "pictures that memory can hold",
+                found=f"{len(decoded):,} of {n_bytes / 1e9:,.0f} GB up to {where}, and more",
+                remedy="set a smaller size under [data], or use fewer pictures",
+            )
         if one.pixels.shape != decoded[0].pixels.shape:
             sizes = ["x".join(map(str, pixels.shape[1::-1])) for pixels in (decoded[0].pixels, one.pixels)]
             raise DataError(

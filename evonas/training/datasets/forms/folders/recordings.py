@@ -15,6 +15,9 @@ from evonas.plugins import resolve
 OTHER_CHUNKS = r"Chunk \(non-data\) not understood"  # such as those with the names of programs and artists
 
 
+MOST_HZ = 10_000_000
+
+
 class Recording(NamedTuple):
     """A recording."""
 
@@ -35,7 +38,7 @@ def recording(path: Path) -> Recording:
         warnings.simplefilter("error")  # SciPy warns of files that are cut off, and returns the rest
         warnings.filterwarnings("ignore", message=OTHER_CHUNKS)
         rate, values = read(path)
-    if not values.size or rate < 1:
+    if not values.size or not 1 <= rate <= MOST_HZ:
         raise ValueError(f"{len(values)} samples at {rate} Hz")
     if values.dtype == np.uint8:
         values = (values.astype(np.float32) - 128) / 128

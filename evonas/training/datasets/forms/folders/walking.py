@@ -17,10 +17,14 @@ from numpy.typing import NDArray
 
 from evonas.config.sections import DataConfig
 from evonas.errors import DataError, DataWarning, nearest
+from evonas.files import is_special
 from evonas.training.datasets.arrays import Groups
 
 TRAIN, HELDOUT, TEST = ("train", "training"), ("val", "valid", "validation"), ("test", "testing")
 LEFT_BY_SYSTEMS = ("__macosx", "@eadir", "thumbs.db", "ehthumbs.db", "desktop.ini", "lost+found", "$recycle.bin")
+
+
+MOST_LEVELS = 64
 
 
 class Kind(NamedTuple):
@@ -153,15 +157,19 @@ def _folders(folder: Path) -> list[Path]:
     return sorted(entry for entry in folder.iterdir() if entry.is_dir() and _counts(entry))
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """All files at and below a folder, in the order of their names."""
+def _files(folder: Path, seen: set[str] | None = None, level: int = 0) -> Iterator[Path]:
+    """All files at and below a folder, in the order of their names; a folder that links lead to again counts once."""
+    seen = set() if seen is None else seen
+    seen.add(str(folder.resolve()))
+    if level > MOST_LEVELS:
+        raise DataError(f"at most {MOST_LEVELS} folders within each other", found=str(folder), remedy="move the files")
     for entry in sorted(folder.iterdir()):
         if not _counts(entry):
             continue
-        if entry.is_dir():
-            yield from _files(entry)
-        else:
+        if not entry.is_dir():
             yield entry
+        elif str(entry.resolve()) not in seen:
+            yield from _files(entry, seen, level + 1)
 
 
 def _classes(folder: Path, kind: Kind) -> list[str]:
@@ -177,7 +185,7 @@ def _of_split(folder: Path, classes: Sequence[str], kind: Kind) -> tuple[list[Pa
     """Files of a split, with the numbers of their classes."""
     paths: list[Path] = []
     labels: list[int] = []
-    strange = [entry for entry in folder.iterdir() if entry.is_file() and _counts(entry)]
+    strange = [entry for entry in folder.iterdir() if not entry.is_dir() and _counts(entry)]
     for name in _classes(folder, kind):
         if name not in classes:
             raise DataError(
@@ -186,8 +194,8 @@ def _of_split(folder: Path, classes: Sequence[str], kind: Kind) -> tuple[list[Pa
                 remedy=nearest(name, classes),
             )
         found = list(_files(folder / name))
-        members = [path for path in found if path.suffix.lower() in kind.suffixes]
-        strange += [path for path in found if path.suffix.lower() not in kind.suffixes]
+        members = [path for path in found if path.suffix.lower() in kind.suffixes and not is_special(path)]
+        strange += [path for path in found if path.suffix.lower() not in kind.suffixes or is_special(path)]
         if not members:
             raise DataError(
                 f"{kind.name} ({', '.join(kind.suffixes)}) in {folder / name}",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from evonas.config.sections import DataConfig
 from evonas.errors import DataError
+from evonas.files import most_memory
 from evonas.training.datasets.arrays import Groups, Parts, Raw
 from evonas.training.datasets.axes import channels_last
 from evonas.training.datasets.forms.folders.damage import tell_damaged
@@ -98,6 +99,7 @@ class _Decoding:
             self.n_whole += 1
             signal = self._at_rate(one, path).signal
             if self.settings.seconds:
+                self._check_room(len(paths))
                 signal = of_length(signal, max(1, round(self.settings.seconds * self.rate)))
             self.lengths.setdefault(len(signal), path)
             if len(self.lengths) == 1:  # of several lengths, none is used
@@ -128,6 +130,15 @@ class _Decoding:
             return f"recordings: {self.rate} Hz, one channel within -1 to 1, {seconds}"
         frame = f"window {settings.window_ms:g} ms, hop {settings.hop_ms:g} ms"
         return f"log-mel energies: {self.rate} Hz, {frame}, {settings.mels} bands, {seconds}"
+
+    def _check_room(self, n: int) -> None:
+        n_bytes = 4 * n * self.settings.seconds * self.rate
+        if n_bytes > most_memory():
+            raise DataError(
+                f"{n:,} recordings that memory can hold",
+                found=f"{n_bytes / 1e9:,.0f} GB by seconds = {self.settings.seconds:g} at {self.rate} Hz",
+                remedy="set fewer seconds or a lower sample_rate under [data]",
+            )
 
     def _at_rate(self, one: Recording, path: Path) -> Recording:
         if self.settings.sample_rate:
