@@ -57,21 +57,20 @@ def files(run: Run) -> set[str]:
 def test_an_interrupted_training_is_resumed_and_ends_in_the_same_file(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    made, step = [], FusedAdamW.step
+    monkeypatch.setattr(FusedAdamW, "step", lambda *args, **kwargs: made.append(0) or step(*args, **kwargs))
     monkeypatch.setattr(loop, "MIN_INTERVAL", 1)
     shutil.copytree(run.path, tmp_path / "other")
-    whole = train(open_run(tmp_path / "other"))
+    whole, n_steps = train(open_run(tmp_path / "other")), len(made)
     with monkeypatch.context() as patch:
-        patch.setattr(network_training, "image_batches", interrupted_after(15))
+        patch.setattr(network_training, "image_batches", interrupted_after(5))
         with pytest.raises(KeyboardInterrupt):
             train(run)
     assert run.folder.trainings().empty
     (checkpoint,) = (run.path / "nets").rglob("*.unfinished.safetensors")
-    made = []
-    with monkeypatch.context() as patch:
-        step = FusedAdamW.step
-        patch.setattr(FusedAdamW, "step", lambda *args, **kwargs: made.append(0) or step(*args, **kwargs))
-        resumed = train(run)
-    assert 0 < len(made) < 10  # of 22
+    made.clear()
+    resumed = train(run)
+    assert 0 < len(made) < n_steps - 3
     assert not checkpoint.exists()
     assert (resumed.test, resumed.weights) == (whole.test, whole.weights)
     mine, theirs = (load_file(folder / whole.weights) for folder in (run.path, tmp_path / "other"))
