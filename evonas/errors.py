@@ -65,6 +65,10 @@ class DataError(EvonasError):
     """The images or labels are missing, malformed, or out of range."""
 
 
+class RunFileWarning(UserWarning):
+    """Something in a run file that means nothing any more, and that holds as it is."""
+
+
 class DataWarning(UserWarning):
     """Something of a data set is left out, or holds less than it seems to; the search goes on."""
 

@@ -2,6 +2,7 @@
 
 May import ``spaces``, ``architecture`` and the small root files.
 
+- ``removed``: keys that are no more.
 - ``load``: the whole run file, read, laid over a preset, checked, written.
 - ``sections``: data, quantizers, supernet, estimate, search.
 - ``space``: the section of whichever search space is named.

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from evonas.config.compute import ComputeConfig
 from evonas.config.presets import preset_values
+from evonas.config.removed import without_removed
 from evonas.config.sections import DataConfig, EstimateConfig, QuantizersConfig, SearchConfig, SupernetConfig
 from evonas.config.space import GIVEN_IN_PYTHON, SPACE_SETTINGS, OwnSpaceConfig, SpaceConfig
 from evonas.config.toml_file import read_toml
@@ -80,18 +81,17 @@ def parse_config(
     raw: dict[str, Any], overrides: dict[str, Any] | None = None, *, source: str, given_space: str | None = None
 ) -> RunConfig:
     """Check a run file's content; arguments and errors as in :func:`load_config`, ``source`` names it in messages."""
-    merged = laid_over(raw, overrides or {})
+    merged, problems = without_removed(laid_over(raw, overrides or {}))
     data, space = merged.get("data", {}), merged.get("space", {})
     if isinstance(data, dict) and data.get("axes") == "features" and isinstance(space, dict):
         merged["space"] = {"kind": "dense"} | space  # cells of one pixel would be pools and skips
     if given_space is not None:
         merged["space"] = {"kind": GIVEN_IN_PYTHON + given_space}
-    problems = []
     try:
         config = RunConfig.model_validate(merged)
     except ValidationError as error:
-        problems = [_problem(detail) for detail in error.errors()[:MOST_PROBLEMS]]
-        if left := error.error_count() - len(problems):
+        problems += [_problem(detail) for detail in error.errors()[:MOST_PROBLEMS]]
+        if (left := error.error_count() - MOST_PROBLEMS) > 0:
             problems.append((f"and {left:,} more", "correct these first"))
     problems += _unknown_measures(merged)
     if problems:

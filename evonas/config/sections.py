@@ -81,6 +81,7 @@ class DataConfig(Settings):
     depth: float = Field(
         0.0,
         ge=0,
+        le=1e9,
         description="how far below its maximum an image's numbers may lie, where that is subtracted; lower ones are "
         "raised: silence in log_mel; 0: any",
     )

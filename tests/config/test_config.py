@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from evonas.config.load import RunConfig, dump_config, load_config, parse_config
-from evonas.errors import RunFileError
+from evonas.errors import RunFileError, RunFileWarning
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,6 +37,7 @@ def test_overrides_lie_over_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
+        ({"estimate": {"tuning_steps": 50}}, r"tuning_steps is no key any more\n[^$]*set trainings under \[search\]"),
         ({"serch": {}}, r"unknown key serch[^$]*did you mean 'search'"),
         ({"search": {"buget": 3}}, r"unknown key search.buget[^$]*did you mean 'budget'"),
         ({"search": {"budget": 0}}, r"search.budget = 0 \(input should be greater than or equal to 1\)"),
@@ -123,3 +124,9 @@ def test_the_documentation_of_the_keys_is_the_code_s() -> None:
     written = (ROOT / "docs" / "reference" / "run-file.md").read_text(encoding="utf-8")
     made = runpy.run_path(str(ROOT / "docs" / "make_run_file.py"))["page"]()
     assert written == made, "run: python docs/make_run_file.py"
+
+
+def test_a_key_that_is_no_more_is_taken_where_it_was_switched_off() -> None:
+    with pytest.warns(RunFileWarning, match="tuning_steps is no key any more"):
+        config = parse_config({"estimate": {"tuning_steps": 0, "anchors": 3}}, source="here")
+    assert config == parse_config({"estimate": {"anchors": 3}}, source="here")
