@@ -9,17 +9,42 @@
 #define NET_IS_BIG 0
 #endif
 
-NET_INLINE uint32_t net_four(const uint8_t *at)
+/* Fours of bytes from a place on: as they lie, where a processor can read them; or from words on both sides. */
+#if NET_IS_BIG || defined(__ARM_FEATURE_UNALIGNED) || defined(__aarch64__) || defined(__i386__) || defined(__x86_64__)
+NET_INLINE uint32_t net_four(const net_cell *base, int32_t place, int32_t i)
 {
     uint32_t four;
 
-    memcpy(&four, at, 4);
+    memcpy(&four, (const uint8_t *)base + place + 4 * i, 4);
     return four;
 }
+#define NET_EACH(FOUR) FOUR(net_four(base, *places, 0), net_four(base, *places, 1), \
+                            net_four(base, *places, 2), net_four(base, *places, 3))
+#else
+#define NET_EACH(FOUR)                                                                \
+    {                                                                                 \
+        const net_cell *at = base + (*places >> 2);                                   \
+        int32_t shift = (*places & 3) * 8, rest = 32 - shift;                         \
+        if (shift == 0) {                                                             \
+            FOUR(at[0].u, at[1].u, at[2].u, at[3].u)                                  \
+        } else {                                                                      \
+            FOUR((at[0].u >> shift) | (at[1].u << rest), (at[1].u >> shift) | (at[2].u << rest), \
+                 (at[2].u >> shift) | (at[3].u << rest), (at[3].u >> shift) | (at[4].u << rest)) \
+        }                                                                             \
+    }
+#endif
+#define NET_ADD_TWO(one, two, three, four) \
+    a += one;                              \
+    b += two;
+#define NET_ADD_FOUR(one, two, three, four) \
+    a += one;                               \
+    b += two;                               \
+    c += three;                             \
+    d += four;
 
 /* Add fours of bytes from n places, of two or of four times four neighbouring pixels, to sums of two pixels in a word; or
  * subtract them. */
-static void net_add_fours(const uint8_t *base, const uint16_t *places, int32_t n, int32_t burst, int32_t is_wide,
+static void net_add_fours(const net_cell *base, const uint16_t *places, int32_t n, int32_t burst, int32_t is_wide,
                           uint32_t sign, uint32_t *sums)
 {
     uint32_t a, b, c, d;
@@ -31,11 +56,8 @@ static void net_add_fours(const uint8_t *base, const uint16_t *places, int32_t n
         if (is_wide) {
             c = d = 0;
             do {
-                const uint8_t *at = base + *places++;
-                a += net_four(at);
-                b += net_four(at + 4);
-                c += net_four(at + 8);
-                d += net_four(at + 12);
+                NET_EACH(NET_ADD_FOUR)
+                places++;
             } while (--m > 0);
             sums[4] += sign * (c & 0x00ff00ffu);
             sums[5] += sign * ((c >> 8) & 0x00ff00ffu);
@@ -43,9 +65,8 @@ static void net_add_fours(const uint8_t *base, const uint16_t *places, int32_t n
             sums[7] += sign * ((d >> 8) & 0x00ff00ffu);
         } else {
             do {
-                const uint8_t *at = base + *places++;
-                a += net_four(at);
-                b += net_four(at + 4);
+                NET_EACH(NET_ADD_TWO)
+                places++;
             } while (--m > 0);
         }
         sums[0] += sign * (a & 0x00ff00ffu);
@@ -149,7 +170,7 @@ static void net_convolve_adds(net_cell *net_arena, const net_conv *l)
             for (column = 0; column < l->out_columns; column += 16) {
                 const net_cell *list = weights;
                 int32_t pixels = l->out_columns - column < 16 ? l->out_columns - column : 16;
-                const uint8_t *base = (const uint8_t *)lines + column;
+                const net_cell *base = lines + (column >> 2);
                 for (r = 0; r < terms; r += 1 + by_sign, list += l->row_cells) {
                     uint32_t wide[8] = {0, 0, 0, 0, 0, 0, 0, 0};
                     const uint16_t *negative = list[l->row_cells].h - list[1].i;
