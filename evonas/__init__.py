@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from evonas.architecture.precision import Precision, precision
     from evonas.architecture.scheme import Scheme
     from evonas.errors import EvonasError
+    from evonas.export.c.targets.simulate import Simulation
     from evonas.nets.network import Network
     from evonas.nets.quant.quantizer import Quantizer
     from evonas.spaces.choices import FloatRange, IntRange
@@ -71,6 +72,7 @@ _EXPORTS = {
     "Quantizer": "evonas.nets.quant.quantizer",
     "Run": "evonas.workflows.run_handle",
     "Scheme": "evonas.architecture.scheme",
+    "Simulation": "evonas.export.c.targets.simulate",
     "Space": "evonas.spaces.space",
     "TableSpace": "evonas.spaces.space",
     "Training": "evonas.workflows.train_picks",
@@ -104,6 +106,7 @@ __all__ = [
     "Quantizer",
     "Run",
     "Scheme",
+    "Simulation",
     "Space",
     "TableSpace",
     "Training",

@@ -58,13 +58,27 @@ def export(
         str, typer.Option(help="Of that training, if several had this seed: as in the name of its weights; or search.")
     ] = "",
     out: Annotated[
-        Path | None, typer.Option(help="The file, for one network.", show_default="RUN/exports/ID-seedSEED-RECIPE")
+        Path | None,
+        typer.Option(
+            help="The file, for one network; of c a file .c, or the folder or .zip of a library.",
+            show_default="RUN/exports/ID-seedSEED-RECIPE",
+        ),
     ] = None,
+    name: Annotated[
+        str, typer.Option(help="Of c: what all its names begin with; with it c is a library.", show_default="netID")
+    ] = "",
+    package: Annotated[
+        str, typer.Option(help="Of c: a library as plain, arduino, platformio or zephyr.", show_default="plain")
+    ] = "",
+    input_layout: Annotated[
+        str, typer.Option(help="Of c: chw, planes of channels; hwc, channels side by side.", show_default="chw")
+    ] = "",
 ) -> None:
     """Write networks to files that run elsewhere: as evonas train left them, or else as the search trained them."""
     from evonas.cli import deploy_actions
 
-    deploy_actions.export(run, pick, format_name=format_name, seed=seed, recipe=recipe, out=out)
+    c_options = {"name": name, "package": package, "input_layout": input_layout}
+    deploy_actions.export(run, pick, format_name=format_name, seed=seed, recipe=recipe, out=out, c_options=c_options)
 
 
 def verify(
@@ -72,9 +86,18 @@ def verify(
     run: Annotated[
         Path | None, typer.Option(help="The run that it came from.", show_default="the folder that the file lies in")
     ] = None,
-    images: Annotated[int | None, typer.Option(min=1, help="Test images to run.", show_default="all")] = None,
+    images: Annotated[
+        int | None, typer.Option(min=1, help="Test images to run.", show_default="all; 20 with --target")
+    ] = None,
+    target: Annotated[
+        str,
+        typer.Option(
+            help="Of c: in a simulator of cortex-m4, cortex-m0 or rv32, with flash, RAM and instructions.",
+            show_default=False,
+        ),
+    ] = "",
 ) -> None:
     """Run an exported file in its own runtime beside the network it came from; fail if they differ."""
     from evonas.cli import deploy_actions
 
-    deploy_actions.verify(file, run=run, images=images)
+    deploy_actions.verify(file, run=run, images=images, target=target)

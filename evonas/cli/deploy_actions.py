@@ -11,9 +11,11 @@ from typing import Any
 import typer
 
 from evonas.cli.options import display_of
-from evonas.cli.print_tables import print_trainings, print_trust, print_verification
+from evonas.cli.print_tables import print_simulation, print_trainings, print_trust, print_verification
 from evonas.errors import ExportError
-from evonas.export.seal import read_sealed
+from evonas.export.bundle import read_export
+from evonas.export.c.targets.simulate import Simulation
+from evonas.workflows.export_picks import Verification
 from evonas.workflows.run_handle import open_run
 
 
@@ -49,24 +51,41 @@ def trust(run: Path, *, networks: int, seeds: int, epochs: int | None, workers: 
         typer.echo(f"added to {run / 'report.html'}")
 
 
-def export(run: Path, pick: str, *, format_name: str, seed: int, recipe: str, out: Path | None) -> None:
+def export(
+    run: Path,
+    pick: str,
+    *,
+    format_name: str,
+    seed: int,
+    recipe: str,
+    out: Path | None,
+    c_options: Mapping[str, str],
+) -> None:
     """Write trained networks to files."""
-    for path in open_run(run).export(pick, format_name=format_name, seed=seed, recipe=recipe, out=out):
-        typer.echo(f"{path}: {path.stat().st_size:,} bytes")
+    opened = open_run(run)
+    for path in opened.export(pick, format_name=format_name, seed=seed, recipe=recipe, out=out, **c_options):
+        found = [one for one in path.rglob("*") if one.is_file()] if path.is_dir() else [path]
+        size = f"{sum(one.stat().st_size for one in found):,} bytes"
+        typer.echo(f"{path}: {size}" + f" in {len(found)} files" * path.is_dir())
         whose = f" --run {quote(str(run))}" if out is not None else ""
         typer.echo(f"next:  evonas verify {quote(str(path))}{whose}")
 
 
-def verify(file: Path, *, run: Path | None, images: int | None) -> None:
+def verify(file: Path, *, run: Path | None, images: int | None, target: str) -> None:
     """Run an exported file beside its network; exit with 1 if they differ."""
-    read_sealed(file)  # before its run is looked for
+    read_export(file)  # before its run is looked for
     folder = run if run is not None else file.resolve().parent.parent
     if run is None and not (folder / "run.toml").is_file():
         raise ExportError(
             f"the run that {file} came from", found=f"no run in {folder}", remedy="say where it is: --run FOLDER"
         )
-    verification = open_run(folder).verify(file, images=images)
-    print_verification(verification)
+    verification: Verification | Simulation
+    if target:
+        verification = open_run(folder).verify_on_target(file, target, **({} if images is None else {"images": images}))
+        print_simulation(verification)
+    else:
+        verification = open_run(folder).verify(file, images=images)
+        print_verification(verification)
     if not verification.is_sound:
         typer.echo("evonas verify: the file is not the network that it came from", err=True)
         sys.exit(1)

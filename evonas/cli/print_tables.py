@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from evonas.cli.network_view import NetworkView
+    from evonas.export.c.targets.simulate import Simulation
     from evonas.spaces import Space
     from evonas.spaces.genome import Gene
     from evonas.workflows.export_picks import Verification
@@ -116,6 +117,32 @@ def print_verification(found: Verification) -> None:
     )
     for row in found.layers[found.layers["stored"] != found.layers["model_size"]].itertuples():
         typer.echo(f"warning: {row.layer} stores {row.stored} bytes; the model size counts {row.model_size}")
+
+
+def print_simulation(found: Simulation) -> None:
+    """What running C on a simulated microcontroller showed."""
+    sizes, stack = found.sizes, found.stack_bytes
+    equal = (
+        "logits equal to the bit" if found.difference == 0 else f"largest difference of logits {found.difference:.2g}"
+    )
+    flash, ram = sizes.code + sizes.constants + sizes.helpers, found.arena_bytes + sizes.variables + stack
+    typer.echo(
+        f"{found.target}, {found.images:,} test images: {equal}, {found.agreement:.4%} of predictions agree, "
+        f"self-test {'passed' if found.is_self_tested else 'FAILED'}\n"
+        f"flash: {flash:,} bytes: {sizes.code:,} code, {sizes.constants:,} weights and other constants, "
+        f"{sizes.helpers:,} of the compiler's libraries\n"
+        f"RAM:   {ram:,} bytes: {found.arena_bytes:,} arena, {sizes.variables:,} of its own, {stack:,} stack\n"
+        f"work:  {found.instructions:,.0f} instructions an image, {found.instructions / found.macs:.2f} for each of "
+        f"{found.macs:,} multiply-accumulates; cycles are more\n"
+        f"by {found.compiler}, {found.flags}"
+    )
+    table = Table(title="instructions by operation, of one image", title_justify="left", box=SIMPLE)
+    for column in ("operation", "instructions", "share"):
+        table.add_column(column, justify="left" if column == "operation" else "right")
+    total = sum(found.layers.values())
+    for name, instructions in found.layers.items():
+        table.add_row(name, f"{instructions:,.0f}", f"{instructions / total:.1%}")
+    Console().print(table)
 
 
 def print_spaces(

@@ -42,7 +42,7 @@ FORMATS: dict[str, Format] = {
     ),
     "c": Format(
         ".c",
-        "one C99 file for a microcontroller: no dependency, no allocation",
+        "C99 for a microcontroller, one file or a library: no dependency, no allocation",
         write="evonas.export.c.source:c_file",
         run="evonas.export.c.run:run_c",
     ),

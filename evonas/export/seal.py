@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from evonas.errors import ExportError
@@ -25,13 +26,20 @@ class Sealed(NamedTuple):
 
     Attributes:
         format: Its name in the table of formats.
-        raw: All its bytes.
+        raw: All its bytes; of a library, those of the file that seals it.
         facts: Where the network comes from; see :class:`evonas.nets.frozen.FrozenNetwork`.
+        files: Of a library: the bytes of its files by path, but for the one that seals it.
     """
 
     format: str
     raw: bytes
     facts: dict[str, str]
+    files: Mapping[str, bytes] = MappingProxyType({})
+
+    @property
+    def n_bytes(self) -> int:
+        """Of all of it."""
+        return len(self.raw) + sum(map(len, self.files.values()))
 
 
 def unsealed(format_name: str, facts: Mapping[str, str]) -> str:
@@ -65,6 +73,11 @@ def read_sealed(path: Path) -> Sealed:
         raw = path.read_bytes()
     except OSError as error:
         raise ExportError("an exported file", found=str(error), remedy="check the path; " + REMEDY) from error
+    return checked(raw, path)
+
+
+def checked(raw: bytes, path: Path) -> Sealed:
+    """Check the bytes of an exported file; errors as in :func:`read_sealed`."""
     form, digest = FORMAT.search(raw), DIGEST.search(raw)
     if form is None or digest is None:
         raise ExportError(

@@ -23,6 +23,7 @@ from reports.run_folder.folder import NotARunFolderError, RunFolder
 from reports.tables.trainings import ClassResults, class_results, class_table, confusion_table
 
 if TYPE_CHECKING:  # these load torch, which a table of results does not need
+    from evonas.export.c.targets.simulate import Simulation
     from evonas.nets.network import Network
     from evonas.workflows.export_picks import Verification
     from evonas.workflows.train_picks import Training
@@ -188,7 +189,10 @@ class Run:
         format_name: str = "onnx",
         seed: int = 0,
         recipe: str = "",
-        out: Path | None = None,
+        out: str | Path | None = None,
+        name: str = "",
+        package: str = "",
+        input_layout: str = "",
     ) -> list[Path]:
         """Write trained picks to files that run elsewhere; see :func:`evonas.workflows.export_picks.export_picks`."""
         export_picks = resolve(WORKFLOWS + "export_picks:export_picks")
@@ -196,7 +200,18 @@ class Run:
         if self.folder.facts().is_table:
             raise no_networks(self.folder.settings["space"]["kind"])
         return list(
-            export_picks(self.folder, self.context, picks, format_name=format_name, seed=seed, recipe=recipe, out=out)
+            export_picks(
+                self.folder,
+                self.context,
+                picks,
+                format_name=format_name,
+                seed=seed,
+                recipe=recipe,
+                out=None if out is None else Path(out),
+                name=name,
+                package=package,
+                input_layout=input_layout,
+            )
         )
 
     def verify(self, path: str | Path, *, images: int | None = None) -> Verification:
@@ -205,6 +220,13 @@ class Run:
             Path(path), self.folder, self.context, images=images
         )
         return verified
+
+    def verify_on_target(self, path: str | Path, target: str, *, images: int = 20) -> Simulation:
+        """Run exported C on a simulated microcontroller; see :func:`evonas.workflows.export_picks.verify_on_target`."""
+        simulated: Simulation = resolve(WORKFLOWS + "export_picks:verify_on_target")(
+            Path(path), self.folder, self.context, target=target, images=images
+        )
+        return simulated
 
     def report(self) -> Path:
         """Write front, figures and page anew, from what is stored: nothing that the run names is loaded.

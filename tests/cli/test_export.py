@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from evonas.export.bundle import read_export, sealed_files, write_files
 from evonas.export.formats import FORMATS
 from evonas.export.seal import seal
 from evonas.training.datasets import dataset
@@ -98,6 +100,13 @@ def test_mistakes_are_told_in_three_lines(finished: Run, trained: Path, here: He
         (("verify", tmp_path / "net.safetensors"), "say where it is: --run FOLDER"),
         (("export", finished.path, "--pick", untrained), "train it first: evonas train"),
         (("export", trained, "--format", "onx"), "did you mean 'onnx'?"),
+        (("export", trained, "--name", "digits"), "say --format c"),
+        (("export", trained, "--format", "c", "--name", "my-digits"), "use letters, digits and underscores"),
+        (("export", trained, "--format", "c", "--package", "ardiuno"), "did you mean 'arduino'?"),
+        (("export", trained, "--format", "c", "--package", "arduino", "--out", "a.c"), "a folder or a .zip"),
+        (("export", trained, "--format", "c", "--out", "a.h"), "a file .c, a folder or a .zip"),
+        (("export", trained, "--format", "c", "--pick", "all", "--name", "digits"), "one network for --name"),
+        (("verify", tmp_path / "net.safetensors", "--run", trained, "--target", "rv32"), "export it with --format c"),
         (("export", trained, "--pick", "all", "--out", tmp_path / "x.onnx"), "one network for --out"),
         (("verify", tmp_path / "nowhere.onnx"), "check the path"),
         (("verify", tmp_path / "other.onnx"), "no seal of evonas"),
@@ -106,3 +115,45 @@ def test_mistakes_are_told_in_three_lines(finished: Run, trained: Path, here: He
         assert result.returncode == 2
         assert told in result.stderr
         assert len(result.stderr.splitlines()) == 4
+
+
+def test_c_is_a_library_that_is_verified_here_and_on_a_microcontroller(
+    trained: Path, here: Here, tmp_path: Path
+) -> None:
+    exported = here("export", trained, "--format", "c", "--name", "digits", "--input-layout", "hwc")
+    assert exported.returncode == 0, exported.stderr
+    path = trained / "exports" / "digits"
+    n_bytes = sum(file.stat().st_size for file in path.iterdir())
+    assert f"{path}: {n_bytes:,} bytes in 8 files" in exported.stdout
+    assert '"0", "1", "2"' in (path / "digits.h").read_text()  # names of the classes
+    assert "held out from training" in (path / "README.md").read_text()
+    verified = here("verify", path, "--images", 20)
+    assert "largest difference of logits 0\n" in verified.stdout
+    zipped = tmp_path / "a.zip"
+    here("export", trained, "--format", "c", "--package", "arduino", "--out", zipped)
+    assert "largest difference of logits 0\n" in here("verify", zipped, "--run", trained, "--images", 20).stdout
+    if shutil.which("arm-none-eabi-gcc") and shutil.which("qemu-system-arm"):
+        measured = here("verify", path, "--target", "cortex-m4", "--images", 2)
+        assert measured.returncode == 0, measured.stderr
+        assert "2 test images: logits equal to the bit" in measured.stdout
+        assert "self-test passed" in measured.stdout
+        assert re.search(r"RAM: +[\d,]+ bytes: [\d,]+ arena", measured.stdout)
+        assert re.search(r"\n +classifier +[\d,]+ +[\d.]+%", measured.stdout)
+    resealed = {name: raw.replace(b"argmax", b"argmin") for name, raw in read_export(path).files.items()}
+    shutil.rmtree(path)
+    write_files(sealed_files(resealed, format_name="c", facts=read_export(zipped).facts), path)
+    refused = here("verify", path, "--target", "cortex-m4")
+    assert refused.returncode == 2
+    assert "it is not run" in refused.stderr
+
+
+def test_two_networks_fit_into_one_program(finished: Run, here: Here, tmp_path: Path) -> None:
+    folder = copied(finished.path, tmp_path / "run")
+    ids = [str(one) for one in finished.front()["id"][:2]]
+    exported = here("export", folder, "--format", "c", "--pick", ",".join(ids))
+    assert exported.returncode == 0, exported.stderr
+    files = sorted((folder / "exports").glob("*.c"))
+    (tmp_path / "main.c").write_text("int main(void) { return 0; }")
+    if shutil.which("gcc"):
+        subprocess.run(["gcc", *files, "main.c", "-o", "main"], cwd=tmp_path, check=True)
+    assert {re.findall(r"\nint (\w+)_run\(", path.read_text())[0] for path in files} == {f"net{one}" for one in ids}

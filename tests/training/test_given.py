@@ -147,7 +147,7 @@ def test_a_search_on_arrays_keeps_them_and_the_names_of_their_classes(small_conf
     again = evonas.resume(tmp_path / "run")
     pd.testing.assert_frame_equal(again.front(), run.front())
     source = run.export("knee", format_name="c")[0].read_text(encoding="ascii")
-    assert '#define EVONAS_NAMES {"a \\042dog\\042", "cat", "owl"}' in source
+    assert '_NAMES {"a \\042dog\\042", "cat", "owl"}' in source
     assert "input: 1x8x8" in source
 
 

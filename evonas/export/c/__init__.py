@@ -1,7 +1,8 @@
 """C files.
 
 - ``source``: a whole file; ``interface``, ``image_codes``, ``layers``, ``network``, ``thresholds``: its parts.
-- ``options``: what a user chooses of it.
-- ``memory_plan``: where tensors lie; ``kernels``: how convolutions are computed.
-- ``run``: compile and run one; ``runtime``: the C functions.
+- ``kernels``: which of the runtime's convolutions runs a layer, and weights in its order.
+- ``memory_plan``: where tensors lie.
+- ``options``: what a user chooses of it; ``library``: folders and zips with headers, a self-test and an example.
+- ``run``: compile and run one here; ``targets``: on simulated microcontrollers; ``runtime``: the C functions.
 """

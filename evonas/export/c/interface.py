@@ -93,7 +93,8 @@ def c_defines(sizes: Mapping[str, str | int], meanings: Mapping[str, str] | None
 
 def class_names(frozen: FrozenNetwork) -> list[str]:
     """Names of the classes; none where they are not known."""
-    return [str(name) for name in json.loads(frozen.facts.get("classes", "[]"))]
+    found = [str(name) for name in json.loads(frozen.facts.get("classes", "[]"))]
+    return found if len(found) == frozen.architecture.ops[-1].channels else []
 
 
 def class_list(frozen: FrozenNetwork) -> str:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from evonas.errors import ExportError, nearest
 
@@ -76,6 +79,11 @@ class COptions:
     def is_channels_last(self) -> bool:
         """Whether an image's channels lie side by side."""
         return self.input_layout == "hwc"
+
+
+def as_laid_out(images: NDArray[Any], options: COptions) -> NDArray[Any]:
+    """Images ``(n, channels, height, width)`` in the order in which a file reads them."""
+    return np.ascontiguousarray(images.transpose(0, 2, 3, 1) if options.is_channels_last else images)
 
 
 def _known(word: str, known: Mapping[str, str], kind: str) -> None:

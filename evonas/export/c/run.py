@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evonas.errors import ExportError
+from evonas.export.c.options import COptions, as_laid_out
+from evonas.export.c.source import program_of
 from evonas.export.format import Runner
 from evonas.export.seal import Sealed
 
@@ -43,11 +45,13 @@ class CProgram:
         self._folder = tempfile.TemporaryDirectory()
         self._finalizer = weakref.finalize(self, self._folder.cleanup)
         self._program = str(Path(self._folder.name) / "network")
-        _run([compiler, *FLAGS, "-o", self._program, str(path)], wanted=f"that {path.name} compiles")
+        run_command([compiler, *FLAGS, "-o", self._program, str(path)], wanted=f"that {path.name} compiles")
 
     def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Logits ``(n, classes)`` of images ``(n, channels, height, width)``."""
-        output = _run([self._program], wanted=f"that {self.name} runs", stdin=np.ascontiguousarray(pixels).tobytes())
+        """Logits ``(n, classes)`` of images, in the order in which the file reads them."""
+        output = run_command(
+            [self._program], wanted=f"that {self.name} runs", stdin=np.ascontiguousarray(pixels).tobytes()
+        )
         if not len(output) or len(output) % (4 * len(pixels)):
             raise ExportError(
                 f"the logits of {len(pixels)} images from {self.name}",
@@ -59,19 +63,52 @@ class CProgram:
 
 def run_c(sealed: Sealed) -> Runner:
     """Compile a checked file; what was checked is what is compiled."""
+    options = COptions.of(sealed.facts)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "network.c"
-        path.write_bytes(sealed.raw)
-        return CProgram(path)
+        path = Path(folder) / "program.c"
+        if sealed.files:
+            for name in (f"{options.name}.h", f"{options.name}.c"):
+                (path.parent / name).write_bytes(
+                    next(raw for key, raw in sealed.files.items() if Path(key).name == name)
+                )
+            path.write_text(f'#include "{options.name}.c"\n{program_of(options)}', encoding="ascii")
+        else:
+            path.write_bytes(sealed.raw)
+        compiled = CProgram(path)
+    return lambda images: compiled(as_laid_out(images, options))
 
 
-def _run(command: Sequence[str], *, wanted: str, stdin: bytes = b"") -> bytes:
-    remedy = "export it again, or look at what it says"
+def run_command(
+    command: Sequence[str],
+    *,
+    wanted: str,
+    stdin: bytes = b"",
+    cwd: Path | None = None,
+    seconds: int = SECONDS,
+    remedy: str = "export it again, or look at what it says",
+) -> bytes:
+    """Run a program and return what it writes.
+
+    Args:
+        command: The program and its arguments.
+        wanted: What shall come of it, for messages.
+        stdin: What it reads.
+        cwd: The folder to run it in.
+        seconds: How long it may take.
+        remedy: What to do where it fails.
+
+    Raises:
+        ExportError: It fails or takes too long.
+    """
     try:
-        done = subprocess.run(command, input=stdin, capture_output=True, timeout=SECONDS, check=False)
+        done = subprocess.run(command, input=stdin, capture_output=True, timeout=seconds, check=False, cwd=cwd)
     except subprocess.TimeoutExpired:
-        raise ExportError(wanted, found=f"not done after {SECONDS} seconds", remedy="give it fewer images") from None
+        raise ExportError(wanted, found=f"not done after {seconds} seconds", remedy="give it fewer images") from None
     if done.returncode:
-        text = done.stderr.decode(errors="replace").strip().splitlines()[:5]
-        raise ExportError(wanted, found="\n        ".join(text) or f"exit status {done.returncode}", remedy=remedy)
+        text = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()[:5]
+        raise ExportError(
+            wanted,
+            found="\n        ".join(text) or f"exit status {done.returncode}",
+            remedy=remedy,
+        )
     return done.stdout

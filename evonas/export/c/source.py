@@ -26,6 +26,7 @@ from objectives.peak_memory import peak_memory
 
 BUT = "\n * They may differ from those of other formats: some layers add up floats, or whole numbers beyond 2^24."
 RUNTIME = Path(__file__).parent / "runtime"
+WHOLE = ("NET_IMAGE", "NET_CODES")  # what a convolution reads without floats
 EXACT = 2**24  # whole numbers up to here are float32 numbers
 CORE = ("place", "types", "codes", "sums", "steps", "finish")
 # of convolutions, each with its kernels
@@ -50,10 +51,12 @@ PROGRAM = """\
 """
 SIZES = """\
  * flash  {weight_bytes} bytes of weights, scales, norms and thresholds; without thresholds, {model_size}
- *        beside them about 5000 of code, and 120 a layer that say how it is run
+ *        beside them 6000 to 17000 of code, by layers and compiler, and 120 a layer that say how it is run
  * RAM    {arena_bytes} bytes for the arena, about 1000 of stack; images and logits are the caller's
  *        Peak memory as evonas counts it, the image included: {peak_memory}
  * work   {macs} multiply-accumulates an image
+ * floats {n_whole} of {n_convs} convolutions go from codes to codes without them; what quantizes, pools, adds branches
+ *        or writes logits computes with floats, in software where a core has no float unit
  *
  * Logits are the same to the bit on every machine with IEEE floats, of every compiler that takes float operations as
  * they are written: without -ffast-math, without fused multiply-adds (-ffp-contract=off).{but}
@@ -61,7 +64,7 @@ SIZES = """\
 TABLE = """\
 {table}
  *
- * With -DNET_LAYER_HOOK=function that function is called behind each of them, with its number.
+ * If NET_LAYER_HOOK is defined as the name of a function, it is called behind each of them, with its number.
 """
 
 
@@ -157,6 +160,8 @@ def c_parts(frozen: FrozenNetwork, options: COptions, *, has_self_test: bool = F
             model_size=sum(frozen.stored_bytes.values()),
             peak_memory=peak_memory(architecture.layers),
             macs=sum(layer.macs for layer in architecture.layers),
+            n_whole=sum(layer.has_thresholds and layer.source in WHOLE for layer in layers.values()),
+            n_convs=len(layers),
             but="" if is_exact(frozen) else BUT,
         ),
         options.prefixed(TABLE).format(table=_comment(c_table(frozen, plan, layers)).rstrip("\n")),
@@ -172,7 +177,7 @@ def is_exact(frozen: FrozenNetwork) -> bool:
     return all(sums_are_whole(conv) and largest_sum(conv) <= EXACT for conv in frozen.convs.values())
 
 
-def program(options: COptions) -> str:
+def program_of(options: COptions) -> str:
     """What runs the network on images from stdin, to be compiled with -DEVONAS_MAIN behind its interface."""
     return options.prefixed(_fragment("main"))
 

@@ -19,11 +19,13 @@ uint8_t net_code(float x, int32_t channel, int32_t row, int32_t column)
 float net_level(const float *numbers)
 {
     net_pairs sum;
-    int32_t i;
+    int32_t channel, i;
 
     sum.n = 0;
-    for (i = 0; i < NET_CHANNELS * NET_HEIGHT * NET_WIDTH; i++) {
-        net_add_pair(&sum, numbers[NET_PLACE(i)]);
+    for (channel = 0; channel < NET_CHANNELS; channel++) {
+        for (i = 0; i < NET_HEIGHT * NET_WIDTH; i++) {
+            net_add_pair(&sum, numbers[NET_PLACE(channel, i)]);
+        }
     }
     return net_total(&sum) / (float)(NET_CHANNELS * NET_HEIGHT * NET_WIDTH);
 }
@@ -31,7 +33,7 @@ float net_level(const float *numbers)
 
 void net_encode(const float *numbers, uint8_t *image)
 {
-    int32_t channel, row, column, i = 0;
+    int32_t channel, row, column;
 #ifdef NET_SUBTRACTS_MEAN
     float mean = net_level(numbers);
 #else
@@ -40,8 +42,9 @@ void net_encode(const float *numbers, uint8_t *image)
 
     for (channel = 0; channel < NET_CHANNELS; channel++) {
         for (row = 0; row < NET_HEIGHT; row++) {
-            for (column = 0; column < NET_WIDTH; column++, i++) {
-                image[NET_PLACE(i)] = net_code(numbers[NET_PLACE(i)] - mean, channel, row, column);
+            for (column = 0; column < NET_WIDTH; column++) {
+                int32_t at = NET_PLACE(channel, row * NET_WIDTH + column);
+                image[at] = net_code(numbers[at] - mean, channel, row, column);
             }
         }
     }

@@ -5,7 +5,7 @@ static void net_image(net_cell *net_arena, const uint8_t *image, int32_t out, in
 
     for (i = 0; i < area; i++) {
         for (c = 0; c < channels; c++) {
-            net_arena[out++].f = (float)(image[NET_PLACE(c * area + i)] - NET_ZERO) / net_apart(NET_PER_ONE);
+            net_arena[out++].f = (float)(image[NET_PLACE(c, i)] - NET_ZERO) / net_apart(NET_PER_ONE);
         }
     }
 }

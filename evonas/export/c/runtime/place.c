@@ -1,5 +1,5 @@
 
-/* -DNET_LAYER_HOOK=function: it is called behind each operation. */
+/* A function that is called behind each operation, with its number. */
 #ifdef NET_LAYER_HOOK
 #ifdef __cplusplus
 extern "C"
@@ -10,9 +10,9 @@ void NET_LAYER_HOOK(int32_t layer);
 #define NET_DONE(layer) ((void)0)
 #endif
 
-/* Where the i-th number of an image lies, counted channel by channel. */
+/* Where a number of an image lies; places are counted row by row. */
 #if NET_CHANNELS_LAST
-#define NET_PLACE(i) ((i) % (NET_HEIGHT * NET_WIDTH) * NET_CHANNELS + (i) / (NET_HEIGHT * NET_WIDTH))
+#define NET_PLACE(channel, place) ((place) * NET_CHANNELS + (channel))
 #else
-#define NET_PLACE(i) (i)
+#define NET_PLACE(channel, place) ((channel) * (NET_HEIGHT * NET_WIDTH) + (place))
 #endif

@@ -13,7 +13,7 @@ static float net_number(const net_cell *net_arena, const net_conv *l, const uint
 
     switch (l->reads) {
     case NET_IMAGE:
-        return (float)(image[NET_PLACE(channel * l->rows * l->columns + place)] + s->low);
+        return (float)(image[NET_PLACE(channel, place)] + s->low);
     case NET_TENSOR:
         return net_arena[l->x + i].f;
     case NET_PREPARED:

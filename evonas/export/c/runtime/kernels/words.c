@@ -88,7 +88,7 @@ NET_INLINE void net_end_dots(const net_conv *l, const net_job *job, int32_t r, u
 static void net_unpack_row(const net_conv *l, const net_cell *codes, const uint8_t *image, int32_t row, net_cell *to)
 {
     const net_source *s = l->source;
-    int32_t area = l->rows * l->columns, n = l->columns * s->channels, channel = 0, place = row * l->columns, i, code;
+    int32_t n = l->columns * s->channels, channel = 0, place = row * l->columns, i, code;
     net_stream from = {NULL, 0, 0, 0, 0};
 
     if (image == NULL) {
@@ -98,7 +98,7 @@ static void net_unpack_row(const net_conv *l, const net_cell *codes, const uint8
         if (image == NULL) {
             code = s->low + s->stride * net_next_code(&from);
         } else {
-            code = image[NET_PLACE(channel * area + place)] + s->low;
+            code = image[NET_PLACE(channel, place)] + s->low;
             if (++channel == s->channels) {
                 channel = 0;
                 place++;

@@ -1,0 +1,7 @@
+if(CONFIG_$upper)
+  zephyr_include_directories($${CMAKE_CURRENT_SOURCE_DIR}/../include)
+  zephyr_library()
+  zephyr_library_sources(../src/$name.c)
+  zephyr_library_sources_ifdef(CONFIG_${upper}_SELF_TEST ../src/${name}_test.c)
+  zephyr_library_compile_options(-ffp-contract=off)
+endif()
