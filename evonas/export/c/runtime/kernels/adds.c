@@ -42,23 +42,30 @@ NET_INLINE uint32_t net_four(const net_cell *base, int32_t place, int32_t i)
     c += three;                             \
     d += four;
 
+/* One by one: a call of memset takes longer. */
+NET_INLINE void net_no_sums(uint32_t *sums)
+{
+    sums[0] = sums[1] = sums[2] = sums[3] = 0;
+    sums[4] = sums[5] = sums[6] = sums[7] = 0;
+}
+
 /* Add fours of bytes from n places, of two or of four times four neighbouring pixels, to sums of two pixels in a word; or
  * subtract them. */
 static void net_add_fours(const net_cell *base, const uint16_t *places, int32_t n, int32_t burst, int32_t is_wide,
                           uint32_t sign, uint32_t *sums)
 {
+    const uint16_t *end = places + n, *until;
     uint32_t a, b, c, d;
-    int32_t m;
 
-    for (; n > 0; n -= burst) {
-        m = n < burst ? n : burst;
+    while (places < end) {
+        until = end - places > burst ? places + burst : end;
         a = b = 0;
         if (is_wide) {
             c = d = 0;
             do {
                 NET_EACH(NET_ADD_FOUR)
                 places++;
-            } while (--m > 0);
+            } while (places != until);
             sums[4] += sign * (c & 0x00ff00ffu);
             sums[5] += sign * ((c >> 8) & 0x00ff00ffu);
             sums[6] += sign * (d & 0x00ff00ffu);
@@ -67,7 +74,7 @@ static void net_add_fours(const net_cell *base, const uint16_t *places, int32_t 
             do {
                 NET_EACH(NET_ADD_TWO)
                 places++;
-            } while (--m > 0);
+            } while (places != until);
         }
         sums[0] += sign * (a & 0x00ff00ffu);
         sums[1] += sign * ((a >> 8) & 0x00ff00ffu);
@@ -98,6 +105,7 @@ static void net_spread_sums(const uint32_t *sums, int32_t pixels, int32_t number
 static void net_load_places(const net_conv *l, net_reader *reader, int32_t n, int32_t line, net_cell *to)
 {
     int32_t channels = l->source->channels, stride = l->stride_columns, bytes = line * channels, i, k, c, r;
+    net_reader local = *reader;
 
     for (r = 0; r < n; r++, to += l->row_cells) {
         uint16_t *places = to[3].h, *end = to[l->row_cells].h, *negative = end;
@@ -106,7 +114,7 @@ static void net_load_places(const net_conv *l, net_reader *reader, int32_t n, in
                 int32_t aside = k * l->dilation;
                 int32_t place = (i * l->dilation * stride + aside % stride) * bytes + aside / stride;
                 for (c = 0; c < channels; c++, place += line) {
-                    int32_t index = net_next(reader);
+                    int32_t index = net_next_of_three(&local);
                     if (index == 2) {
                         *places++ = (uint16_t)place;
                     } else if (index == 0) {
@@ -119,6 +127,7 @@ static void net_load_places(const net_conv *l, net_reader *reader, int32_t n, in
         to[1].i = (int32_t)(end - negative);
         to[2].i = l->source->low * (to[0].i - to[1].i);
     }
+    *reader = local;
 }
 
 /* Put a row of codes into bytes. */
@@ -172,12 +181,13 @@ static void net_convolve_adds(net_cell *net_arena, const net_conv *l)
                 int32_t pixels = l->out_columns - column < 16 ? l->out_columns - column : 16;
                 const net_cell *base = lines + (column >> 2);
                 for (r = 0; r < terms; r += 1 + by_sign, list += l->row_cells) {
-                    uint32_t wide[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+                    uint32_t wide[8];
                     const uint16_t *negative = list[l->row_cells].h - list[1].i;
+                    net_no_sums(wide);
                     net_add_fours(base, list[3].h, list[0].i, burst, pixels > 8, 1u, wide);
                     if (by_sign) {
                         net_spread_sums(wide, pixels, s->low * list[0].i, sums + r, terms);
-                        memset(wide, 0, sizeof wide);
+                        net_no_sums(wide);
                     }
                     net_add_fours(base, negative, list[1].i, burst, pixels > 8, 0u - 1u, wide);
                     net_spread_sums(wide, pixels, by_sign ? -s->low * list[1].i : list[2].i, sums + r + by_sign, terms);
