@@ -209,9 +209,9 @@ UNSEEN = ("-U__ASSOCIATIVE_MATH__", "-U__RECIPROCAL_MATH__")  # as where a compi
 @pytest.mark.parametrize(
     ("compiler", "flags"),
     [
-        ("g++", ("-x", "c++", "-std=c++17", "-O1", *WARNED)),
-        ("clang", ("-std=c99", "-O1", *WARNED)),
-        ("clang-14", ("-std=c99", "-O1", *WARNED)),
+        ("g++", ("-x", "c++", "-std=c++17", *WARNED)),
+        ("clang", ("-std=c99", *WARNED)),
+        ("clang-14", ("-std=c99", *WARNED)),
         ("gcc", ("-std=gnu99", *UNSAFE, *UNSEEN)),
     ],
 )
@@ -223,7 +223,7 @@ def test_other_compilers_and_flags_give_the_same_bits(
         pytest.skip(f"{compiler} is not installed")
     if "-mfma" in flags and " fma " not in Path("/proc/cpuinfo").read_text():
         pytest.skip("this processor has no fused multiply-add")
-    names = ("odd bits", "two planes, residual, odd sides", "residual 0")
+    names = ("two planes, residual, odd sides", "residual 0")
     chosen = {name: with_float_end(networks[name]) for name in names}
     program = compiled(chosen, tmp_path, flags=flags, compiler=compiler)
     for i, frozen in enumerate(chosen.values()):

@@ -88,7 +88,7 @@ static void net_spread_sums(const uint32_t *sums, int32_t pixels, int32_t number
 {
     int32_t i;
 
-    for (i = 0; i < pixels; i += i & 1 ? 3 : 1, sums++) {  /* 0 1 4 5 8 9 12 13, each with the next but one */
+    for (i = 0; (i & ~3) < pixels; i += i & 1 ? 3 : 1, sums++) {  /* 0 1 4 5 8 9 12 13, each with the next but one */
         int32_t low = (int16_t)(*sums & 0xffffu), high = (int16_t)((*sums - (uint32_t)low) >> 16);
         int32_t first = NET_IS_BIG ? i ^ 3 : i, second = NET_IS_BIG ? (i + 2) ^ 3 : i + 2;
         if (first < pixels) {
