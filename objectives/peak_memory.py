@@ -13,7 +13,8 @@ def peak_memory(layers: Layers) -> Number:
     """Bytes of activations alive at the worst moment of running the layers in the order given.
 
     While a layer runs, alive are: its inputs, its output, its workspace, and every earlier output that a later layer
-    still reads. A tensor is freed after its last reader. Weights are not counted: they may stay in flash.
+    still reads. A tensor is freed after its last reader. Weights are not counted: they may stay in flash. Nor is what
+    a kernel needs besides, such as the rows that it has unpacked: some hundred bytes to a few kB in exported C.
     Each tensor takes whole bytes.
 
     Args:

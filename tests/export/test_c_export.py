@@ -209,9 +209,9 @@ UNSEEN = ("-U__ASSOCIATIVE_MATH__", "-U__RECIPROCAL_MATH__")  # as where a compi
 @pytest.mark.parametrize(
     ("compiler", "flags"),
     [
-        ("g++", ("-x", "c++", "-std=c++17", "-O1", *WARNED)),
-        ("clang", ("-std=c99", "-O1", *WARNED)),
-        ("clang-14", ("-std=c99", "-O1", *WARNED)),
+        ("g++", ("-x", "c++", "-std=c++17", *WARNED)),
+        ("clang", ("-std=c99", *WARNED)),
+        ("clang-14", ("-std=c99", *WARNED)),
         ("gcc", ("-std=gnu99", *UNSAFE, *UNSEEN)),
     ],
 )
@@ -223,10 +223,23 @@ def test_other_compilers_and_flags_give_the_same_bits(
         pytest.skip(f"{compiler} is not installed")
     if "-mfma" in flags and " fma " not in Path("/proc/cpuinfo").read_text():
         pytest.skip("this processor has no fused multiply-add")
-    names = ("odd bits", "two planes, residual, odd sides", "inverted 0", "residual 0")
-    program = compiled({name: networks[name] for name in names}, tmp_path, flags=flags, compiler=compiler)
-    for i, name in enumerate(names):
-        check_logits(networks[name], program, index=i)
+    names = ("two planes, residual, odd sides", "residual 0")
+    chosen = {name: with_float_end(networks[name]) for name in names}
+    program = compiled(chosen, tmp_path, flags=flags, compiler=compiler)
+    for i, frozen in enumerate(chosen.values()):
+        check_logits(frozen, program, index=i)
+
+
+def with_float_end(frozen: FrozenNetwork) -> FrozenNetwork:
+    """The same with a norm and a PReLU behind the last layer, which show a rounding that is left out."""
+    *ops, last = frozen.architecture.ops
+    last = replace(last, steps=(*last.steps, "norm", "prelu"))
+    rng = np.random.default_rng(0)
+    norm, prelu = (rng.normal(size=(rows, last.channels)).astype(np.float32) for rows in (2, 3))
+    conv = frozen.convs[last.name]
+    conv = replace(conv, op=last, norms={**conv.norms, len(last.steps) - 2: norm}, prelu=prelu)
+    architecture = replace(frozen.architecture, ops=(*ops, last))
+    return replace(frozen, architecture=architecture, convs={**frozen.convs, last.name: conv})
 
 
 @needs_gcc

@@ -58,8 +58,8 @@ SIZES = """\
  * floats {n_whole} of {n_convs} convolutions go from codes to codes without them; what quantizes, pools, adds branches
  *        or writes logits computes with floats, in software where a core has no float unit
  *
- * Logits are the same to the bit on every machine with IEEE floats, of every compiler that takes float operations as
- * they are written: without -ffast-math, without fused multiply-adds (-ffp-contract=off).{but}
+ * Logits are the same to the bit on every machine with IEEE floats and of every compiler, whether it fuses
+ * multiply-adds or not; -ffast-math is refused. -O3 is the fastest, -Os the smallest.{but}
 """
 TABLE = """\
 {table}

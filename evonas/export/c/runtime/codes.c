@@ -5,28 +5,34 @@
 /* Reads weights one after another: each number from its lowest bit up; ternary ones, five a byte. */
 typedef struct { const uint8_t *at; uint32_t buffer; int32_t have, bits; } net_reader;
 
+NET_INLINE int32_t net_next_of_three(net_reader *r)
+{
+    uint32_t value = r->buffer, third;
+
+    if (r->have == 0) {
+        value = *r->at++;
+        r->have = 5;
+    }
+    third = value * 171u >> 9;
+    r->buffer = third;
+    r->have--;
+    return (int32_t)(value - 3u * third);
+}
+
 NET_INLINE int32_t net_next(net_reader *r)
 {
-    uint32_t value, rest;
+    uint32_t value;
 
     if (r->bits == 0) {
-        if (r->have == 0) {
-            r->buffer = *r->at++;
-            r->have = 5;
-        }
-        rest = r->buffer * 171u >> 9;  /* a third */
-        value = r->buffer - 3u * rest;
-        r->buffer = rest;
-        r->have--;
-    } else {
-        if (r->have < r->bits) {
-            r->buffer |= (uint32_t)*r->at++ << r->have;
-            r->have += 8;
-        }
-        value = r->buffer & ((1u << r->bits) - 1u);
-        r->buffer >>= r->bits;
-        r->have -= r->bits;
+        return net_next_of_three(r);
     }
+    if (r->have < r->bits) {
+        r->buffer |= (uint32_t)*r->at++ << r->have;
+        r->have += 8;
+    }
+    value = r->buffer & ((1u << r->bits) - 1u);
+    r->buffer >>= r->bits;
+    r->have -= r->bits;
     return (int32_t)value;
 }
 
@@ -103,15 +109,15 @@ NET_INLINE void net_end_bits(const net_bits *to)
 static void net_pack(net_cell *stream, int32_t bit, const net_cell *indices, int32_t n, int32_t width)
 {
     net_bits to = net_bits_at(stream, bit);
+    const net_cell *end = indices + n, *until;
 
-    while (n > 0) {
+    while (indices != end) {
         uint32_t word = 0;
         int32_t have = 0;
-        do {
+        for (until = end - indices > 32 / width ? indices + 32 / width : end; indices != until; indices++) {
             word |= indices->u << have;
-            indices++;
             have += width;
-        } while (--n > 0 && have + width <= 32);
+        }
         net_append(&to, word, have);
     }
     net_end_bits(&to);
@@ -121,16 +127,15 @@ static void net_pack(net_cell *stream, int32_t bit, const net_cell *indices, int
 static void net_pack_planes(net_cell *low, net_cell *high, int32_t bit, const net_cell *indices, int32_t n)
 {
     net_bits to = net_bits_at(low, bit), above = net_bits_at(high, bit);
+    const net_cell *end = indices + n, *until;
 
-    while (n > 0) {
+    while (indices != end) {
         uint32_t word = 0, other = 0;
         int32_t have = 0;
-        do {
+        for (until = end - indices > 32 ? indices + 32 : end; indices != until; indices++, have++) {
             word |= (indices->u & 1u) << have;
             other |= (indices->u >> 1) << have;
-            indices++;
-            have++;
-        } while (--n > 0 && have < 32);
+        }
         net_append(&to, word, have);
         net_append(&above, other, have);
     }
@@ -142,15 +147,14 @@ static void net_pack_planes(net_cell *low, net_cell *high, int32_t bit, const ne
 static void net_pack_signs(net_cell *stream, int32_t bit, const net_cell *from, int32_t n)
 {
     net_bits to = net_bits_at(stream, bit);
+    const net_cell *end = from + n, *until;
 
-    while (n > 0) {
+    while (from != end) {
         uint32_t word = 0;
         int32_t have = 0;
-        do {
+        for (until = end - from > 32 ? from + 32 : end; from != until; from++, have++) {
             word |= (uint32_t)(from->f >= 0.0f) << have;
-            from++;
-            have++;
-        } while (--n > 0 && have < 32);
+        }
         net_append(&to, word, have);
     }
     net_end_bits(&to);

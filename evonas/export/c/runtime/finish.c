@@ -93,16 +93,23 @@ static void net_pass(const net_conv *l, int32_t elements, int32_t at, int32_t fi
                      net_cell *to)
 {
     const net_source *s = l->reader;
-    int32_t most = (s->high - s->low) / s->stride, i, k;
+    int32_t most = (s->high - s->low) / s->stride, falling = 0, i;  /* no more than 3 */
     const int32_t *threshold = l->thresholds + first * most;
 
     for (i = 0; i < n; i++) {
-        int32_t sum = sums[i].i, filter = first + i, index = sum >= threshold[0];
-        for (k = 1; k < most; k++) {
-            index += sum >= threshold[k];
+        int32_t sum = sums[i].i, index = sum >= threshold[0];
+        if (most > 1) {
+            index += sum >= threshold[1];
+        }
+        if (most > 2) {
+            index += sum >= threshold[2];
         }
         threshold += most;
-        sums[i].i = l->falling[filter >> 3] >> (filter & 7) & 1 ? most - index : index;
+        if (i == 0 || ((first + i) & 7) == 0) {
+            falling = l->falling[(first + i) >> 3] >> ((first + i) & 7);
+        }
+        sums[i].i = falling & 1 ? most - index : index;
+        falling >>= 1;
     }
     net_store(s, to, elements, at, sums, n);
 }

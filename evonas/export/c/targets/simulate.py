@@ -26,7 +26,7 @@ from evonas.nets.frozen import FrozenNetwork
 from evonas.nets.integer_network import IntegerNetwork
 
 BOARD = Path(__file__).parent / "board"
-COMPILE = ("-O2", "-ffunction-sections", "-fdata-sections")
+COMPILE = ("-ffunction-sections", "-fdata-sections")
 SECONDS = 1800  # limit for a run
 LEAST_AGREEMENT = 0.999  # of predictions, where the order of sums decides last bits
 
@@ -74,7 +74,12 @@ class Simulation:
 
 
 def simulate(
-    frozen: FrozenNetwork, target_name: str, numbers: NDArray[Any], *, test_images: NDArray[Any] | None = None
+    frozen: FrozenNetwork,
+    target_name: str,
+    numbers: NDArray[Any],
+    *,
+    test_images: NDArray[Any] | None = None,
+    optimization: str = "-O2",
 ) -> Simulation:
     """Compile a network for a target, run it there, and compare its logits.
 
@@ -83,6 +88,7 @@ def simulate(
         target_name: See :data:`evonas.export.c.targets.target.TARGETS`.
         numbers: Images ``(n, channels, height, width)`` as the data set has them.
         test_images: Codes of images for its self-test; None: random ones.
+        optimization: The compiler's flag for the network.
 
     Raises:
         ExportError: The target is unknown, a tool is missing, the network is too large for the board, or fails there.
@@ -93,7 +99,7 @@ def simulate(
     given = as_laid_out(numbers, options)
     n_ops = len(frozen.architecture.ops)
     with tempfile.TemporaryDirectory() as folder:
-        board = _Board(target, Path(folder), options.name)
+        board = _Board(target, Path(folder), options.name, optimization)
         board.take(files, options, n_ops=n_ops)
         said, logits = board.run(given, hook="")
         sizes = sizes_of((board.folder / "map").read_text(errors="replace"), object_name="network.o")
@@ -105,7 +111,7 @@ def simulate(
     return Simulation(
         target_name,
         compiler,
-        " ".join((*target.flags, *COMPILE)),
+        " ".join((*target.flags, optimization, *COMPILE)),
         images=len(numbers),
         difference=float(np.abs(found - expected).max()),
         agreement=float((found.argmax(axis=1) == expected.argmax(axis=1)).mean()),
@@ -128,11 +134,13 @@ class _Board:
         target: What it is.
         folder: Where sources, objects, images and logits lie.
         name: Of the network.
+        optimization: The compiler's flag.
     """
 
     target: Target
     folder: Path
     name: str
+    optimization: str
 
     def take(self, files: Mapping[str, bytes], options: COptions, *, n_ops: int) -> None:
         """Put sources into the folder, and compile what does not depend on how the network is compiled."""
@@ -174,7 +182,7 @@ class _Board:
         return said, logits
 
     def _compile(self, source: str, *flags: str, to: str = "") -> None:
-        command = [self.target.compiler, *self.target.flags, *COMPILE, *flags, "-c", f"{source}.c"]
+        command = [self.target.compiler, *self.target.flags, self.optimization, *COMPILE, *flags, "-c", f"{source}.c"]
         self.called([*command, "-o", f"{to or source}.o"], wanted=f"that {source}.c compiles")
 
     def called(self, command: Sequence[str], *, wanted: str, remedy: str = "look at what it says") -> bytes:

@@ -9,44 +9,72 @@
 #define NET_IS_BIG 0
 #endif
 
-NET_INLINE uint32_t net_four(const uint8_t *at)
+/* Fours of bytes from a place on: as they lie, where a processor can read them; or from words on both sides. */
+#if NET_IS_BIG || defined(__ARM_FEATURE_UNALIGNED) || defined(__aarch64__) || defined(__i386__) || defined(__x86_64__)
+NET_INLINE uint32_t net_four(const net_cell *base, int32_t place, int32_t i)
 {
     uint32_t four;
 
-    memcpy(&four, at, 4);
+    memcpy(&four, (const uint8_t *)base + place + 4 * i, 4);
     return four;
+}
+#define NET_EACH(FOUR) FOUR(net_four(base, *places, 0), net_four(base, *places, 1), \
+                            net_four(base, *places, 2), net_four(base, *places, 3))
+#else
+#define NET_EACH(FOUR)                                                                \
+    {                                                                                 \
+        const net_cell *at = base + (*places >> 2);                                   \
+        int32_t shift = (*places & 3) * 8, rest = 32 - shift;                         \
+        if (shift == 0) {                                                             \
+            FOUR(at[0].u, at[1].u, at[2].u, at[3].u)                                  \
+        } else {                                                                      \
+            FOUR((at[0].u >> shift) | (at[1].u << rest), (at[1].u >> shift) | (at[2].u << rest), \
+                 (at[2].u >> shift) | (at[3].u << rest), (at[3].u >> shift) | (at[4].u << rest)) \
+        }                                                                             \
+    }
+#endif
+#define NET_ADD_TWO(one, two, three, four) \
+    a += one;                              \
+    b += two;
+#define NET_ADD_FOUR(one, two, three, four) \
+    a += one;                               \
+    b += two;                               \
+    c += three;                             \
+    d += four;
+
+/* One by one: a call of memset takes longer. */
+NET_INLINE void net_no_sums(uint32_t *sums)
+{
+    sums[0] = sums[1] = sums[2] = sums[3] = 0;
+    sums[4] = sums[5] = sums[6] = sums[7] = 0;
 }
 
 /* Add fours of bytes from n places, of two or of four times four neighbouring pixels, to sums of two pixels in a word; or
  * subtract them. */
-static void net_add_fours(const uint8_t *base, const uint16_t *places, int32_t n, int32_t burst, int32_t is_wide,
+static void net_add_fours(const net_cell *base, const uint16_t *places, int32_t n, int32_t burst, int32_t is_wide,
                           uint32_t sign, uint32_t *sums)
 {
+    const uint16_t *end = places + n, *until;
     uint32_t a, b, c, d;
-    int32_t m;
 
-    for (; n > 0; n -= burst) {
-        m = n < burst ? n : burst;
+    while (places < end) {
+        until = end - places > burst ? places + burst : end;
         a = b = 0;
         if (is_wide) {
             c = d = 0;
             do {
-                const uint8_t *at = base + *places++;
-                a += net_four(at);
-                b += net_four(at + 4);
-                c += net_four(at + 8);
-                d += net_four(at + 12);
-            } while (--m > 0);
+                NET_EACH(NET_ADD_FOUR)
+                places++;
+            } while (places != until);
             sums[4] += sign * (c & 0x00ff00ffu);
             sums[5] += sign * ((c >> 8) & 0x00ff00ffu);
             sums[6] += sign * (d & 0x00ff00ffu);
             sums[7] += sign * ((d >> 8) & 0x00ff00ffu);
         } else {
             do {
-                const uint8_t *at = base + *places++;
-                a += net_four(at);
-                b += net_four(at + 4);
-            } while (--m > 0);
+                NET_EACH(NET_ADD_TWO)
+                places++;
+            } while (places != until);
         }
         sums[0] += sign * (a & 0x00ff00ffu);
         sums[1] += sign * ((a >> 8) & 0x00ff00ffu);
@@ -60,7 +88,7 @@ static void net_spread_sums(const uint32_t *sums, int32_t pixels, int32_t number
 {
     int32_t i;
 
-    for (i = 0; i < pixels; i += i & 1 ? 3 : 1, sums++) {  /* 0 1 4 5 8 9 12 13, each with the next but one */
+    for (i = 0; (i & ~3) < pixels; i += i & 1 ? 3 : 1, sums++) {  /* 0 1 4 5 8 9 12 13, each with the next but one */
         int32_t low = (int16_t)(*sums & 0xffffu), high = (int16_t)((*sums - (uint32_t)low) >> 16);
         int32_t first = NET_IS_BIG ? i ^ 3 : i, second = NET_IS_BIG ? (i + 2) ^ 3 : i + 2;
         if (first < pixels) {
@@ -77,6 +105,7 @@ static void net_spread_sums(const uint32_t *sums, int32_t pixels, int32_t number
 static void net_load_places(const net_conv *l, net_reader *reader, int32_t n, int32_t line, net_cell *to)
 {
     int32_t channels = l->source->channels, stride = l->stride_columns, bytes = line * channels, i, k, c, r;
+    net_reader local = *reader;
 
     for (r = 0; r < n; r++, to += l->row_cells) {
         uint16_t *places = to[3].h, *end = to[l->row_cells].h, *negative = end;
@@ -85,7 +114,7 @@ static void net_load_places(const net_conv *l, net_reader *reader, int32_t n, in
                 int32_t aside = k * l->dilation;
                 int32_t place = (i * l->dilation * stride + aside % stride) * bytes + aside / stride;
                 for (c = 0; c < channels; c++, place += line) {
-                    int32_t index = net_next(reader);
+                    int32_t index = net_next_of_three(&local);
                     if (index == 2) {
                         *places++ = (uint16_t)place;
                     } else if (index == 0) {
@@ -98,6 +127,7 @@ static void net_load_places(const net_conv *l, net_reader *reader, int32_t n, in
         to[1].i = (int32_t)(end - negative);
         to[2].i = l->source->low * (to[0].i - to[1].i);
     }
+    *reader = local;
 }
 
 /* Put a row of codes into bytes. */
@@ -149,14 +179,15 @@ static void net_convolve_adds(net_cell *net_arena, const net_conv *l)
             for (column = 0; column < l->out_columns; column += 16) {
                 const net_cell *list = weights;
                 int32_t pixels = l->out_columns - column < 16 ? l->out_columns - column : 16;
-                const uint8_t *base = (const uint8_t *)lines + column;
+                const net_cell *base = lines + (column >> 2);
                 for (r = 0; r < terms; r += 1 + by_sign, list += l->row_cells) {
-                    uint32_t wide[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+                    uint32_t wide[8];
                     const uint16_t *negative = list[l->row_cells].h - list[1].i;
+                    net_no_sums(wide);
                     net_add_fours(base, list[3].h, list[0].i, burst, pixels > 8, 1u, wide);
                     if (by_sign) {
                         net_spread_sums(wide, pixels, s->low * list[0].i, sums + r, terms);
-                        memset(wide, 0, sizeof wide);
+                        net_no_sums(wide);
                     }
                     net_add_fours(base, negative, list[1].i, burst, pixels > 8, 0u - 1u, wide);
                     net_spread_sums(wide, pixels, by_sign ? -s->low * list[1].i : list[2].i, sums + r + by_sign, terms);
