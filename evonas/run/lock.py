@@ -17,6 +17,7 @@ if sys.platform != "win32":
     import fcntl
 
 PATIENCE = 20.0  # seconds: workers whose batch was killed need a moment to see it
+MOST_BYTES = 440  # of a folder's path: SQLite takes 512 with the names of files in it
 CLAIM = ".claim"
 DATA = "data.npz"
 """Images of a run that were given as arrays."""
@@ -62,6 +63,8 @@ def claimed(folder: Path) -> Iterator[None]:
     """
     try:
         is_new = not folder.exists()
+        if len(os.fsencode(folder.resolve())) > MOST_BYTES:
+            raise OSError(f"its whole path has more than {MOST_BYTES} bytes")
         folder.mkdir(parents=True, exist_ok=True)
         (folder / CLAIM).touch()
     except (OSError, ValueError) as error:  # ValueError: a NUL in its name

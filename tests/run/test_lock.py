@@ -122,6 +122,12 @@ def test_files_of_others_are_never_taken_for_a_beginning(tmp_path: Path, claim: 
     assert not (tmp_path / CLAIM).exists()
 
 
+def test_a_path_that_sqlite_does_not_take_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(RunFolderError, match="its whole path has more than 440 bytes"):
+        searched(tmp_path.joinpath(*["d" * 100] * 5))
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_folder_that_was_refused_keeps_no_trace_of_it(tmp_path: Path) -> None:
     run = searched(tmp_path / "run")
     before = sorted(run.path.iterdir())
