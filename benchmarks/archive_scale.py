@@ -15,13 +15,11 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,7 +30,7 @@ from report import write_report
 
 from objectives import OBJECTIVES
 from reports.run_folder.folder import RunFolder
-from reports.run_folder.schema import ARCHIVE, COLUMNS, Evaluation, insertion
+from reports.run_folder.schema import COLUMNS, Evaluation, insertion
 from reports.tables.convergence import convergence_table
 from reports.tables.front import front_table
 
@@ -70,10 +68,10 @@ def fill(path: Path, *, n: int) -> dict[str, float]:
     """Make the archive, in one transaction, because a million of them would take most of the time."""
     start = time.perf_counter()
     run_toml = tomli_w.dumps({"name": "made up", "search": SEARCH})
-    RunFolder.create(path, run_toml=run_toml, measures=OBJECTIVES, **SEARCH, **FACTS)
+    run = RunFolder.create(path, run_toml=run_toml, measures=OBJECTIVES, **SEARCH, **FACTS)
     rows = made_up(n, seed=0)
     cells = ([*(getattr(row, name) for name in COLUMNS), *map(row.values.get, OBJECTIVES)] for row in rows)
-    with closing(sqlite3.connect(path / ARCHIVE)) as connection, connection:
+    with run.archive.writing() as connection:
         connection.executemany(insertion(tuple(OBJECTIVES)), cells)
     return {"seconds": time.perf_counter() - start}
 

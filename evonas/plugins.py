@@ -92,7 +92,7 @@ def load_object(name: str, kind: type[T]) -> T:
         except (Exception, SystemExit) as error:
             del sys.modules[module_name]
             raise RunFileError(
-                wanted, found=f"while running it: {in_a_line(error)}", remedy="correct that file"
+                wanted, found=in_a_line(error).replace(":", " while running it:", 1), remedy="correct that file"
             ) from error
         register_pickle_by_value(module)  # workers have no such module, so its code is sent to them
     found = getattr(sys.modules[module_name], attribute, None)

@@ -10,7 +10,7 @@ from evonas.architecture.fitting import Sides
 
 Side = int | Sides
 WIDEST_STRIDE = 64
-MOST_SIDE = 255
+MOST_SIDE = 4095
 
 
 def sides(given: Side) -> Sides:
@@ -38,7 +38,7 @@ def distinct(kernels: tuple[Side, ...]) -> tuple[Side, ...]:
 
 
 def _read(given: Any) -> Side | None:
-    """One side, if a pair is square; None if it is neither a whole number from 1 to 255 nor a pair of those."""
+    """One side, if a pair is square; None if it is neither a whole number from 1 to 4,095 nor a pair of those."""
     pair = tuple(given) if isinstance(given, (list, tuple)) else (given, given)
     if len(pair) != 2 or not all(type(side) is int and 0 < side <= MOST_SIDE for side in pair):
         return None
@@ -48,7 +48,9 @@ def _read(given: Any) -> Side | None:
 def _kernel(given: Any) -> Side:
     found = _read(given)
     if found is None or not all(side % 2 for side in sides(found)):
-        raise ValueError("sides of kernels must be odd, 255 at most: one such as 3, or height and width such as [1, 5]")
+        raise ValueError(
+            "sides of kernels must be odd, 4,095 at most: one such as 3, or height and width such as [1, 5]"
+        )
     return found
 
 

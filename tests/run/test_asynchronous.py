@@ -80,6 +80,7 @@ def test_a_search_that_was_killed_goes_on_with_as_many_workers_as_there_are(
 ) -> None:
     shutil.copytree(whole.path, tmp_path / "killed")
     with closing(sqlite3.connect(tmp_path / "killed" / "archive.sqlite")) as archive, archive:
+        archive.execute("PRAGMA user_version=0")  # no seal, as after a kill
         archive.execute("DELETE FROM evaluations WHERE id > 41")
     CALLS.clear()
     resumed = resume(RunFolder(tmp_path / "killed"), overrides={"compute": {"workers": workers}}, space=PROBLEM)
@@ -106,6 +107,7 @@ def test_an_archive_that_another_search_wrote_is_refused(whole: RunFolder, tmp_p
     shutil.copytree(whole.path, tmp_path / "other")
     with closing(sqlite3.connect(tmp_path / "other" / "archive.sqlite")) as archive, archive:
         stranger = next(text for n in range(8) if (text := f"7-6-5-4-3-{n}") not in genomes(whole))
+        archive.execute("PRAGMA user_version=0")  # no seal, as after a kill
         archive.execute("UPDATE evaluations SET genome = ? WHERE id = 40", [stranger])
     with pytest.raises(RunFolderError, match="does not ask for"):
         resume(RunFolder(tmp_path / "other"), space=PROBLEM)

@@ -15,7 +15,7 @@ from evonas.errors import EvaluationError, RunFolderError, SelectionError
 from evonas.evaluation import scorers
 from evonas.evaluation.scoring_context import Checkpoint, open_scoring_context
 from evonas.files import file_hash
-from evonas.run.context import open_context
+from evonas.run.context import RunContext, open_context
 from evonas.run.engine import resume, search
 from evonas.run.stages.supernet_store import SUPERNET
 from evonas.run.stopping import StopReason
@@ -284,10 +284,13 @@ def test_a_training_is_never_repeated_nor_counted_twice(finished: Run, tmp_path:
     assert longer[0].weights != first[0].weights
 
 
-def test_a_diverging_training_is_explained(finished: Run, tmp_path: Path) -> None:
-    folder = tampered(finished, tmp_path / "copy", "learning_rate = 0.04", "learning_rate = 1e30")
+def test_a_diverging_training_is_explained(finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(RunFolder(copied(finished.path, tmp_path / "copy")))
+    steep = with_(run.context.config, "training", learning_rate=1e30)  # which no run file may say
+    context = RunContext(run.context.problem.configured(steep))
+    monkeypatch.setattr(RunContext, "overridden", lambda *arguments: context)
     with pytest.raises(EvaluationError, match=r"under \[training\]"):
-        Run(folder).train("knee", workers=1)
+        run.train("knee", workers=1)
 
 
 def test_torch_s_threads_are_the_user_s_again_after_a_search(small_config: RunConfig, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from evonas.training.network_training import TrainingExtras, n_steps, train_in_f
 from evonas.training.recipe import in_full_precision, parts_of, with_float_weights
 from evonas.training.strategies.single_path import SinglePath
 from evonas.training.tensorboard import scalar_log
-from tests.support.runs import interrupted_after
+from tests.support.runs import interrupted_after, with_
 from tests.support.trainings import STEPS, config_of, few_digits, same, small_architecture, trained
 
 
@@ -130,7 +130,7 @@ def test_trouble_in_training_is_told_as_a_users_error(
     images: Split, architecture: Architecture, tmp_path: Path
 ) -> None:
     with pytest.raises(EvaluationError, match="lower learning_rate"):
-        train_in_full(architecture, images, config_of(learning_rate=1e30), seed=0)
+        train_in_full(architecture, images, with_(config_of(), "training", learning_rate=1e30), seed=0)
     damaged = tmp_path / "damaged.safetensors"
     damaged.write_bytes(b"no")
     with pytest.raises(RunFolderError, match="delete that file"):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from evonas.architecture.module_steps import module_steps
-from evonas.spaces.settings import Factor, Factors, NetworkSpaceSettings, Width, ascending
+from evonas.spaces.settings import MOST, Factor, Factors, NetworkSpaceSettings, Width, ascending
 from evonas.spaces.stem_settings import StemSettings
 from evonas.spaces.window_settings import Kernel, Stride, distinct
 
@@ -74,14 +74,17 @@ class ResidualSettings(StagedSettings, StemSettings):
     def _distinct(cls, kernels: tuple[Kernel, ...]) -> tuple[Kernel, ...]:
         return distinct(kernels)
 
+    @field_validator("depth", mode="before")
+    @classmethod
+    def _at_least_one_block(cls, depth: Any) -> Any:
+        if type(depth) is int and -MOST < depth < STAGES * CONVS + 2:  # what it must be says more than its range
+            _whole_blocks(depth)
+        return depth
+
     @field_validator("depth")
     @classmethod
-    def _whole_blocks(cls, depth: int) -> int:
-        per_block = STAGES * CONVS
-        if depth < per_block + 2 or (depth - 2) % per_block:
-            near = per_block * max(1, round((depth - 2) / per_block)) + 2
-            raise ValueError(f"must be {per_block} n + 2, such as 8, 14, 20, 32, 44, 56; set depth = {near}")
-        return depth
+    def _only_whole_blocks(cls, depth: int) -> int:
+        return _whole_blocks(depth)
 
 
 class InvertedResidualSettings(StagedSettings, StemSettings):
@@ -114,3 +117,11 @@ class InvertedResidualSettings(StagedSettings, StemSettings):
     def _ascending_ratios(cls, ratios: tuple[int, ...]) -> tuple[int, ...]:
         ascending(ratios)
         return ratios
+
+
+def _whole_blocks(depth: int) -> int:
+    per_block = STAGES * CONVS
+    if depth < per_block + 2 or (depth - 2) % per_block:
+        near = per_block * max(1, round((depth - 2) / per_block)) + 2
+        raise ValueError(f"must be {per_block} n + 2, such as 8, 14, 20, 32, 44, 56; set depth = {near}")
+    return depth
