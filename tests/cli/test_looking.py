@@ -115,8 +115,9 @@ def test_looking_runs_nothing_that_a_run_names(here: Here, foreign: Foreign, fin
 def test_code_runs_for_other_networks_only_if_the_command_says_so(
     here: Here, foreign: Foreign, finished: Run, option: str
 ) -> None:
-    off_the_front = min(set(finished.evaluations()["id"]) - set(finished.front()["id"]))
-    which = (option, str(off_the_front) if option == "--pick" else "0-0")
+    table = finished.evaluations()
+    unknown = table[~table["genome"].isin(RunFolder(foreign.path).networks(table["genome"]))]  # by their layers
+    which = (option, str(unknown["id"].min()) if option == "--pick" else "0-0")
     RunFolder(foreign.path).store(started_with={})  # all that is asked matches
     check_three_parts(here("show", foreign.path, *which), "add --trust-code")
     assert not foreign.trace.exists()

@@ -37,7 +37,7 @@ SMALL = {
         "calibration_images": 32,
         "scoring_images": 60,
     },
-    "training": {"epochs": 1},
+    "training": {"epochs": 4},
     "search": {"budget": 46, "population": 8, "expansion_share": 0.1, "predictors": ["ridge"], "trainings": 1},
     "compute": {"workers": 1},
 }

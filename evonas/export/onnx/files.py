@@ -32,7 +32,22 @@ OPERATIONS = {
             "QuantizeLinear",
         ]
     ),
-    *(("", name) for name in ["ReduceSum", "Relu", "Reshape", "Round", "Sign", "Slice", "Sub", "Unsqueeze", "Where"]),
+    *(
+        ("", name)
+        for name in [
+            "Max",
+            "ReduceMax",
+            "ReduceSum",
+            "Relu",
+            "Reshape",
+            "Round",
+            "Sign",
+            "Slice",
+            "Sub",
+            "Unsqueeze",
+            "Where",
+        ]
+    ),
     *((QONNX, name) for name in ("BipolarQuant", "Quant")),
 }
 """Domain and type of every operation that the dialects write."""
