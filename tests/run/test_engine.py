@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,16 @@ import torch
 from evonas.config.load import RunConfig, load_config
 from evonas.errors import EvaluationError, RunFolderError, SelectionError
 from evonas.evaluation import scorers
+from evonas.evaluation.costs import Costs
+from evonas.evaluation.estimator import Estimator, evaluate
+from evonas.evaluation.job import Outcome
 from evonas.evaluation.scoring_context import Checkpoint, open_scoring_context
 from evonas.files import file_hash
 from evonas.run.context import RunContext, open_context
 from evonas.run.engine import resume, search
 from evonas.run.stages.supernet_store import SUPERNET
 from evonas.run.stopping import StopReason
-from evonas.spaces.genome import from_text
+from evonas.spaces.genome import Genomes, from_text
 from evonas.workflows import run_handle
 from evonas.workflows.run_handle import Run, open_run
 from objectives import OBJECTIVES
@@ -91,9 +95,20 @@ def test_a_run_that_was_stopped_ends_like_one_that_never_was(
     assert_same_result(resume(stopped), small.folder)
 
 
-def test_resuming_a_finished_run_changes_nothing(finished: Run, tmp_path: Path) -> None:
+def test_resuming_a_finished_run_changes_nothing_and_evaluates_nothing(
+    finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def counted(estimator: Estimator, genomes: Genomes, *, costs: Costs) -> Iterator[Outcome]:
+        asked.append(len(genomes))
+        return evaluate(estimator, genomes, costs=costs)
+
+    for module in ("evonas.evaluation.evaluator", "evonas.run.trainings.scoring"):
+        monkeypatch.setattr(f"{module}.evaluate", counted)
     copied(finished.path, tmp_path / "copy")
     assert_same_result(resume(RunFolder(tmp_path / "copy")), finished.folder)
+    assert sum(asked) == 0
 
 
 def test_constraints_bound_the_front(small_config: RunConfig, finished: Run, tmp_path: Path) -> None:
