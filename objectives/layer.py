@@ -28,6 +28,7 @@ class Layer:
         output_bits: Stored bits of one output element.
         input_bits: Bits that it reads: those of all its inputs together.
         workspace_bits: Bits of memory that exist only while the layer runs, such as the quantized copy of its input.
+        code_bits: Bits of a code, where it makes codes of its input number by number; 0: it does not.
         macs: Multiply-accumulates for one sample.
         weights: Number of quantized or float weights, biases and scales not included.
         weight_levels: Distinct values of a weight: 2 binary, 3 ternary, 2^k for k bits, 0 for float32.
@@ -47,6 +48,7 @@ class Layer:
     output_bits: Number = 32
     input_bits: Number = 0
     workspace_bits: Number = 0
+    code_bits: Number = 0
     macs: Number = 0
     weights: Number = 0
     weight_levels: Number = 0

@@ -14,11 +14,13 @@ from evonas.architecture.layer_counts import act_facts, conv_layer, module_facts
 from evonas.architecture.precision import EIGHT_BIT, FLOAT, Precision
 from evonas.architecture.scheme import DEFAULT_SCHEME, Scheme
 from objectives import Layer
+from objectives.storage import storage
 
 INPUT = "input"
 PREACTIVATED = ("norm", "quant", "conv")
 CLASSIFIER = ("norm", "relu", "pool", "quant", "conv")
 ONE_PIXEL = Window()
+COMPUTES = ("conv", "add", "avg_pool")  # other kinds give numbers of their inputs, and zeros
 STEPS = ("norm", "standardize", "relu", "pool", "quant", "conv", "shuffle", "shortcut", "prelu")
 
 
@@ -114,11 +116,13 @@ class Architecture:
         input_shape: ``(channels, height, width)`` of an image.
         ops: In an order in which every input comes before its reader.
         scheme: Which method quantizes what.
+        stream: How tensors between layers are kept: as floats, or as fixed-point numbers of 8 or 16 bits.
     """
 
     input_shape: tuple[int, int, int]
     ops: tuple[Op, ...]
     scheme: Scheme = DEFAULT_SCHEME
+    stream: Precision = FLOAT
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ops", tuple(_fitted(op, self.shapes[op.inputs[0]]) for op in self.ops))
@@ -147,6 +151,7 @@ class Architecture:
     def layers(self) -> tuple[Layer, ...]:
         """The network as the cost models of ``objectives`` see it, the image first."""
         (channels, height, width), stored = self.input_shape, self.scheme.input_values
+        stored += not self.stream.is_float  # its step
         image = Layer(INPUT, "input", (), (channels, height, width), output_bits=EIGHT_BIT.bits, float_values=stored)
         layers = [image]
         views: dict[str, str] = {}
@@ -156,7 +161,30 @@ class Architecture:
                 views[op.name] = inputs[0]
             else:
                 layers.append(self._layer(op, inputs))
+        layers[-1] = replace(layers[-1], output_bits=FLOAT.bits)  # logits
         return tuple(layers)
+
+    @cached_property
+    def is_rounded(self) -> frozenset[str]:
+        """Operations whose output is rounded to a number of the stream: tensors of their own that compute anew.
+
+        The others move such numbers, are kept as the codes of their reader, are added to a sum as they are computed, or
+        give the logits.
+        """
+        if self.stream.is_float:
+            return frozenset()
+        layers, kept = self.layers, storage(self.layers)
+        kinds = {op.name: op.kind for op in self.ops}
+        reads_image = {INPUT}
+        for op in self.ops:
+            if op.kind not in COMPUTES and reads_image.intersection(op.inputs):
+                reads_image.add(op.name)
+        return frozenset(
+            layer.name
+            for layer, is_coded, is_added in zip(layers[1:-1], kept.is_coded[1:-1], kept.is_added[1:-1], strict=True)
+            if not is_coded[0] and not is_added[0]
+            if kinds[layer.name] in COMPUTES or layer.name in reads_image
+        )
 
     def is_view(self, op: Op) -> bool:
         """Whether an operation hands its one input on unchanged, so that it is no tensor of its own."""
@@ -166,11 +194,12 @@ class Architecture:
     def _layer(self, op: Op, inputs: tuple[str, ...]) -> Layer:
         shape = self.shapes[op.name]
         output_shape = (shape.channels, shape.height, shape.width)
+        bits = self.stream.bits
         if op.kind == "zeros":  # needs the image for its size only
-            return Layer(op.name, op.kind, (), output_shape)
-        read = sum(self.shapes[name].elements * (EIGHT_BIT if name == INPUT else FLOAT).bits for name in op.inputs)
+            return Layer(op.name, op.kind, (), output_shape, output_bits=bits)
+        read = sum(self.shapes[name].elements * (EIGHT_BIT.bits if name == INPUT else bits) for name in op.inputs)
         if op.kind != "conv":
-            return Layer(op.name, op.kind, inputs, output_shape, input_bits=read)
+            return Layer(op.name, op.kind, inputs, output_shape, output_bits=bits, input_bits=read)
         source = self.shapes[op.inputs[0]]
         return conv_layer(
             op.name,
@@ -187,7 +216,8 @@ class Architecture:
             act=act_facts(op.act, self.scheme),
             module=module_facts(op.steps),
             has_bias=int(op.has_bias),
-            input_bits_each=EIGHT_BIT.bits if op.inputs[0] == INPUT else 32,
+            input_bits_each=EIGHT_BIT.bits if op.inputs[0] == INPUT else bits,
+            output_bits=bits,
         )
 
 

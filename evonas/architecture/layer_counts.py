@@ -35,6 +35,7 @@ class ActFacts(NamedTuple):
     stored: Number
     flops_per_element: Number
     parameters: Number
+    code_bits: Number  # of codes that are made number by number; 0: none are
 
 
 class ModuleFacts(NamedTuple):
@@ -47,8 +48,10 @@ class ModuleFacts(NamedTuple):
     has_quant: Number
     has_pool: Number
     has_prelu: Number
+    is_elementwise: Number  # whether what stands in front of the convolution, and all that reads its input, is so
 
 
+ELEMENTWISE = {"norm", "standardize", "relu", "quant"}
 Facts = TypeVar("Facts", WeightFacts, ActFacts, ModuleFacts)
 
 
@@ -65,8 +68,9 @@ def act_facts(precision: Precision, scheme: Scheme) -> ActFacts:
     """Look up an activation precision."""
     method = scheme.act(precision)
     if method is None:
-        return ActFacts(precision.bits, 0, 0, 0)
-    return ActFacts(precision.bits, method.stored, method.flops_per_element, method.learned)
+        return ActFacts(precision.bits, 0, 0, 0, 0)
+    code_bits = 0 if method.flops_per_element else precision.bits
+    return ActFacts(precision.bits, method.stored, method.flops_per_element, method.learned, code_bits)
 
 
 def module_facts(steps: Sequence[str]) -> ModuleFacts:
@@ -81,6 +85,7 @@ def module_facts(steps: Sequence[str]) -> ModuleFacts:
         int("quant" in steps),
         int("pool" in steps),
         int("prelu" in steps),
+        int({*before} <= ELEMENTWISE and "quant" in before and "shortcut" not in steps),
     )
 
 
@@ -106,7 +111,8 @@ def conv_layer(
     act: ActFacts,
     module: ModuleFacts,
     has_bias: Number = 0,
-    input_bits_each: int = 32,
+    input_bits_each: Number = 32,
+    output_bits: Number = 32,
 ) -> Layer:
     """Count a convolution with its module.
 
@@ -117,7 +123,7 @@ def conv_layer(
         kernel_area, groups: Those of the convolution; the area is height times width of the kernel.
         weight, act, module: The facts that are counted.
         has_bias: Whether there is a bias, as 0 or 1.
-        input_bits_each: Stored bits of an input element.
+        input_bits_each, output_bits: Stored bits of an element of the input, of the output.
     """
     quantized = source_channels * (source_pixels * (1 - module.has_pool) + module.has_pool)
     latents = channels * (source_channels // groups) * kernel_area
@@ -131,8 +137,10 @@ def conv_layer(
         op,
         inputs,
         (channels, height, width),
+        output_bits=output_bits,
         input_bits=source_channels * source_pixels * input_bits_each,
         workspace_bits=quantized * act.bits * module.has_quant,
+        code_bits=act.code_bits * module.is_elementwise,
         macs=weights * height * width,
         weights=weights,
         weight_levels=weight.levels,
@@ -147,7 +155,7 @@ def conv_layer(
 def times(layer: Layer, mask: NDArray[np.int64]) -> Layer:
     """Every count of a layer times 0 or 1: nothing where a network lacks it."""
     channels, height, width = layer.output_shape
-    counts = ("input_bits", "workspace_bits", "macs", "weights", "float_ops", "float_values", "parameters")
+    counts = ("input_bits", "workspace_bits", "code_bits", "macs", "weights", "float_ops", "float_values", "parameters")
     return replace(
         layer, output_shape=(channels * mask, height, width), **{name: getattr(layer, name) * mask for name in counts}
     )

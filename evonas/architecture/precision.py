@@ -42,6 +42,12 @@ PRECISIONS: dict[str, Precision] = {
 }
 
 EIGHT_BIT = PRECISIONS["8-bit"]
+STREAMS: dict[str, Precision] = {
+    "8-bit": EIGHT_BIT,
+    "16-bit": Precision("16-bit", levels=2**16, bits=16),
+    "float": FLOAT,
+}
+"""How tensors between layers may be kept."""
 
 
 def precision(name: str) -> Precision:

@@ -13,7 +13,7 @@ from safetensors.numpy import load, save
 
 from evonas.architecture.graph import INPUT, Architecture, Op, Shape
 from evonas.architecture.input_codes import InputCodes
-from evonas.architecture.precision import precision
+from evonas.architecture.precision import STREAMS, precision
 from evonas.architecture.scheme import Scheme
 from evonas.errors import EvonasError, ExportError
 from evonas.export.format import Runner, bytes_by_layer
@@ -38,9 +38,11 @@ def torch_file(frozen: FrozenNetwork) -> bytes:
         f"{name}/{part}": array for name, conv in frozen.convs.items() for part, array in conv.stored.items()
     }
     tensors |= {f"{INPUT}/{part}": array for part, array in zip(STANDARDS, frozen.codes.standards or ())}  # noqa: B905
+    tensors |= {} if frozen.step is None else {f"{INPUT}/step": np.array([frozen.step])}
     description = {
         "input_shape": frozen.architecture.input_shape,
         "scheme": asdict(frozen.architecture.scheme),
+        "stream": frozen.architecture.stream.name,
         "ops": [_op_facts(op) for op in frozen.architecture.ops],
         "convs": {name: _conv_facts(conv) for name, conv in frozen.convs.items()},
         "codes": {name: getattr(frozen.codes, name) for name in ("low", "high", "per_one", "level", "floor")},
@@ -61,7 +63,8 @@ def read_torch_file(raw: bytes) -> FrozenNetwork:
         header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
         network = json.loads(header["__metadata__"]["network"])
         ops = tuple(_op(facts) for facts in network["ops"])
-        architecture = Architecture(tuple(network["input_shape"]), ops, Scheme(**network["scheme"]))
+        scheme, stream = Scheme(**network["scheme"]), STREAMS[network["stream"]]
+        architecture = Architecture(tuple(network["input_shape"]), ops, scheme, stream)
         centre, density = (tensors.get(f"{INPUT}/{part}") for part in STANDARDS)
         codes = InputCodes(**network["codes"], centre=centre, density=density)
         convs = {op.name: _conv(op, network["convs"][op.name], tensors, codes) for op in ops if op.kind == "conv"}
@@ -70,7 +73,8 @@ def read_torch_file(raw: bytes) -> FrozenNetwork:
             if shapes[conv.op.inputs[0]] != conv.source:
                 raise ValueError(f"{conv.op.name} reads {shapes[conv.op.inputs[0]]}, not {conv.source}")
         facts = {str(key): str(value) for key, value in network["facts"].items()}
-        return FrozenNetwork(architecture, convs, facts, codes)
+        step = None if stream.is_float else tensors[f"{INPUT}/step"].astype(np.float32)[0]
+        return FrozenNetwork(architecture, convs, facts, codes, step)
     except (SafetensorError, ValueError, KeyError, TypeError, IndexError, AttributeError, EvonasError) as error:
         raise ExportError(
             "a network in the file", found=f"{type(error).__name__}: {error}".splitlines()[0], remedy=REMEDY

@@ -40,11 +40,14 @@ def freeze(network: Network, *, codes: InputCodes = PIXELS, facts: Mapping[str, 
             assert isinstance(layer, QuantLayer)
             conv = _conv(layer, op, architecture.shapes[op.inputs[0]])
             convs[op.name] = replace(conv, image=codes) if reads_codes(op) else conv
-    return FrozenNetwork(_as_plain(architecture), convs, dict(facts or {}), codes)
+    step = None
+    if network.stream is not None and not architecture.stream.is_float:
+        step = np.float32(network.stream.step(architecture.stream))
+    return FrozenNetwork(_as_plain(architecture), convs, dict(facts or {}), codes, step)
 
 
 def _as_plain(architecture: Architecture) -> Architecture:
-    return Architecture(architecture.input_shape, architecture.ops, architecture.scheme)
+    return Architecture(architecture.input_shape, architecture.ops, architecture.scheme, architecture.stream)
 
 
 def _conv(layer: QuantLayer, op: Op, source: Shape) -> FrozenConv:

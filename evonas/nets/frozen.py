@@ -7,6 +7,8 @@ What it computes is defined here once, down to the rounding, so that all formats
 - a first layer reads the codes of the input (pixels, 0 to 255, or standardised numbers) and divides its weights' scale
   by how many of them stand for 1;
 - a folded norm is ``x * scale + shift``, two operations, each rounded;
+- where tensors are kept in few bits, the outputs of :attr:`Architecture.is_rounded` are
+  ``step * round(clip(x / step, low, high))``, halves to even; the step is a power of two, so that is exact;
 - sums of floats have a fixed order: see :mod:`evonas.nets.integer_network`.
 
 Where a layer's weights or activations stay float, sums depend on the runtime in their last bits.
@@ -128,15 +130,24 @@ class FrozenNetwork:
         convs: Its convolutions by name.
         facts: Where it comes from: genome, seed, run, and so on; texts.
         codes: How its input is written.
+        step: What one unit of a tensor between layers is worth, a power of two; None where these are floats.
     """
 
     architecture: Architecture
     convs: Mapping[str, FrozenConv]
     facts: Mapping[str, str] = field(default_factory=dict)
     codes: InputCodes = PIXELS
+    step: np.float32 | None = None
+
+    @property
+    def stream_range(self) -> tuple[int, int]:
+        """Smallest and largest unit of a tensor between layers that is no float."""
+        half = self.architecture.stream.levels // 2
+        return -half, half - 1
 
     @property
     def stored_bytes(self) -> dict[str, int]:
         """Bytes that the input and each convolution store, by name."""
         convs = {name: sum(array.nbytes for array in conv.stored.values()) for name, conv in self.convs.items()}
-        return ({INPUT: 4 * self.codes.n_stored} if self.codes.n_stored else {}) | convs
+        n_input = self.codes.n_stored + (self.step is not None)
+        return ({INPUT: 4 * n_input} if n_input else {}) | convs

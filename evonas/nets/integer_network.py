@@ -71,6 +71,10 @@ class IntegerNetwork(nn.Module):
                 tensors[op.name] = average_pool(inputs[0], op.kernel, op.stride)
             else:
                 tensors[op.name] = run_op(op, inputs, shapes[op.inputs[0]].segments)
+            if op.name in architecture.is_rounded:
+                low, high = self.frozen.stream_range
+                step = written.new_tensor(self.frozen.step)
+                tensors[op.name] = (tensors[op.name] / step).clamp(low, high).round() * step
         return tensors[architecture.ops[-1].name].flatten(1)
 
 

@@ -15,6 +15,9 @@ from evonas.nets.execution.operations import run_op
 from evonas.nets.execution.plan import Plan
 from evonas.nets.layer import QuantLayer
 from evonas.nets.mixed_path import UNMIXED, LayerBlends, MixedPath, SupernetPath
+from evonas.nets.stream import Stream
+
+MEASURED = 256  # images that set the range of tensors between layers
 
 
 def unchanged(architecture: Architecture) -> Architecture:
@@ -47,6 +50,8 @@ class Network(nn.Module):
         self.layers = nn.ModuleDict()
         for name, uses in _uses([rewrite(architecture) for architecture in architectures]).items():
             self.layers[name] = QuantLayer(uses, scheme=architectures[0].scheme, generator=generator)
+        has_stream = any(not architecture.stream.is_float for architecture in architectures)
+        self.stream = Stream() if has_stream else None
         self.path: SupernetPath | None = None
         self.plan: Plan | None = None
         self.activate(architectures[0])
@@ -98,7 +103,7 @@ class Network(nn.Module):
         if self.blends or images.device.type != "cpu" or is_grouped() or torch.compiler.is_compiling():
             return self.activations(images)[self.active.ops[-1].name].flatten(1)
         if self.plan is None:
-            self.plan = Plan(self.active, self.layers)
+            self.plan = Plan(self.active, self.layers, self.stream)
         return self.plan(images)
 
     def activations(self, images: Tensor) -> dict[str, Tensor]:
@@ -115,6 +120,8 @@ class Network(nn.Module):
                 tensors[op.name] = self.layers[op.name](inputs[0], op, segments, blends=blends)
             else:
                 tensors[op.name] = run_op(op, inputs, shapes[op.inputs[0]].segments)
+            if self.stream is not None and op.name in self.active.is_rounded:
+                tensors[op.name] = self.stream(tensors[op.name], self.active.stream)
         return tensors
 
     def calibrate(self, images: Tensor) -> None:
@@ -130,6 +137,9 @@ class Network(nn.Module):
             norm.is_calibrating = True
         try:
             with torch.no_grad():
+                if self.stream is not None:
+                    with self.stream.measuring():
+                        self(images[:MEASURED])
                 self(images)
         finally:
             for norm in norms:
@@ -143,6 +153,7 @@ class Network(nn.Module):
         subnet = type(self)([architecture], generator=torch.Generator(), rewrite=self.rewrite)
         for name, layer in subnet.layers.items():
             layer.copy_slice(self.layers[name])  # type: ignore[operator]
+        subnet._take_range(self)
         return subnet.train(self.training)
 
     def grown(self, architectures: Sequence[Architecture], *, generator: torch.Generator) -> Self:
@@ -158,7 +169,12 @@ class Network(nn.Module):
         larger = type(self)(architectures, generator=generator, rewrite=self.rewrite)
         for name, layer in self.layers.items():
             larger.layers[name].grow_from(layer)  # type: ignore[operator]
+        larger._take_range(self)
         return larger.train(self.training)
+
+    def _take_range(self, other: Network) -> None:
+        if self.stream is not None and other.stream is not None:
+            self.stream.load_state_dict(other.stream.state_dict())
 
     def warnings(self) -> list[str]:
         """What looks unhealthy, layer by layer; see :meth:`QuantLayer.warnings`."""

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from evonas.architecture.precision import STREAMS
 from evonas.architecture.scheme import DEFAULT_SCHEME, Scheme
+from evonas.spaces.genome import Gene
 from evonas.spaces.settings import NetworkSpaceSettings
 from evonas.spaces.space import NetworkSpace
 
+STREAM = "stream"
 S = TypeVar("S", bound=NetworkSpaceSettings)
 
 
@@ -19,11 +26,23 @@ class ConfiguredSpace(NetworkSpace, Generic[S]):
     """
 
     settings_type: ClassVar[type[NetworkSpaceSettings]]
+    settings: S
 
     def __init__(
         self, settings: S, input_shape: tuple[int, int, int], n_classes: int, scheme: Scheme = DEFAULT_SCHEME
     ) -> None:
         raise TypeError(f"{type(self).__name__} must be a dataclass with these fields")
+
+    @property
+    def stream_genes(self) -> tuple[Gene, ...]:
+        """The gene of tensors between layers, if the settings leave a choice."""
+        labels = self.settings.stream_precisions
+        return (Gene(STREAM, labels, is_ordered=True),) if len(labels) > 1 else ()
+
+    def stream_bits(self, column: Mapping[str, NDArray[np.int64]]) -> Any:
+        """Bits of tensors between layers: of all networks, or of each, ``(n,)``, by their choices of every gene."""
+        bits = np.array([STREAMS[label].bits for label in self.settings.stream_precisions])
+        return bits[column[STREAM]] if len(bits) > 1 else int(bits[0])
 
     @classmethod
     def of(

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from evonas.architecture.module_steps import inner_steps
-from evonas.architecture.precision import PRECISIONS
+from evonas.architecture.precision import PRECISIONS, STREAMS
 from evonas.errors import RunFileError, nearest
 
 MOST = 1_000_000
@@ -57,6 +57,11 @@ class NetworkSpaceSettings(Settings):
     classifier_precisions: Names = Field(
         FIRST_AND_LAST, description="of the weights of the last layer; it reads 8 bits"
     )
+    stream_precisions: Names = Field(
+        ("float",),
+        description="of tensors between layers: 8-bit and 16-bit are fixed-point numbers, a quarter and half as wide; "
+        "several: a gene of the network",
+    )
     modules: Names = Field(
         ("norm-quant-conv",),
         description="structures of convolutions: orders of norm, quant, conv, relu, prelu, shortcut, joined by dashes",
@@ -67,6 +72,11 @@ class NetworkSpaceSettings(Settings):
     def _known_precisions(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         found = known(names, PRECISIONS)
         return tuple(sorted(found, key=list(PRECISIONS).index))  # by bits, so that a mutation can step
+
+    @field_validator("stream_precisions")
+    @classmethod
+    def _known_streams(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(sorted(known(names, STREAMS), key=list(STREAMS).index))
 
     @field_validator("modules")
     @classmethod

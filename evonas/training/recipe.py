@@ -42,4 +42,5 @@ def with_float_weights(architecture: Architecture) -> Architecture:
 
 def in_full_precision(architecture: Architecture) -> Architecture:
     """The same network with nothing quantized; a ReLU stands where activations were."""
-    return replace(architecture, ops=tuple(replace(op, weight=FLOAT, act=FLOAT) for op in architecture.ops))
+    ops = tuple(replace(op, weight=FLOAT, act=FLOAT) for op in architecture.ops)
+    return replace(architecture, ops=ops, stream=FLOAT)

@@ -45,8 +45,8 @@ def test_counts_and_shapes_are_those_of_the_network(network_space: NetworkSpace,
 
 
 def stored(network: Network) -> tuple[int, int]:
-    """Kernels; biases, batch norm as one scale and shift a channel, step sizes and weight scales; nothing else."""
-    weights = float_values = 0
+    """Kernels; biases, batch norm as one scale and shift a channel, steps and weight scales; nothing else."""
+    weights, float_values = 0, int(not network.active.stream.is_float)  # its step
     for layer in network.layers.values():
         assert isinstance(layer, QuantLayer)
         weights += layer.latent_weight.numel()

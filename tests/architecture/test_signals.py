@@ -15,7 +15,7 @@ from objectives.macs import macs
 from objectives.parameters import parameters
 from objectives.peak_memory import peak_memory
 from tests.architecture.test_architecture import stored
-from tests.evaluation.test_peak_memory import bytes_by_hand
+from tests.evaluation.test_peak_memory import Walk
 
 OPS = (
     "none", "skip", "max_pool_3x3", "avg_pool_3x3", "conv_1x1", "conv_3x3", "conv_1x5", "conv_5x1", "dil_conv_3x3",
@@ -57,4 +57,4 @@ def test_costs_are_those_of_the_network(seed: int) -> None:
         assert 2 * macs(layers) == counter.get_total_flops()
         assert parameters(layers) == sum(parameter.numel() for parameter in network.parameters())
         assert (sum(layer.weights for layer in layers), sum(layer.float_values for layer in layers)) == stored(network)
-        assert peak_memory(layers) == max(bytes_by_hand(architecture, tensors))
+        assert peak_memory(layers) == max(Walk(architecture, tensors).n_bytes_by_step())

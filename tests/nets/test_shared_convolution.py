@@ -203,6 +203,9 @@ def test_a_blend_of_one_precision_is_the_plain_layer_to_the_bit(kind: str, netwo
                 weight = one_hot(kind, known[op.name][0], op.weight, channels)
                 blends[op.name] = LayerBlends(weight, one_hot(kind, known[op.name][1], op.act, channels))
         network.activate(architecture)
+        network(images)
+        if network.stream is not None:
+            network.stream.eval()  # keeps the range that it found
         plain = network.activations(images)[architecture.ops[-1].name].flatten(1)  # mixed paths run by the definition
         network.activate(MixedPath(architecture, blends))
         assert torch.equal(network(images), plain)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from objectives import Layer
 
+OPS = st.sampled_from(["conv", "add"])
 PRECISIONS = ((2, 1), (3, 2), (4, 2), (16, 4), (256, 8), (0, 32))  # weight levels and the bits charged for them
 COUNTS = ("input_bits", "workspace_bits", "macs", "weights", "float_ops", "float_values", "parameters")
 
@@ -21,19 +22,20 @@ def networks(draw: st.DrawFn, min_size: int = 0) -> list[Layer]:
     for index in range(draw(st.integers(min_size, 9))):
         readable = [layer.name for layer in layers]
         inputs = draw(st.lists(st.sampled_from(readable), unique=True, max_size=3)) if readable else []
-        layers.append(draw(_layers(f"l{index}", tuple(inputs))))
+        layers.append(draw(_layers(f"l{index}", tuple(inputs), draw(OPS))))
     return layers
 
 
 @st.composite
-def _layers(draw: st.DrawFn, name: str, inputs: tuple[str, ...]) -> Layer:
+def _layers(draw: st.DrawFn, name: str, inputs: tuple[str, ...], op: str) -> Layer:
     levels, bits = draw(st.sampled_from(PRECISIONS))
     return Layer(
         name,
-        "op",
+        op,
         inputs,
         (draw(st.integers(1, 9)), draw(st.integers(1, 5)), draw(st.integers(1, 5))),
         output_bits=draw(st.sampled_from([1, 2, 8, 32])),
+        code_bits=draw(st.sampled_from([0, 1, 2, 8])),
         weight_levels=levels,
         weight_bits=bits,
         act_bits=draw(st.sampled_from([1, 2, 4, 8, 32])),
@@ -53,14 +55,17 @@ def batches(draw: st.DrawFn) -> tuple[list[Layer], list[list[Layer]]]:
         tuple(draw(st.lists(st.sampled_from(names[:index]), unique=True, max_size=3))) if index else ()
         for index in range(len(names))
     ]
-    own = [_one(draw, names, slots) for _ in range(n)]
+    ops = [draw(OPS) for _ in names]
+    own = [_one(draw, names, slots, ops) for _ in range(n)]
     return [
-        _together([network[0][name] for network in own], inputs, draw(st.booleans()))
-        for name, inputs in zip(names, slots, strict=True)
+        _together([network[0][name] for network in own], inputs, op, draw(st.booleans()))
+        for name, inputs, op in zip(names, slots, ops, strict=True)
     ], [network[1] for network in own]
 
 
-def _one(draw: st.DrawFn, names: list[str], slots: list[tuple[str, ...]]) -> tuple[dict[str, Layer], list[Layer]]:
+def _one(
+    draw: st.DrawFn, names: list[str], slots: list[tuple[str, ...]], ops: list[str]
+) -> tuple[dict[str, Layer], list[Layer]]:
     """One network: every slot with its reads, zeros where it is absent; and its layers without slots and views."""
     state, reads = {}, {}
     for name, inputs in zip(names, slots, strict=True):
@@ -75,22 +80,22 @@ def _one(draw: st.DrawFn, names: list[str], slots: list[tuple[str, ...]]) -> tup
     slot: dict[str, Layer] = {}
     alone: list[Layer] = []
     tensor: dict[str, str] = {}  # where a view's numbers lie
-    for name, inputs in zip(names, slots, strict=True):
-        layer = draw(_layers(name, inputs))
+    for name, inputs, op in zip(names, slots, ops, strict=True):
+        layer = draw(_layers(name, inputs, op))
         if state[name] == "tensor":
             tensor[name] = name
-            alone.append(replace(layer, inputs=tuple(dict.fromkeys(tensor[source] for source in reads[name]))))
+            alone.append(replace(layer, inputs=tuple(tensor[source] for source in reads[name])))
         else:
             if state[name] == "view":
                 tensor[name] = tensor[reads[name][0]]
             shape = (0, *layer.output_shape[1:])
-            layer = replace(layer, output_shape=shape, **dict.fromkeys(COUNTS, 0))
+            layer = replace(layer, output_shape=shape, code_bits=0, **dict.fromkeys(COUNTS, 0))
         masks = tuple(source in reads[name] for source in inputs)
         slot[name] = replace(layer, reads=masks, is_view=state[name] == "view")
     return slot, alone
 
 
-def _together(layers: list[Layer], inputs: tuple[str, ...], is_short: bool) -> Layer:
+def _together(layers: list[Layer], inputs: tuple[str, ...], op: str, is_short: bool) -> Layer:
     def column(values: list[Any]) -> Any:
         return values[0] if is_short and len(set(values)) == 1 else np.array(values)
 
@@ -102,4 +107,4 @@ def _together(layers: list[Layer], inputs: tuple[str, ...], is_short: bool) -> L
     }
     shape = tuple(column([layer.output_shape[side] for layer in layers]) for side in range(3))
     reads = tuple(column([layer.reads[index] for layer in layers]) for index in range(len(inputs)))
-    return Layer(layers[0].name, "op", inputs, (shape[0], shape[1], shape[2]), reads=reads, **numbers)
+    return Layer(layers[0].name, op, inputs, (shape[0], shape[1], shape[2]), reads=reads, **numbers)

@@ -44,6 +44,7 @@ SMALL_SPACES = {
         act_precisions=("binary", "4-bit"),
         precision_scope="cell",
         residual_downsamplings=("free", "float", "ternary"),
+        stream_precisions=("8-bit", "16-bit", "float"),
         stem_module="norm-conv",
         has_affine_resampling=False,
     ),
@@ -66,7 +67,13 @@ STAGED_SPACES: dict[str, StagedSpace] = {
     .unlock("stage1/width")
     .unlock("stage2/block1/width"),
     "inverted, signal": InvertedResidualSpace.of(
-        (1, 40, 1), 4, stem_channels=5, stages=((6, 2, 2), (7, 1, 1)), kernels=(3, 5), ratios=(1, 2)
+        (1, 40, 1),
+        4,
+        stem_channels=5,
+        stages=((6, 2, 2), (7, 1, 1)),
+        kernels=(3, 5),
+        ratios=(1, 2),
+        stream_precisions=("8-bit",),
     ),
     "inverted": InvertedResidualSpace.of((1, 8, 8), 10, stem_channels=6, stages=((6, 1, 1), (8, 2, 2))),
     "inverted, odd sides": InvertedResidualSpace.of(
@@ -80,6 +87,7 @@ STAGED_SPACES: dict[str, StagedSpace] = {
         widths=(0.5, 0.55, 1.0),
         modules=MODULES,
         act_precisions=("float", "ternary"),
+        stream_precisions=("8-bit", "float"),
     ).unlock("stage1/width"),
     "dense": DenseSpace.of((5, 1, 1), 3, units=6, modules=MODULES[:2], widths=(0.2, 0.25, 0.5, 1.0)).unlock(
         "stem/width"

@@ -12,7 +12,7 @@ from typing import Any
 
 from evonas.architecture.graph import INPUT, Architecture, Op
 from evonas.architecture.module_steps import module_steps
-from evonas.architecture.precision import EIGHT_BIT, FLOAT, Precision, precision
+from evonas.architecture.precision import EIGHT_BIT, FLOAT, STREAMS, Precision, precision
 from evonas.spaces.cells.layout import CellLayout, pair_of
 from evonas.spaces.cells.settings import EDGE_OPS, FREE
 from evonas.spaces.window_settings import sides
@@ -72,7 +72,8 @@ def build(
         has_bias=True,
     )
     ops.append(classifier)
-    return Architecture(layout.input_shape, tuple(ops) if keeps_unused else prune(ops), layout.scheme)
+    stream = STREAMS[choice.get("stream", layout.settings.stream_precisions[0])]
+    return Architecture(layout.input_shape, tuple(ops) if keeps_unused else prune(ops), layout.scheme, stream)
 
 
 def without_equal_ops(layout: CellLayout, choice: Mapping[str, str]) -> dict[str, str]:

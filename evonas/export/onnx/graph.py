@@ -113,6 +113,7 @@ class _Graph:
         if is_standardized:
             self.codes = self._standardized(frozen.codes)
         self.tensors: dict[str, str] = {}
+        self.step = "" if frozen.step is None else self.nodes.initializer(f"{INPUT}/step", np.array([frozen.step]))
 
     def _standardized(self, codes: InputCodes) -> str:
         nodes = self.nodes
@@ -133,9 +134,15 @@ class _Graph:
         return self.dialect.marked_input(nodes.add("Round", clipped), codes, nodes)
 
     def op(self, op: Op) -> None:
-        if op.kind == "conv":
-            self.tensors[op.name] = self._conv(self.frozen.convs[op.name])
-            return
+        made = self._conv(self.frozen.convs[op.name]) if op.kind == "conv" else self._weightless(op)
+        self.tensors[op.name] = self._rounded(made) if op.name in self.frozen.architecture.is_rounded else made
+
+    def _rounded(self, x: str) -> str:
+        nodes, (low, high) = self.nodes, self.frozen.stream_range
+        clipped = nodes.add("Clip", nodes.add("Div", x, self.step), nodes.number(low), nodes.number(high))
+        return nodes.add("Mul", nodes.add("Round", clipped), self.step)
+
+    def _weightless(self, op: Op) -> str:
         nodes, inputs = self.nodes, [self._tensor(name) for name in op.inputs] if op.kind != "zeros" else []
         match op.kind:
             case "skip" | "add":
@@ -158,7 +165,7 @@ class _Graph:
                 made = self._zeros(op)
             case _:
                 raise ValueError(f"no ONNX for {op.kind!r}")
-        self.tensors[op.name] = made
+        return made
 
     def _tensor(self, name: str) -> str:
         if name == INPUT and INPUT not in self.tensors:

@@ -14,6 +14,7 @@ from evonas.nets.execution.parts import PartMaker, Recipe
 from evonas.nets.execution.pools import box_mean, is_box
 from evonas.nets.execution.simplify import simplified
 from evonas.nets.layer import UNPREPARED, QuantLayer
+from evonas.nets.stream import Stream
 
 
 class Plan:
@@ -22,11 +23,13 @@ class Plan:
     Args:
         architecture: What to run.
         layers: The network's layers by name; parameters are read anew at every run.
+        stream: What rounds tensors between layers; None where none are rounded.
     """
 
-    def __init__(self, architecture: Architecture, layers: nn.ModuleDict) -> None:
+    def __init__(self, architecture: Architecture, layers: nn.ModuleDict, stream: Stream | None) -> None:
         keep_freed_memory()
         self.steps = simplified(architecture)
+        self.stream, self.precision = stream, architecture.stream
         self.layers: dict[str, QuantLayer] = {}
         recipes: dict[str, Recipe] = {}
         for step in self.steps:
@@ -45,13 +48,15 @@ class Plan:
         """Logits ``(n, classes)`` of images ``(n, channels, height, width)``."""
         y, parts = images, dict(zip(self.prepared, self.make(), strict=True))
         tensors = {INPUT: channels_last(images)}
-        for op, segments in self.steps:
+        for op, segments, is_rounded in self.steps:
             if op.kind == "conv":
                 y = self.layers[op.name](tensors[op.inputs[0]], op, segments, parts=parts.get(op.name, UNPREPARED))
             elif is_box(op):
                 y = box_mean(tensors[op.inputs[0]])
             else:
                 y = run_op(op, [tensors[name] for name in op.inputs], segments)
+            if is_rounded and self.stream is not None:
+                y = self.stream(y, self.precision)
             tensors[op.name] = y
         return y.flatten(1)
 

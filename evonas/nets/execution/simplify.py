@@ -17,10 +17,12 @@ class Step(NamedTuple):
     Attributes:
         op: With the inputs that remain.
         segments: Of its first input's channels.
+        is_rounded: Whether its output is rounded to a number of the stream.
     """
 
     op: Op
     segments: int
+    is_rounded: bool = False
 
 
 def simplified(architecture: Architecture) -> tuple[Step, ...]:
@@ -46,13 +48,16 @@ def simplified(architecture: Architecture) -> tuple[Step, ...]:
         if op.kind != "conv":
             if architecture.is_view(op) and op.name not in zeros:
                 stands_for[op.name] = op.inputs[0]
+                if op.name in architecture.is_rounded:  # what is added to zeros as it is computed is the sum
+                    place = next(i for i, step in enumerate(steps) if step.op.name == op.inputs[0])
+                    steps[place] = steps[place]._replace(is_rounded=True)
                 continue
             twin = made.setdefault(_computed(op, segments), op.name)
             if twin != op.name:
                 stands_for[op.name] = twin
                 zeros.discard(op.name)
                 continue
-        steps.append(Step(op, segments))
+        steps.append(Step(op, segments, op.name in architecture.is_rounded))
     return _read(steps, stands_for.get(architecture.ops[-1].name, architecture.ops[-1].name))
 
 

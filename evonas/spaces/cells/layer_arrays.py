@@ -8,7 +8,7 @@ masks say which of them a network has.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,16 +22,21 @@ from evonas.architecture.precision import EIGHT_BIT, FLOAT, precision
 from evonas.spaces.cells.layout import CellLayout, Edge
 from evonas.spaces.cells.liveness import Ints, Mask, liveness, topologies
 from evonas.spaces.cells.settings import FREE
-from evonas.spaces.genome import Gene
 from objectives import Layer
 
 NO_EDGE = Edge("none", Window(), 1)
 
 
-def batch_layers(layout: CellLayout, genes: Sequence[Gene], genomes: Ints) -> tuple[Layer, ...]:
-    """See :meth:`evonas.spaces.space.NetworkSpace.batch_layers`."""
-    column = {gene.name: np.asarray(genomes)[:, index] for index, gene in enumerate(genes)}
-    return _Batch(layout, column, len(genomes)).layers()
+def batch_layers(layout: CellLayout, column: Mapping[str, Ints], *, n: int, stream_bits: Any) -> tuple[Layer, ...]:
+    """See :meth:`evonas.spaces.space.NetworkSpace.batch_layers`.
+
+    Args:
+        layout: The space.
+        column: Choices of every gene by its name, ``(n,)`` each.
+        n: How many networks.
+        stream_bits: Of an element of a tensor between layers.
+    """
+    return _Batch(layout, column, n, stream_bits).layers()
 
 
 @dataclass
@@ -55,8 +60,9 @@ class _Cell:
 @dataclass
 class _Batch:
     layout: CellLayout
-    column: dict[str, Ints]
+    column: Mapping[str, Ints]
     n: int
+    stream_bits: Any
     found: list[Layer] = field(default_factory=list)
 
     def layers(self) -> tuple[Layer, ...]:
@@ -80,10 +86,10 @@ class _Batch:
             act=act_facts(layout.stem_act, layout.scheme),
             module=module_facts(stem_steps),
             input_bits_each=EIGHT_BIT.bits,
+            output_bits=self.stream_bits,
         )
-        image = Layer(
-            INPUT, "input", (), layout.input_shape, output_bits=EIGHT_BIT.bits, float_values=layout.scheme.input_values
-        )
+        stored = layout.scheme.input_values + (self.stream_bits != FLOAT.bits)
+        image = Layer(INPUT, "input", (), layout.input_shape, output_bits=EIGHT_BIT.bits, float_values=stored)
         self.found = [image, stem]
         cells = self._cells()
         # name, channels and sides of what a cell reads: the two outputs before it
@@ -109,6 +115,7 @@ class _Batch:
             act=act_facts(EIGHT_BIT if "quant" in steps else FLOAT, layout.scheme),
             module=module_facts(steps),
             has_bias=1,
+            input_bits_each=self.stream_bits,
         )
         return (*self.found, classifier)
 
@@ -159,6 +166,8 @@ class _Batch:
                     ],
                     self.column[f"{kind}/module"],
                 ),
+                input_bits_each=self.stream_bits,
+                output_bits=self.stream_bits,
                 **self._precisions(f"{name}/in{number}"),
             )
             self._add(layer, cell.is_needed & cell.is_read[number])
@@ -170,13 +179,13 @@ class _Batch:
             node_alive.append(count > 0)
             shape = (width, out_rows, out_columns)
             edges = tuple(f"{name}/node{node}/edge{edge}" for edge in range(2))
-            bits = 32 * width * out_rows * out_columns * count
+            bits = self.stream_bits * width * out_rows * out_columns * count
             reads = tuple(slot.is_alive for slot in cell.edges[node])
             layer = Layer(f"{name}/node{node}", "add", edges, shape, input_bits=bits, reads=reads, is_view=count == 1)
             self._add(layer, cell.is_needed)
         nodes = tuple(f"{name}/node{node}" for node in range(layout.settings.nodes))
         shape = (width * layout.settings.nodes, out_rows, out_columns)
-        bits = 32 * width * layout.settings.nodes * out_rows * out_columns
+        bits = self.stream_bits * width * layout.settings.nodes * out_rows * out_columns
         is_single = self._mask(layout.settings.nodes == 1)
         every = tuple(self._mask(True) for _ in nodes)
         self._add(Layer(name, "concat", nodes, shape, input_bits=bits, reads=every, is_view=is_single), cell.is_needed)
@@ -207,6 +216,8 @@ class _Batch:
             kernel_area=np.array([[math.prod(op.window.kernel) for op in row] for row in ops])[is_inner, slot.op],
             groups=np.array([[op.groups for op in row] for row in ops])[is_inner, slot.op],
             module=take(steps, self.column[f"{kind}/module"]),
+            input_bits_each=self.stream_bits,
+            output_bits=self.stream_bits,
             **self._precisions(f"{name}/node{node}/edge{edge}"),
         )
         present = cell.is_needed & slot.is_alive
@@ -226,7 +237,7 @@ class _Batch:
             choice = self.column[f"{name}/residual"]
             is_free = np.array([label == FREE for label in how])[choice]
             pooled = (channels, shape[1], shape[2])
-            bits = 32 * channels * rows * columns
+            bits = self.stream_bits * channels * rows * columns
             is_whole = self._mask((rows, columns) == shape[1:])  # nothing is left to halve
             pool = Layer(f"{name}/residual/pool", "avg_pool", (source,), pooled, input_bits=bits, is_view=is_whole)
             self._add(pool, has_residual & is_free)
@@ -246,8 +257,10 @@ class _Batch:
                 act=take([act_facts(one, layout.scheme) for one in chosen], choice),
                 module=take([module_facts(one) for one in steps], choice),
                 has_bias=1,
+                input_bits_each=self.stream_bits,
+                output_bits=self.stream_bits,
             )
-            align_bits = 32 * channels * shape[1] * shape[2]
+            align_bits = self.stream_bits * channels * shape[1] * shape[2]
             layer = replace(
                 times(conv, (~is_free).astype(np.int64)),
                 output_shape=conv.output_shape,
@@ -256,7 +269,7 @@ class _Batch:
                 is_view=is_free & (channels == shape[0]),
             )
         else:
-            bits = 32 * channels * rows * columns
+            bits = self.stream_bits * channels * rows * columns
             layer = Layer(
                 f"{name}/residual",
                 "align",
@@ -267,7 +280,7 @@ class _Batch:
                 is_view=channels == shape[0],
             )
         self._add(layer, has_residual)
-        both = 2 * 32 * shape[0] * shape[1] * shape[2]
+        both = 2 * self.stream_bits * shape[0] * shape[1] * shape[2]
         reads = (self._mask(True), has_residual)
         names = (name, f"{name}/residual")
         add = Layer(f"{name}/sum", "add", names, shape, input_bits=both, reads=reads, is_view=~has_residual)
@@ -280,6 +293,7 @@ class _Batch:
         """Append a layer, with zeros where a network lacks it or it is only a view."""
         is_tensor = present & ~layer.is_view
         layer = replace(times(layer, is_tensor.astype(np.int64)), is_view=present & layer.is_view)
+        layer = replace(layer, output_bits=self.stream_bits)
         reads = layer.reads or tuple(self._mask(True) for _ in layer.inputs)
         self.found.append(replace(layer, reads=tuple(mask & present for mask in reads)))
 

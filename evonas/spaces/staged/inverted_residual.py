@@ -36,13 +36,15 @@ class InvertedResidualSpace(StagedSpace[InvertedResidualSettings]):
             stream = self._width(f"stage{stage}/width", channels)
             for index in range(blocks):
                 block, stride = f"stage{stage}/block{index}", sides(stage_stride) if index == 0 else (1, 1)
-                slots += self._block(block, last, widths=(before, stream), stride=stride)
-                end, shortcut = slots[-1].name, last
+                *inner, project = self._block(block, last, widths=(before, stream), stride=stride)
+                slots += inner
+                shortcut = last
                 if index == 0 and self.settings.has_stage_shortcut:
                     slots += self._shortcut(block, last, widths=(before, stream), stride=stride)
                     shortcut = slots[-1].name
+                slots.append(project)  # directly in front of the sum, so that it is added as it is computed
                 if index > 0 or self.settings.has_stage_shortcut:
-                    slots.append(Slot(f"{block}/sum", "add", (end, shortcut), (stream,)))
+                    slots.append(Slot(f"{block}/sum", "add", (project.name, shortcut), (stream,)))
                 last, before = slots[-1].name, stream
         return (*slots, self._classifier(last))
 

@@ -25,7 +25,13 @@ Ints = NDArray[np.int64]
 
 
 def batch_layers(
-    slots: Sequence[Slot], column: Mapping[str, Ints], *, n: int, input_shape: tuple[int, int, int], scheme: Scheme
+    slots: Sequence[Slot],
+    column: Mapping[str, Ints],
+    *,
+    n: int,
+    input_shape: tuple[int, int, int],
+    scheme: Scheme,
+    stream_bits: Any,
 ) -> tuple[Layer, ...]:
     """See :meth:`evonas.spaces.space.NetworkSpace.batch_layers`.
 
@@ -35,6 +41,7 @@ def batch_layers(
         n: How many networks.
         input_shape: ``(channels, height, width)`` of an image.
         scheme: Which method quantizes what.
+        stream_bits: Of an element of a tensor between layers.
     """
 
     def index(attribute: Choice[Any]) -> Ints:
@@ -43,7 +50,8 @@ def batch_layers(
     def numbers(attribute: Choice[int]) -> Ints:
         return np.array(attribute.values, dtype=np.int64)[index(attribute)]
 
-    layers = [Layer(INPUT, "input", (), input_shape, output_bits=EIGHT_BIT.bits, float_values=scheme.input_values)]
+    stored = scheme.input_values + (stream_bits != FLOAT.bits)
+    layers = [Layer(INPUT, "input", (), input_shape, output_bits=EIGHT_BIT.bits, float_values=stored)]
     shapes: dict[str, tuple[Any, int, int]] = {INPUT: input_shape}
     for slot in slots:
         source, rows, columns = shapes[slot.inputs[0]]
@@ -52,10 +60,11 @@ def batch_layers(
         channels = math.prod((numbers(factor) for factor in slot.channels), start=np.ones(n, dtype=np.int64))
         shape = shapes[slot.name] = (channels, height, width)
         if slot.kind != "conv":
-            bits = FLOAT.bits * sum(math.prod(shapes[name]) for name in slot.inputs)
+            bits = stream_bits * sum(math.prod(shapes[name]) for name in slot.inputs)
             is_view = (source == channels) & (slot.kind in ("align", "skip"))
             shape = (channels * ~is_view, height, width)
-            layers.append(Layer(slot.name, slot.kind, slot.inputs, shape, input_bits=bits * ~is_view, is_view=is_view))
+            layer = Layer(slot.name, slot.kind, slot.inputs, shape, output_bits=stream_bits, input_bits=bits * ~is_view)
+            layers.append(replace(layer, is_view=is_view))
             continue
         layer = conv_layer(
             slot.name,
@@ -72,7 +81,8 @@ def batch_layers(
             act=take([act_facts(one, scheme) for one in slot.act.values], index(slot.act)),
             module=take([module_facts(steps) for steps in slot.steps.values], index(slot.steps)),
             has_bias=int(slot.has_bias),
-            input_bits_each=EIGHT_BIT.bits if slot.inputs[0] == INPUT else FLOAT.bits,
+            input_bits_each=EIGHT_BIT.bits if slot.inputs[0] == INPUT else stream_bits,
+            output_bits=FLOAT.bits if slot is slots[-1] else stream_bits,
         )
         if slot.is_there.gene:
             is_there = np.array(slot.is_there.values)[index(slot.is_there)]

@@ -47,13 +47,14 @@ class ResidualSpace(StagedSpace[ResidualSettings]):
                 second = self._conv(
                     f"{block}/conv1", first.name, channels=(stream,), kernel=self._conv_kernel(f"{block}/conv1")
                 )
-                slots += [replace(first, stride=stride), second]
+                slots.append(replace(first, stride=stride))
                 shortcut = last
                 if is_first:
                     before = self._width(f"stage{stage - 1}/width", base // 2)
                     slots += self._shortcut(block, last, widths=(before, stream), stride=stride)
                     shortcut = slots[-1].name
                 last = f"{block}/sum"
+                slots.append(second)  # directly in front of the sum, so that it is added as it is computed
                 slots.append(Slot(last, "add", (second.name, shortcut), (stream,)))
         return (*slots, self._classifier(last))
 

@@ -1,0 +1,168 @@
+"""How each tensor of a network is kept: which ones lie in memory, how wide, for how long, and in whose place.
+
+These rules are those of exported C, whose memory is laid out by them, and of networks whose tensors are rounded:
+
+- a convolution that only another one reads, which makes codes of it number by number, is kept as those codes;
+- a convolution in front of the sum that alone reads it is added to the sum's other inputs as it is computed: it is no
+  tensor, and the sum is made while it runs;
+- a sum takes the place of an input that nobody reads afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from objectives.layer import Layer, batch_size
+
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+WORD = 32  # bits: every tensor begins at a whole word and takes whole ones
+IN_PLANES = 2  # bits of codes up to which the bits of equal weight lie together
+
+
+@dataclass(frozen=True, eq=False)
+class Storage:
+    """Rows are the layers in order, columns networks: ``(layers, n)``.
+
+    Attributes:
+        n_bytes: Size of each output's memory; 0 where it has none of its own.
+        begin, end: Steps from and up to which that memory is in use, both included.
+        over: The layer whose memory the output takes over; -1: it has its own.
+        is_coded: Whether it is kept as the codes of its reader.
+        is_added: Whether it is added to a sum as it is computed.
+        workspace: Bytes of the codes that a layer makes of a tensor before it runs.
+    """
+
+    n_bytes: Ints
+    begin: Ints
+    end: Ints
+    over: Ints
+    is_coded: Mask
+    is_added: Mask
+    workspace: Ints
+
+    def alive(self) -> Ints:
+        """Bytes in use at each step, ``(layers, n)``. A tensor in another's place counts from the step behind."""
+        n_layers, n = self.n_bytes.shape
+        change, columns = np.zeros((n_layers + 2, n), dtype=np.int64), np.arange(n)
+        for index, size in enumerate(self.n_bytes):
+            begin = np.where(self.over[index] < 0, self.begin[index], index + 1)
+            np.add.at(change, (begin, columns), size)
+            np.add.at(change, (np.maximum(self.end[index] + 1, begin), columns), -size)
+        return change[:n_layers].cumsum(axis=0) + self.workspace
+
+
+def storage(layers: Sequence[Layer]) -> Storage:
+    """Apply the rules.
+
+    Args:
+        layers: In execution order, the image first; of one network, or of many as arrays.
+    """
+    return _Rules(layers).storage()
+
+
+class _Rules:
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self.layers = layers
+        self.n = batch_size(layers) or 1
+        self.is_many = batch_size(layers) is not None
+        self.step = {layer.name: index for index, layer in enumerate(layers)}
+        self.is_view = self._rows([layer.is_view for layer in layers], bool)
+        elements = self._rows([layer.output_elements for layer in layers])
+        self.elements = elements
+        self.is_there = (elements > 0) & ~self.is_view
+        self.column = np.arange(self.n)
+
+    def _rows(self, values: Sequence[Any], kind: type = np.int64) -> Any:
+        rows: Any = np.empty((len(values), self.n), dtype=kind)
+        for row, value in zip(rows, values, strict=True):
+            row[:] = value
+        return rows
+
+    def _reads(self, index: int) -> list[tuple[int, Mask]]:
+        """Which layers a layer reads, and in which networks."""
+        layer = self.layers[index]
+        is_here = self.is_there[index] | self.is_view[index]
+        reads = layer.reads or [True] * len(layer.inputs)
+        return [(self.step[name], is_here & one) for name, one in zip(layer.inputs, reads, strict=True)]
+
+    def storage(self) -> Storage:
+        layers, shape = self.layers, (len(self.layers), self.n)
+        reads = [self._reads(index) for index in range(len(layers))]
+        root, before, source = self._forward(reads)
+        last, n_readers, code_bits, adder = self._backward(reads)
+        is_conv = self._rows([layer.macs for layer in layers]) > 0
+        is_only = is_conv & self.is_there & (n_readers == 1)
+        is_coded = is_only & (code_bits > 0)
+        is_added = is_only & (adder >= 0)
+        is_added &= np.take_along_axis(before, adder.clip(0), axis=0) == np.arange(shape[0])[:, None]
+        bits = self._rows([layer.output_bits for layer in layers])
+        bits = np.where(is_coded, code_bits, bits * (self.is_there & ~is_added))
+        in_planes = WORD // 8 * bits * -(-self.elements // WORD)
+        in_row = WORD // 8 * -(-self.elements * bits // WORD)
+        n_bytes = np.where(is_coded & (bits <= IN_PLANES), in_planes, in_row)
+        begin, over = np.arange(shape[0])[:, None] + np.zeros(shape, dtype=np.int64), np.full(shape, -1)
+        for index, layer in enumerate(layers):
+            if layer.op == "add":
+                self._place_sum(index, reads[index], (root, before, source, last), is_added, n_bytes, begin, over)
+        workspace = WORD // 8 * -(-self._rows([layer.workspace_bits for layer in layers]) // WORD)
+        has_codes = np.take_along_axis(is_coded, source.clip(0), axis=0) & (source >= 0)
+        return Storage(n_bytes, begin, last, over, is_coded, is_added, np.where(has_codes, 0, workspace))
+
+    def _forward(self, reads: list[list[tuple[int, Mask]]]) -> tuple[Ints, Ints, Ints]:
+        """Where each output lies if it is a view; the last tensor before each layer; the first tensor it reads."""
+        shape = (len(self.layers), self.n)
+        root, before, source = (np.full(shape, -1) for _ in range(3))
+        latest = np.full(self.n, -1)
+        for index in range(shape[0]):
+            before[index] = latest
+            for number, is_read in reads[index]:
+                source[index] = np.where(is_read & (source[index] < 0), root[number], source[index])
+            root[index] = np.where(self.is_view[index], source[index], index)
+            latest = np.where(self.is_there[index], index, latest)
+        return root, before, source
+
+    def _backward(self, reads: list[list[tuple[int, Mask]]]) -> tuple[Ints, Ints, Ints, Ints]:
+        """The last step that needs each output; how many read it, views not counted, and what that one makes of it."""
+        shape = (len(self.layers), self.n)
+        last = np.arange(shape[0])[:, None] + np.zeros(shape, dtype=np.int64)
+        n_readers, code_bits = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+        adder = np.full(shape, -1)
+        for index in reversed(range(shape[0])):
+            layer, is_view = self.layers[index], self.is_view[index]
+            until = np.where(is_view, last[index], index)
+            for number, is_read in reads[index]:
+                last[number] = np.where(is_read, np.maximum(last[number], until), last[number])
+                n_readers[number] += is_read * np.where(is_view, n_readers[index], 1)
+                code_bits[number] += is_read * np.where(is_view, code_bits[index], layer.code_bits)
+                own = index if layer.op == "add" else -1
+                adder[number] = np.where(is_read, np.where(is_view, adder[index], own), adder[number])
+        return last, n_readers, code_bits, adder
+
+    def _place_sum(
+        self,
+        index: int,
+        reads: list[tuple[int, Mask]],
+        graph: tuple[Ints, Ints, Ints, Ints],
+        is_added: Mask,
+        n_bytes: Ints,
+        begin: Ints,
+        over: Ints,
+    ) -> None:
+        """When a sum begins to take memory, and whose it may take over."""
+        root, before, source, last = graph
+        previous = before[index].clip(0)
+        is_made_early = is_added[previous, self.column] & (before[index] >= 0) & self.is_there[index]
+        is_made_early &= np.any([is_read & (root[number] == previous) for number, is_read in reads], axis=0)
+        begin[index] = np.where(is_made_early, previous, index)
+        for number, is_read in reads:
+            place = root[number]
+            is_free = is_read & (last[place, self.column] == index) & (n_bytes[place, self.column] == n_bytes[index])
+            is_free &= (place > 0) & ~is_added[place, self.column] & (over[index] < 0) & self.is_there[index]
+            is_free &= ~is_made_early | (source[previous, self.column] != place)  # what still reads it there
+            over[index] = np.where(is_free, place, over[index])
