@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from evonas.architecture.precision import Precision
 from evonas.architecture.scheme import Scheme
 from objectives import Layer
+from objectives.storage import IN_PLANES, WORD
 
 Number = Any
 """An int, or an array ``(n,)`` of int64 with one entry per network."""
@@ -45,6 +46,7 @@ class ModuleFacts(NamedTuple):
     norms_after: Number
     folded_before: Number  # norms and standardizations
     folded_after: Number
+    has_front: Number
     has_quant: Number
     has_pool: Number
     has_prelu: Number
@@ -82,6 +84,7 @@ def module_facts(steps: Sequence[str]) -> ModuleFacts:
         after.count("norm"),
         before.count("norm") + before.count("standardize"),
         after.count("norm") + after.count("standardize"),
+        int(conv > 0),
         int("quant" in steps),
         int("pool" in steps),
         int("prelu" in steps),
@@ -139,7 +142,7 @@ def conv_layer(
         (channels, height, width),
         output_bits=output_bits,
         input_bits=source_channels * source_pixels * input_bits_each,
-        workspace_bits=quantized * act.bits * module.has_quant,
+        workspace_bits=_workspace(quantized, act, module),
         code_bits=act.code_bits * module.is_elementwise,
         macs=weights * height * width,
         weights=weights,
@@ -150,6 +153,14 @@ def conv_layer(
         float_values=folded + others + scales + act.stored * module.has_quant,
         parameters=latents + affine + others + weight.parameters + act.parameters * module.has_quant,
     )
+
+
+def _workspace(quantized: Number, act: ActFacts, module: ModuleFacts) -> Number:
+    """Bits of the codes or floats that a module makes of its input; codes of few bits lie in planes of whole words."""
+    words = -(-quantized // WORD) * WORD
+    codes = act.bits * np.where(act.bits <= IN_PLANES, words, quantized)
+    found = np.where(module.has_quant, codes, 32 * quantized * module.has_front)
+    return found if found.ndim else int(found)
 
 
 def times(layer: Layer, mask: NDArray[np.int64]) -> Layer:

@@ -94,12 +94,14 @@ class Walk:
     def workspace(self, now: int) -> int:
         """Bytes of the quantized copy of a convolution's input, which there is none of where that is codes."""
         op, reads = self.steps[now]
-        if op.kind != "conv" or "quant" not in op.steps:
+        if op.kind != "conv" or op.steps[0] == "conv":
             return 0
         is_coded = any(before.name == reads[0] and self.coded_for(step) for step, (before, _) in enumerate(self.steps))
         source = self.tensors[op.inputs[0]]
         elements = source.shape[1] if "pool" in op.steps else source.numel()
-        return 0 if is_coded else words(elements * op.act.bits)
+        if is_coded or "quant" not in op.steps:
+            return 0 if is_coded else 4 * elements
+        return op.act.bits * words(elements) if op.act.bits <= 2 else words(elements * op.act.bits)
 
     def n_bytes_by_step(self) -> list[int]:
         sizes = [self.n_bytes(INPUT)]

@@ -12,7 +12,7 @@ from evonas.architecture.graph import Shape
 from evonas.errors import ExportError
 from evonas.export.c.kernels.choice import Choice, choose, is_shuffled, row_length
 from evonas.export.c.kernels.weights import by_output, c_weights
-from evonas.export.c.memory_plan import Plan, front_steps, scratch_of, work_cells, work_of
+from evonas.export.c.memory_plan import Plan, front_steps, scratch_of, work_of
 from evonas.export.c.thresholds import Thresholds, find_thresholds, largest_sum
 from evonas.nets.frozen import FrozenConv, FrozenNetwork
 from evonas.nets.packing import bits_of
@@ -68,14 +68,27 @@ def c_layers(frozen: FrozenNetwork, plan: Plan, *, names: dict[str, str]) -> dic
     shapes = frozen.architecture.shapes
     return {
         name: _layer(
-            conv, plan, names=names, to=shapes[name], passes=thresholds.get(name), has_front=name not in without_front
+            conv,
+            plan,
+            names=names,
+            to=shapes[name],
+            passes=thresholds.get(name),
+            has_front=name not in without_front,
+            is_last=frozen.architecture.layers[-1].name == (plan.added[name].name if name in plan.added else name),
         )
         for name, conv in frozen.convs.items()
     }
 
 
 def _layer(
-    conv: FrozenConv, plan: Plan, *, names: dict[str, str], to: Shape, passes: Thresholds | None, has_front: bool
+    conv: FrozenConv,
+    plan: Plan,
+    *,
+    names: dict[str, str],
+    to: Shape,
+    passes: Thresholds | None,
+    has_front: bool,
+    is_last: bool,
 ) -> CLayer:
     op, kernel = conv.op, conv.kernel
     largest_sum(conv)  # may refuse
@@ -99,9 +112,14 @@ def _layer(
         "scale": _float(conv.multiplier(kernel.scales[:1], act_scale=_act_scale(conv))[0]),
         "bias": "NULL", "norm_after": "NULL", "prelu": "NULL",
         "reader": f"&net_{names[plan.readers[op.name]]}_source" if op.name in plan.readers else "NULL",
+        "added": "NULL", "n_added": 0, "added_at": 0, "writes_floats": int(is_last),
         "thresholds": "NULL", "falling": "NULL",
         **_places(conv, plan, choice),
     }  # fmt: skip
+    if op.name in plan.added:
+        inputs = plan.added[op.name].inputs
+        arrays["added"] = np.array([plan.reads(one) for one in inputs if one != op.name], dtype=np.int32)
+        fields |= {"n_added": len(inputs) - 1, "added_at": inputs.index(op.name)}
     if passes is None:
         arrays |= _behind(conv)
     else:
@@ -110,7 +128,8 @@ def _layer(
     source_arrays, source = _source(conv, choice, has_front=has_front)
     text = _text(f"net_{name}", "conv", arrays, fields, layer=op.name)
     stored = conv.act.stored[0 if has_front else -1 :].nbytes if conv.act and conv.act.numbers else 0
-    n_bytes = sum(array.nbytes for array in (*arrays.values(), *source_arrays.values())) + stored
+    trained = [array for key, array in {**arrays, **source_arrays}.items() if key != "added"]
+    n_bytes = sum(array.nbytes for array in trained) + stored
     source_text = _text(f"net_{name}_source", "source", source_arrays, source, layer=op.name)
     return CLayer(source_text, text, n_bytes, reads, passes is not None)
 
@@ -169,17 +188,17 @@ def _reads(conv: FrozenConv, plan: Plan) -> str:
         return "NET_IMAGE"
     if conv.op.name in plan.readers.values():
         return "NET_CODES"
-    if not work_cells(conv):
+    if not front_steps(conv):
         return "NET_TENSOR"
     return "NET_PREPARED" if conv.act is None else "NET_QUANTIZED"
 
 
 def _places(conv: FrozenConv, plan: Plan, choice: Choice) -> dict[str, object]:
     name, scratch, block = conv.op.name, choice.scratch, plan.blocks[conv.op.name]
-    x = 0 if conv.image is not None else plan.at(conv.op.inputs[0])
+    x = 0 if conv.image is not None else plan.reads(conv.op.inputs[0])
     at = plan.offsets[scratch_of(name)]
     return {
-        "x": x, "work": plan.offsets.get(work_of(name), x), "out": plan.at(name), "sums": at,
+        "x": x, "work": plan.offsets.get(work_of(name), max(x, 0)), "out": plan.at(name), "sums": at,
         "patch": at + scratch.patch_at(block), "weights": at + scratch.weights_at(block), "block": block,
     }  # fmt: skip
 

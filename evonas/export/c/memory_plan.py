@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 
 from evonas.architecture.graph import INPUT, Architecture, Op
-from evonas.export.c.kernels.choice import Scratch, choose, code_cells
+from evonas.export.c.kernels.choice import Scratch, choose
 from evonas.nets.frozen import FrozenConv, FrozenNetwork
+from objectives.storage import storage
 
 CELL = 4  # bytes: a float, or a sum
 ROUNDS = 10  # in which places are tried from each order
@@ -40,6 +41,7 @@ class Plan:
         cells: Size of the whole block.
         home: For operations that share another one's buffer, its name; a name that is missing has its own.
         readers: For a convolution whose output is stored as codes, the one that reads them.
+        added: For a convolution that is added to a sum as it is computed, the operation that is the sum.
         blocks: For each convolution, how many filters are computed at a time.
     """
 
@@ -47,11 +49,16 @@ class Plan:
     cells: int
     home: Mapping[str, str]
     readers: Mapping[str, str]
+    added: Mapping[str, Op] = field(default_factory=dict)
     blocks: Mapping[str, int] = field(default_factory=dict)
 
     def at(self, name: str) -> int:
         """Where the output of an operation lies, in cells."""
         return self.offsets[self.home.get(name, name)]
+
+    def reads(self, name: str) -> int:
+        """Where an operation finds a tensor, in cells; below zero: in the image."""
+        return -1 if self.home.get(name, name) == INPUT else self.at(name)
 
 
 def work_of(name: str) -> str:
@@ -67,36 +74,40 @@ def scratch_of(name: str) -> str:
 def plan_memory(frozen: FrozenNetwork) -> Plan:
     """Give every tensor a place, so that those alive at once do not overlap.
 
-    An output that only one convolution reads, and quantizes element by element, is stored as that one's codes. An
-    operation that hands its input on, or adds to one that nobody needs afterwards, has no memory of its own.
+    Which there are, how wide and for how long, is what :func:`objectives.storage.storage` says. The image has a place,
+    too: where a caller may write it.
     """
-    architecture = frozen.architecture
-    readers = _coded(frozen)
-    home, last = _homes(architecture, readers)
-    fixed, scratches = [], {}
-    if _image_as_floats(frozen):
-        fixed.append(Buffer(INPUT, architecture.shapes[INPUT].elements, 0, last[INPUT]))
-    for step, op in enumerate(architecture.ops):
-        if op.name not in home:
-            is_coded = op.name in readers
-            cells = code_cells(frozen.convs[readers[op.name]]) if is_coded else architecture.shapes[op.name].elements
-            fixed.append(Buffer(op.name, cells, step, last[op.name]))
-        if op.kind == "conv":
-            conv = frozen.convs[op.name]
-            if op.name not in readers.values() and (cells := work_cells(conv)):
-                fixed.append(Buffer(work_of(op.name), cells, step, step))
-            scratches[op.name] = step, choose(conv).scratch
+    architecture, layers = frozen.architecture, frozen.architecture.layers
+    kept, ops = storage(layers), {op.name: op for op in frozen.architecture.ops}
+    home = _views(architecture)
+    names, step = [layer.name for layer in layers], {layer.name: index for index, layer in enumerate(layers)}
+    last = {name: int(end) for name, end in zip(names, kept.end[:, 0], strict=True)}
+    for index, (name, over) in enumerate(zip(names, kept.over[:, 0], strict=True)):
+        if over >= 0:
+            place = home.get(names[over], names[over])
+            home |= {view: place for view in home if home[view] == name} | {name: place}
+            last[place] = max(last[place], int(kept.end[index, 0]))
+    readers, added = {}, {}
+    for index, name in enumerate(names):
+        if kept.is_coded[index, 0] or kept.is_added[index, 0]:
+            (reader,) = [layer.name for layer in layers if name in layer.inputs]
+            if kept.is_coded[index, 0]:
+                readers[name] = reader
+            else:
+                added[name] = ops[reader]
+                home[name] = home.get(reader, reader)
+    fixed = [
+        Buffer(name, int(size) // CELL, int(begin), last[name])
+        for name, size, begin in zip(names, kept.n_bytes[:, 0], kept.begin[:, 0], strict=True)
+        if size and name not in home
+    ]
+    scratches = {}
+    for name, conv in frozen.convs.items():
+        if cells := int(kept.workspace[step[name], 0]) // CELL:
+            fixed.append(Buffer(work_of(name), cells, step[name], step[name]))
+        scratches[name] = step[name], choose(conv).scratch
     offsets, cells, blocks = _place_all(fixed, scratches)
-    return Plan(offsets, cells, home, readers, blocks)
-
-
-def work_cells(conv: FrozenConv) -> int:
-    """Memory for what a convolution reads, where that is made from a tensor of floats."""
-    if conv.image is not None or not front_steps(conv):
-        return 0
-    if conv.act is None:
-        return conv.source.channels if "pool" in conv.op.steps else conv.source.elements
-    return code_cells(conv)
+    return Plan(offsets, cells, home, readers, added, blocks)
 
 
 def front_steps(conv: FrozenConv) -> tuple[str, ...]:
@@ -104,61 +115,13 @@ def front_steps(conv: FrozenConv) -> tuple[str, ...]:
     return conv.op.steps[: conv.op.steps.index("conv")]
 
 
-def _image_as_floats(frozen: FrozenNetwork) -> bool:
-    return any(
-        INPUT in op.inputs
-        and op.kind != "zeros"
-        and not (op.kind == "conv" and frozen.convs[op.name].image is not None)
-        for op in frozen.architecture.ops
-    )
-
-
-def _reads(op: Op) -> tuple[str, ...]:
-    return () if op.kind == "zeros" else op.inputs  # which needs the image for its size only
-
-
-def _coded(frozen: FrozenNetwork) -> dict[str, str]:
-    """Convolutions whose output may be stored as codes, each with the one that reads them."""
-    ops = frozen.architecture.ops
-    readers: dict[str, list[Op]] = {op.name: [] for op in ops}
-    for op in ops:
-        for name in _reads(op):
-            readers.get(name, []).append(op)
-    found = {}
-    for op in ops[:-1]:
-        if op.kind == "conv" and len(readers[op.name]) == 1 and readers[op.name][0].kind == "conv":
-            conv = frozen.convs[readers[op.name][0].name]
-            is_elementwise = {*front_steps(conv)} <= {"norm", "standardize", "relu", "quant"}
-            has_codes = conv.act is not None and conv.act.rule != "per_image"
-            if has_codes and is_elementwise and "shortcut" not in conv.op.steps:
-                found[op.name] = conv.op.name
-    return found
-
-
-def _homes(architecture: Architecture, readers: Mapping[str, str]) -> tuple[dict[str, str], dict[str, int]]:
-    """Which outputs share another one's buffer, and the last step at which each buffer is read."""
+def _views(architecture: Architecture) -> dict[str, str]:
+    """Operations that hand their input on, each with the one whose output that is."""
     home: dict[str, str] = {}
     for op in architecture.ops:
-        if is_view(architecture, op):
+        if architecture.is_view(op):
             home[op.name] = home.get(op.inputs[0], op.inputs[0])
-    last = {INPUT: 0}
-    for step, op in enumerate(architecture.ops):
-        for name in (op.name, *_reads(op)):
-            last[home.get(name, name)] = step
-    last[home.get(op.name, op.name)] = len(architecture.ops)  # the logits are copied out at the end
-    for step, op in enumerate(architecture.ops):
-        if op.kind in ("add", "skip") and op.name not in home:
-            inputs = [home.get(name, name) for name in op.inputs]
-            dying = [name for name in inputs if last[name] == step and name not in readers]
-            if dying:
-                home |= dict.fromkeys((op.name, *(view for view in home if home[view] == op.name)), dying[0])
-                last[dying[0]] = last[op.name]
-    return home, last
-
-
-def is_view(architecture: Architecture, op: Op) -> bool:
-    """Whether an operation's output is its input, unchanged."""
-    return architecture.is_view(op)
+    return home
 
 
 def _place_all(

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from evonas.architecture.graph import INPUT, Architecture, Op
+from evonas.architecture.graph import Architecture, Op
 from evonas.export.c.kernels.choice import choose
 from evonas.export.c.layers import CLayer
-from evonas.export.c.memory_plan import Plan, is_view
+from evonas.export.c.memory_plan import Plan
 from evonas.nets.frozen import FrozenConv, FrozenNetwork
 
 SOURCES = {
     "NET_IMAGE": "the image",
     "NET_CODES": "codes of the layer before",
-    "NET_TENSOR": "floats",
+    "NET_TENSOR": "a tensor",
     "NET_PREPARED": "floats",
     "NET_QUANTIZED": "codes",
 }
@@ -28,18 +28,14 @@ def c_run_function(frozen: FrozenNetwork, plan: Plan, *, names: Mapping[str, str
         names: The identifier of each convolution.
     """
     architecture = frozen.architecture
-    lines = []
-    image = architecture.shapes[INPUT]
-    if INPUT in plan.offsets:
-        lines.append(f"net_image(net_arena, image, {plan.at(INPUT)}, {image.channels}, {image.height * image.width});")
+    lines, sums = [], {op.name for op in plan.added.values()}
     for i, op in enumerate(architecture.ops):
-        if is_view(architecture, op):
+        if architecture.is_view(op):
             continue
         if op.kind == "conv":
             family = choose(frozen.convs[op.name]).family
-            image_too = ", image" * (family in ("words", "floats"))
-            lines.append(f"net_convolve_{family}(net_arena, &net_{names[op.name]}{image_too});")
-        else:
+            lines.append(f"net_convolve_{family}(net_arena, &net_{names[op.name]}, image);")
+        elif op.name not in sums:
             lines += [f"{call}  /* {op.name} */" for call in _calls(architecture, plan, op)]
         lines.append(f"NET_DONE({i});")
     lines.append(f"return net_arena + {plan.at(architecture.ops[-1].name)};")
@@ -50,26 +46,28 @@ def c_run_function(frozen: FrozenNetwork, plan: Plan, *, names: Mapping[str, str
 def _calls(architecture: Architecture, plan: Plan, op: Op) -> Iterator[str]:
     shapes = architecture.shapes
     first, to = shapes[op.inputs[0]], shapes[op.name]
-    inputs = [] if op.kind == "zeros" else [plan.at(name) for name in op.inputs]
+    inputs = [] if op.kind == "zeros" else [plan.reads(name) for name in op.inputs]
     out, area = plan.at(op.name), to.height * to.width
     match op.kind:
         case "add" | "skip":
             places = f"static const int32_t inputs[] = {{{', '.join(map(str, inputs))}}};"
-            yield f"{{ {places} net_add(net_arena, inputs, {len(inputs)}, {out}, {to.elements}); }}"
+            sizes: tuple[int, ...] = (len(inputs), out, to.channels, area, int(op.name == architecture.layers[-1].name))
+            yield f"{{ {places} net_add(net_arena, image, inputs, {', '.join(map(str, sizes))}); }}"
         case "concat":
+            channel = 0
             for name, place in zip(op.inputs, inputs, strict=True):
                 n = shapes[name].channels
-                yield f"net_copy(net_arena, {place}, {n}, {out}, {to.channels}, {area}, {n});"
-                out += n
+                yield f"net_copy(net_arena, image, {place}, {n}, {out}, {channel}, {to.channels}, 1, {area}, {n});"
+                channel += n
         case "max_pool" | "avg_pool":
             sizes = (inputs[0], out, first.channels, first.height, first.width, *op.kernel, *op.stride)
-            yield f"net_{op.kind}(net_arena, {', '.join(map(str, sizes))});"
+            yield f"net_{op.kind}(net_arena, image, {', '.join(map(str, sizes))});"
         case "align":
             before, after = (shape.channels // first.segments for shape in (first, to))
             if after > before:
                 yield f"net_zeros(net_arena, {out}, {to.elements});"
-            n = area * first.segments
-            yield f"net_copy(net_arena, {inputs[0]}, {before}, {out}, {after}, {n}, {min(before, after)});"
+            sizes = (inputs[0], before, out, 0, after, first.segments, area, min(before, after))
+            yield f"net_copy(net_arena, image, {', '.join(map(str, sizes))});"
         case "zeros":
             yield f"net_zeros(net_arena, {out}, {to.elements});"
         case _:
@@ -79,12 +77,15 @@ def _calls(architecture: Architecture, plan: Plan, op: Op) -> Iterator[str]:
 def c_table(frozen: FrozenNetwork, plan: Plan, layers: Mapping[str, CLayer]) -> Iterator[str]:
     """A line for each operation: its output, and what a convolution reads, computes and writes."""
     shapes = frozen.architecture.shapes
+    sums = {op.name for op in plan.added.values()}
     wide = max(len(op.name) for op in frozen.architecture.ops)
     for i, op in enumerate(frozen.architecture.ops):
         shape = shapes[op.name]
         size = f"{shape.channels}x{shape.height}x{shape.width}"
         if op.kind == "conv":
             text = _described(frozen.convs[op.name], layers[op.name], writes_codes=op.name in plan.readers)
+        elif op.name in sums:
+            text = "add, as its last convolution is computed"
         else:
             text = op.kind if op.kind in ("add", "concat", "align", "zeros") else f"{op.kind} {_sides(op)}"
         yield f"{i:>3}  {op.name:<{wide}}  {size:>11}  {text}"

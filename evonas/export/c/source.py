@@ -12,11 +12,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from evonas.architecture.graph import INPUT, Op
 from evonas.export.c.image_codes import c_comment, c_sizes, c_standards
 from evonas.export.c.interface import c_defines, c_interface
 from evonas.export.c.kernels.choice import choose
 from evonas.export.c.layers import c_layers
-from evonas.export.c.memory_plan import CELL, plan_memory
+from evonas.export.c.memory_plan import CELL, Plan, plan_memory
 from evonas.export.c.network import c_run_function, c_table
 from evonas.export.c.options import COptions
 from evonas.export.c.thresholds import largest_sum, sums_are_whole
@@ -28,7 +29,7 @@ BUT = "\n * They may differ from those of other formats: some layers add up floa
 RUNTIME = Path(__file__).parent / "runtime"
 WHOLE = ("NET_IMAGE", "NET_CODES")  # what a convolution reads without floats
 EXACT = 2**24  # whole numbers up to here are float32 numbers
-CORE = ("place", "types", "codes", "sums", "steps", "finish")
+CORE = ("place", "types", "tensor", "codes", "sums", "steps", "finish")
 # of convolutions, each with its kernels
 FAMILIES = {
     "bits": ("window", "bits"),
@@ -37,7 +38,7 @@ FAMILIES = {
     "depthwise": ("depthwise",),
     "floats": ("floats",),
 }
-OPTIONAL = ("add", "avg_pool", "copy", "image", "max_pool", "zeros")  # each a function of that name
+OPTIONAL = ("add", "avg_pool", "copy", "max_pool", "zeros")  # each a function of that name
 USE = """\
  *     int net_run(void *arena, const uint8_t *image, float *logits);
  *     int net_classify(void *arena, const uint8_t *image);
@@ -130,9 +131,7 @@ def c_parts(frozen: FrozenNetwork, options: COptions, *, has_self_test: bool = F
     names = _identifiers(frozen.convs)
     layers = c_layers(frozen, plan, names=names)
     run = c_run_function(frozen, plan, names=names)
-    sizes = {
-        **c_sizes(frozen.codes),
-    }
+    sizes = {**c_sizes(frozen.codes), **_stream_sizes(frozen, plan)}
     code = "".join(
         [
             _fragment("begin"),
@@ -147,7 +146,7 @@ def c_parts(frozen: FrozenNetwork, options: COptions, *, has_self_test: bool = F
             _fragment("run"),
         ]
     )
-    weight_bytes = sum(layer.n_bytes for layer in layers.values()) + 4 * frozen.codes.n_stored
+    weight_bytes = sum(layer.n_bytes for layer in layers.values()) + frozen.stored_bytes.get(INPUT, 0)
     arena_bytes = CELL * plan.cells
     return CSource(
         _comment(f"{key}: {fact}" for key, fact in frozen.facts.items()),
@@ -170,6 +169,22 @@ def c_parts(frozen: FrozenNetwork, options: COptions, *, has_self_test: bool = F
         weight_bytes,
         arena_bytes,
     )
+
+
+def _stream_sizes(frozen: FrozenNetwork, plan: Plan) -> dict[str, str | int]:
+    """What the runtime must know of tensors between layers, for ``#define``."""
+    sizes: dict[str, str | int] = {"STREAM_BITS": frozen.architecture.stream.bits}
+    sizes["VIEWS_IMAGE"] = int(any(_views_image(frozen, op, plan) for op in frozen.architecture.ops))
+    if frozen.step is not None:
+        step = float(frozen.step)
+        sizes |= {"STEP": f"{step!r}f", "PER_STEP": f"{1 / step!r}f"}
+    return sizes
+
+
+def _views_image(frozen: FrozenNetwork, op: Op, plan: Plan) -> bool:
+    if op.kind == "zeros" or frozen.architecture.is_view(op) or (op.kind == "conv" and frozen.convs[op.name].image):
+        return False
+    return any(plan.reads(name) < 0 for name in op.inputs)
 
 
 def is_exact(frozen: FrozenNetwork) -> bool:

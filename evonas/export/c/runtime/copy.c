@@ -1,9 +1,17 @@
-/* Copy n numbers of each of several groups; between their starts lie in_step and out_step numbers. */
-static void net_copy(net_cell *net_arena, int32_t in, int32_t in_step, int32_t out, int32_t out_step, int32_t groups, int32_t n)
-{
-    int32_t group;
 
-    for (group = 0; group < groups; group++) {
-        memcpy(net_arena + out + group * out_step, net_arena + in + group * in_step, (size_t)n * sizeof(net_cell));
+/* Copy n channels of each pixel of each segment: of in_step channels, to the first ones of out_step; zeros behind them. */
+static void net_copy(net_cell *net_arena, const uint8_t *image, int32_t in, int32_t in_step, int32_t out,
+                     int32_t out_first, int32_t out_step, int32_t segments, int32_t pixels, int32_t n)
+{
+    net_view x = net_view_of(net_arena, in, in_step * segments, image);
+    net_tensor *to = (net_tensor *)(net_arena + out) + out_first;
+    int32_t pixel, segment, i;
+
+    for (pixel = 0; pixel < pixels; pixel++) {
+        for (segment = 0; segment < segments; segment++, to += out_step) {
+            for (i = 0; i < n; i++) {
+                to[i] = net_rounded(net_get(x, pixel, segment * in_step + i));
+            }
+        }
     }
 }

@@ -39,15 +39,14 @@ static void net_add_bias(net_cell *v, const float *bias, int32_t n)
     }
 }
 
-static void net_shortcut(const net_cell *net_arena, const net_conv *l, net_cell *v, int32_t first, int32_t n,
-                         int32_t row, int32_t column)
+static void net_shortcut(const net_conv *l, net_view x, net_cell *v, int32_t first, int32_t n, int32_t row,
+                         int32_t column)
 {
     const net_source *s = l->source;
-    const net_cell *x = net_arena + l->x + first;
     int32_t i;
 
     for (i = 0; i < n; i++) {
-        v[i].f = v[i].f + net_mean(x + i, s->channels, s->height, s->width, l->stride_rows, l->stride_columns,
+        v[i].f = v[i].f + net_mean(x, first + i, s->height, s->width, l->stride_rows, l->stride_columns,
                                    l->stride_rows, l->stride_columns, row, column);
     }
 }
@@ -114,14 +113,31 @@ static void net_pass(const net_conv *l, int32_t elements, int32_t at, int32_t fi
     net_store(s, to, elements, at, sums, n);
 }
 
-/* Finish the sums of n filters of a pixel: floats, or codes of the layer that reads them. */
-static void net_finish(net_cell *net_arena, const net_conv *l, int32_t row, int32_t column, int32_t first, int32_t n,
-                       net_cell *sums, float act_scale)
+/* Add to tensors, in their order, before one of which the results come. */
+static void net_add_to(const net_cell *net_arena, const net_conv *l, const uint8_t *image, net_cell *v, int32_t place,
+                       int32_t first, int32_t n)
+{
+    int32_t i, k;
+
+    for (i = 0; i < n; i++) {
+        float total = l->added_at == 0 ? v[i].f : 0.0f;
+        for (k = 0; k < l->n_added; k++) {
+            float number = net_get(net_view_of(net_arena, l->added[k], l->filters, image), place, first + i);
+            total = k == 0 && l->added_at > 0 ? number : net_apart(total + number);
+            total = k + 1 == l->added_at ? net_apart(total + v[i].f) : total;
+        }
+        v[i].f = total;
+    }
+}
+
+/* Finish the sums of n filters of a pixel: numbers of a tensor, or codes of the layer that reads them. */
+static void net_finish(net_cell *net_arena, const net_conv *l, const uint8_t *image, int32_t row, int32_t column,
+                       int32_t first, int32_t n, net_cell *sums, float act_scale)
 {
     const net_source *s = l->reader;
-    int32_t at = (row * l->out_columns + column) * l->filters + first;
+    int32_t place = row * l->out_columns + column, at = place * l->filters + first;
     int32_t elements = l->out_rows * l->out_columns * l->filters, i, g, t;
-    net_cell *out = net_arena + l->out, *v = s == NULL ? out + at : sums;
+    net_cell *out = net_arena + l->out;
     const uint8_t *step;
 
     if (l->is_shuffled) {
@@ -135,7 +151,6 @@ static void net_finish(net_cell *net_arena, const net_conv *l, int32_t row, int3
             }
         }
         sums += l->filters * l->terms;
-        v = s == NULL ? v : sums;
     }
     if (l->thresholds != NULL && s->bits == 1) {
         net_pass_bits(l, at, first, n, sums, out);
@@ -145,30 +160,40 @@ static void net_finish(net_cell *net_arena, const net_conv *l, int32_t row, int3
         net_pass(l, elements, at, first, n, sums, out);
         return;
     }
-    net_scale(l, first, n, sums, v, act_scale);
+    net_scale(l, first, n, sums, sums, act_scale);
     if (l->bias != NULL) {
-        net_add_bias(v, l->bias + first, n);
+        net_add_bias(sums, l->bias + first, n);
     }
     for (step = l->after; *step != NET_END; step++) {
         switch (*step) {
         case NET_NORM:
-            net_norm(v, v, l->norm_after + first, l->filters, n);
+            net_norm(sums, sums, l->norm_after + first, l->filters, n);
             break;
         case NET_RELU:
-            net_relu(v, v, n);
+            net_relu(sums, sums, n);
             break;
         case NET_SHORTCUT:
-            net_shortcut(net_arena, l, v, first, n, row, column);
+            net_shortcut(l, net_view_of(net_arena, l->x, l->source->channels, image), sums, first, n, row, column);
             break;
         default:
-            net_prelu(v, l->prelu + first, l->filters, n);
+            net_prelu(sums, l->prelu + first, l->filters, n);
             break;
         }
     }
     if (s != NULL) {
         step = s->before;
-        net_front(s, &step, first, n, v, v);
-        net_quantize(s, v, v, n, s->threshold, out, elements, at);
+        net_front(s, &step, first, n, sums);
+        net_quantize(s, sums, sums, n, s->threshold, out, elements, at);
+        return;
+    }
+    if (l->added != NULL) {
+        net_add_to(net_arena, l, image, sums, place, first, n);
+    }
+    if (l->writes_floats) {
+        memcpy(out + at, sums, (size_t)n * sizeof(net_cell));
+        return;
+    }
+    for (i = 0; i < n; i++) {
+        ((net_tensor *)out)[at + i] = net_rounded(sums[i].f);
     }
 }
-

@@ -20,40 +20,39 @@ static void net_relu(const net_cell *from, net_cell *to, int32_t n)
     }
 }
 
-/* Run steps up to a pool on n channels from the first one on. Returns where the results are. */
-static const net_cell *net_front(const net_source *s, const uint8_t **steps, int32_t first, int32_t n,
-                                 const net_cell *from, net_cell *to)
+/* Run steps up to a pool on n channels from the first one on. */
+static void net_front(const net_source *s, const uint8_t **steps, int32_t first, int32_t n, net_cell *v)
 {
     for (; **steps != NET_END && **steps != NET_POOL; ++*steps) {
         if (**steps == NET_NORM) {
-            net_norm(from, to, s->norm_before + first, s->channels, n);
+            net_norm(v, v, s->norm_before + first, s->channels, n);
         } else {
-            net_relu(from, to, n);
+            net_relu(v, v, n);
         }
-        from = to;
     }
-    return from;
 }
 
 /* What a layer's quantizer, or its convolution, reads of one channel at a place; of all places, behind a pool. */
-static float net_prepared(const net_source *s, const net_cell *x, int32_t channel, int32_t place)
+static float net_prepared(const net_source *s, net_view x, int32_t channel, int32_t place)
 {
     int32_t area = s->height * s->width, i;
     const uint8_t *steps = s->before;
     net_cell v;
 
-    v.f = net_front(s, &steps, channel, 1, x + place * s->channels + channel, &v)->f;
+    v.f = net_get(x, place, channel);
+    net_front(s, &steps, channel, 1, &v);
     if (*steps == NET_POOL) {
         net_pairs sum;
         sum.n = 0;
         for (i = 0; i < area; i++) {
             steps = s->before;
-            v.f = net_front(s, &steps, channel, 1, x + i * s->channels + channel, &v)->f;
+            v.f = net_get(x, i, channel);
+            net_front(s, &steps, channel, 1, &v);
             net_add_pair(&sum, v.f);
         }
         v.f = net_total(&sum) / net_apart((float)area);
         steps++;
-        v.f = net_front(s, &steps, channel, 1, &v, &v)->f;
+        net_front(s, &steps, channel, 1, &v);
     }
     return v.f;
 }
@@ -100,7 +99,7 @@ static void net_quantize(const net_source *s, const net_cell *from, net_cell *in
 }
 
 /* Threshold and scale that depend on the image. */
-static void net_measure(const net_source *s, const net_cell *x, int32_t area, float *threshold, float *scale)
+static void net_measure(const net_source *s, net_view x, int32_t area, float *threshold, float *scale)
 {
     net_pairs sum, kept;
     int32_t n = 0, c, i;
@@ -124,11 +123,11 @@ static void net_measure(const net_source *s, const net_cell *x, int32_t area, fl
     *scale = net_total(&kept) / net_apart((float)(n > 0 ? n : 1));
 }
 
-/* Make what a convolution reads of a float tensor: codes, or floats. Returns what a code is worth. */
-static float net_prepare(net_cell *net_arena, const net_conv *l)
+/* Make what a convolution reads of a tensor: codes, or floats. Returns what a code is worth. */
+static float net_prepare(net_cell *net_arena, const net_conv *l, const uint8_t *image)
 {
     const net_source *s = l->source;
-    const net_cell *x = net_arena + l->x, *from;
+    net_view x = net_view_of(net_arena, l->x, s->channels, image);
     net_cell *work = net_arena + l->work, *row = net_arena + l->sums;
     int32_t area = l->rows * l->columns, channels = s->channels, has_pool = 0, c, i;
     float threshold = s->threshold, scale = s->scale;
@@ -151,13 +150,13 @@ static float net_prepare(net_cell *net_arena, const net_conv *l)
             for (c = 0; c < channels; c++) {
                 row[c].f = net_prepared(s, x, c, 0);
             }
-            from = row;
         } else {
             steps = s->before;
-            from = net_front(s, &steps, 0, channels, x + i * channels, row);
+            net_load(x, i, 0, channels, row);
+            net_front(s, &steps, 0, channels, row);
         }
         if (l->reads == NET_QUANTIZED) {
-            net_quantize(s, from, row, channels, threshold, work, area * channels, i * channels);
+            net_quantize(s, row, row, channels, threshold, work, area * channels, i * channels);
         }
     }
     return scale;

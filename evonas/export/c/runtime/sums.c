@@ -40,7 +40,7 @@ static void net_window(int32_t place, int32_t kernel, int32_t stride, int32_t si
 }
 
 /* Mean of a channel over a window; pixels outside the image do not count. Rows are added first, from top to bottom. */
-static float net_mean(const net_cell *x, int32_t channels, int32_t height, int32_t width, int32_t kernel_rows,
+static float net_mean(net_view x, int32_t channel, int32_t height, int32_t width, int32_t kernel_rows,
                       int32_t kernel_columns, int32_t stride_rows, int32_t stride_columns, int32_t row, int32_t column)
 {
     int32_t top, bottom, left, right, i, k;
@@ -49,11 +49,9 @@ static float net_mean(const net_cell *x, int32_t channels, int32_t height, int32
     net_window(row, kernel_rows, stride_rows, height, &top, &bottom);
     net_window(column, kernel_columns, stride_columns, width, &left, &right);
     for (k = left; k < right; k++) {
-        const net_cell *at = x + (top * width + k) * channels;
-        float sum = at->f;
+        float sum = net_get(x, top * width + k, channel);
         for (i = top + 1; i < bottom; i++) {
-            at += width * channels;
-            sum = net_apart(sum + at->f);
+            sum = net_apart(sum + net_get(x, i * width + k, channel));
         }
         total = k == left ? sum : net_apart(total + sum);
     }

@@ -5,6 +5,15 @@
 /* Four bytes of the arena: an element of a tensor, a sum, or some codes. */
 typedef union { float f; int32_t i; uint32_t u; uint16_t h[2]; } net_cell;
 
+/* A number of a tensor between layers: a float, or how many steps of the network it is. */
+#if NET_STREAM_BITS == 8
+typedef int8_t net_tensor;
+#elif NET_STREAM_BITS == 16
+typedef int16_t net_tensor;
+#else
+typedef float net_tensor;
+#endif
+
 /* Steps of the module around a convolution, in front of it or behind it; what ends a list is NET_END. */
 enum { NET_END, NET_NORM, NET_RELU, NET_POOL, NET_SHORTCUT, NET_PRELU };
 
@@ -66,10 +75,12 @@ struct net_conv {
     const float *bias;                       /* a filter each, or NULL */
     const float *norm_after;                 /* scale of each channel, then shift of each channel */
     const float *prelu;                      /* slope of each filter, then shift before, then shift after */
-    const net_source *reader;                /* what reads the codes that this layer writes; NULL: it writes floats */
+    const net_source *reader;                /* what reads the codes that this layer writes; NULL: it writes a tensor */
+    const int32_t *added;                    /* places of tensors that the result is added to; or NULL */
+    uint8_t n_added, added_at, writes_floats; /* before which of them it comes; whether it gives the logits */
     const int32_t *thresholds;               /* sums from which the reader's code is one higher, a row per filter; or NULL */
     const uint8_t *falling;                  /* filters whose codes fall where sums rise, a bit each */
-    int32_t x, work, out;                    /* places in the arena */
+    int32_t x, work, out;                    /* places in the arena; x below zero: the image */
     int32_t sums, patch, weights;
     int32_t block;                           /* filters whose weights are unpacked at a time */
 };

@@ -152,9 +152,9 @@ static void net_spread_row(const net_conv *l, const net_cell *codes, int32_t row
     }
 }
 
-static void net_convolve_adds(net_cell *net_arena, const net_conv *l)
+static void net_convolve_adds(net_cell *net_arena, const net_conv *l, const uint8_t *image)
 {
-    float act_scale = net_prepare(net_arena, l);
+    float act_scale = net_prepare(net_arena, l, image);
     const net_source *s = l->source;
     int32_t by_sign = l->scaled_by == NET_BY_SIGN, stride = l->stride_columns, kept = l->dilation * (l->kernel_rows - 1) + 1;
     int32_t line = (((l->out_columns + 7) & ~7) + l->dilation * (l->kernel_columns - 1) / stride + 3) & ~3;
@@ -193,7 +193,7 @@ static void net_convolve_adds(net_cell *net_arena, const net_conv *l)
                     net_spread_sums(wide, pixels, by_sign ? -s->low * list[1].i : list[2].i, sums + r + by_sign, terms);
                 }
                 for (i = 0; i < pixels; i++) {
-                    net_finish(net_arena, l, row, column + i, first, n, sums + i * terms, act_scale);
+                    net_finish(net_arena, l, image, row, column + i, first, n, sums + i * terms, act_scale);
                 }
             }
         }

@@ -133,9 +133,9 @@ static void net_load_bits(const net_conv *l, net_reader *reader, int32_t n, net_
     }
 }
 
-static void net_convolve_bits(net_cell *net_arena, const net_conv *l)
+static void net_convolve_bits(net_cell *net_arena, const net_conv *l, const uint8_t *image)
 {
-    float act_scale = net_prepare(net_arena, l);
+    float act_scale = net_prepare(net_arena, l, image);
     int32_t is_stored = l->is_stored, of_group = l->filters / l->groups, words = (l->length + 31) >> 5;
     int32_t row_words = is_stored ? (l->length & 31) != 0 : 2 + 2 * words, first, n, row, column, group, i, k;
     int32_t plane_cells = (l->rows * l->columns * l->source->channels + 31) >> 5;
@@ -173,7 +173,7 @@ static void net_convolve_bits(net_cell *net_arena, const net_conv *l)
                     job.sums = sums + group * job.rows;
                     l->kernel(l, &job);
                 }
-                net_finish(net_arena, l, row, column, first, n, sums, act_scale);
+                net_finish(net_arena, l, image, row, column, first, n, sums, act_scale);
             }
         }
     }

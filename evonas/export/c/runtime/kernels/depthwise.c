@@ -41,9 +41,9 @@ static void net_load_pairs(const net_conv *l, net_cell *to)
     }
 }
 
-static void net_convolve_depthwise(net_cell *net_arena, const net_conv *l)
+static void net_convolve_depthwise(net_cell *net_arena, const net_conv *l, const uint8_t *image)
 {
-    float act_scale = net_prepare(net_arena, l);
+    float act_scale = net_prepare(net_arena, l, image);
     int32_t pairs = (l->filters + 1) / 2, taps = l->length, dilation = l->dilation, next = 0, row, column, i, k, t, n;
     int32_t above = dilation * ((l->kernel_rows - 1) / 2), before = dilation * ((l->kernel_columns - 1) / 2);
     int32_t kept = dilation * (l->kernel_rows - 1) + 1, row_cells = l->columns * pairs;
@@ -83,7 +83,7 @@ static void net_convolve_depthwise(net_cell *net_arena, const net_conv *l)
                     }
                 }
             }
-            net_finish(net_arena, l, row, column, 0, l->filters, sums, act_scale);
+            net_finish(net_arena, l, image, row, column, 0, l->filters, sums, act_scale);
         }
     }
 }

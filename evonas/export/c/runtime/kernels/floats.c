@@ -15,7 +15,7 @@ static float net_number(const net_cell *net_arena, const net_conv *l, const uint
     case NET_IMAGE:
         return (float)(image[NET_PLACE(channel, place)] + s->low);
     case NET_TENSOR:
-        return net_arena[l->x + i].f;
+        return net_get(net_view_of(net_arena, l->x, s->channels, image), place, channel);
     case NET_PREPARED:
         return codes[i].f;
     default:
@@ -33,7 +33,7 @@ static float net_number(const net_cell *net_arena, const net_conv *l, const uint
 
 static void net_convolve_floats(net_cell *net_arena, const net_conv *l, const uint8_t *image)
 {
-    float act_scale = net_prepare(net_arena, l);
+    float act_scale = net_prepare(net_arena, l, image);
     int32_t of_group = l->source->channels / l->groups, by_sign = l->scaled_by == NET_BY_SIGN, dilation = l->dilation;
     int32_t first, n, row, column, group, r, i, k, c;
     net_cell *weights = net_arena + l->weights, *patch = net_arena + l->patch, *sums = net_arena + l->sums;
@@ -77,7 +77,7 @@ static void net_convolve_floats(net_cell *net_arena, const net_conv *l, const ui
                         sums[r].f = sum;
                     }
                 }
-                net_finish(net_arena, l, row, column, first, n, sums, act_scale);
+                net_finish(net_arena, l, image, row, column, first, n, sums, act_scale);
             }
         }
     }

@@ -229,7 +229,7 @@ static void net_load_words(const net_conv *l, net_reader *reader, int32_t n, net
 
 static void net_convolve_words(net_cell *net_arena, const net_conv *l, const uint8_t *image)
 {
-    float act_scale = net_prepare(net_arena, l);
+    float act_scale = net_prepare(net_arena, l, image);
     int32_t is_stored = l->is_stored, by_sign = l->scaled_by == NET_BY_SIGN, per_word = 32 / l->width;
     int32_t whole = l->length / per_word, rest = l->length % per_word, all = whole + (rest > 0), area = l->out_rows * l->out_columns;
     int32_t kept = l->dilation * (l->kernel_rows - 1) + 1, line_cells = (l->columns * l->source->channels + 1) >> 1;
@@ -279,7 +279,7 @@ static void net_convolve_words(net_cell *net_arena, const net_conv *l, const uin
                 l->kernel(l, &job);
             }
             for (pixel = 0; pixel < pixels; pixel++) {
-                net_finish(net_arena, l, (place + pixel) / l->out_columns, (place + pixel) % l->out_columns, first, n,
+                net_finish(net_arena, l, image, (place + pixel) / l->out_columns, (place + pixel) % l->out_columns, first, n,
                            sums + pixel * job.sum_cells, act_scale);
             }
         }
