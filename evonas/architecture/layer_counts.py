@@ -53,6 +53,7 @@ class ModuleFacts(NamedTuple):
     is_elementwise: Number  # whether what stands in front of the convolution, and all that reads its input, is so
 
 
+WORD_LEVELS = (2, 4, 16, 256)  # of weights of which a whole number fits into 16 bits
 ELEMENTWISE = {"norm", "standardize", "relu", "quant"}
 Facts = TypeVar("Facts", WeightFacts, ActFacts, ModuleFacts)
 
@@ -135,6 +136,9 @@ def conv_layer(
     affine = 2 * (module.norms_before * source_channels + module.norms_after * channels)
     folded = 2 * (module.folded_before * source_channels + module.folded_after * channels)
     scales = weight.stored + weight.stored_per_filter * channels
+    is_depthwise = (groups == channels) & (channels == source_channels) & (channels > 1)
+    reads_rows = _is_word_wise(weight.levels, act.bits) * (act.code_bits > 0) * module.has_quant * (1 - module.has_pool)
+    reads_rows = reads_rows * (1 - 1 * is_depthwise)
     return Layer(
         name,
         op,
@@ -142,7 +146,7 @@ def conv_layer(
         (channels, height, width),
         output_bits=output_bits,
         input_bits=source_channels * source_pixels * input_bits_each,
-        workspace_bits=_workspace(quantized, act, module),
+        workspace_bits=_workspace(quantized, act, module) * (1 - reads_rows),
         code_bits=act.code_bits * module.is_elementwise,
         macs=weights * height * width,
         weights=weights,
@@ -153,6 +157,12 @@ def conv_layer(
         float_values=folded + others + scales + act.stored * module.has_quant,
         parameters=latents + affine + others + weight.parameters + act.parameters * module.has_quant,
     )
+
+
+def _is_word_wise(weight_levels: Number, act_bits: Number) -> Number:
+    """Whether weights are multiplied in the words that they are stored in, 0 or 1; such kernels make codes by rows."""
+    found: Number = sum((weight_levels == levels) * 1 for levels in WORD_LEVELS)
+    return found * (1 - (weight_levels == 2) * (act_bits <= IN_PLANES))
 
 
 def _workspace(quantized: Number, act: ActFacts, module: ModuleFacts) -> Number:

@@ -101,7 +101,16 @@ class Walk:
         elements = source.shape[1] if "pool" in op.steps else source.numel()
         if is_coded or "quant" not in op.steps:
             return 0 if is_coded else 4 * elements
+        if self.makes_rows(op, source.shape[1]):
+            return 0
         return op.act.bits * words(elements) if op.act.bits <= 2 else words(elements * op.act.bits)
+
+    def makes_rows(self, op: Op, channels: int) -> bool:
+        """Whether codes are made while the convolution runs, of weights that are multiplied as they are stored."""
+        method = self.architecture.scheme.act(op.act)
+        is_plain = "pool" not in op.steps and method is not None and not method.flops_per_element
+        is_stored = op.weight.name in ("2-bit", "4-bit", "8-bit") or (op.weight.name == "binary" and op.act.bits > 2)
+        return is_plain and is_stored and not 1 < op.groups == op.channels == channels
 
     def n_bytes_by_step(self) -> list[int]:
         sizes = [self.n_bytes(INPUT)]

@@ -190,7 +190,9 @@ def _reads(conv: FrozenConv, plan: Plan) -> str:
         return "NET_CODES"
     if not front_steps(conv):
         return "NET_TENSOR"
-    return "NET_PREPARED" if conv.act is None else "NET_QUANTIZED"
+    if conv.act is None:
+        return "NET_PREPARED"
+    return "NET_QUANTIZED" if work_of(conv.op.name) in plan.offsets else "NET_ROWS"
 
 
 def _places(conv: FrozenConv, plan: Plan, choice: Choice) -> dict[str, object]:

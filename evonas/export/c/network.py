@@ -16,6 +16,7 @@ SOURCES = {
     "NET_TENSOR": "a tensor",
     "NET_PREPARED": "floats",
     "NET_QUANTIZED": "codes",
+    "NET_ROWS": "codes",
 }
 
 

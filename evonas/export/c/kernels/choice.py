@@ -5,7 +5,7 @@ Chosen by instructions a multiply-accumulate on a Cortex-M4; docs/experiments/mi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,12 +30,14 @@ class Scratch:
     """Memory of a convolution beside its tensors, in cells of four bytes.
 
     Attributes:
-        prepare: A pixel of its input on the way to codes; before everything else, in the same place.
+        prepare: A pixel of its input on the way to codes; before everything else, in the same place, or in that of the
+            sums if rows are made while it runs.
         sums: Of one filter.
         patch: What a pixel of the output sees.
         weights: Of one filter, unpacked, or what is left of it behind its whole words.
         filters: How many there are.
         least: How many at least are computed at a time.
+        is_by_rows: Whether rows are made while it runs.
     """
 
     prepare: int
@@ -44,6 +46,7 @@ class Scratch:
     weights: int
     filters: int
     least: int
+    is_by_rows: bool = False
 
     def cells(self, block: int) -> int:
         """All of it where so many filters are computed at a time."""
@@ -51,7 +54,7 @@ class Scratch:
 
     def patch_at(self, block: int) -> int:
         """Where the patch begins, behind the sums."""
-        return self.sums * block
+        return max(self.sums * block, self.prepare * self.is_by_rows)
 
     def weights_at(self, block: int) -> int:
         """Where weights begin."""
@@ -59,6 +62,8 @@ class Scratch:
 
     def largest_block(self, cells: int) -> int:
         """For how many filters so many cells are enough; the least number where they are not enough for that."""
+        if self.least == self.filters:
+            return self.filters
         each = self.sums + self.weights
         return max(self.least, min(self.filters, (cells - self.patch) // each))
 
@@ -146,7 +151,14 @@ def choose(conv: FrozenConv) -> Choice:
     patch = pixels * -(-length // per_word) * per_word // 2 + lines
     weights = terms * (length % per_word > 0 if is_direct else -(-length // per_word))
     memory = scratch(sums=pixels * terms * turned, patch=patch, weights=weights, is_whole=is_direct)
+    memory = replace(memory, is_by_rows=is_direct and reads_rows(conv))
     return Choice("words", f"words_{width}", 1, width, is_direct=is_direct, scratch=memory)
+
+
+def reads_rows(conv: FrozenConv) -> bool:
+    """Whether codes of what it reads may be made row by row, if it is no tensor of codes already."""
+    has_codes = conv.act is not None and conv.act.rule != "per_image"
+    return has_codes and conv.image is None and "pool" not in conv.op.steps[: conv.op.steps.index("conv")]
 
 
 def _adds_are_fewer(conv: FrozenConv, act_bits: int, *, height: int, width: int) -> bool:

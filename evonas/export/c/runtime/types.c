@@ -17,8 +17,9 @@ typedef float net_tensor;
 /* Steps of the module around a convolution, in front of it or behind it; what ends a list is NET_END. */
 enum { NET_END, NET_NORM, NET_RELU, NET_POOL, NET_SHORTCUT, NET_PRELU };
 
-/* What a convolution reads: the image; codes that the layer before it left; a float tensor; or what it makes of one. */
-enum { NET_IMAGE, NET_CODES, NET_TENSOR, NET_PREPARED, NET_QUANTIZED };
+/* What a convolution reads: the image; codes that the layer before it left; a tensor; floats or codes that it makes of
+ * all of one before it begins; or codes that it makes row by row. */
+enum { NET_IMAGE, NET_CODES, NET_TENSOR, NET_PREPARED, NET_QUANTIZED, NET_ROWS };
 
 /* How an activation becomes a code. */
 enum { NET_FLOAT, NET_SIGN, NET_ROUND, NET_TERNARY, NET_TWO_STEPS, NET_PER_IMAGE };

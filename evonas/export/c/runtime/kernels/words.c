@@ -113,6 +113,32 @@ static void net_unpack_row(const net_conv *l, const net_cell *codes, const uint8
     }
 }
 
+/* The same of a row of a tensor, by way of the floats of a pixel. */
+static void net_quantize_row(const net_conv *l, net_view x, int32_t row, net_cell *pixel, net_cell *to)
+{
+    const net_source *s = l->source;
+    int32_t is_half = 0, code, i, k;
+
+    for (i = row * l->columns; i < (row + 1) * l->columns; i++) {
+        const uint8_t *steps = s->before;
+        net_load(x, i, 0, s->channels, pixel);
+        net_front(s, &steps, 0, s->channels, pixel);
+        if (s->rule != NET_SIGN) {
+            net_indices(s, pixel, pixel, s->channels, s->threshold);
+        }
+        for (k = 0; k < s->channels; k++) {
+            code = s->low + s->stride * (s->rule == NET_SIGN ? pixel[k].f >= 0.0f : pixel[k].i);
+            if (is_half) {
+                to->u |= (uint32_t)code << 16;
+                to++;
+            } else {
+                to->u = (uint32_t)code & 0xffffu;
+            }
+            is_half ^= 1;
+        }
+    }
+}
+
 /* Codes on their way into cells of two. */
 typedef struct { net_cell *at; uint32_t total, is_half; } net_columns;
 
@@ -237,9 +263,10 @@ static void net_convolve_words(net_cell *net_arena, const net_conv *l, const uin
     net_cell *weights = net_arena + l->weights, *patch = net_arena + l->patch, *sums = net_arena + l->sums;
     net_cell *lines = patch + (area > 1 ? 2 : 1) * all * (per_word / 2);
     net_reader reader = {l->codes, 0, 0, l->bits};
+    net_view x = net_view_of(net_arena, l->x, l->source->channels, image);
+    const uint8_t *pixels_of = l->reads == NET_IMAGE ? image : NULL;
     net_job job;
 
-    image = l->reads == NET_IMAGE ? image : NULL;
     job.column_cells = area > 1 ? all * (per_word / 2) : 0;
     for (first = 0; first < l->filters; first += l->block) {
         n = l->filters - first < l->block ? l->filters - first : l->block;
@@ -267,7 +294,11 @@ static void net_convolve_words(net_cell *net_arena, const net_conv *l, const uin
                     }
                     next = next > at[pixel].top ? next : at[pixel].top;
                     for (; next < l->rows && next < at[pixel].top + kept; next++) {
-                        net_unpack_row(l, net_arena + l->work, image, next, lines + next % kept * line_cells);
+                        if (l->reads == NET_ROWS) {
+                            net_quantize_row(l, x, next, sums, lines + next % kept * line_cells);
+                        } else {
+                            net_unpack_row(l, net_arena + l->work, pixels_of, next, lines + next % kept * line_cells);
+                        }
                     }
                     job.offsets[pixel] = (by_sign ? 0 : l->low)
                         * net_gather_codes(l, lines, &at[pixel], group, patch + pixel * job.column_cells);
