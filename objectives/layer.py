@@ -12,13 +12,65 @@ Number = Any
 """An int; or, where a layer stands for that of many networks at once, an array ``(n,)`` of int64."""
 
 
+NO_CODES, BY_SIGN, BY_THRESHOLDS, BY_DIVISION, BY_IMAGE = range(5)
+"""How activations become codes: not at all, by their signs, by comparing with thresholds, by dividing by a step, or by
+a threshold that is measured of each image."""
+NO_POOL, MAX_POOL, AVG_POOL = range(3)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a convolution or a pool reads for an element of its output.
+
+    Attributes:
+        source: ``(channels, height, width)`` of its input.
+        kernel: Height and width.
+        stride: Along height and width.
+        dilation: Of the kernel.
+        groups: Of a convolution's channels.
+    """
+
+    source: tuple[Number, Number, Number]
+    kernel: tuple[Number, Number] = (1, 1)
+    stride: tuple[Number, Number] = (1, 1)
+    dilation: Number = 1
+    groups: Number = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """Steps around the sums of a convolution, as numbers; what a module has is 1, what it lacks 0.
+
+    Attributes:
+        sums: Of a filter, each with a scale of its own: planes of weights, or positive and negative ones.
+        percent_not_zero: About how many of its weights are not zero.
+        codes: How activations become codes, such as :data:`BY_SIGN`.
+        act_levels: How many codes there are; 0 where activations stay float.
+        norms_before, relus_before, has_pool: In front of the convolution.
+        has_bias, norms_after, relus_after, has_shortcut, has_prelu: Behind it.
+    """
+
+    sums: Number = 1
+    percent_not_zero: Number = 100
+    codes: Number = NO_CODES
+    act_levels: Number = 0
+    norms_before: Number = 0
+    relus_before: Number = 0
+    has_pool: Number = 0
+    has_bias: Number = 0
+    norms_after: Number = 0
+    relus_after: Number = 0
+    has_shortcut: Number = 0
+    has_prelu: Number = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Layer:
     """One step of a network's execution, as plain numbers. A network is a sequence of them in execution order.
 
     A sequence may also stand for many networks: then it holds every layer that any of them has, and numbers are arrays,
-    zero for a network that lacks the layer. ``reads`` and ``is_view`` are for this form only: in the layers of a single
-    network every input is read and what only hands its input on is left out.
+    zero for a network that lacks the layer. ``reads``, ``is_view`` and ``is_left_out`` are for this form only: in the
+    layers of a single network every input is read and what only hands its input on is left out.
 
     Attributes:
         name: Unique within the network; other layers refer to it as their input.
@@ -36,8 +88,14 @@ class Layer:
         float_ops: Float operations for one sample beside the MACs, such as scales that are computed from each image.
         float_values: Numbers that stay float32 beside the weights: scales, thresholds, biases, folded batch norm.
         parameters: Numbers that training learns.
+        reading: What a convolution or a pool reads; None for others. Where a layer is a convolution in some networks
+            and a pool in others, those with weights are convolutions.
+        module: Steps around a convolution; None for others.
+        pool: Of which kind it is, such as :data:`MAX_POOL`.
+        is_handed_on: Whether something reads it that only hands it on, such as a sum of one branch.
         reads: For each of ``inputs``, which networks read it, ``(n,)`` booleans; empty: all do.
         is_view: Which networks' layer hands its one input on as it is, so that it is no tensor of its own.
+        is_left_out: Of these, which networks do not have the layer at all, so that its readers read its input.
     """
 
     name: str
@@ -57,6 +115,11 @@ class Layer:
     parameters: Number = 0
     reads: tuple[Any, ...] = ()
     is_view: Any = False
+    reading: Reading | None = None
+    module: Module | None = None
+    pool: Number = NO_POOL
+    is_handed_on: Any = False
+    is_left_out: Any = False
 
     @property
     def output_elements(self) -> Number:

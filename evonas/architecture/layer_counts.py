@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from evonas.architecture.precision import Precision
 from evonas.architecture.scheme import Scheme
 from objectives import Layer
+from objectives.layer import BY_DIVISION, BY_IMAGE, BY_SIGN, BY_THRESHOLDS, NO_CODES, Module, Reading
 
 Number = Any
 """An int, or an array ``(n,)`` of int64 with one entry per network."""
@@ -23,6 +24,8 @@ class WeightFacts(NamedTuple):
     levels: Number
     bits: Number
     planes: Number
+    sums: Number
+    percent_not_zero: Number
     stored: Number
     stored_per_filter: Number
     parameters: Number
@@ -32,6 +35,8 @@ class ActFacts(NamedTuple):
     """What counts need to know of an activation precision; see :class:`evonas.architecture.methods.Method`."""
 
     bits: Number
+    levels: Number
+    codes: Number  # see objectives.layer.Module
     stored: Number
     flops_per_element: Number
     parameters: Number
@@ -44,8 +49,11 @@ class ModuleFacts(NamedTuple):
     norms_after: Number
     folded_before: Number  # norms and standardizations
     folded_after: Number
+    relus_before: Number
+    relus_after: Number
     has_quant: Number
     has_pool: Number
+    has_shortcut: Number
     has_prelu: Number
 
 
@@ -56,17 +64,21 @@ def weight_facts(precision: Precision, scheme: Scheme) -> WeightFacts:
     """Look up a weight precision."""
     method = scheme.weight(precision)
     if method is None:
-        return WeightFacts(precision.levels, precision.bits, 1, 0, 0, 0)
+        return WeightFacts(precision.levels, precision.bits, 1, 1, 100, 0, 0, 0)
     shared, per_filter = (0, method.stored) if method.is_stored_per_filter else (method.stored, 0)
-    return WeightFacts(precision.levels, precision.bits, method.planes, shared, per_filter, method.learned)
+    sums = max(method.planes, shared, 1)  # scales of all filters belong to a sum each: of a plane, or of a sign
+    kept = method.percent_not_zero if precision.levels == 3 else 100
+    return WeightFacts(precision.levels, precision.bits, method.planes, sums, kept, shared, per_filter, method.learned)
 
 
 def act_facts(precision: Precision, scheme: Scheme) -> ActFacts:
     """Look up an activation precision."""
     method = scheme.act(precision)
     if method is None:
-        return ActFacts(precision.bits, 0, 0, 0)
-    return ActFacts(precision.bits, method.stored, method.flops_per_element, method.learned)
+        return ActFacts(precision.bits, precision.levels, NO_CODES, 0, 0, 0)
+    codes = BY_SIGN if precision.bits == 1 else BY_THRESHOLDS if method.is_compared else BY_DIVISION
+    codes = BY_IMAGE if method.flops_per_element else codes
+    return ActFacts(precision.bits, precision.levels, codes, method.stored, method.flops_per_element, method.learned)
 
 
 def module_facts(steps: Sequence[str]) -> ModuleFacts:
@@ -78,8 +90,11 @@ def module_facts(steps: Sequence[str]) -> ModuleFacts:
         after.count("norm"),
         before.count("norm") + before.count("standardize"),
         after.count("norm") + after.count("standardize"),
+        before.count("relu"),
+        after.count("relu"),
         int("quant" in steps),
         int("pool" in steps),
+        int("shortcut" in steps),
         int("prelu" in steps),
     )
 
@@ -95,13 +110,10 @@ def conv_layer(
     *,
     op: str = "conv",
     inputs: tuple[str, ...],
-    source_channels: Number,
-    source_pixels: Number,
+    reading: Reading,
     channels: Number,
     height: Number,
     width: Number,
-    kernel_area: Number,
-    groups: Number,
     weight: WeightFacts,
     act: ActFacts,
     module: ModuleFacts,
@@ -112,15 +124,16 @@ def conv_layer(
 
     Args:
         name, op, inputs: Those of the layer.
-        source_channels, source_pixels: Those of the input; pixels are height times width.
+        reading: What it reads.
         channels, height, width: Those of the output.
-        kernel_area, groups: Those of the convolution; the area is height times width of the kernel.
         weight, act, module: The facts that are counted.
         has_bias: Whether there is a bias, as 0 or 1.
         input_bits_each: Stored bits of an input element.
     """
+    source_channels, source_height, source_width = reading.source
+    source_pixels = source_height * source_width
     quantized = source_channels * (source_pixels * (1 - module.has_pool) + module.has_pool)
-    latents = channels * (source_channels // groups) * kernel_area
+    latents = channels * (source_channels // reading.groups) * reading.kernel[0] * reading.kernel[1]
     weights = latents * weight.planes
     others = channels * (has_bias + 3 * module.has_prelu)
     affine = 2 * (module.norms_before * source_channels + module.norms_after * channels)
@@ -141,6 +154,21 @@ def conv_layer(
         float_ops=quantized * act.flops_per_element * module.has_quant,
         float_values=folded + others + scales + act.stored * module.has_quant,
         parameters=latents + affine + others + weight.parameters + act.parameters * module.has_quant,
+        reading=reading,
+        module=Module(
+            weight.sums,
+            weight.percent_not_zero,
+            act.codes * module.has_quant,
+            act.levels * module.has_quant,
+            module.folded_before,
+            module.relus_before + module.has_quant * (act.codes == NO_CODES),
+            module.has_pool,
+            has_bias,
+            module.folded_after,
+            module.relus_after,
+            module.has_shortcut,
+            module.has_prelu,
+        ),
     )
 
 

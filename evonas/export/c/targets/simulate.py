@@ -101,9 +101,8 @@ def simulate(
     with tempfile.TemporaryDirectory() as folder:
         board = _Board(target, Path(folder), options.name, optimization)
         board.take(files, options, n_ops=n_ops)
-        said, logits = board.run(given, hook="")
-        sizes = sizes_of((board.folder / "map").read_text(errors="replace"), object_name="network.o")
-        laps, _ = board.run(given[:1], hook=f"-D{options.name.upper()}_LAYER_HOOK=board_layer")
+        sizes, said, logits = board.run(given, hook="")
+        _, laps, _ = board.run(given[:1], hook=f"-D{options.name.upper()}_LAYER_HOOK=board_layer")
         compiler = board.called([target.compiler, "--version"], wanted="its version").decode().splitlines()[0]
     found = logits.reshape(len(numbers), -1)
     expected = IntegerNetwork(frozen)(torch.from_numpy(numbers)).numpy()
@@ -124,6 +123,24 @@ def simulate(
         macs=sum(layer.macs for layer in frozen.architecture.layers),
         layers={op.name: float(target.tick * ticks) for op, ticks in layers if ticks},
     )
+
+
+def linked_sizes(frozen: FrozenNetwork, target_name: str, *, optimization: str = "-Os") -> Sizes:
+    """Bytes of a network, compiled and linked for a target, but not run.
+
+    Args:
+        frozen, target_name, optimization: See :func:`simulate`.
+
+    Raises:
+        ExportError: The target is unknown, a tool is missing, or the network is too large for the board.
+    """
+    target = known_target(target_name)
+    options = replace(COptions.of(frozen.facts), package="plain")
+    files = library_files(replace(frozen, facts={**frozen.facts, PACKAGE: "plain"}))
+    with tempfile.TemporaryDirectory() as folder:
+        board = _Board(target, Path(folder), options.name, optimization)
+        board.take(files, options, n_ops=len(frozen.architecture.ops))
+        return board.link(hook="")
 
 
 @dataclass(frozen=True)
@@ -154,8 +171,8 @@ class _Board:
             # a compiler may take a loop that paints the stack for memset, which lies on it
             self._compile(source, "-std=gnu99", "-fno-tree-loop-distribute-patterns", f"-DLAYERS={n_ops}")
 
-    def run(self, images: NDArray[Any], *, hook: str) -> tuple[dict[str, list[int]], Logits]:
-        """Compile the network, link it and run it: what it says of itself, and its logits."""
+    def link(self, *, hook: str) -> Sizes:
+        """Compile the network and link it."""
         self._compile(self.name, "-std=c99", *([hook] if hook else []), to="network")
         objects = ["common.o", f"{self.target.start}.o", "main.o", f"{self.name}_test.o", "network.o"]
         link = [*self.target.link, "-Wl,--gc-sections", "-Wl,-Map=map", "-T", f"{self.target.start}.ld"]
@@ -164,6 +181,11 @@ class _Board:
             wanted=f"{self.name} within {self.target.memory}, which the simulated board has",
             remedy="pick a smaller network, or measure it on a board of your own",
         )
+        return sizes_of((self.folder / "map").read_text(errors="replace"), object_name="network.o")
+
+    def run(self, images: NDArray[Any], *, hook: str) -> tuple[Sizes, dict[str, list[int]], Logits]:
+        """Compile the network, link it and run it: its size, what it says of itself, and its logits."""
+        sizes = self.link(hook=hook)
         (self.folder / "images.bin").write_bytes(images.tobytes())
         console = ["-chardev", "stdio,id=host", "-semihosting-config", "enable=on,target=native,chardev=host"]
         command = [*self.target.simulator, "-icount", "shift=0", *console, "-kernel", "program"]
@@ -179,7 +201,7 @@ class _Board:
                 found=f"{said.get('images', [0])[0]}",
                 remedy="look at what it says: " + output.decode(errors="replace")[:200],
             )
-        return said, logits
+        return sizes, said, logits
 
     def _compile(self, source: str, *flags: str, to: str = "") -> None:
         command = [self.target.compiler, *self.target.flags, self.optimization, *COMPILE, *flags, "-c", f"{source}.c"]

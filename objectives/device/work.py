@@ -1,0 +1,289 @@
+"""What exported C does for each layer, in units that take about as many instructions each time they are done.
+
+They follow the runtime's loops: what a kernel does for each product, word, row, pixel and weight, what quantizes and
+finishes, and what other operations move. All counts are whole numbers, of one network or of many at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from objectives.device.kernels import PASS, WIDTHS, Sizes, kernels, sizes
+from objectives.device.readers import Place, is_conv, places, reads_image
+from objectives.layer import AVG_POOL, BY_DIVISION, BY_IMAGE, BY_SIGN, BY_THRESHOLDS, MAX_POOL, Layer, Number
+from objectives.objective import Layers
+
+Work = dict[str, Number]
+
+
+def work_of(layers: Layers) -> Iterator[Work]:
+    """The work of each layer, by name of the unit; what a layer does none of may be left out."""
+    for place in places(layers):
+        layer = place.layer
+        if layer.op == "input":
+            yield {}
+            continue
+        work = {"op": _one(layer.output_elements > 0), **_moves(layer)}
+        if layer.module is not None:
+            work |= _prepares(place) | _multiplies(layer) | _finishes(place)
+        yield work
+
+
+def _moves(layer: Layer) -> Work:
+    """Pools, sums, copies."""
+    channels, height, width = layer.output_shape
+    elements, area, read = layer.output_elements, height * width, layer.input_bits // 32
+    if layer.op == "add":
+        return {"add_element": elements, "add_input": read}
+    if layer.op in ("concat", "align"):
+        return {"copy_element": elements, "copy_pixel": _one(elements > 0) * area * np.maximum(len(layer.inputs), 1)}
+    if layer.op == "zeros" or layer.reading is None:
+        return {"copy_element": elements}
+    reading, work = layer.reading, {}
+    no_conv, (rows, columns) = 1 - is_conv(layer), reading.source[1:]
+    down = _inside(rows, height, reading.kernel[0], reading.stride[0], 1)
+    aside = _inside(columns, width, reading.kernel[1], reading.stride[1], 1)
+    average, most = (no_conv * _one(layer.pool == kind) * _one(channels > 0) for kind in (AVG_POOL, MAX_POOL))
+    work["average_element"], work["average_input"] = average * elements, average * down * aside * channels
+    work["most_pixel"], work["most_input"] = most * down * aside, most * down * aside * channels
+    if layer.op == "conv":  # in the place of a convolution
+        copies = no_conv * (1 - _one(layer.pool != 0))
+        work["copy_element"], work["copy_pixel"] = copies * elements, copies * _one(elements > 0) * area
+    if "input" in layer.inputs:
+        work["image_element"] = no_conv * reading.source[0] * rows * columns
+    return work
+
+
+def _prepares(place: Place) -> Work:
+    """What makes codes or floats of a tensor, in front of a convolution."""
+    layer = place.layer
+    reading, module = layer.reading, layer.module
+    assert reading is not None and module is not None
+    one, has_pool = sizes(layer), module.has_pool
+    there = is_conv(layer) * (1 - place.is_fed) * (1 - reads_image(layer))
+    channels, rows, columns = reading.source
+    measured, whole = _one(module.codes == BY_IMAGE), channels * rows * columns
+    plain, pooled = there * (1 - has_pool), there * has_pool * (1 + 2 * measured)
+    steps = module.norms_before + module.relus_before
+    has_front = _one((module.codes != 0) | (steps > 0))
+    work = {
+        "prepared_pixel": plain * has_front * one.pixels,
+        "norm": plain * one.elements * module.norms_before,
+        "relu": plain * one.elements * module.relus_before,
+        "pooled": pooled * whole,
+        "pooled_step": pooled * whole * steps,
+        "pooled_channel": pooled * channels,
+        "measured": plain * measured * one.elements,
+        "measured_step": plain * measured * one.elements * steps,
+        **_quantizes(module.codes, there * one.elements),
+    }
+    if "input" in layer.inputs:
+        work["image_element"] = there * whole
+    return work
+
+
+def _quantizes(codes: Number, elements: Number) -> Work:
+    return {
+        "sign": elements * _one(codes == BY_SIGN),
+        "compared": elements * _one((codes == BY_THRESHOLDS) | (codes == BY_IMAGE)),
+        "divided": elements * _one(codes == BY_DIVISION),
+    }
+
+
+def _finishes(place: Place) -> Work:
+    """What becomes of sums: floats, or codes of the convolution that reads them."""
+    layer = place.layer
+    reading, module = layer.reading, layer.module
+    assert reading is not None and module is not None
+    one = sizes(layer)
+    outputs = one.filters * one.area
+    floats, by_thresholds = outputs * (1 - place.has_thresholds), outputs * place.has_thresholds
+    is_plain = _one((module.sums == 1) & (module.codes != BY_IMAGE))
+    coded = floats * place.has_codes
+    is_shuffled = _one((reading.groups > 1) & (reading.groups < one.filters))
+    steps = module.norms_after + module.relus_after + module.has_prelu
+    made = _quantizes(place.codes, coded)
+    return {
+        "conv": _one(one.filters > 0),
+        "pixel": _one(one.filters > 0) * one.area,
+        "bit_passed": by_thresholds * _one(place.levels == 2),
+        "code_passed": by_thresholds * _one(place.levels > 2),
+        "threshold": by_thresholds * _one(place.levels > 2) * (place.levels - 1),
+        "scaled": floats * is_plain,
+        "scaled_sum": floats * (1 - is_plain) * module.sums,
+        "bias": floats * module.has_bias,
+        "norm_after": floats * module.norms_after + coded * place.norms,
+        "relu_after": floats * module.relus_after + coded * place.relus,
+        "prelu": floats * module.has_prelu,
+        "step_call": _one(floats > 0) * one.area * (steps + place.has_codes),
+        "shortcut": floats * module.has_shortcut,
+        "shortcut_input": floats * module.has_shortcut * reading.stride[0] * reading.stride[1],
+        "shuffled": outputs * module.sums * is_shuffled,
+        **{f"{name}_after": number for name, number in made.items()},
+    }
+
+
+def _multiplies(layer: Layer) -> Work:
+    """What the kernels do."""
+    reading, module = layer.reading, layer.module
+    assert reading is not None and module is not None
+    one, chosen = sizes(layer), kernels(layer)
+    chosen = {name: mask for name, mask in chosen.items() if np.any(mask)}
+    work: Work = {}
+    for name, mask in chosen.items():
+        own = _KERNELS[name.partition("_")[0]](layer, one, name)
+        for unit, number in own.items():
+            work[unit] = work.get(unit, 0) + mask * number
+    return work
+
+
+def _words(layer: Layer, one: Sizes, name: str) -> Work:
+    reading, module = layer.reading, layer.module
+    assert reading is not None and module is not None
+    width = int(name.rpartition("_")[2])
+    groups, per_word, levels = reading.groups, 32 // width, layer.weight_levels
+    _, out_rows, out_columns = layer.output_shape
+    is_by_sign = (module.sums > 1) & (one.planes == 1)
+    is_stored = _one((levels != 3) & ~is_by_sign & np.isin(levels, [2**bits for bits in WIDTHS]))
+    rows = -(-(one.filters // np.maximum(groups, 1) * module.sums) // 2)  # in pairs
+    # pairs of pixels: of several groups, within a row
+    pairs = np.where(np.asarray(groups) > 1, out_rows * -(-out_columns // 2), -(-one.area // 2))
+    words = -(-one.length // per_word)
+    is_run = (np.asarray(reading.dilation) == 1) & (np.asarray(groups) == 1)
+    runs = reading.kernel[0] * np.where(is_run, 1, reading.kernel[1])
+    from_image = reads_image(layer)
+    return {
+        f"word_{width}": pairs * groups * rows * words,
+        "dot": pairs * groups * rows,
+        "gathered": one.area * groups * one.length,
+        "gathered_run": one.area * groups * runs,
+        "gathered_group": one.area * groups,
+        "unpacked": one.elements * (1 - from_image),
+        "unpacked_image": one.elements * from_image,
+        "loaded": layer.weights * (1 - is_stored) * _one(levels != 3),
+        "loaded_third": layer.weights * (1 - is_stored) * _one(levels == 3),
+        "loaded_rest": is_stored * one.filters * module.sums * (one.length % per_word),
+    }
+
+
+def _bits(layer: Layer, one: Sizes, name: str) -> Work:
+    reading, module = layer.reading, layer.module
+    assert reading is not None and module is not None
+    is_binary, groups, levels = name == "bits_binary", reading.groups, layer.weight_levels
+    planes: Number = 1 if is_binary else layer.act_bits
+    words, sums = -(-one.length // 32), one.filters * module.sums
+    border = one.area - _within(layer)
+    is_run = (np.asarray(reading.dilation) == 1) & (np.asarray(groups) == 1)
+    runs = reading.kernel[0] * np.where(is_run, 1, reading.kernel[1])
+    gathered = one.area * planes + border
+    work = {
+        "plane_run": gathered * groups * runs,
+        "plane_word": gathered * groups * words,
+        "plane_group": one.area * groups,
+    }
+    if is_binary:
+        triples = one.length // 32 // 3
+        return work | {
+            "ones": one.area * sums * triples,
+            "ones_rest": one.area * sums * (words - 3 * triples),
+            "ones_row": one.area * sums,
+            "ones_border": border * sums * words,
+            "loaded_rest": sums * (one.length % 32),
+        }
+    triples = words // 3
+    passes = one.area * planes + border * _one(module.codes == BY_SIGN)
+    return work | {
+        "masked": passes * sums * triples,
+        "masked_rest": passes * sums * (words - 3 * triples),
+        "masked_plane": passes * sums,
+        "masked_row": one.area * sums,
+        "masked_loaded": layer.weights * _one(levels != 3),
+        "masked_loaded_third": layer.weights * _one(levels == 3),
+    }
+
+
+def _adds(layer: Layer, one: Sizes, name: str) -> Work:
+    del name
+    reading, module = layer.reading, layer.module
+    assert reading is not None and module is not None
+    _, rows, columns = layer.output_shape
+    rest, kept = columns % PASS, layer.weights * module.percent_not_zero // 100
+    wide, narrow = columns // PASS + _one(rest > 8), _one((rest > 0) & (rest <= 8))
+    burst = 255 // np.maximum(module.act_levels - 1, 1)
+    return {
+        "added_wide": rows * wide * kept,
+        "added_narrow": rows * narrow * kept,
+        "added_burst": rows * (wide + narrow) * (kept // burst + 2 * one.filters * one.planes),
+        "added_row": rows * (wide + narrow) * one.filters * module.sums,
+        "spread": one.area * one.filters * module.sums,
+        "spread_code": one.elements,
+        "spread_row": rows * reading.source[0] * columns,
+        "placed": layer.weights,
+    }
+
+
+def _depthwise(layer: Layer, one: Sizes, name: str) -> Work:
+    del name
+    reading, module = layer.reading, layer.module
+    assert reading is not None and module is not None
+    (_, rows, columns), (_, out_rows, out_columns) = reading.source, layer.output_shape
+    down = _inside(rows, out_rows, reading.kernel[0], reading.stride[0], reading.dilation)
+    aside = _inside(columns, out_columns, reading.kernel[1], reading.stride[1], reading.dilation)
+    pairs, has_pool = -(-one.filters // 2), module.has_pool
+    taps = np.where(has_pool, 1, down * aside)
+    return {
+        "tap": taps * pairs * module.sums,
+        "tap_place": one.area * one.length,
+        "tap_pair": one.area * pairs * module.sums,
+        "paired": one.elements,
+        "paired_weight": layer.weights,
+    }
+
+
+def _floats(layer: Layer, one: Sizes, name: str) -> Work:
+    del name
+    reading, module = layer.reading, layer.module
+    assert reading is not None and module is not None
+    gathered = one.area * reading.groups * one.length
+    has_codes = _one(module.codes != 0)
+    return {
+        "float_product": one.area * one.filters * module.sums * one.length,
+        "float_sum": one.area * one.filters * module.sums,
+        "float_gathered": gathered * (1 - has_codes),
+        "float_gathered_code": gathered * has_codes,
+        "float_loaded": layer.weights * _one(layer.weight_levels > 0),
+    }
+
+
+_KERNELS = {"words": _words, "bits": _bits, "adds": _adds, "depthwise": _depthwise, "floats": _floats}
+
+
+def _one(condition: Number) -> Number:
+    return np.where(condition, 1, 0)
+
+
+def _inside(side: Number, out: Number, kernel: Number, stride: Number, dilation: Number) -> Number:
+    """Pairs of a place of the output and a tap of a window that lie within a side."""
+    before, found = dilation * ((np.asarray(kernel) - 1) // 2), 0
+    for tap in range(int(np.max(kernel))):
+        at = dilation * tap - before
+        first, end = np.maximum(-(at // stride), 0), np.minimum(-((at - side) // stride), out)
+        found = found + np.maximum(end - first, 0) * (tap < np.asarray(kernel))
+    return found
+
+
+def _within(layer: Layer) -> Number:
+    """Pixels of the output whose window lies within the image."""
+    reading = layer.reading
+    assert reading is not None
+    has_pool: Number = 0 if layer.module is None else layer.module.has_pool
+    found: Number = 1
+    for side, out, kernel, stride in zip(
+        reading.source[1:], layer.output_shape[1:], reading.kernel, reading.stride, strict=True
+    ):
+        before, reach = reading.dilation * ((np.asarray(kernel) - 1) // 2), reading.dilation * (np.asarray(kernel) - 1)
+        first, end = -(-before // stride), np.minimum((side - 1 - reach + before) // stride + 1, out)
+        found = found * np.where(has_pool, 1, np.maximum(end - first, 0))
+    return found
