@@ -80,11 +80,11 @@ def _space(rng: np.random.Generator, family: str) -> NetworkSpace:
     is_signal = shape[1] == 1
     match family:
         case "residual":
-            kernels = (_one(rng, ((1, 3), (1, 5)) if is_signal else (3, 5, (3, 1))),)
-            return ResidualSpace.of(shape, classes, depth=8, channels=wide, kernels=kernels, **given)
+            kernel = _one(rng, ((1, 3), (1, 5)) if is_signal else (3, 5, (3, 1)))
+            return ResidualSpace.of(shape, classes, depth=8, channels=wide, kernels=(kernel,), **given)
         case "inverted":
             stages = ((wide, 1, 1), (wide + int(rng.integers(0, wide)), int(rng.integers(1, 3)), 2))
-            kernels = ((1, 3), (1, 7)) if is_signal else (3, 5)
+            kernels: tuple[Any, ...] = ((1, 3), (1, 7)) if is_signal else (3, 5)
             stem = int(rng.integers(4, 17))
             return InvertedResidualSpace.of(
                 shape, classes, stem_channels=stem, stages=stages, kernels=kernels, ratios=(1, 3), **given

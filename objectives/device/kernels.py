@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from objectives.device.readers import has_whole_sums, is_conv, reads_image
-from objectives.layer import Layer, Number
+from objectives.layer import Layer, Module, Number, Reading
 
 WIDTHS = (1, 2, 4, 8)  # bits of a weight, as kernels multiply them
 KERNELS = ("floats", "depthwise", "adds", "bits_binary", "bits_planes", *(f"words_{width}" for width in WIDTHS))
@@ -20,11 +20,14 @@ class Sizes:
     """Numbers of a convolution.
 
     Attributes:
+        reading, module: Of its layer.
         filters, area, length: Filters, pixels of the output, weights of a filter.
         pixels, elements: Of what its sums read: one pixel behind a pool.
         planes: Kernels that stand for one.
     """
 
+    reading: Reading
+    module: Module
     filters: Number
     area: Number
     length: Number
@@ -36,14 +39,15 @@ class Sizes:
 def sizes(layer: Layer) -> Sizes:
     """Sizes of a layer that is a convolution in some networks; 0 filters in others."""
     reading, module = layer.reading, layer.module
-    assert reading is not None and module is not None
+    assert reading is not None
+    assert module is not None
     filters, height, width = layer.output_shape
     channels, rows, columns = reading.source
     filters = filters * is_conv(layer)
     length = channels // np.maximum(reading.groups, 1) * reading.kernel[0] * reading.kernel[1]
     pixels = np.where(module.has_pool, 1, rows * columns)
     planes = layer.weights // np.maximum(filters * length, 1)
-    return Sizes(filters, height * width, length, pixels, channels * pixels, planes)
+    return Sizes(reading, module, filters, height * width, length, pixels, channels * pixels, planes)
 
 
 def kernels(layer: Layer) -> dict[str, Number]:
@@ -55,7 +59,8 @@ def kernels(layer: Layer) -> dict[str, Number]:
     found: dict[str, Number] = dict.fromkeys(KERNELS, 0)
     if layer.module is None or layer.reading is None:
         return found
-    one, reading, module = sizes(layer), layer.reading, layer.module
+    one = sizes(layer)
+    reading, module = one.reading, one.module
     channels, levels, from_image = reading.source[0], layer.weight_levels, reads_image(layer)
     is_by_sign = (module.sums > 1) & (one.planes == 1)
     bits = np.where(from_image, 8, layer.act_bits)
@@ -78,10 +83,8 @@ def kernels(layer: Layer) -> dict[str, Number]:
 
 
 def _adds_are_fewer(layer: Layer, one: Sizes) -> Number:
-    reading, module = layer.reading, layer.module
-    assert reading is not None and module is not None
-    _, height, width = layer.output_shape
-    width, area = np.maximum(width, 1), np.maximum(one.area, 1)
+    reading, module = one.reading, one.module
+    width, area = np.maximum(layer.output_shape[2], 1), np.maximum(one.area, 1)
     bits, stride = layer.act_bits, reading.stride[1]
     line = (-(-width // 8) * 8 + reading.dilation * (reading.kernel[1] - 1) // stride + 3) // 4
     lines = (reading.dilation * (reading.kernel[0] - 1) + 1) * stride * reading.source[0] * line

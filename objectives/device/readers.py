@@ -20,6 +20,7 @@ class Place:
     Attributes:
         layer: It.
         is_fed: Whether what it reads lies there as its codes.
+        is_fed_by_thresholds: Whether they were made without floats.
         has_codes: Whether it writes the codes of the convolution that reads it.
         has_thresholds: Whether it does so without floats.
         levels, norms, relus, codes: Of that convolution: how many codes, steps in front of it, and how codes are made.
@@ -27,6 +28,7 @@ class Place:
 
     layer: Layer
     is_fed: Number
+    is_fed_by_thresholds: Number
     has_codes: Number
     has_thresholds: Number
     levels: Number
@@ -72,17 +74,19 @@ def places(layers: Layers) -> list[Place]:
             to["handed_on"] = to["handed_on"] + views + passes * own["handed_on"]
             for name, number in _as_reader(layer).items():
                 to[name] = to.get(name, 0) + there * number + passes * own.get(name, 0)
-    found, coded = [], {}
+    found: list[Place] = []
+    coded: dict[str, tuple[Number, Number]] = {}  # by name: whether its output is codes, made by thresholds
     for layer in layers:
-        own = facts[layer.name]
-        fed = sum((reads * coded.get(source, 0) for source, reads in zip(layer.inputs, _reads(layer), strict=True)), 0)
-        place = _place(layer, own, fed)
-        coded[layer.name] = np.where(layer.is_left_out, fed, place.has_codes)
+        reads = list(zip(layer.inputs, _reads(layer), strict=True))
+        fed = [sum((mask * coded[source][i] for source, mask in reads if source in coded), 0) for i in range(2)]
+        place = _place(layer, facts[layer.name], fed)
+        is_out = layer.is_left_out
+        coded[layer.name] = np.where(is_out, fed[0], place.has_codes), np.where(is_out, fed[1], place.has_thresholds)
         found.append(place)
     return found
 
 
-def _place(layer: Layer, reader: dict[str, Any], fed: Number) -> Place:
+def _place(layer: Layer, reader: dict[str, Any], fed: list[Number]) -> Place:
     def of_reader(name: str) -> Number:
         return reader.get(name, 0)
 
@@ -94,8 +98,17 @@ def _place(layer: Layer, reader: dict[str, Any], fed: Number) -> Place:
         is_plain = (module.sums == 1) & (module.has_shortcut == 0) & (module.codes != BY_IMAGE)
         few = of_reader("levels") - 1 <= MOST_THRESHOLDS
         has_thresholds = has_codes * has_whole_sums(layer) * np.where(is_plain & few, 1, 0)
-    kept = [has_codes * of_reader(name) for name in ("levels", "norms", "relus", "codes")]
-    return Place(layer, fed * is_conv(layer), has_codes, has_thresholds, *kept)
+    return Place(
+        layer,
+        fed[0] * is_conv(layer),
+        fed[1] * is_conv(layer),
+        has_codes,
+        has_thresholds,
+        levels=has_codes * of_reader("levels"),
+        norms=has_codes * of_reader("norms"),
+        relus=has_codes * of_reader("relus"),
+        codes=has_codes * of_reader("codes"),
+    )
 
 
 def _as_reader(layer: Layer) -> dict[str, Number]:

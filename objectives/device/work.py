@@ -35,8 +35,9 @@ def _moves(layer: Layer) -> Work:
     """Pools, sums, copies."""
     channels, height, width = layer.output_shape
     elements, area, read = layer.output_elements, height * width, layer.input_bits // 32
-    if layer.op == "add":
-        return {"add_element": elements, "add_input": read}
+    if layer.op == "add":  # of no branch: zeros
+        sums = elements * _one(np.asarray(read) > 0)
+        return {"add_element": sums, "add_input": read, "copy_element": elements - sums}
     if layer.op in ("concat", "align"):
         return {"copy_element": elements, "copy_pixel": _one(elements > 0) * area * np.maximum(len(layer.inputs), 1)}
     if layer.op == "zeros" or layer.reading is None:
@@ -59,9 +60,9 @@ def _moves(layer: Layer) -> Work:
 def _prepares(place: Place) -> Work:
     """What makes codes or floats of a tensor, in front of a convolution."""
     layer = place.layer
-    reading, module = layer.reading, layer.module
-    assert reading is not None and module is not None
-    one, has_pool = sizes(layer), module.has_pool
+    one = sizes(layer)
+    reading, module = one.reading, one.module
+    has_pool = module.has_pool
     there = is_conv(layer) * (1 - place.is_fed) * (1 - reads_image(layer))
     channels, rows, columns = reading.source
     measured, whole = _one(module.codes == BY_IMAGE), channels * rows * columns
@@ -95,9 +96,8 @@ def _quantizes(codes: Number, elements: Number) -> Work:
 def _finishes(place: Place) -> Work:
     """What becomes of sums: floats, or codes of the convolution that reads them."""
     layer = place.layer
-    reading, module = layer.reading, layer.module
-    assert reading is not None and module is not None
     one = sizes(layer)
+    reading, module = one.reading, one.module
     outputs = one.filters * one.area
     floats, by_thresholds = outputs * (1 - place.has_thresholds), outputs * place.has_thresholds
     is_plain = _one((module.sums == 1) & (module.codes != BY_IMAGE))
@@ -127,8 +127,6 @@ def _finishes(place: Place) -> Work:
 
 def _multiplies(layer: Layer) -> Work:
     """What the kernels do."""
-    reading, module = layer.reading, layer.module
-    assert reading is not None and module is not None
     one, chosen = sizes(layer), kernels(layer)
     chosen = {name: mask for name, mask in chosen.items() if np.any(mask)}
     work: Work = {}
@@ -140,8 +138,7 @@ def _multiplies(layer: Layer) -> Work:
 
 
 def _words(layer: Layer, one: Sizes, name: str) -> Work:
-    reading, module = layer.reading, layer.module
-    assert reading is not None and module is not None
+    reading, module = one.reading, one.module
     width = int(name.rpartition("_")[2])
     groups, per_word, levels = reading.groups, 32 // width, layer.weight_levels
     _, out_rows, out_columns = layer.output_shape
@@ -169,8 +166,7 @@ def _words(layer: Layer, one: Sizes, name: str) -> Work:
 
 
 def _bits(layer: Layer, one: Sizes, name: str) -> Work:
-    reading, module = layer.reading, layer.module
-    assert reading is not None and module is not None
+    reading, module = one.reading, one.module
     is_binary, groups, levels = name == "bits_binary", reading.groups, layer.weight_levels
     planes: Number = 1 if is_binary else layer.act_bits
     words, sums = -(-one.length // 32), one.filters * module.sums
@@ -199,6 +195,7 @@ def _bits(layer: Layer, one: Sizes, name: str) -> Work:
         "masked_rest": passes * sums * (words - 3 * triples),
         "masked_plane": passes * sums,
         "masked_row": one.area * sums,
+        "masked_kept": layer.weights * module.percent_not_zero // 100,
         "masked_loaded": layer.weights * _one(levels != 3),
         "masked_loaded_third": layer.weights * _one(levels == 3),
     }
@@ -206,8 +203,7 @@ def _bits(layer: Layer, one: Sizes, name: str) -> Work:
 
 def _adds(layer: Layer, one: Sizes, name: str) -> Work:
     del name
-    reading, module = layer.reading, layer.module
-    assert reading is not None and module is not None
+    reading, module = one.reading, one.module
     _, rows, columns = layer.output_shape
     rest, kept = columns % PASS, layer.weights * module.percent_not_zero // 100
     wide, narrow = columns // PASS + _one(rest > 8), _one((rest > 0) & (rest <= 8))
@@ -226,8 +222,7 @@ def _adds(layer: Layer, one: Sizes, name: str) -> Work:
 
 def _depthwise(layer: Layer, one: Sizes, name: str) -> Work:
     del name
-    reading, module = layer.reading, layer.module
-    assert reading is not None and module is not None
+    reading, module = one.reading, one.module
     (_, rows, columns), (_, out_rows, out_columns) = reading.source, layer.output_shape
     down = _inside(rows, out_rows, reading.kernel[0], reading.stride[0], reading.dilation)
     aside = _inside(columns, out_columns, reading.kernel[1], reading.stride[1], reading.dilation)
@@ -244,13 +239,13 @@ def _depthwise(layer: Layer, one: Sizes, name: str) -> Work:
 
 def _floats(layer: Layer, one: Sizes, name: str) -> Work:
     del name
-    reading, module = layer.reading, layer.module
-    assert reading is not None and module is not None
+    reading, module = one.reading, one.module
     gathered = one.area * reading.groups * one.length
     has_codes = _one(module.codes != 0)
     return {
         "float_product": one.area * one.filters * module.sums * one.length,
         "float_sum": one.area * one.filters * module.sums,
+        "float_tap": one.area * reading.groups * reading.kernel[0] * reading.kernel[1],
         "float_gathered": gathered * (1 - has_codes),
         "float_gathered_code": gathered * has_codes,
         "float_loaded": layer.weights * _one(layer.weight_levels > 0),
