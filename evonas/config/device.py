@@ -37,8 +37,8 @@ DEVICES = {
         "rv32imc", 64 * KIB, 20 * KIB, 144 * MHZ, "WCH, CH32V203 data sheet, CH32V203C8T6: QingKe V4B, RV32IMAC"
     ),
     "esp32c3": Device(
-        "rv32imc", 4 * MIB, 400 * KIB, 160 * MHZ,
-        "Espressif, ESP32-C3 Series data sheet: RV32IMC; flash of 4 MB in the package (ESP32-C3FH4)",
+        "rv32imc", 4 * MIB, 384 * KIB, 160 * MHZ,
+        "Espressif, ESP32-C3 Series data sheet: RV32IMC; ESP32-C3FH4 with 4 MB of flash; of 400 KB of RAM 16 are cache",
     ),
     "gd32vf103": Device(
         "rv32imc", 128 * KIB, 32 * KIB, 108 * MHZ, "GigaDevice, GD32VF103 data sheet, GD32VF103xB: Bumblebee, RV32IMAC"
@@ -53,10 +53,10 @@ DEVICES = {
     "samd51": Device(
         "cortex-m4f", 512 * KIB, 192 * KIB, 120 * MHZ, "Microchip, SAM D5x/E5x family data sheet, SAMD51J19A"
     ),
-    "stm32f401": Device("cortex-m4f", 512 * KIB, 96 * KIB, 84 * MHZ, "ST, STM32F401xD/xE data sheet (DS10086), xE"),
-    "stm32g031": Device("cortex-m0+", 64 * KIB, 8 * KIB, 64 * MHZ, "ST, STM32G031x4/x6/x8 data sheet (DS12992), x8"),
-    "stm32l031": Device("cortex-m0+", 32 * KIB, 8 * KIB, 32 * MHZ, "ST, STM32L031x4/x6 data sheet (DS10668), x6"),
-    "stm32l476": Device("cortex-m4f", 1 * MIB, 128 * KIB, 80 * MHZ, "ST, STM32L476xx data sheet (DS10198), xG"),
+    "stm32f401": Device("cortex-m4f", 512 * KIB, 96 * KIB, 84 * MHZ, "ST, STM32F401xD/xE data sheet, xE"),
+    "stm32g031": Device("cortex-m0+", 64 * KIB, 8 * KIB, 64 * MHZ, "ST, STM32G031x4/x6/x8 data sheet, x8"),
+    "stm32l031": Device("cortex-m0+", 32 * KIB, 8 * KIB, 32 * MHZ, "ST, STM32L031x4/x6 data sheet, x6"),
+    "stm32l476": Device("cortex-m4f", 1 * MIB, 128 * KIB, 80 * MHZ, "ST, STM32L476xx data sheet, xG"),
 }  # fmt: skip
 
 
@@ -127,7 +127,7 @@ class DeviceConfig(Settings):
             "flash": self.number("flash") - self.flash_reserve,
             "peak_memory": self.number("ram") - self.ram_reserve,
         }
-        known_bounds = {name: bound for name, bound in bounds.items() if bound > 0}
+        known_bounds = {name: float(bound) for name, bound in bounds.items() if bound > 0}
         changed: dict[str, Any] = {"constraints": known_bounds | search.constraints}
         if "objectives" not in search.model_fields_set:
             changed["objectives"] = ("error", "model_size", "instructions")

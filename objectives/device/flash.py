@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from objectives.device.cores import DEFAULT_CORE, fit_of
 from objectives.device.instructions import as_whole
 from objectives.device.kernels import kernels
+from objectives.device.numbers import flag, larger, pick, smaller
 from objectives.device.readers import Place, is_conv, places
 from objectives.device.work import Work
 from objectives.layer import BY_DIVISION, BY_THRESHOLDS, Number
@@ -34,10 +33,10 @@ def flash(layers: Layers, *, core: str = DEFAULT_CORE) -> Number:
         core: One of :data:`objectives.device.cores.CORES`.
 
     Returns:
-        Whole bytes; an array ``(n,)`` for many networks.
+        Whole bytes; 0 for no layers; an array ``(n,)`` for many networks.
     """
     bytes_of = fit_of(core).flash
-    found: Number = np.float64(0)
+    found: Number = 0.0
     for part, number in sorted(parts_of(layers).items()):
         found = found + number * bytes_of.get(part, 0.0)
     return as_whole(found + constants(layers), layers)
@@ -50,31 +49,32 @@ def constants(layers: Layers) -> Number:
 
 def parts_of(layers: Layers) -> Work:
     """Parts of the C code that a network needs, as 0 or 1, and how many calls of each kind it has."""
-    parts: Work = {"always": 1}
+    parts: Work = {}
 
     def note(part: str, is_there: Number) -> None:
-        parts[part] = np.maximum(parts.get(part, 0), is_there)
+        parts[part] = larger(parts.get(part, 0), is_there)
 
     def count(part: str, n: Number) -> None:
         parts[part] = parts.get(part, 0) + n
 
     for layer in layers:
         if layer.op == "input":
-            note("encode", np.where(np.asarray(layer.float_values) > 0, 1, 0))
+            note("encode", flag(layer.float_values > 0))
             continue
         for kernel, is_there in kernels(layer).items():
             note(kernel, is_there)
             note(kernel.partition("_")[0], is_there)
         conv = is_conv(layer)
+        note("always", conv)
         count("calls of convolutions", conv)
-        other = np.where(np.asarray(layer.output_elements) > 0, 1, 0) * (1 - conv)
+        other = flag(layer.output_elements > 0) * (1 - conv)
         kinds = {layer.op: other} if layer.op in CALLED else {}
         if layer.op == "add":  # of no branch: zeros
-            kinds = {"add": other * np.where(np.asarray(layer.input_bits) > 0, 1, 0)}
+            kinds = {"add": other * flag(layer.input_bits > 0)}
             kinds["zeros"] = other - kinds["add"]
         if layer.op == "conv":  # in the place of a convolution: pools, or an align
             pools = {"max_pool": 1, "avg_pool": 2}
-            kinds = {name: other * np.where(np.asarray(layer.pool) == kind, 1, 0) for name, kind in pools.items()}
+            kinds = {name: other * flag(layer.pool == kind) for name, kind in pools.items()}
             kinds["align"] = other - kinds["max_pool"] - kinds["avg_pool"]
         for kind, is_there in kinds.items():
             note(kind, is_there)
@@ -89,11 +89,11 @@ def _stored(place: Place) -> Number:
         return 4 * layer.float_values
     module, there = layer.module, is_conv(layer)
     filters, channels = layer.output_shape[0] * there, layer.reading.source[0] * there
-    of_act = np.where(module.codes == BY_THRESHOLDS, 2, np.where(module.codes == BY_DIVISION, 1, 0)) * there
+    of_act = (2 * flag(module.codes == BY_THRESHOLDS) + flag(module.codes == BY_DIVISION)) * there
     before = 2 * module.norms_before * channels
     behind = layer.float_values - before - of_act  # scales, bias, norms, slopes
     # whoever is fed codes by thresholds needs no steps of its own, and of its activations the scale alone
     fed = place.is_fed_by_thresholds
-    floats = before * (1 - fed) + np.where(fed, np.minimum(of_act, 1), of_act) + behind * (1 - place.has_thresholds)
+    floats = before * (1 - fed) + pick(fed, smaller(of_act, 1), of_act) + behind * (1 - place.has_thresholds)
     thresholds = place.has_thresholds * (4 * filters * (place.levels - 1) + -(-filters // 8))
     return packed_bytes(layer.weights, levels=layer.weight_levels) + 4 * floats + thresholds + LAYER_BYTES * there

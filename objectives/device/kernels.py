@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from objectives.device.numbers import flag, larger, pick
 from objectives.device.readers import has_whole_sums, is_conv, reads_image
 from objectives.layer import Layer, Module, Number, Reading
 
@@ -44,9 +43,9 @@ def sizes(layer: Layer) -> Sizes:
     filters, height, width = layer.output_shape
     channels, rows, columns = reading.source
     filters = filters * is_conv(layer)
-    length = channels // np.maximum(reading.groups, 1) * reading.kernel[0] * reading.kernel[1]
-    pixels = np.where(module.has_pool, 1, rows * columns)
-    planes = layer.weights // np.maximum(filters * length, 1)
+    length = channels // larger(reading.groups, 1) * reading.kernel[0] * reading.kernel[1]
+    pixels = pick(module.has_pool, 1, rows * columns)
+    planes = layer.weights // larger(filters * length, 1)
     return Sizes(reading, module, filters, height * width, length, pixels, channels * pixels, planes)
 
 
@@ -63,7 +62,7 @@ def kernels(layer: Layer) -> dict[str, Number]:
     reading, module = one.reading, one.module
     channels, levels, from_image = reading.source[0], layer.weight_levels, reads_image(layer)
     is_by_sign = (module.sums > 1) & (one.planes == 1)
-    bits = np.where(from_image, 8, layer.act_bits)
+    bits = pick(from_image, 8, layer.act_bits)
     conditions = {
         "floats": has_whole_sums(layer) == 0,
         "depthwise": (from_image == 0) & (reading.groups == one.filters) & (channels == one.filters) & (channels > 1),
@@ -77,21 +76,21 @@ def kernels(layer: Layer) -> dict[str, Number]:
     }
     left = is_conv(layer)
     for name, condition in conditions.items():
-        found[name] = left * np.where(condition, 1, 0)
+        found[name] = left * flag(condition)
         left = left - found[name]
     return found
 
 
 def _adds_are_fewer(layer: Layer, one: Sizes) -> Number:
     reading, module = one.reading, one.module
-    width, area = np.maximum(layer.output_shape[2], 1), np.maximum(one.area, 1)
+    width, area = larger(layer.output_shape[2], 1), larger(one.area, 1)
     bits, stride = layer.act_bits, reading.stride[1]
     line = (-(-width // 8) * 8 + reading.dilation * (reading.kernel[1] - 1) // stride + 3) // 4
     lines = (reading.dilation * (reading.kernel[0] - 1) + 1) * stride * reading.source[0] * line
-    fits = (4 * lines <= MOST_BYTES) & (one.length * np.maximum(module.act_levels - 1, 1) < 2**15)
+    fits = (4 * lines <= MOST_BYTES) & (one.length * larger(module.act_levels - 1, 1) < 2**15)
     rest = width % PASS
-    pixels = width // PASS * PASS + np.where(rest > 8, PASS, np.where(rest > 0, 8, 0))
+    pixels = width // PASS * PASS + pick(rest > 8, PASS, pick(rest > 0, 8, 0))
     per_mac = module.percent_not_zero / 100 * (ADD * pixels + LIST * -(-width // PASS)) / width
-    otherwise = np.where(bits <= MOST_PLANES, COUNT * bits, MULTIPLY)
+    otherwise = pick(bits <= MOST_PLANES, COUNT * bits, MULTIPLY)
     is_open = (layer.weight_levels == 3) & (reading.groups == 1) & (bits <= MOST_BITS_TO_ADD) & (module.has_pool == 0)
     return is_open & fits & (per_mac * (1 + LIST / area) < otherwise)

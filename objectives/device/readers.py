@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from objectives.device.numbers import flag, pick
 from objectives.layer import BY_IMAGE, NO_CODES, Layer, Number
 from objectives.objective import Layers
 
@@ -39,7 +38,7 @@ class Place:
 
 def is_conv(layer: Layer) -> Number:
     """Whether it is a convolution, as 0 or 1."""
-    return 0 if layer.module is None else np.where(np.asarray(layer.weights) > 0, 1, 0)
+    return 0 if layer.module is None else flag(layer.weights > 0)
 
 
 def reads_image(layer: Layer) -> Number:
@@ -48,14 +47,14 @@ def reads_image(layer: Layer) -> Number:
     if module is None or "input" not in layer.inputs:
         return 0
     steps = module.norms_before + module.relus_before + module.has_pool
-    return np.where((module.codes == NO_CODES) & (steps == 0), 1, 0)
+    return flag((module.codes == NO_CODES) & (steps == 0))
 
 
 def has_whole_sums(layer: Layer) -> Number:
     """Whether a convolution adds up codes times codes, as 0 or 1."""
     assert layer.module is not None
     has_codes = (layer.module.codes != NO_CODES) | (reads_image(layer) == 1)
-    return np.where((layer.weight_levels != 0) & has_codes, 1, 0)
+    return flag((layer.weight_levels != 0) & has_codes)
 
 
 def places(layers: Layers) -> list[Place]:
@@ -67,8 +66,8 @@ def places(layers: Layers) -> list[Place]:
         for source, reads in zip(layer.inputs, _reads(layer), strict=True):
             if source not in facts:
                 continue
-            to, passes = facts[source], reads * np.where(layer.is_left_out, 1, 0)
-            views = reads * np.where(layer.is_view, 1, 0) * (1 - passes)
+            to, passes = facts[source], reads * flag(layer.is_left_out)
+            views = reads * flag(layer.is_view) * (1 - passes)
             there = reads * is_there * (1 - passes) * (1 - views)
             to["n"] = to["n"] + there + passes * own["n"]
             to["handed_on"] = to["handed_on"] + views + passes * own["handed_on"]
@@ -81,7 +80,7 @@ def places(layers: Layers) -> list[Place]:
         fed = [sum((mask * coded[source][i] for source, mask in reads if source in coded), 0) for i in range(2)]
         place = _place(layer, facts[layer.name], fed)
         is_out = layer.is_left_out
-        coded[layer.name] = np.where(is_out, fed[0], place.has_codes), np.where(is_out, fed[1], place.has_thresholds)
+        coded[layer.name] = pick(is_out, fed[0], place.has_codes), pick(is_out, fed[1], place.has_thresholds)
         found.append(place)
     return found
 
@@ -91,13 +90,13 @@ def _place(layer: Layer, reader: dict[str, Any], fed: list[Number]) -> Place:
         return reader.get(name, 0)
 
     is_one = (reader["n"] == 1) & (reader["handed_on"] == 0) & (of_reader("can_be_fed") == 1)
-    has_codes = np.where(is_one, 1, 0) * is_conv(layer)
+    has_codes = flag(is_one) * is_conv(layer)
     has_thresholds: Number = 0
     if layer.module is not None:
         module = layer.module
         is_plain = (module.sums == 1) & (module.has_shortcut == 0) & (module.codes != BY_IMAGE)
         few = of_reader("levels") - 1 <= MOST_THRESHOLDS
-        has_thresholds = has_codes * has_whole_sums(layer) * np.where(is_plain & few, 1, 0)
+        has_thresholds = has_codes * has_whole_sums(layer) * flag(is_plain & few)
     return Place(
         layer,
         fed[0] * is_conv(layer),
@@ -117,7 +116,7 @@ def _as_reader(layer: Layer) -> dict[str, Number]:
     if module is None:
         return {}
     has_codes = (module.codes != NO_CODES) & (module.codes != BY_IMAGE)
-    can_be_fed = np.where(has_codes & (module.has_pool == 0) & (module.has_shortcut == 0), 1, 0)
+    can_be_fed = flag(has_codes & (module.has_pool == 0) & (module.has_shortcut == 0))
     return {
         "can_be_fed": can_be_fed * is_conv(layer),
         "levels": module.act_levels,
@@ -129,8 +128,8 @@ def _as_reader(layer: Layer) -> dict[str, Number]:
 
 def _is_there(layer: Layer) -> Number:
     channels, height, width = layer.output_shape
-    return np.where(np.asarray(channels * height * width) > 0, 1, 0)
+    return flag(channels * height * width > 0)
 
 
 def _reads(layer: Layer) -> list[Number]:
-    return [np.where(mask, 1, 0) for mask in layer.reads] if layer.reads else [1] * len(layer.inputs)
+    return [flag(mask) for mask in layer.reads] if layer.reads else [1] * len(layer.inputs)

@@ -11,11 +11,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from objectives.device.kernels import PASS, WIDTHS, Sizes, kernels, sizes
+from objectives.device.numbers import flag, is_among, larger, pick, smaller
 from objectives.device.readers import Place, is_conv, places, reads_image
 from objectives.layer import AVG_POOL, BY_DIVISION, BY_IMAGE, BY_SIGN, BY_THRESHOLDS, MAX_POOL, Layer, Number
 from objectives.objective import Layers
 
 Work = dict[str, Number]
+STORED = tuple(2**width for width in WIDTHS)  # levels of weights that are multiplied as they are stored
 
 
 def work_of(layers: Layers) -> Iterator[Work]:
@@ -25,7 +27,7 @@ def work_of(layers: Layers) -> Iterator[Work]:
         if layer.op == "input":
             yield {}
             continue
-        work = {"op": _one(layer.output_elements > 0), **_moves(layer)}
+        work = {"op": flag(layer.output_elements > 0), **_moves(layer)}
         if layer.module is not None:
             work |= _prepares(place) | _multiplies(layer) | _finishes(place)
         yield work
@@ -36,22 +38,22 @@ def _moves(layer: Layer) -> Work:
     channels, height, width = layer.output_shape
     elements, area, read = layer.output_elements, height * width, layer.input_bits // 32
     if layer.op == "add":  # of no branch: zeros
-        sums = elements * _one(np.asarray(read) > 0)
+        sums = elements * flag(read > 0)
         return {"add_element": sums, "add_input": read, "copy_element": elements - sums}
     if layer.op in ("concat", "align"):
-        return {"copy_element": elements, "copy_pixel": _one(elements > 0) * area * np.maximum(len(layer.inputs), 1)}
+        return {"copy_element": elements, "copy_pixel": flag(elements > 0) * area * larger(len(layer.inputs), 1)}
     if layer.op == "zeros" or layer.reading is None:
         return {"copy_element": elements}
     reading, work = layer.reading, {}
     no_conv, (rows, columns) = 1 - is_conv(layer), reading.source[1:]
     down = _inside(rows, height, reading.kernel[0], reading.stride[0], 1)
     aside = _inside(columns, width, reading.kernel[1], reading.stride[1], 1)
-    average, most = (no_conv * _one(layer.pool == kind) * _one(channels > 0) for kind in (AVG_POOL, MAX_POOL))
+    average, most = (no_conv * flag(layer.pool == kind) * flag(channels > 0) for kind in (AVG_POOL, MAX_POOL))
     work["average_element"], work["average_input"] = average * elements, average * down * aside * channels
     work["most_pixel"], work["most_input"] = most * down * aside, most * down * aside * channels
     if layer.op == "conv":  # in the place of a convolution
-        copies = no_conv * (1 - _one(layer.pool != 0))
-        work["copy_element"], work["copy_pixel"] = copies * elements, copies * _one(elements > 0) * area
+        copies = no_conv * (1 - flag(layer.pool != 0))
+        work["copy_element"], work["copy_pixel"] = copies * elements, copies * flag(elements > 0) * area
     if "input" in layer.inputs:
         work["image_element"] = no_conv * reading.source[0] * rows * columns
     return work
@@ -65,10 +67,10 @@ def _prepares(place: Place) -> Work:
     has_pool = module.has_pool
     there = is_conv(layer) * (1 - place.is_fed) * (1 - reads_image(layer))
     channels, rows, columns = reading.source
-    measured, whole = _one(module.codes == BY_IMAGE), channels * rows * columns
+    measured, whole = flag(module.codes == BY_IMAGE), channels * rows * columns
     plain, pooled = there * (1 - has_pool), there * has_pool * (1 + 2 * measured)
     steps = module.norms_before + module.relus_before
-    has_front = _one((module.codes != 0) | (steps > 0))
+    has_front = flag((module.codes != 0) | (steps > 0))
     work = {
         "prepared_pixel": plain * has_front * one.pixels,
         "norm": plain * one.elements * module.norms_before,
@@ -87,9 +89,9 @@ def _prepares(place: Place) -> Work:
 
 def _quantizes(codes: Number, elements: Number) -> Work:
     return {
-        "sign": elements * _one(codes == BY_SIGN),
-        "compared": elements * _one((codes == BY_THRESHOLDS) | (codes == BY_IMAGE)),
-        "divided": elements * _one(codes == BY_DIVISION),
+        "sign": elements * flag(codes == BY_SIGN),
+        "compared": elements * flag((codes == BY_THRESHOLDS) | (codes == BY_IMAGE)),
+        "divided": elements * flag(codes == BY_DIVISION),
     }
 
 
@@ -100,24 +102,24 @@ def _finishes(place: Place) -> Work:
     reading, module = one.reading, one.module
     outputs = one.filters * one.area
     floats, by_thresholds = outputs * (1 - place.has_thresholds), outputs * place.has_thresholds
-    is_plain = _one((module.sums == 1) & (module.codes != BY_IMAGE))
+    is_plain = flag((module.sums == 1) & (module.codes != BY_IMAGE))
     coded = floats * place.has_codes
-    is_shuffled = _one((reading.groups > 1) & (reading.groups < one.filters))
+    is_shuffled = flag((reading.groups > 1) & (reading.groups < one.filters))
     steps = module.norms_after + module.relus_after + module.has_prelu
     made = _quantizes(place.codes, coded)
     return {
-        "conv": _one(one.filters > 0),
-        "pixel": _one(one.filters > 0) * one.area,
-        "bit_passed": by_thresholds * _one(place.levels == 2),
-        "code_passed": by_thresholds * _one(place.levels > 2),
-        "threshold": by_thresholds * _one(place.levels > 2) * (place.levels - 1),
+        "conv": flag(one.filters > 0),
+        "pixel": flag(one.filters > 0) * one.area,
+        "bit_passed": by_thresholds * flag(place.levels == 2),
+        "code_passed": by_thresholds * flag(place.levels > 2),
+        "threshold": by_thresholds * flag(place.levels > 2) * (place.levels - 1),
         "scaled": floats * is_plain,
         "scaled_sum": floats * (1 - is_plain) * module.sums,
         "bias": floats * module.has_bias,
         "norm_after": floats * module.norms_after + coded * place.norms,
         "relu_after": floats * module.relus_after + coded * place.relus,
         "prelu": floats * module.has_prelu,
-        "step_call": _one(floats > 0) * one.area * (steps + place.has_codes),
+        "step_call": flag(floats > 0) * one.area * (steps + place.has_codes),
         "shortcut": floats * module.has_shortcut,
         "shortcut_input": floats * module.has_shortcut * reading.stride[0] * reading.stride[1],
         "shuffled": outputs * module.sums * is_shuffled,
@@ -127,10 +129,10 @@ def _finishes(place: Place) -> Work:
 
 def _multiplies(layer: Layer) -> Work:
     """What the kernels do."""
-    one, chosen = sizes(layer), kernels(layer)
-    chosen = {name: mask for name, mask in chosen.items() if np.any(mask)}
-    work: Work = {}
-    for name, mask in chosen.items():
+    one, work = sizes(layer), Work()
+    for name, mask in kernels(layer).items():
+        if not (mask.any() if isinstance(mask, np.ndarray) else mask):
+            continue
         own = _KERNELS[name.partition("_")[0]](layer, one, name)
         for unit, number in own.items():
             work[unit] = work.get(unit, 0) + mask * number
@@ -142,14 +144,14 @@ def _words(layer: Layer, one: Sizes, name: str) -> Work:
     width = int(name.rpartition("_")[2])
     groups, per_word, levels = reading.groups, 32 // width, layer.weight_levels
     _, out_rows, out_columns = layer.output_shape
-    is_by_sign = (module.sums > 1) & (one.planes == 1)
-    is_stored = _one((levels != 3) & ~is_by_sign & np.isin(levels, [2**bits for bits in WIDTHS]))
-    rows = -(-(one.filters // np.maximum(groups, 1) * module.sums) // 2)  # in pairs
+    is_by_sign = flag((module.sums > 1) & (one.planes == 1))
+    is_stored = (1 - is_by_sign) * flag(is_among(levels, STORED))
+    rows = -(-(one.filters // larger(groups, 1) * module.sums) // 2)  # in pairs
     # pairs of pixels: of several groups, within a row
-    pairs = np.where(np.asarray(groups) > 1, out_rows * -(-out_columns // 2), -(-one.area // 2))
+    pairs = pick(groups > 1, out_rows * -(-out_columns // 2), -(-one.area // 2))
     words = -(-one.length // per_word)
-    is_run = (np.asarray(reading.dilation) == 1) & (np.asarray(groups) == 1)
-    runs = reading.kernel[0] * np.where(is_run, 1, reading.kernel[1])
+    is_run = (reading.dilation == 1) & (groups == 1)
+    runs = reading.kernel[0] * pick(is_run, 1, reading.kernel[1])
     from_image = reads_image(layer)
     return {
         f"word_{width}": pairs * groups * rows * words,
@@ -159,8 +161,8 @@ def _words(layer: Layer, one: Sizes, name: str) -> Work:
         "gathered_group": one.area * groups,
         "unpacked": one.elements * (1 - from_image),
         "unpacked_image": one.elements * from_image,
-        "loaded": layer.weights * (1 - is_stored) * _one(levels != 3),
-        "loaded_third": layer.weights * (1 - is_stored) * _one(levels == 3),
+        "loaded": layer.weights * (1 - is_stored) * flag(levels != 3),
+        "loaded_third": layer.weights * (1 - is_stored) * flag(levels == 3),
         "loaded_rest": is_stored * one.filters * module.sums * (one.length % per_word),
     }
 
@@ -171,8 +173,8 @@ def _bits(layer: Layer, one: Sizes, name: str) -> Work:
     planes: Number = 1 if is_binary else layer.act_bits
     words, sums = -(-one.length // 32), one.filters * module.sums
     border = one.area - _within(layer)
-    is_run = (np.asarray(reading.dilation) == 1) & (np.asarray(groups) == 1)
-    runs = reading.kernel[0] * np.where(is_run, 1, reading.kernel[1])
+    is_run = (reading.dilation == 1) & (groups == 1)
+    runs = reading.kernel[0] * pick(is_run, 1, reading.kernel[1])
     gathered = one.area * planes + border
     work = {
         "plane_run": gathered * groups * runs,
@@ -189,15 +191,15 @@ def _bits(layer: Layer, one: Sizes, name: str) -> Work:
             "loaded_rest": sums * (one.length % 32),
         }
     triples = words // 3
-    passes = one.area * planes + border * _one(module.codes == BY_SIGN)
+    passes = one.area * planes + border * flag(module.codes == BY_SIGN)
     return work | {
         "masked": passes * sums * triples,
         "masked_rest": passes * sums * (words - 3 * triples),
         "masked_plane": passes * sums,
         "masked_row": one.area * sums,
         "masked_kept": layer.weights * module.percent_not_zero // 100,
-        "masked_loaded": layer.weights * _one(levels != 3),
-        "masked_loaded_third": layer.weights * _one(levels == 3),
+        "masked_loaded": layer.weights * flag(levels != 3),
+        "masked_loaded_third": layer.weights * flag(levels == 3),
     }
 
 
@@ -206,8 +208,8 @@ def _adds(layer: Layer, one: Sizes, name: str) -> Work:
     reading, module = one.reading, one.module
     _, rows, columns = layer.output_shape
     rest, kept = columns % PASS, layer.weights * module.percent_not_zero // 100
-    wide, narrow = columns // PASS + _one(rest > 8), _one((rest > 0) & (rest <= 8))
-    burst = 255 // np.maximum(module.act_levels - 1, 1)
+    wide, narrow = columns // PASS + flag(rest > 8), flag((rest > 0) & (rest <= 8))
+    burst = 255 // larger(module.act_levels - 1, 1)
     return {
         "added_wide": rows * wide * kept,
         "added_narrow": rows * narrow * kept,
@@ -227,7 +229,7 @@ def _depthwise(layer: Layer, one: Sizes, name: str) -> Work:
     down = _inside(rows, out_rows, reading.kernel[0], reading.stride[0], reading.dilation)
     aside = _inside(columns, out_columns, reading.kernel[1], reading.stride[1], reading.dilation)
     pairs, has_pool = -(-one.filters // 2), module.has_pool
-    taps = np.where(has_pool, 1, down * aside)
+    taps = pick(has_pool, 1, down * aside)
     return {
         "tap": taps * pairs * module.sums,
         "tap_place": one.area * one.length,
@@ -241,31 +243,27 @@ def _floats(layer: Layer, one: Sizes, name: str) -> Work:
     del name
     reading, module = one.reading, one.module
     gathered = one.area * reading.groups * one.length
-    has_codes = _one(module.codes != 0)
+    has_codes = flag(module.codes != 0)
     return {
         "float_product": one.area * one.filters * module.sums * one.length,
         "float_sum": one.area * one.filters * module.sums,
         "float_tap": one.area * reading.groups * reading.kernel[0] * reading.kernel[1],
         "float_gathered": gathered * (1 - has_codes),
         "float_gathered_code": gathered * has_codes,
-        "float_loaded": layer.weights * _one(layer.weight_levels > 0),
+        "float_loaded": layer.weights * flag(layer.weight_levels > 0),
     }
 
 
 _KERNELS = {"words": _words, "bits": _bits, "adds": _adds, "depthwise": _depthwise, "floats": _floats}
 
 
-def _one(condition: Number) -> Number:
-    return np.where(condition, 1, 0)
-
-
 def _inside(side: Number, out: Number, kernel: Number, stride: Number, dilation: Number) -> Number:
     """Pairs of a place of the output and a tap of a window that lie within a side."""
-    before, found = dilation * ((np.asarray(kernel) - 1) // 2), 0
+    before, found = dilation * ((kernel - 1) // 2), 0
     for tap in range(int(np.max(kernel))):
         at = dilation * tap - before
-        first, end = np.maximum(-(at // stride), 0), np.minimum(-((at - side) // stride), out)
-        found = found + np.maximum(end - first, 0) * (tap < np.asarray(kernel))
+        first, end = larger(-(at // stride), 0), smaller(-((at - side) // stride), out)
+        found = found + larger(end - first, 0) * (tap < kernel)
     return found
 
 
@@ -278,7 +276,7 @@ def _within(layer: Layer) -> Number:
     for side, out, kernel, stride in zip(
         reading.source[1:], layer.output_shape[1:], reading.kernel, reading.stride, strict=True
     ):
-        before, reach = reading.dilation * ((np.asarray(kernel) - 1) // 2), reading.dilation * (np.asarray(kernel) - 1)
-        first, end = -(-before // stride), np.minimum((side - 1 - reach + before) // stride + 1, out)
-        found = found * np.where(has_pool, 1, np.maximum(end - first, 0))
+        before, reach = reading.dilation * ((kernel - 1) // 2), reading.dilation * (kernel - 1)
+        first, end = -(-before // stride), smaller((side - 1 - reach + before) // stride + 1, out)
+        found = found * pick(has_pool, 1, larger(end - first, 0))
     return found

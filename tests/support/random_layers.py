@@ -94,7 +94,7 @@ def _together(layers: list[Layer], inputs: tuple[str, ...], is_short: bool) -> L
     def column(values: list[Any]) -> Any:
         return values[0] if is_short and len(set(values)) == 1 else np.array(values)
 
-    plain = ("name", "op", "inputs", "output_shape", "reads")
+    plain = ("name", "op", "inputs", "output_shape", "reads", "reading", "module")
     numbers = {
         field.name: column([getattr(layer, field.name) for layer in layers])
         for field in fields(Layer)

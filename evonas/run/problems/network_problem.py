@@ -108,9 +108,9 @@ class NetworkProblem(Problem):
 
     def hypervolume_box(self) -> Box:
         """See :class:`Problem`: from the cheapest to the most expensive known before, locked widths too, and chance."""
-        genomes = [self._first_genome(), *self.space.corners(np.random.default_rng(0))]
-        largest = self.space.fully_unlocked().covering()
-        counts = [self._counted(network) for network in (*map(self.space.decode, genomes), *largest)]
+        genomes = np.array([self._first_genome(), *self.space.corners(np.random.default_rng(0))])
+        counts = self.costs(Scaling((), {})).counted(genomes)
+        counts += [self._counted(network) for network in self.space.fully_unlocked().covering()]
         sound = [outcome.values for outcome in counts if not outcome.reason]
         if not sound:
             raise RunFileError(
