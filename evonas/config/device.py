@@ -84,10 +84,10 @@ class DeviceConfig(Settings):
         1024, ge=0, le=MOST_BYTES, description="bytes of flash that are left for start-up code and the program"
     )
     ram_reserve: int = Field(
-        1024,
+        1280,
         ge=0,
         le=MOST_BYTES,
-        description="bytes of RAM that are left for the stack, of 700 to 900, and the program",
+        description="bytes of RAM that are left for the stack, 640 to 1,250, and the program",
     )
 
     @field_validator("name")

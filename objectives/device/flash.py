@@ -26,7 +26,7 @@ def flash(layers: Layers, *, core: str = DEFAULT_CORE) -> Number:
     negative, to random networks that were linked; how far it is off: docs/experiments/device.md.
 
     A run counts the core that ``[device]`` names; without one a Cortex-M4F. -O2, at which ``instructions`` are counted,
-    takes some 15 to 40 % more code: what fits only at -Os is slower than counted.
+    takes 11 to 37 % more code.
 
     Args:
         layers: Of one network, or of many as arrays.

@@ -21,8 +21,8 @@ def instructions(layers: Layers, *, core: str = DEFAULT_CORE) -> Number:
 
     A run counts the core that ``[device]`` names; without one a Cortex-M4F. Instructions are no cycles: flash wait
     states, stalls and instructions of several cycles are not in them, so that they bound the time from below, at one a
-    cycle. Of weights, a usual share is taken to be zero; the C code of trained ternary weights may take some per cent
-    more or less.
+    cycle. What only weights decide is taken as usual: how many ternary weights are zero, and that slopes rise. A layer
+    whose weights are unpacked in several goes, since RAM is short, takes more than counted.
 
     Args:
         layers: Of one network, or of many as arrays.

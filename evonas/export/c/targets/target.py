@@ -71,7 +71,7 @@ TARGETS = {
         ("-nostartfiles",),
         RV32,
         "rv32",
-        "16 MiB",
+        "8 MiB of flash and 8 MiB of RAM",
         1,
         RV32_PACKAGES,
     ),
@@ -82,7 +82,7 @@ TARGETS = {
         ("-nostartfiles",),
         RV32,  # which runs all instructions of RV32EC
         "rv32",
-        "16 MiB",
+        "8 MiB of flash and 8 MiB of RAM",
         1,
         RV32_PACKAGES,
     ),
