@@ -46,6 +46,7 @@ class Module:
         percent_not_zero: About how many of its weights are not zero.
         codes: How activations become codes, such as :data:`BY_SIGN`.
         act_levels: How many codes there are; 0 where activations stay float.
+        is_signed: Whether some are negative.
         norms_before, relus_before, has_pool: In front of the convolution.
         has_bias, norms_after, relus_after, has_shortcut, has_prelu: Behind it.
     """
@@ -54,6 +55,7 @@ class Module:
     percent_not_zero: Number = 100
     codes: Number = NO_CODES
     act_levels: Number = 0
+    is_signed: Number = 0
     norms_before: Number = 0
     relus_before: Number = 0
     has_pool: Number = 0

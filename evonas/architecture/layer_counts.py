@@ -37,6 +37,7 @@ class ActFacts(NamedTuple):
     bits: Number
     levels: Number
     codes: Number  # see objectives.layer.Module
+    is_signed: Number
     stored: Number
     flops_per_element: Number
     parameters: Number
@@ -75,10 +76,13 @@ def act_facts(precision: Precision, scheme: Scheme) -> ActFacts:
     """Look up an activation precision."""
     method = scheme.act(precision)
     if method is None:
-        return ActFacts(precision.bits, precision.levels, NO_CODES, 0, 0, 0)
+        return ActFacts(precision.bits, precision.levels, NO_CODES, 0, 0, 0, 0)
     codes = BY_SIGN if precision.bits == 1 else BY_THRESHOLDS if method.is_compared else BY_DIVISION
     codes = BY_IMAGE if method.flops_per_element else codes
-    return ActFacts(precision.bits, precision.levels, codes, method.stored, method.flops_per_element, method.learned)
+    is_signed = int(method.is_signed)
+    return ActFacts(
+        precision.bits, precision.levels, codes, is_signed, method.stored, method.flops_per_element, method.learned
+    )
 
 
 def module_facts(steps: Sequence[str]) -> ModuleFacts:
@@ -160,6 +164,7 @@ def conv_layer(
             weight.percent_not_zero,
             act.codes * module.has_quant,
             act.levels * module.has_quant,
+            act.is_signed * module.has_quant,
             module.folded_before,
             module.relus_before + module.has_quant * (act.codes == NO_CODES),
             module.has_pool,

@@ -29,7 +29,9 @@ def work_of(layers: Layers) -> Iterator[Work]:
             continue
         work = {"op": flag(layer.output_elements > 0), **_moves(layer)}
         if layer.module is not None:
-            work |= _prepares(place) | _multiplies(layer) | _finishes(place)
+            for part in (_prepares(place), _multiplies(layer), _finishes(place)):
+                for unit, number in part.items():
+                    work[unit] = work.get(unit, 0) + number
         yield work
 
 
@@ -106,7 +108,6 @@ def _finishes(place: Place) -> Work:
     coded = floats * place.has_codes
     is_shuffled = flag((reading.groups > 1) & (reading.groups < one.filters))
     steps = module.norms_after + module.relus_after + module.has_prelu
-    made = _quantizes(place.codes, coded)
     return {
         "conv": flag(one.filters > 0),
         "pixel": flag(one.filters > 0) * one.area,
@@ -123,7 +124,7 @@ def _finishes(place: Place) -> Work:
         "shortcut": floats * module.has_shortcut,
         "shortcut_input": floats * module.has_shortcut * reading.stride[0] * reading.stride[1],
         "shuffled": outputs * module.sums * is_shuffled,
-        **{f"{name}_after": number for name, number in made.items()},
+        **_quantizes(place.codes, coded),
     }
 
 
@@ -153,8 +154,12 @@ def _words(layer: Layer, one: Sizes, name: str) -> Work:
     is_run = (reading.dilation == 1) & (groups == 1)
     runs = reading.kernel[0] * pick(is_run, 1, reading.kernel[1])
     from_image = reads_image(layer)
+    products = pairs * groups * rows * words * per_word
     return {
         f"word_{width}": pairs * groups * rows * words,
+        # where a core has no multiplication, its time depends on the factors
+        "product_bit": products * pick(from_image, 8, layer.act_bits),
+        "product_signed": products * module.is_signed,
         "dot": pairs * groups * rows,
         "gathered": one.area * groups * one.length,
         "gathered_run": one.area * groups * runs,
@@ -188,10 +193,10 @@ def _bits(layer: Layer, one: Sizes, name: str) -> Work:
             "ones_rest": one.area * sums * (words - 3 * triples),
             "ones_row": one.area * sums,
             "ones_border": border * sums * words,
-            "loaded_rest": sums * (one.length % 32),
+            "ones_loaded": sums * (one.length % 32),
         }
     triples = words // 3
-    passes = one.area * planes + border * flag(module.codes == BY_SIGN)
+    passes = one.area * planes + border * module.is_signed
     return work | {
         "masked": passes * sums * triples,
         "masked_rest": passes * sums * (words - 3 * triples),
@@ -232,6 +237,8 @@ def _depthwise(layer: Layer, one: Sizes, name: str) -> Work:
     taps = pick(has_pool, 1, down * aside)
     return {
         "tap": taps * pairs * module.sums,
+        "tap_bit": taps * pairs * module.sums * layer.act_bits,
+        "tap_signed": taps * pairs * module.sums * module.is_signed,
         "tap_place": one.area * one.length,
         "tap_pair": one.area * pairs * module.sums,
         "paired": one.elements,

@@ -14,6 +14,7 @@ from evonas.export.c.source import c_parts
 from evonas.export.c.targets.simulate import linked_sizes
 from evonas.export.c.targets.target import TARGETS
 from evonas.nets.frozen import FrozenNetwork
+from evonas.nets.quant.activation_rule import ActivationRule
 from objectives import Layer
 from objectives.device.cores import CORES, fit_of
 from objectives.device.flash import LAYER_BYTES, constants, flash, parts_of
@@ -21,6 +22,7 @@ from objectives.device.instructions import instructions, total_work
 from objectives.device.kernels import kernels
 from objectives.device.readers import places
 from objectives.device.work import work_of
+from objectives.layer import BY_DIVISION, BY_IMAGE, BY_SIGN, BY_THRESHOLDS, NO_CODES
 from tests.export.test_c_export import NAMES, frozen_of
 
 
@@ -43,6 +45,19 @@ def test_kernels_are_those_of_the_export(frozen: FrozenNetwork) -> None:
             assert found == expected or "adds" in found | expected, layer.name  # zeros among weights decide that one
         else:
             assert not found
+
+
+def test_activations_become_codes_as_their_methods_say(frozen: FrozenNetwork) -> None:
+    rules = {"sign": BY_SIGN, "threshold": BY_THRESHOLDS, "round": BY_DIVISION, "per_image": BY_IMAGE}
+    for layer in frozen.architecture.layers:
+        act = frozen.convs[layer.name].act if layer.name in frozen.convs else None
+        if layer.module is not None:
+            expected = (NO_CODES, 0, 0) if act is None else (rules[act.rule], levels_of(act), int(act.low < 0))
+            assert (layer.module.codes, layer.module.act_levels, layer.module.is_signed) == expected, layer.name
+
+
+def levels_of(act: ActivationRule) -> int:
+    return 2 if act.rule == "sign" else act.high - act.low + 1
 
 
 def test_codes_lie_where_the_export_leaves_them(frozen: FrozenNetwork) -> None:
