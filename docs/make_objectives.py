@@ -47,7 +47,7 @@ def _caption(objective: Objective) -> str:
     measure = objective.measure
     if objective.name in CAPTIONS:
         return CAPTIONS[objective.name]
-    name = "objectives.latency" if objective is LATENCY else f"objectives.{objective.name}"
+    name = "objectives.latency" if measure is None else measure.__module__
     if objective.name in ("binary_ops", "bitops", "flops", "macs"):  # one file for the four of them
         return (inspect.getdoc(measure) or "").splitlines()[0].replace("``", "`")
     return (sys.modules[name].__doc__ or "").splitlines()[0].replace("``", "`")

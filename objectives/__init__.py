@@ -6,10 +6,12 @@ for all in the table, and a latency is measured only on request. Of ``QUALITIES`
 exactly one, by default ``ERROR``.
 
 - ``objective``: what an objective is; ``layer``: what it counts; ``display``: how values read.
+- ``device``: what exported C takes on a microcontroller, by its core.
 - ``fronts``: dominance, hypervolume, scales.
 - every other file is one objective or several of one kind.
 """
 
+from objectives.device.table import device_objectives
 from objectives.energy import ENERGY
 from objectives.held_out import ERROR, QUALITIES, Fidelity
 from objectives.latency import LATENCY
@@ -34,6 +36,7 @@ OBJECTIVES: dict[str, Objective] = {
         ENERGY,
         PEAK_MEMORY,
         PARAMETERS,
+        *device_objectives().values(),
     )
 }
 

@@ -12,6 +12,61 @@ Number = Any
 """An int; or, where a layer stands for that of many networks at once, an array ``(n,)`` of int64."""
 
 
+NO_CODES, BY_SIGN, BY_THRESHOLDS, BY_DIVISION, BY_IMAGE = range(5)
+"""How activations become codes: not at all, by their signs, by comparing with thresholds, by dividing by a step, or by
+a threshold that is measured of each image."""
+NO_POOL, MAX_POOL, AVG_POOL = range(3)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a convolution or a pool reads for an element of its output.
+
+    Attributes:
+        source: ``(channels, height, width)`` of its input.
+        kernel: Height and width.
+        stride: Along height and width.
+        dilation: Of the kernel.
+        groups: Of a convolution's channels.
+    """
+
+    source: tuple[Number, Number, Number]
+    kernel: tuple[Number, Number] = (1, 1)
+    stride: tuple[Number, Number] = (1, 1)
+    dilation: Number = 1
+    groups: Number = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """Steps around the sums of a convolution, as numbers; what a module has is 1, what it lacks 0.
+
+    Attributes:
+        sums: Of a filter, each with a scale of its own: planes of weights, or positive and negative ones.
+        percent_not_zero: About how many of its weights are not zero.
+        codes: How activations become codes, such as :data:`BY_SIGN`.
+        act_levels: How many codes there are; 0 where activations stay float.
+        is_signed: Whether some are negative.
+        norms_before, relus_before, has_pool: In front of the convolution.
+        has_bias, norms_after, relus_after, has_shortcut, has_prelu, has_shuffle: Behind it.
+    """
+
+    sums: Number = 1
+    percent_not_zero: Number = 100
+    codes: Number = NO_CODES
+    act_levels: Number = 0
+    is_signed: Number = 0
+    norms_before: Number = 0
+    relus_before: Number = 0
+    has_pool: Number = 0
+    has_bias: Number = 0
+    norms_after: Number = 0
+    relus_after: Number = 0
+    has_shortcut: Number = 0
+    has_prelu: Number = 0
+    has_shuffle: Number = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Layer:
     """One step of a network's execution, as plain numbers. A network is a sequence of them in execution order.
@@ -27,8 +82,6 @@ class Layer:
         output_shape: ``(channels, height, width)`` of one sample.
         output_bits: Stored bits of one output element.
         input_bits: Bits that it reads: those of all its inputs together.
-        workspace_bits: Bits of memory that exist only while the layer runs, such as the quantized copy of its input.
-        code_bits: Bits of a code, where it makes codes of its input number by number; 0: it does not.
         macs: Multiply-accumulates for one sample.
         weights: Number of quantized or float weights, biases and scales not included.
         weight_levels: Distinct values of a weight: 2 binary, 3 ternary, 2^k for k bits, 0 for float32.
@@ -37,6 +90,10 @@ class Layer:
         float_ops: Float operations for one sample beside the MACs, such as scales that are computed from each image.
         float_values: Numbers that stay float32 beside the weights: scales, thresholds, biases, folded batch norm.
         parameters: Numbers that training learns.
+        reading: What a convolution or a pool reads; None for others. Where a layer is a convolution in some networks
+            and a pool in others, those with weights are convolutions.
+        module: Steps around a convolution; None for others.
+        pool: Of which kind it is, such as :data:`MAX_POOL`.
         reads: For each of ``inputs``, which networks read it, ``(n,)`` booleans; empty: all do.
         is_view: Which networks' layer hands its one input on as it is, so that it is no tensor of its own.
     """
@@ -47,8 +104,6 @@ class Layer:
     output_shape: tuple[Number, Number, Number]
     output_bits: Number = 32
     input_bits: Number = 0
-    workspace_bits: Number = 0
-    code_bits: Number = 0
     macs: Number = 0
     weights: Number = 0
     weight_levels: Number = 0
@@ -59,6 +114,9 @@ class Layer:
     parameters: Number = 0
     reads: tuple[Any, ...] = ()
     is_view: Any = False
+    reading: Reading | None = None
+    module: Module | None = None
+    pool: Number = NO_POOL
 
     @property
     def output_elements(self) -> Number:
@@ -75,7 +133,7 @@ class Layer:
 def batch_size(layers: Sequence[Layer]) -> int | None:
     """For how many networks the layers stand; None if for a single one."""
     for layer in layers:
-        own = (layer.macs, layer.weight_bits, layer.output_bits, layer.workspace_bits, layer.is_view)
+        own = (layer.macs, layer.weight_bits, layer.output_bits, layer.is_view)
         for number in (*layer.output_shape, *own, *layer.reads):
             if isinstance(number, np.ndarray):
                 return len(number)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from objectives.device.storage import storage
 from objectives.layer import Number, batch_size
 from objectives.objective import Layers, Objective
-from objectives.storage import storage
 
 
 def peak_memory(layers: Layers) -> Number:
     """Bytes of activations alive at the worst moment of running the layers in the order given.
 
-    While a layer runs, alive are: its inputs, its output, its workspace, and every earlier output that a later layer
-    still reads. A tensor is freed after its last reader. What is a tensor, and how wide, is in
-    :mod:`objectives.storage`. Weights are not counted: they may stay in flash. Nor is what a kernel needs besides, such
-    as the rows that it has unpacked: some hundred bytes to a few kB in exported C. Each tensor takes whole words of
-    four bytes.
+    While a layer runs, alive are: its inputs, its output, what it makes of its input before it begins, the least that
+    its kernel needs besides, and every earlier output that a later layer still reads. What is a tensor, how wide, and
+    when one takes another's place is in :mod:`objectives.device.storage`. It is what the exported C library asks of its
+    caller, to the byte, the image included. Weights are not counted: they may stay in flash. Nor is the stack.
 
     Args:
         layers: In execution order, the image first; of one network, or of many as arrays.

@@ -14,13 +14,15 @@ from evonas.architecture.layer_counts import act_facts, conv_layer, module_facts
 from evonas.architecture.precision import EIGHT_BIT, FLOAT, Precision
 from evonas.architecture.scheme import DEFAULT_SCHEME, Scheme
 from objectives import Layer
-from objectives.storage import storage
+from objectives.device.storage import storage
+from objectives.layer import AVG_POOL, MAX_POOL, NO_POOL, Reading
 
 INPUT = "input"
 PREACTIVATED = ("norm", "quant", "conv")
 CLASSIFIER = ("norm", "relu", "pool", "quant", "conv")
 ONE_PIXEL = Window()
 COMPUTES = ("conv", "add", "avg_pool")  # other kinds give numbers of their inputs, and zeros
+POOLS = {"max_pool": MAX_POOL, "avg_pool": AVG_POOL}
 STEPS = ("norm", "standardize", "relu", "pool", "quant", "conv", "shuffle", "shortcut", "prelu")
 
 
@@ -198,20 +200,21 @@ class Architecture:
         if op.kind == "zeros":  # needs the image for its size only
             return Layer(op.name, op.kind, (), output_shape, output_bits=bits)
         read = sum(self.shapes[name].elements * (EIGHT_BIT.bits if name == INPUT else bits) for name in op.inputs)
-        if op.kind != "conv":
-            return Layer(op.name, op.kind, inputs, output_shape, output_bits=bits, input_bits=read)
         source = self.shapes[op.inputs[0]]
+        reading = Reading((source.channels, source.height, source.width), op.kernel, op.stride, op.dilation, op.groups)
+        if op.kind != "conv":
+            pool = POOLS.get(op.kind, NO_POOL)
+            return Layer(
+                op.name, op.kind, inputs, output_shape, output_bits=bits, input_bits=read, reading=reading, pool=pool
+            )
         return conv_layer(
             op.name,
             op="linear" if "pool" in op.steps else "conv",
             inputs=inputs,
-            source_channels=source.channels,
-            source_pixels=source.height * source.width,
+            reading=reading,
             channels=shape.channels,
             height=shape.height,
             width=shape.width,
-            kernel_area=op.kernel[0] * op.kernel[1],
-            groups=op.groups,
             weight=weight_facts(op.weight, self.scheme),
             act=act_facts(op.act, self.scheme),
             module=module_facts(op.steps),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from evonas.architecture.precision import Precision
 from evonas.architecture.scheme import Scheme
 from objectives import Layer
-from objectives.storage import IN_PLANES, WORD
+from objectives.layer import BY_DIVISION, BY_IMAGE, BY_SIGN, BY_THRESHOLDS, NO_CODES, Module, Reading
 
 Number = Any
 """An int, or an array ``(n,)`` of int64 with one entry per network."""
@@ -24,6 +24,8 @@ class WeightFacts(NamedTuple):
     levels: Number
     bits: Number
     planes: Number
+    sums: Number
+    percent_not_zero: Number
     stored: Number
     stored_per_filter: Number
     parameters: Number
@@ -33,10 +35,12 @@ class ActFacts(NamedTuple):
     """What counts need to know of an activation precision; see :class:`evonas.architecture.methods.Method`."""
 
     bits: Number
+    levels: Number
+    codes: Number  # see objectives.layer.Module
+    is_signed: Number
     stored: Number
     flops_per_element: Number
     parameters: Number
-    code_bits: Number  # of codes that are made number by number; 0: none are
 
 
 class ModuleFacts(NamedTuple):
@@ -46,15 +50,15 @@ class ModuleFacts(NamedTuple):
     norms_after: Number
     folded_before: Number  # norms and standardizations
     folded_after: Number
-    has_front: Number
+    relus_before: Number
+    relus_after: Number
     has_quant: Number
     has_pool: Number
+    has_shortcut: Number
     has_prelu: Number
-    is_elementwise: Number  # whether what stands in front of the convolution, and all that reads its input, is so
+    has_shuffle: Number
 
 
-WORD_LEVELS = (2, 4, 16, 256)  # of weights of which a whole number fits into 16 bits
-ELEMENTWISE = {"norm", "standardize", "relu", "quant"}
 Facts = TypeVar("Facts", WeightFacts, ActFacts, ModuleFacts)
 
 
@@ -62,18 +66,24 @@ def weight_facts(precision: Precision, scheme: Scheme) -> WeightFacts:
     """Look up a weight precision."""
     method = scheme.weight(precision)
     if method is None:
-        return WeightFacts(precision.levels, precision.bits, 1, 0, 0, 0)
+        return WeightFacts(precision.levels, precision.bits, 1, 1, 100, 0, 0, 0)
     shared, per_filter = (0, method.stored) if method.is_stored_per_filter else (method.stored, 0)
-    return WeightFacts(precision.levels, precision.bits, method.planes, shared, per_filter, method.learned)
+    sums = max(method.planes, shared, 1)  # scales of all filters belong to a sum each: of a plane, or of a sign
+    kept = method.percent_not_zero if precision.levels == 3 else 100
+    return WeightFacts(precision.levels, precision.bits, method.planes, sums, kept, shared, per_filter, method.learned)
 
 
 def act_facts(precision: Precision, scheme: Scheme) -> ActFacts:
     """Look up an activation precision."""
     method = scheme.act(precision)
     if method is None:
-        return ActFacts(precision.bits, 0, 0, 0, 0)
-    code_bits = 0 if method.flops_per_element else precision.bits
-    return ActFacts(precision.bits, method.stored, method.flops_per_element, method.learned, code_bits)
+        return ActFacts(precision.bits, precision.levels, NO_CODES, 0, 0, 0, 0)
+    codes = BY_SIGN if precision.bits == 1 else BY_THRESHOLDS if method.is_compared else BY_DIVISION
+    codes = BY_IMAGE if method.flops_per_element else codes
+    is_signed = int(method.is_signed)
+    return ActFacts(
+        precision.bits, precision.levels, codes, is_signed, method.stored, method.flops_per_element, method.learned
+    )
 
 
 def module_facts(steps: Sequence[str]) -> ModuleFacts:
@@ -85,11 +95,13 @@ def module_facts(steps: Sequence[str]) -> ModuleFacts:
         after.count("norm"),
         before.count("norm") + before.count("standardize"),
         after.count("norm") + after.count("standardize"),
-        int(conv > 0),
+        before.count("relu"),
+        after.count("relu"),
         int("quant" in steps),
         int("pool" in steps),
+        int("shortcut" in steps),
         int("prelu" in steps),
-        int({*before} <= ELEMENTWISE and "quant" in before and "shortcut" not in steps),
+        int("shuffle" in steps),
     )
 
 
@@ -104,13 +116,10 @@ def conv_layer(
     *,
     op: str = "conv",
     inputs: tuple[str, ...],
-    source_channels: Number,
-    source_pixels: Number,
+    reading: Reading,
     channels: Number,
     height: Number,
     width: Number,
-    kernel_area: Number,
-    groups: Number,
     weight: WeightFacts,
     act: ActFacts,
     module: ModuleFacts,
@@ -122,23 +131,21 @@ def conv_layer(
 
     Args:
         name, op, inputs: Those of the layer.
-        source_channels, source_pixels: Those of the input; pixels are height times width.
+        reading: What it reads.
         channels, height, width: Those of the output.
-        kernel_area, groups: Those of the convolution; the area is height times width of the kernel.
         weight, act, module: The facts that are counted.
         has_bias: Whether there is a bias, as 0 or 1.
         input_bits_each, output_bits: Stored bits of an element of the input, of the output.
     """
+    source_channels, source_height, source_width = reading.source
+    source_pixels = source_height * source_width
     quantized = source_channels * (source_pixels * (1 - module.has_pool) + module.has_pool)
-    latents = channels * (source_channels // groups) * kernel_area
+    latents = channels * (source_channels // reading.groups) * reading.kernel[0] * reading.kernel[1]
     weights = latents * weight.planes
     others = channels * (has_bias + 3 * module.has_prelu)
     affine = 2 * (module.norms_before * source_channels + module.norms_after * channels)
     folded = 2 * (module.folded_before * source_channels + module.folded_after * channels)
     scales = weight.stored + weight.stored_per_filter * channels
-    is_depthwise = (groups == channels) & (channels == source_channels) & (channels > 1)
-    reads_rows = _is_word_wise(weight.levels, act.bits) * (act.code_bits > 0) * module.has_quant * (1 - module.has_pool)
-    reads_rows = reads_rows * (1 - 1 * is_depthwise)
     return Layer(
         name,
         op,
@@ -146,8 +153,6 @@ def conv_layer(
         (channels, height, width),
         output_bits=output_bits,
         input_bits=source_channels * source_pixels * input_bits_each,
-        workspace_bits=_workspace(quantized, act, module) * (1 - reads_rows),
-        code_bits=act.code_bits * module.is_elementwise,
         macs=weights * height * width,
         weights=weights,
         weight_levels=weight.levels,
@@ -156,27 +161,30 @@ def conv_layer(
         float_ops=quantized * act.flops_per_element * module.has_quant,
         float_values=folded + others + scales + act.stored * module.has_quant,
         parameters=latents + affine + others + weight.parameters + act.parameters * module.has_quant,
+        reading=reading,
+        module=Module(
+            weight.sums,
+            weight.percent_not_zero,
+            act.codes * module.has_quant,
+            act.levels * module.has_quant,
+            act.is_signed * module.has_quant,
+            module.folded_before,
+            module.relus_before + module.has_quant * (act.codes == NO_CODES),
+            module.has_pool,
+            has_bias,
+            module.folded_after,
+            module.relus_after,
+            module.has_shortcut,
+            module.has_prelu,
+            module.has_shuffle,
+        ),
     )
-
-
-def _is_word_wise(weight_levels: Number, act_bits: Number) -> Number:
-    """Whether weights are multiplied in the words that they are stored in, 0 or 1; such kernels make codes by rows."""
-    found: Number = sum((weight_levels == levels) * 1 for levels in WORD_LEVELS)
-    return found * (1 - (weight_levels == 2) * (act_bits <= IN_PLANES))
-
-
-def _workspace(quantized: Number, act: ActFacts, module: ModuleFacts) -> Number:
-    """Bits of the codes or floats that a module makes of its input; codes of few bits lie in planes of whole words."""
-    words = -(-quantized // WORD) * WORD
-    codes = act.bits * np.where(act.bits <= IN_PLANES, words, quantized)
-    found = np.where(module.has_quant, codes, 32 * quantized * module.has_front)
-    return found if found.ndim else int(found)
 
 
 def times(layer: Layer, mask: NDArray[np.int64]) -> Layer:
     """Every count of a layer times 0 or 1: nothing where a network lacks it."""
     channels, height, width = layer.output_shape
-    counts = ("input_bits", "workspace_bits", "code_bits", "macs", "weights", "float_ops", "float_values", "parameters")
+    counts = ("input_bits", "macs", "weights", "float_ops", "float_values", "parameters")
     return replace(
         layer, output_shape=(channels * mask, height, width), **{name: getattr(layer, name) * mask for name in counts}
     )

@@ -107,7 +107,7 @@ def verify(
     target: Annotated[
         str,
         typer.Option(
-            help="Of c: in a simulator of cortex-m4, cortex-m0 or rv32, with flash, RAM and instructions.",
+            help="Of c: in a simulator of cortex-m4, cortex-m0, rv32 or rv32e, with flash, RAM and instructions.",
             show_default=False,
         ),
     ] = "",

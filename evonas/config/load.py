@@ -10,6 +10,7 @@ import tomli_w
 from pydantic import Field, ValidationError, model_validator
 
 from evonas.config.compute import ComputeConfig
+from evonas.config.device import DeviceConfig
 from evonas.config.presets import preset_values
 from evonas.config.removed import without_removed
 from evonas.config.sections import DataConfig, EstimateConfig, QuantizersConfig, SearchConfig, SupernetConfig
@@ -42,6 +43,7 @@ class RunConfig(Settings):
     supernet: SupernetConfig = SupernetConfig()
     estimate: EstimateConfig = EstimateConfig()
     search: SearchConfig = SearchConfig()
+    device: DeviceConfig = DeviceConfig()
     training: TrainingConfig = TrainingConfig()
     compute: ComputeConfig = ComputeConfig()
 
@@ -131,7 +133,7 @@ def laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 
 def _resolved(config: RunConfig) -> RunConfig:
     """Fill in the name and make paths absolute, so that a run can be resumed from anywhere."""
-    data, search = config.data, config.search
+    data, search = config.data, config.device.applied(config.search)
     if data.source != "digits" and not data.source.startswith("hf:"):  # these two are names
         data = data.model_copy(update={"source": str(Path(data.source).expanduser().resolve())})
     quantizers = {key: _resolved_path(name) for key, name in config.quantizers.model_dump().items()}

@@ -261,7 +261,8 @@ class SearchConfig(Settings):
         ("error", "model_size", "bitops"),
         description="minimised together, or maximised where they say so; a measure's name, or FILE.py:NAME of your "
         "own; of error, balanced_error and macro_f1_error one, which then counts as error everywhere; by default "
-        "a table or a function of your own is searched for all that it measures",
+        "a table or a function of your own is searched for all that it measures; with a [device] instructions stand in "
+        "the place of bitops",
     )
     constraints: dict[str, Bound] = Field(
         default_factory=dict,

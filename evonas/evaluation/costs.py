@@ -16,6 +16,7 @@ from evonas.evaluation.measures import Measures
 from evonas.spaces import NetworkSpace, Space, TableSpace
 from evonas.spaces.genome import Genome, Genomes
 from objectives import OBJECTIVES
+from objectives.device.table import is_of_device
 from objectives.fronts.scaling import Scaling, tamed
 
 Floats = NDArray[np.float64]
@@ -123,7 +124,10 @@ class NetworkCosts(Costs):
         super().__init__(measures, scaling=scaling, names=[name for name in measures.analytic if name in looked_at])
         self.space = space
         # only our own measures are known to count many networks at once
-        self._fast = {name for name in measures.analytic if measures.table[name] is OBJECTIVES.get(name)}
+        table = measures.table
+        self._fast = {
+            name for name in measures.analytic if table[name] is OBJECTIVES.get(name) or is_of_device(table[name])
+        }
 
     def count(self, genomes: Genomes) -> dict[str, Floats]:
         """See :class:`Costs`."""

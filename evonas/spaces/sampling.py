@@ -80,7 +80,13 @@ def random_genomes(space: Space, rng: np.random.Generator, *, n: int, known: Col
 
 
 def stratified_by_size(
-    space: NetworkSpace, rng: np.random.Generator, *, n: int, bounds: Mapping[str, float], pool: int = 0
+    space: NetworkSpace,
+    rng: np.random.Generator,
+    *,
+    n: int,
+    bounds: Mapping[str, float],
+    table: Mapping[str, Objective] = OBJECTIVES,
+    pool: int = 0,
 ) -> Genomes:
     """Draw networks whose sizes lie evenly, by logarithm, between the smallest and the largest that are drawn.
 
@@ -92,6 +98,7 @@ def stratified_by_size(
         rng: Source of randomness.
         n: Networks at most.
         bounds: Upper bounds by name; networks beyond one that can be counted are left out, if enough others are there.
+        table: What counts them, by name.
         pool: Random networks to choose from, and crossings; 0 for ``PER_NETWORK`` times ``n``.
 
     Returns:
@@ -104,9 +111,7 @@ def stratified_by_size(
         drawn.append(space.repair_all(np.where(rng.random(mates.shape) < 0.5, drawn[0], mates)))
     drawn.append(_bred_small(space, rng, np.concatenate(drawn)))
     genomes = np.stack(list({to_text(genome): genome for genome in np.concatenate(drawn)}.values()))
-    counts = {
-        name: _counted(space, genomes, OBJECTIVES[name]) for name in ("model_size", *bounds) if name in OBJECTIVES
-    }
+    counts = {name: _counted(space, genomes, table[name]) for name in ("model_size", *bounds) if name in OBJECTIVES}
     is_within = np.ones(len(genomes), dtype=bool)
     for name, bound in bounds.items():
         if name in counts:

@@ -11,9 +11,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from evonas.nets.network import Network
 from evonas.spaces import SPACES
+from objectives.device.storage import storage
 from objectives.macs import macs
 from objectives.parameters import parameters
-from objectives.peak_memory import peak_memory
 from tests.architecture.test_architecture import stored
 from tests.evaluation.test_peak_memory import Walk
 
@@ -57,4 +57,5 @@ def test_costs_are_those_of_the_network(seed: int) -> None:
         assert 2 * macs(layers) == counter.get_total_flops()
         assert parameters(layers) == sum(parameter.numel() for parameter in network.parameters())
         assert (sum(layer.weights for layer in layers), sum(layer.float_values for layer in layers)) == stored(network)
-        assert peak_memory(layers) == max(Walk(architecture, tensors).n_bytes_by_step())
+        kept = storage(layers)
+        assert (kept.alive() - kept.scratch)[:, 0].tolist() == Walk(architecture, tensors).n_bytes_by_step()

@@ -15,8 +15,8 @@ from evonas.architecture.graph import INPUT, Architecture, Op
 from evonas.architecture.precision import STREAMS
 from evonas.nets.network import Network
 from evonas.spaces import NetworkSpace
+from objectives.device.storage import storage
 from objectives.peak_memory import peak_memory
-from objectives.storage import storage
 from tests.support.spaces import random_architectures
 
 ELEMENTWISE = {"norm", "standardize", "relu", "quant", "conv"}
@@ -140,5 +140,6 @@ def test_every_step_holds_the_tensors_of_the_execution(network_space: NetworkSpa
         with torch.no_grad():
             tensors = network.activations(torch.rand(1, *network_space.input_shape))
         by_hand = Walk(architecture, tensors).n_bytes_by_step()
-        assert storage(architecture.layers).alive()[:, 0].tolist() == by_hand
-        assert peak_memory(architecture.layers) == max(by_hand)
+        kept = storage(architecture.layers)
+        assert (kept.alive() - kept.scratch)[:, 0].tolist() == by_hand
+        assert peak_memory(architecture.layers) == kept.alive().max()

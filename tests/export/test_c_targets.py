@@ -14,9 +14,11 @@ from evonas.export.c.source import c_parts
 from evonas.export.c.targets import simulate as simulation
 from evonas.export.c.targets import target as tools
 from evonas.export.c.targets.link_map import Sizes, sizes_of
-from evonas.export.c.targets.simulate import simulate
+from evonas.export.c.targets.simulate import Memory, linked_sizes, simulate
 from evonas.export.c.targets.target import TARGETS
 from evonas.nets.integer_network import IntegerNetwork
+from objectives.device.cores import CORES
+from objectives.device.instructions import instructions
 from tests.export.test_c_library import SHAPE, frozen_of, numbers
 
 MAP = """\
@@ -33,6 +35,7 @@ Linker script and memory map
  .srodata.cst4  0x00000200        0x4 network.o
  .bss.state     0x20000000        0x6 network.o
 """
+SIZES = Sizes(code=0x20, constants=0x104, helpers=8, variables=6)
 
 
 def missing(name: str) -> str:
@@ -51,17 +54,33 @@ def test_a_network_computes_the_same_on_a_microcontroller(name: str) -> None:
     options = COptions("my", "hwc")
     codes = numbers() if name == "cortex-m4" else None
     frozen = frozen_of(options, codes=codes)
-    found = simulate(frozen, name, images(3, np.uint8 if codes is None else np.float32))
+    memory = Memory(65_536, 16_384) if name in ("cortex-m0", "rv32e") else None
+    found = simulate(frozen, name, images(3, np.uint8 if codes is None else np.float32), memory=memory)
     assert (found.images, found.difference, found.is_self_tested, found.is_sound) == (3, 0, True, True)
     parts = c_parts(frozen, options)
     assert found.arena_bytes == parts.arena_bytes
     assert found.sizes.variables == 0
     assert parts.weight_bytes < found.sizes.constants < parts.weight_bytes + 200 * len(frozen.architecture.ops)
-    assert 1000 < found.sizes.code < 20_000
+    assert 1000 < found.sizes.code < 25_000
     assert (found.sizes.helpers > 1000) == (name != "cortex-m4")  # floats in software
     assert 200 < found.stack_bytes < 2000
     assert {*frozen.convs} <= {*found.layers} <= {op.name for op in frozen.architecture.ops}
     assert sum(found.layers.values()) == pytest.approx(found.instructions, rel=0.1)
+    core = next(core for core, facts in CORES.items() if facts.target == name)
+    assert instructions(frozen.architecture.layers, core=core) == pytest.approx(
+        found.instructions, rel=0.15 if name != "rv32e" else 0.3
+    )
+
+
+def test_a_board_may_have_the_memory_of_a_device() -> None:
+    if gone := missing("cortex-m0"):
+        pytest.skip(f"not installed: {gone}")
+    with pytest.raises(ExportError, match=r"within 65,536 bytes of flash and 512 bytes of RAM"):
+        linked_sizes(frozen_of(COptions("my")), "cortex-m0", memory=Memory(65_536, 512))
+
+
+def test_every_core_has_a_target() -> None:
+    assert [core.target for core in CORES.values()] == list(TARGETS)
 
 
 @pytest.mark.parametrize(("shift", "has_passed"), [(0, True), (1e-3, True), (0, False)])
@@ -73,8 +92,8 @@ def test_logits_that_are_off_and_a_self_test_that_fails_are_told(
     logits = IntegerNetwork(frozen)(torch.from_numpy(given)).numpy()
     logits[3, 2] += shift
     monkeypatch.setattr(simulation, "known_target", TARGETS.__getitem__)
-    monkeypatch.setattr(simulation._Board, "take", lambda board, *_, **__: (board.folder / "map").write_text(MAP))
-    monkeypatch.setattr(simulation._Board, "run", lambda *_, **__: (said, logits.ravel()))
+    monkeypatch.setattr(simulation._Board, "take", lambda *_, **__: None)
+    monkeypatch.setattr(simulation._Board, "run", lambda *_, **__: (SIZES, said, logits.ravel()))
     monkeypatch.setattr(simulation._Board, "called", lambda *_, **__: b"a compiler")
     found = simulate(frozen, "cortex-m4", given)
     assert found.difference == pytest.approx(shift, rel=1e-3)
@@ -83,7 +102,7 @@ def test_logits_that_are_off_and_a_self_test_that_fails_are_told(
 
 
 def test_a_map_tells_a_network_from_the_rest() -> None:
-    assert sizes_of(MAP, object_name="network.o") == Sizes(code=0x20, constants=0x104, helpers=8, variables=6)
+    assert sizes_of(MAP, object_name="network.o") == SIZES
 
 
 def test_missing_tools_and_unknown_targets_are_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from evonas.architecture.precision import STREAMS, Precision
 from evonas.nets.network import Network
 from evonas.nets.stream import Stream
 from evonas.spaces import NetworkSpace, ResidualSpace
-from objectives.storage import storage
+from objectives.device.storage import storage
 
 FEW_BITS = [stream for stream in STREAMS.values() if not stream.is_float]
 

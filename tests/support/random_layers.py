@@ -12,7 +12,7 @@ from objectives import Layer
 
 OPS = st.sampled_from(["conv", "add"])
 PRECISIONS = ((2, 1), (3, 2), (4, 2), (16, 4), (256, 8), (0, 32))  # weight levels and the bits charged for them
-COUNTS = ("input_bits", "workspace_bits", "macs", "weights", "float_ops", "float_values", "parameters")
+COUNTS = ("input_bits", "macs", "weights", "float_ops", "float_values", "parameters")
 
 
 @st.composite
@@ -35,7 +35,6 @@ def _layers(draw: st.DrawFn, name: str, inputs: tuple[str, ...], op: str) -> Lay
         inputs,
         (draw(st.integers(1, 9)), draw(st.integers(1, 5)), draw(st.integers(1, 5))),
         output_bits=draw(st.sampled_from([1, 2, 8, 32])),
-        code_bits=draw(st.sampled_from([0, 1, 2, 8])),
         weight_levels=levels,
         weight_bits=bits,
         act_bits=draw(st.sampled_from([1, 2, 4, 8, 32])),
@@ -89,7 +88,7 @@ def _one(
             if state[name] == "view":
                 tensor[name] = tensor[reads[name][0]]
             shape = (0, *layer.output_shape[1:])
-            layer = replace(layer, output_shape=shape, code_bits=0, **dict.fromkeys(COUNTS, 0))
+            layer = replace(layer, output_shape=shape, **dict.fromkeys(COUNTS, 0))
         masks = tuple(source in reads[name] for source in inputs)
         slot[name] = replace(layer, reads=masks, is_view=state[name] == "view")
     return slot, alone
@@ -99,7 +98,7 @@ def _together(layers: list[Layer], inputs: tuple[str, ...], op: str, is_short: b
     def column(values: list[Any]) -> Any:
         return values[0] if is_short and len(set(values)) == 1 else np.array(values)
 
-    plain = ("name", "op", "inputs", "output_shape", "reads")
+    plain = ("name", "op", "inputs", "output_shape", "reads", "reading", "module")
     numbers = {
         field.name: column([getattr(layer, field.name) for layer in layers])
         for field in fields(Layer)

@@ -18,6 +18,7 @@ MEANINGS = {
     "WEIGHT_BYTES": "of flash: weights, scales, norms and thresholds",
     "ARENA_BYTES": "of RAM that the caller lends for a call",
     "ARENA_ALIGN": "of its address",
+    "IMAGE_AT": "bytes from its beginning to where the image may lie, which a call writes over",
     "MACS": "multiply-accumulates an image",
 }
 FUNCTIONS = """
@@ -51,7 +52,13 @@ END = """
 
 
 def c_interface(
-    frozen: FrozenNetwork, options: COptions, *, weight_bytes: int, arena_bytes: int, has_self_test: bool = False
+    frozen: FrozenNetwork,
+    options: COptions,
+    *,
+    weight_bytes: int,
+    arena_bytes: int,
+    image_at: int,
+    has_self_test: bool = False,
 ) -> str:
     """Sizes as macros, and declarations.
 
@@ -60,6 +67,7 @@ def c_interface(
         options: How it is written.
         weight_bytes: Of all its constants.
         arena_bytes: Memory that a call needs.
+        image_at: Where in it the image may lie.
         has_self_test: Whether a self-test comes with it.
     """
     architecture = frozen.architecture
@@ -74,6 +82,7 @@ def c_interface(
         "WEIGHT_BYTES": weight_bytes,
         "ARENA_BYTES": arena_bytes,
         "ARENA_ALIGN": ALIGN,
+        "IMAGE_AT": image_at,
         "MACS": sum(layer.macs for layer in architecture.layers),
     }
     macros = c_defines(sizes | c_input_sizes(frozen.codes), MEANINGS)

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from evonas.architecture.graph import Shape
 from evonas.errors import ExportError
-from evonas.export.c.kernels.choice import Choice, choose, is_shuffled, row_length
+from evonas.export.c.kernels.choice import Choice, is_shuffled, row_length
 from evonas.export.c.kernels.weights import by_output, c_weights
-from evonas.export.c.memory_plan import Plan, front_steps, scratch_of, work_of
+from evonas.export.c.memory_plan import Plan, front_steps, work_of
+from evonas.export.c.placing import scratch_of
 from evonas.export.c.thresholds import Thresholds, find_thresholds, largest_sum
 from evonas.nets.frozen import FrozenConv, FrozenNetwork
 from evonas.nets.packing import bits_of
@@ -92,7 +93,7 @@ def _layer(
 ) -> CLayer:
     op, kernel = conv.op, conv.kernel
     largest_sum(conv)  # may refuse
-    name, choice, reads = names[op.name], choose(conv), _reads(conv, plan)
+    name, choice, reads = names[op.name], plan.choices[op.name], _reads(conv, plan)
     has_pool, behind = "pool" in op.steps, op.steps[op.steps.index("conv") + 1 :]
     arrays: dict[str, Array] = {**c_weights(conv, choice)}
     fields: dict[str, object] = {
@@ -118,7 +119,7 @@ def _layer(
     }  # fmt: skip
     if op.name in plan.added:
         inputs = plan.added[op.name].inputs
-        arrays["added"] = np.array([plan.reads(one) for one in inputs if one != op.name], dtype=np.int32)
+        arrays["added"] = np.array([plan.reads(one, by=op.name) for one in inputs if one != op.name], dtype=np.int32)
         fields |= {"n_added": len(inputs) - 1, "added_at": inputs.index(op.name)}
     if passes is None:
         arrays |= _behind(conv)
@@ -192,15 +193,15 @@ def _reads(conv: FrozenConv, plan: Plan) -> str:
         return "NET_TENSOR"
     if conv.act is None:
         return "NET_PREPARED"
-    return "NET_QUANTIZED" if work_of(conv.op.name) in plan.offsets else "NET_ROWS"
+    return "NET_QUANTIZED" if work_of(conv.op.name) in plan.places.offsets else "NET_ROWS"
 
 
 def _places(conv: FrozenConv, plan: Plan, choice: Choice) -> dict[str, object]:
-    name, scratch, block = conv.op.name, choice.scratch, plan.blocks[conv.op.name]
-    x = 0 if conv.image is not None else plan.reads(conv.op.inputs[0])
-    at = plan.offsets[scratch_of(name)]
+    name, scratch, offsets = conv.op.name, choice.scratch, plan.places.offsets
+    x = 0 if conv.image is not None else plan.reads(conv.op.inputs[0], by=name)
+    at, block = offsets[scratch_of(name)], plan.places.blocks[name]
     return {
-        "x": x, "work": plan.offsets.get(work_of(name), max(x, 0)), "out": plan.at(name), "sums": at,
+        "x": x, "work": offsets.get(work_of(name), max(x, 0)), "out": plan.at(name, by=name), "sums": at,
         "patch": at + scratch.patch_at(block), "weights": at + scratch.weights_at(block), "block": block,
     }  # fmt: skip
 

@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-from bisect import insort
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from operator import itemgetter
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from evonas.architecture.graph import INPUT, Architecture, Op
-from evonas.export.c.kernels.choice import Scratch, choose
+from evonas.export.c.kernels.choice import Choice, choose
+from evonas.export.c.placing import Buffer, Move, Places, place_all
 from evonas.nets.frozen import FrozenConv, FrozenNetwork
-from objectives.storage import storage
+from objectives.device.storage import storage
 
 CELL = 4  # bytes: a float, or a sum
-ROUNDS = 10  # in which places are tried from each order
-
-
-@dataclass(frozen=True, slots=True)
-class Buffer:
-    """Memory that something needs for a while.
-
-    Attributes:
-        name: What it is for.
-        cells: Size in units of four bytes.
-        first, last: The steps during which it is in use, both included.
-    """
-
-    name: str
-    cells: int
-    first: int
-    last: int
 
 
 @dataclass(frozen=True)
@@ -37,28 +19,41 @@ class Plan:
     """Memory of a whole network.
 
     Attributes:
-        offsets: Place of each buffer, in cells: outputs under the names of the operations, see :func:`work_of`.
-        cells: Size of the whole block.
+        places: Where its buffers lie: outputs under the names of the operations, see :func:`work_of`.
+        step: Of each operation that computes.
         home: For operations that share another one's buffer, its name; a name that is missing has its own.
         readers: For a convolution whose output is stored as codes, the one that reads them.
         added: For a convolution that is added to a sum as it is computed, the operation that is the sum.
-        blocks: For each convolution, how many filters are computed at a time.
+        choices: For each convolution, how it is computed.
     """
 
-    offsets: Mapping[str, int]
-    cells: int
+    places: Places
+    step: Mapping[str, int]
     home: Mapping[str, str]
     readers: Mapping[str, str]
-    added: Mapping[str, Op] = field(default_factory=dict)
-    blocks: Mapping[str, int] = field(default_factory=dict)
+    added: Mapping[str, Op]
+    choices: Mapping[str, Choice]
 
-    def at(self, name: str) -> int:
-        """Where the output of an operation lies, in cells."""
-        return self.offsets[self.home.get(name, name)]
+    @property
+    def cells(self) -> int:
+        """Size of the whole block."""
+        return self.places.cells
 
-    def reads(self, name: str) -> int:
+    def at(self, name: str, *, by: str) -> int:
+        """Where the output of an operation lies when another one runs, in cells."""
+        name = self.home.get(name, name)
+        place = self.places.offsets[name]
+        for move in self.places.moves:
+            place = move.to if move.name == name and move.step <= self.step[by] else place
+        return place
+
+    def reads(self, name: str, *, by: str) -> int:
         """Where an operation finds a tensor, in cells; below zero: in the image."""
-        return -1 if self.home.get(name, name) == INPUT else self.at(name)
+        return -1 if self.home.get(name, name) == INPUT else self.at(name, by=by)
+
+    def moves(self, name: str) -> list[Move]:
+        """What moves before an operation."""
+        return [move for move in self.places.moves if move.step == self.step.get(name)]
 
 
 def work_of(name: str) -> str:
@@ -66,16 +61,11 @@ def work_of(name: str) -> str:
     return f"{name} reads"
 
 
-def scratch_of(name: str) -> str:
-    """Name of the buffer for what a convolution needs beside its tensors."""
-    return f"{name} scratch"
-
-
 def plan_memory(frozen: FrozenNetwork) -> Plan:
     """Give every tensor a place, so that those alive at once do not overlap.
 
-    Which there are, how wide and for how long, is what :func:`objectives.storage.storage` says. The image has a place,
-    too: where a caller may write it.
+    Which there are, how wide and for how long, is what :func:`objectives.device.storage.storage` says. The image has a
+    place, too: where a caller may write it.
     """
     architecture, layers = frozen.architecture, frozen.architecture.layers
     kept, ops = storage(layers), {op.name: op for op in frozen.architecture.ops}
@@ -101,13 +91,17 @@ def plan_memory(frozen: FrozenNetwork) -> Plan:
         for name, size, begin in zip(names, kept.n_bytes[:, 0], kept.begin[:, 0], strict=True)
         if size and name not in home
     ]
-    scratches = {}
-    for name, conv in frozen.convs.items():
-        if cells := int(kept.workspace[step[name], 0]) // CELL:
+    for name in frozen.convs:
+        if cells := int(kept.work[step[name], 0]) // CELL:
             fixed.append(Buffer(work_of(name), cells, step[name], step[name]))
-        scratches[name] = step[name], choose(conv).scratch
-    offsets, cells, blocks = _place_all(fixed, scratches)
-    return Plan(offsets, cells, home, readers, added, blocks)
+    alive, most = kept.alive()[:, 0] // CELL, int(kept.alive().max()) // CELL
+    choices = {}
+    for name, conv in frozen.convs.items():
+        room = most - int(alive[step[name]] - kept.scratch[step[name], 0] // CELL)
+        choices[name] = choose(conv, room=room)
+    scratches = {name: (step[name], one.scratch) for name, one in choices.items()}
+    places = place_all(fixed, scratches, cells=most)
+    return Plan(places, step, home, readers, added, choices)
 
 
 def front_steps(conv: FrozenConv) -> tuple[str, ...]:
@@ -122,68 +116,3 @@ def _views(architecture: Architecture) -> dict[str, str]:
         if architecture.is_view(op):
             home[op.name] = home.get(op.inputs[0], op.inputs[0])
     return home
-
-
-def _place_all(
-    fixed: Sequence[Buffer], scratches: Mapping[str, tuple[int, Scratch]]
-) -> tuple[dict[str, int], int, dict[str, int]]:
-    """Places, size, and how many filters of each convolution are computed at a time: what fits beside the rest."""
-
-    def buffers(blocks: Mapping[str, int]) -> list[Buffer]:
-        sized = [(name, step, one.cells(blocks[name])) for name, (step, one) in scratches.items()]
-        return [*fixed, *(Buffer(scratch_of(name), cells, step, step) for name, step, cells in sized)]
-
-    least = {name: one.least for name, (_, one) in scratches.items()}
-    blocks = dict(least)
-    offsets, cells = _place(buffers(blocks))
-    for name, (step, one) in scratches.items():
-        used = sum(buffer.cells for buffer in fixed if buffer.first <= step <= buffer.last)
-        blocks[name] = one.largest_block(cells - used)
-    while blocks != least:  # what fits by size may not fit in one piece
-        wider, size = _place(buffers(blocks))
-        if size <= cells:
-            return wider, size, blocks
-        blocks = {name: max(least[name], n // 2) for name, n in blocks.items()}
-    return offsets, cells, least
-
-
-def _place(buffers: Sequence[Buffer]) -> tuple[dict[str, int], int]:
-    """First fit, in the best of several orders: what sticks out at the end is put first in the next one."""
-    orders: list[Callable[[Buffer], tuple[int, ...]]] = [
-        lambda buffer: (-buffer.cells, buffer.first),
-        lambda buffer: (buffer.first, -buffer.cells),
-        lambda buffer: (buffer.first - buffer.last, -buffer.cells),
-        lambda buffer: (-buffer.last, -buffer.cells),
-    ]
-    least = max((sum(other.cells for other in buffers if _are_alive(one, other)) for one in buffers), default=0)
-    best: tuple[dict[str, int], int] = {}, -1
-    for order in orders:
-        in_order = sorted(buffers, key=order)
-        for _ in range(ROUNDS):
-            offsets, size = _first_fit(in_order)
-            if best[1] < 0 or size < best[1]:
-                best = offsets, size
-            if size <= least:  # no plan takes less
-                return best
-            in_order.sort(key=lambda buffer: offsets[buffer.name] + buffer.cells < size)
-    return best
-
-
-def _are_alive(one: Buffer, other: Buffer) -> bool:
-    """Whether the other buffer is in use when the one begins to be."""
-    return other.first <= one.first <= other.last
-
-
-def _first_fit(buffers: Sequence[Buffer]) -> tuple[dict[str, int], int]:
-    offsets: dict[str, int] = {}
-    placed: list[tuple[int, Buffer]] = []  # in order of their places
-    for buffer in buffers:
-        offset = 0
-        for start, other in placed:
-            if other.first <= buffer.last and buffer.first <= other.last:
-                if start >= offset + buffer.cells:
-                    break
-                offset = max(offset, start + other.cells)
-        offsets[buffer.name] = offset
-        insort(placed, (offset, buffer), key=itemgetter(0))
-    return offsets, max((start + buffer.cells for start, buffer in placed), default=0)

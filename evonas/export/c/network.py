@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from evonas.architecture.graph import Architecture, Op
-from evonas.export.c.kernels.choice import choose
 from evonas.export.c.layers import CLayer
 from evonas.export.c.memory_plan import Plan
 from evonas.nets.frozen import FrozenConv, FrozenNetwork
@@ -33,13 +32,16 @@ def c_run_function(frozen: FrozenNetwork, plan: Plan, *, names: Mapping[str, str
     for i, op in enumerate(architecture.ops):
         if architecture.is_view(op):
             continue
+        for move in plan.moves(op.name) if op.name not in sums else ():
+            sizes = f"net_arena + {move.to}, net_arena + {move.start}, {move.cells} * sizeof(net_cell)"
+            lines.append(f"memmove({sizes});  /* {move.name} */")
         if op.kind == "conv":
-            family = choose(frozen.convs[op.name]).family
+            family = plan.choices[op.name].family
             lines.append(f"net_convolve_{family}(net_arena, &net_{names[op.name]}, image);")
         elif op.name not in sums:
             lines += [f"{call}  /* {op.name} */" for call in _calls(architecture, plan, op)]
         lines.append(f"NET_DONE({i});")
-    lines.append(f"return net_arena + {plan.at(architecture.ops[-1].name)};")
+    lines.append(f"return net_arena + {plan.at(architecture.ops[-1].name, by=architecture.layers[-1].name)};")
     body = "".join(f"    {line}\n" for line in lines)
     return f"static const net_cell *net_forward(net_cell *net_arena, const uint8_t *image)\n{{\n{body}}}\n\n"
 
@@ -47,8 +49,8 @@ def c_run_function(frozen: FrozenNetwork, plan: Plan, *, names: Mapping[str, str
 def _calls(architecture: Architecture, plan: Plan, op: Op) -> Iterator[str]:
     shapes = architecture.shapes
     first, to = shapes[op.inputs[0]], shapes[op.name]
-    inputs = [] if op.kind == "zeros" else [plan.reads(name) for name in op.inputs]
-    out, area = plan.at(op.name), to.height * to.width
+    inputs = [] if op.kind == "zeros" else [plan.reads(name, by=op.name) for name in op.inputs]
+    out, area = plan.at(op.name, by=op.name), to.height * to.width
     match op.kind:
         case "add" | "skip":
             places = f"static const int32_t inputs[] = {{{', '.join(map(str, inputs))}}};"

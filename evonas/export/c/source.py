@@ -15,7 +15,6 @@ from pathlib import Path
 from evonas.architecture.graph import INPUT, Op
 from evonas.export.c.image_codes import c_comment, c_sizes, c_standards
 from evonas.export.c.interface import c_defines, c_interface
-from evonas.export.c.kernels.choice import choose
 from evonas.export.c.layers import c_layers
 from evonas.export.c.memory_plan import CELL, Plan, plan_memory
 from evonas.export.c.network import c_run_function, c_table
@@ -23,7 +22,6 @@ from evonas.export.c.options import COptions
 from evonas.export.c.thresholds import largest_sum, sums_are_whole
 from evonas.export.seal import unsealed
 from evonas.nets.frozen import FrozenNetwork
-from objectives.peak_memory import peak_memory
 
 BUT = "\n * They may differ from those of other formats: some layers add up floats, or whole numbers beyond 2^24."
 RUNTIME = Path(__file__).parent / "runtime"
@@ -53,8 +51,8 @@ PROGRAM = """\
 SIZES = """\
  * flash  {weight_bytes} bytes of weights, scales, norms and thresholds; without thresholds, {model_size}
  *        beside them 6000 to 17000 of code, by layers and compiler, and 120 a layer that say how it is run
- * RAM    {arena_bytes} bytes for the arena, about 1000 of stack; images and logits are the caller's
- *        Peak memory as evonas counts it, the image included: {peak_memory}
+ * RAM    {arena_bytes} bytes for the arena, in which there is room for the image, too, at NET_IMAGE_AT; about 1000 of
+ *        stack; logits are the caller's. Tensors between layers are {stream}.
  * work   {macs} multiply-accumulates an image
  * floats {n_whole} of {n_convs} convolutions go from codes to codes without them; what quantizes, pools, adds branches
  *        or writes logits computes with floats, in software where a core has no float unit
@@ -136,7 +134,7 @@ def c_parts(frozen: FrozenNetwork, options: COptions, *, has_self_test: bool = F
         [
             _fragment("begin"),
             c_defines(sizes),
-            "".join(map(_fragment, (*CORE, *_kernels(frozen), *(part for part in OPTIONAL if f"net_{part}(" in run)))),
+            "".join(map(_fragment, (*CORE, *_kernels(plan), *(part for part in OPTIONAL if f"net_{part}(" in run)))),
             _rule("Constants, layer by layer"),
             *(layer.source_text for layer in layers.values()),
             *(f"\n/* {op} */\n{layer.text}" for op, layer in layers.items()),
@@ -153,18 +151,25 @@ def c_parts(frozen: FrozenNetwork, options: COptions, *, has_self_test: bool = F
         options.prefixed(USE).format(
             input=options.prefixed(c_comment(frozen.codes, is_channels_last=options.is_channels_last))
         ),
-        SIZES.format(
+        options.prefixed(SIZES).format(
             weight_bytes=weight_bytes,
             arena_bytes=arena_bytes,
             model_size=sum(frozen.stored_bytes.values()),
-            peak_memory=peak_memory(architecture.layers),
+            stream="floats" if architecture.stream.is_float else f"{architecture.stream} numbers",
             macs=sum(layer.macs for layer in architecture.layers),
             n_whole=sum(layer.has_thresholds and layer.source in WHOLE for layer in layers.values()),
             n_convs=len(layers),
             but="" if is_exact(frozen) else BUT,
         ),
         options.prefixed(TABLE).format(table=_comment(c_table(frozen, plan, layers)).rstrip("\n")),
-        c_interface(frozen, options, weight_bytes=weight_bytes, arena_bytes=arena_bytes, has_self_test=has_self_test),
+        c_interface(
+            frozen,
+            options,
+            weight_bytes=weight_bytes,
+            arena_bytes=arena_bytes,
+            image_at=CELL * plan.places.offsets[INPUT],
+            has_self_test=has_self_test,
+        ),
         options.prefixed(code),
         weight_bytes,
         arena_bytes,
@@ -184,7 +189,7 @@ def _stream_sizes(frozen: FrozenNetwork, plan: Plan) -> dict[str, str | int]:
 def _views_image(frozen: FrozenNetwork, op: Op, plan: Plan) -> bool:
     if op.kind == "zeros" or frozen.architecture.is_view(op) or (op.kind == "conv" and frozen.convs[op.name].image):
         return False
-    return any(plan.reads(name) < 0 for name in op.inputs)
+    return any(plan.home.get(name, name) == INPUT for name in op.inputs)
 
 
 def is_exact(frozen: FrozenNetwork) -> bool:
@@ -220,9 +225,9 @@ def _identifiers(convs: Iterable[str]) -> dict[str, str]:
     return {name: f"layer_{plain}" for name, plain in found.items()}
 
 
-def _kernels(frozen: FrozenNetwork) -> list[str]:
+def _kernels(plan: Plan) -> list[str]:
     """Fragments of the kernels that a network needs."""
-    chosen = [choose(conv) for conv in frozen.convs.values()]
+    chosen = plan.choices.values()
     found: dict[str, None] = {}  # in this order, each once
     for family, parts in FAMILIES.items():
         kernels = {choice.kernel for choice in chosen if choice.family == family}

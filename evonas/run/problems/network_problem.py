@@ -34,6 +34,7 @@ from evonas.training.datasets.dataset import Dataset, dataset_hash, load_dataset
 from evonas.training.hardware import one_thread
 from evonas.training.supernet_training import as_trained
 from objectives import LATENCY, OBJECTIVES, QUALITIES, Objective
+from objectives.device.table import device_objectives
 from objectives.fronts.scaling import Scaling, bounds_of
 from objectives.held_out import effective_images, guessing
 
@@ -93,6 +94,7 @@ class NetworkProblem(Problem):
         _check_fit(space, dataset)
         search, quality = config.search, QUALITIES[config.search.quality()]
         table = {quality.name: quality} | {name: one for name, one in OBJECTIVES.items() if name not in QUALITIES}
+        table |= device_objectives(config.device.used_core, clock=config.device.number("clock"))
         if LATENCY.name in {*search.objectives, *search.constraints}:
             table[LATENCY.name] = LATENCY  # what takes time to measure is measured only where it is asked for
         measures = run_measures(
@@ -106,9 +108,9 @@ class NetworkProblem(Problem):
 
     def hypervolume_box(self) -> Box:
         """See :class:`Problem`: from the cheapest to the most expensive known before, locked widths too, and chance."""
-        genomes = [self._first_genome(), *self.space.corners(np.random.default_rng(0))]
-        largest = self.space.fully_unlocked().covering()
-        counts = [self._counted(network) for network in (*map(self.space.decode, genomes), *largest)]
+        genomes = np.array([self._first_genome(), *self.space.corners(np.random.default_rng(0))])
+        counts = self.costs(Scaling((), {})).counted(genomes)
+        counts += [self._counted(network) for network in self.space.fully_unlocked().covering()]
         sound = [outcome.values for outcome in counts if not outcome.reason]
         if not sound:
             raise RunFileError(

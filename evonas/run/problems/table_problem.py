@@ -55,6 +55,12 @@ class TableProblem(Problem):
                 )
             return bound
 
+        if config.device.is_set:
+            raise RunFileError(
+                "a space of networks for a device",
+                found="[device], and a table or a function without layers to count",
+                remedy="leave [device] out; set objectives and constraints of the table",
+            )
         if "objectives" not in config.search.model_fields_set:  # the defaults are measures of networks
             search = config.search.model_copy(update={"objectives": tuple(space.objectives)})
             config = config.model_copy(update={"search": search})

@@ -80,6 +80,7 @@ def _genomes(problem: NetworkProblem) -> Genomes:
         numpy_rng(problem.config.seed, "anchors"),
         n=problem.config.estimate.anchors,
         bounds=problem.measures.bounds,
+        table=problem.measures.table,
     )
 
 

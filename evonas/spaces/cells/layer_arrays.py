@@ -7,7 +7,6 @@ masks say which of them a network has.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from evonas.architecture.fitting import Sides, Window, fit
-from evonas.architecture.graph import INPUT
+from evonas.architecture.graph import INPUT, POOLS
 from evonas.architecture.layer_counts import WeightFacts, act_facts, conv_layer, module_facts, take, times, weight_facts
 from evonas.architecture.module_steps import module_steps
 from evonas.architecture.precision import EIGHT_BIT, FLOAT, precision
@@ -23,6 +22,7 @@ from evonas.spaces.cells.layout import CellLayout, Edge
 from evonas.spaces.cells.liveness import Ints, Mask, liveness, topologies
 from evonas.spaces.cells.settings import FREE
 from objectives import Layer
+from objectives.layer import AVG_POOL, NO_POOL, Reading
 
 NO_EDGE = Edge("none", Window(), 1)
 
@@ -69,19 +69,16 @@ class _Batch:
         layout = self.layout
         channels, height, width = layout.input_shape
         stem_steps = module_steps(layout.settings.stem_module)
-        pixels = self._array(channels), height * width
-        stem_kernel = _area(layout.settings.stem_window.kernel, (height, width))
+        stem_window = fit(layout.settings.stem_window, (height, width))
+        reading = Reading((self._array(channels), height, width), stem_window.kernel, stem_window.stride)
         height, width = layout.sides(-1)
         stem = conv_layer(
             "stem",
             inputs=(INPUT,),
-            source_channels=pixels[0],
-            source_pixels=pixels[1],
+            reading=reading,
             channels=layout.settings.stem_channels,
             height=height,
             width=width,
-            kernel_area=stem_kernel,
-            groups=1,
             weight=self._weights(layout.settings.stem_precisions, self.column["stem/weight"]),
             act=act_facts(layout.stem_act, layout.scheme),
             module=module_facts(stem_steps),
@@ -104,13 +101,10 @@ class _Batch:
             "classifier",
             op="linear" if "pool" in steps else "conv",
             inputs=(name,),
-            source_channels=source_channels,
-            source_pixels=height * width,
+            reading=Reading((source_channels, height, width)),
             channels=layout.n_classes,
             height=1 if "pool" in steps else height,
             width=1 if "pool" in steps else width,
-            kernel_area=1,
-            groups=1,
             weight=self._weights(layout.settings.classifier_precisions, self.column["classifier/weight"]),
             act=act_facts(EIGHT_BIT if "quant" in steps else FLOAT, layout.scheme),
             module=module_facts(steps),
@@ -149,16 +143,14 @@ class _Batch:
         for number in range(2):
             source, channels, height, breadth = outputs[number]
             is_larger = layout.has_larger_input(index, number)
+            window = fit(Window((3, 3), layout.reduction_stride) if is_larger else Window(), (height, breadth))
             layer = conv_layer(
                 f"{name}/in{number}",
                 inputs=(source,),
-                source_channels=channels,
-                source_pixels=height * breadth,
+                reading=Reading((channels, height, breadth), *window[:2]),
                 channels=width,
                 height=rows,
                 width=columns,
-                kernel_area=_area((3, 3), (height, breadth)) if is_larger else 1,
-                groups=1,
                 module=take(
                     [
                         module_facts(layout.input_steps(module, is_larger=is_larger))
@@ -174,7 +166,7 @@ class _Batch:
         node_alive = []
         for node in range(layout.settings.nodes):
             for edge in range(2):
-                self._add_edge(index, node, edge, cell, (rows * columns, out_rows, out_columns))
+                self._add_edge(index, node, edge, cell, ((rows, columns), (out_rows, out_columns)))
             count = sum(slot.is_alive.astype(np.int64) for slot in cell.edges[node])
             node_alive.append(count > 0)
             shape = (width, out_rows, out_columns)
@@ -194,27 +186,30 @@ class _Batch:
             last = self._add_residual(index, cell, outputs[1], shape)
         return last, shape[0], out_rows, out_columns
 
-    def _add_edge(self, index: int, node: int, edge: int, cell: _Cell, sides: tuple[int, int, int]) -> None:
+    def _add_edge(self, index: int, node: int, edge: int, cell: _Cell, sides: tuple[Sides, Sides]) -> None:
         layout, name, slot = self.layout, f"cell{index}", cell.edges[node][edge]
-        in_pixels, out_rows, out_columns = sides
+        out_rows, out_columns = sides[1]
         width, kind = self._widths(index), layout.settings.cells[index]
-        pixels = np.where(slot.source < 2, in_pixels, out_rows * out_columns)
         is_inner = (slot.source >= 2).astype(np.int64)
+        read_sides = np.array(sides)[is_inner]
         ops = [[op or NO_EDGE for op in found.values()] for found in layout.edges[index]]
         is_conv = np.array([[op.kind == "conv" for op in row] for row in ops])[is_inner, slot.op]
         is_view = np.array([[op.kind == "skip" for op in row] for row in ops])[is_inner, slot.op]
+        pools = np.array([[POOLS.get(op.kind, NO_POOL) for op in row] for row in ops])[is_inner, slot.op]
+        # kernel, stride, dilation and groups of every operation
+        facts = np.array(
+            [[(*op.window.kernel, *op.window.stride, op.window.dilation, op.groups) for op in row] for row in ops]
+        )
+        rows, columns, down, aside, dilation, groups = facts[is_inner, slot.op].T
         names = (f"{name}/in0", f"{name}/in1", *(f"{name}/node{before}" for before in range(node)))
         steps = [module_facts(layout.edge_steps(module)) for module in layout.settings.modules]
         conv = conv_layer(
             f"{name}/node{node}/edge{edge}",
             inputs=names,
-            source_channels=width,
-            source_pixels=pixels,
+            reading=Reading((width, *read_sides.T), (rows, columns), (down, aside), dilation, groups),
             channels=width,
             height=out_rows,
             width=out_columns,
-            kernel_area=np.array([[math.prod(op.window.kernel) for op in row] for row in ops])[is_inner, slot.op],
-            groups=np.array([[op.groups for op in row] for row in ops])[is_inner, slot.op],
             module=take(steps, self.column[f"{kind}/module"]),
             input_bits_each=self.stream_bits,
             output_bits=self.stream_bits,
@@ -223,7 +218,8 @@ class _Batch:
         present = cell.is_needed & slot.is_alive
         layer = times(conv, is_conv.astype(np.int64))
         reads = tuple(slot.source == number for number in range(2 + node))
-        layer = replace(layer, output_shape=conv.output_shape, input_bits=conv.input_bits, reads=reads, is_view=is_view)
+        shape = conv.output_shape
+        layer = replace(layer, output_shape=shape, input_bits=conv.input_bits, pool=pools, reads=reads, is_view=is_view)
         self._add(layer, present)
 
     def _add_residual(
@@ -239,20 +235,22 @@ class _Batch:
             pooled = (channels, shape[1], shape[2])
             bits = self.stream_bits * channels * rows * columns
             is_whole = self._mask((rows, columns) == shape[1:])  # nothing is left to halve
-            pool = Layer(f"{name}/residual/pool", "avg_pool", (source,), pooled, input_bits=bits, is_view=is_whole)
+            window = fit(Window(layout.reduction_stride, layout.reduction_stride), (rows, columns))
+            reading = Reading((channels, rows, columns), *window[:2])
+            pool = Layer(
+                f"{name}/residual/pool", "avg_pool", (source,), pooled,
+                input_bits=bits, reading=reading, pool=AVG_POOL, is_view=is_whole,
+            )  # fmt: skip
             self._add(pool, has_residual & is_free)
             chosen = [FLOAT if label == FREE else precision(label) for label in how]
             steps = [("norm", "conv") if one.is_float else ("norm", "quant", "conv") for one in chosen]
             conv = conv_layer(
                 f"{name}/residual",
                 inputs=(source, f"{name}/residual/pool"),
-                source_channels=channels,
-                source_pixels=rows * columns,
+                reading=reading,
                 channels=shape[0],
                 height=shape[1],
                 width=shape[2],
-                kernel_area=_area(layout.reduction_stride, (rows, columns)),
-                groups=1,
                 weight=take([weight_facts(one, layout.scheme) for one in chosen], choice),
                 act=take([act_facts(one, layout.scheme) for one in chosen], choice),
                 module=take([module_facts(one) for one in steps], choice),
@@ -315,8 +313,3 @@ class _Batch:
 
     def _mask(self, value: bool) -> Mask:
         return np.full(self.n, value, dtype=bool)
-
-
-def _area(kernel: Sides, sides: Sides) -> int:
-    """Height times width of a kernel, as far as an input of these sides has use for it."""
-    return math.prod(fit(Window(kernel), sides).kernel)

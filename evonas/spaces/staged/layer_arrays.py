@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evonas.architecture.graph import INPUT
+from evonas.architecture.graph import INPUT, POOLS
 from evonas.architecture.layer_counts import act_facts, conv_layer, module_facts, take, times, weight_facts
 from evonas.architecture.precision import EIGHT_BIT, FLOAT
 from evonas.architecture.scheme import Scheme
 from evonas.spaces.staged.slots import Choice, Slot
 from objectives import Layer
+from objectives.layer import NO_POOL, Reading
 
 Ints = NDArray[np.int64]
 
@@ -59,24 +60,36 @@ def batch_layers(
         height, width = (1, 1) if has_pool else (-(-rows // slot.stride[0]), -(-columns // slot.stride[1]))
         channels = math.prod((numbers(factor) for factor in slot.channels), start=np.ones(n, dtype=np.int64))
         shape = shapes[slot.name] = (channels, height, width)
+        kernels = np.array(slot.kernel.values)[index(slot.kernel)]
+        groups = channels if slot.is_depthwise else 1
+        reading = Reading((source, rows, columns), (kernels[:, 0], kernels[:, 1]), slot.stride, groups=groups)
         if slot.kind != "conv":
             bits = stream_bits * sum(math.prod(shapes[name]) for name in slot.inputs)
             is_view = (source == channels) & (slot.kind in ("align", "skip"))
             shape = (channels * ~is_view, height, width)
-            layer = Layer(slot.name, slot.kind, slot.inputs, shape, output_bits=stream_bits, input_bits=bits * ~is_view)
-            layers.append(replace(layer, is_view=is_view))
+            pool, bits = POOLS.get(slot.kind, NO_POOL), bits * ~is_view
+            layers.append(
+                Layer(
+                    slot.name,
+                    slot.kind,
+                    slot.inputs,
+                    shape,
+                    output_bits=stream_bits,
+                    input_bits=bits,
+                    is_view=is_view,
+                    reading=reading,
+                    pool=pool,
+                )
+            )
             continue
         layer = conv_layer(
             slot.name,
             op="linear" if has_pool else "conv",
             inputs=slot.inputs,
-            source_channels=source,
-            source_pixels=rows * columns,
+            reading=reading,
             channels=channels,
             height=height,
             width=width,
-            kernel_area=np.array([down * aside for down, aside in slot.kernel.values])[index(slot.kernel)],
-            groups=channels if slot.is_depthwise else 1,
             weight=take([weight_facts(one, scheme) for one in slot.weight.values], index(slot.weight)),
             act=take([act_facts(one, scheme) for one in slot.act.values], index(slot.act)),
             module=take([module_facts(steps) for steps in slot.steps.values], index(slot.steps)),

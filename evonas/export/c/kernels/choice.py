@@ -91,8 +91,13 @@ class Choice:
     row_cells: int = 0
 
 
-def choose(conv: FrozenConv) -> Choice:
-    """The kernel of a convolution."""
+def choose(conv: FrozenConv, *, room: int | None = None) -> Choice:
+    """The kernel of a convolution.
+
+    Args:
+        conv: The convolution.
+        room: Cells of memory that are left for it; None: enough.
+    """
     op, source, kernel = conv.op, conv.source, conv.kernel
     has_codes = conv.act is not None or conv.image is not None
     length = row_length(conv)
@@ -108,7 +113,7 @@ def choose(conv: FrozenConv) -> Choice:
         else (-(-side // step) for side, step in zip((source.height, source.width), op.stride, strict=True))
     )
     area = height * width
-    tensors = source.elements + area * filters
+    tensors = (source.channels if has_pool else source.elements) + area * filters
 
     def scratch(*, sums: int, patch: int, weights: int, is_whole: bool, at_least: int = LEAST_FILTERS) -> Scratch:
         at_least = max(at_least, tensors // SHARE // (sums + weights))
@@ -131,9 +136,10 @@ def choose(conv: FrozenConv) -> Choice:
     is_ternary, by_sign = kernel.levels == 3, kernel.per == "sign"
     act_bits = 8 if conv.act is None else op.act.bits
     if _adds_are_fewer(conv, act_bits, height=height, width=width):
-        places, sums = _most_places(conv), terms * min(width, PASS)
+        places, sums = 3 + (length + 1) // 2, terms * min(width, PASS)  # as if no weight were zero
         memory = scratch(sums=sums, patch=_lines(conv, width), weights=places * len(kernel.values), is_whole=False)
-        return Choice("adds", "", 1, 0, is_direct=False, scratch=memory, row_cells=places)
+        if room is None or memory.cells(memory.least) <= room:
+            return Choice("adds", "", 1, 0, is_direct=False, scratch=memory, row_cells=places)
     if conv.image is None and kernel.levels <= 3 and act_bits <= MOST_PLANES:
         words = -(-length // WORD)
         patch = (act_bits + 1) * words
@@ -180,13 +186,6 @@ def _lines(conv: FrozenConv, width: int) -> int:
     return (op.dilation * (op.kernel[0] - 1) + 1) * op.stride[1] * conv.source.channels * line
 
 
-def _most_places(conv: FrozenConv) -> int:
-    """Cells of the longest list of where weights of a row are not zero."""
-    values = conv.kernel.values
-    counts = (values != 0).reshape(*values.shape[:2], -1).sum(axis=2)
-    return 3 + (int(counts.max()) + 1) // 2
-
-
 def row_length(conv: FrozenConv) -> int:
     """Weights of a filter."""
     return conv.source.channels // conv.op.groups * conv.op.kernel[0] * conv.op.kernel[1]
@@ -200,13 +199,6 @@ def is_shuffled(conv: FrozenConv) -> bool:
 def is_depthwise(conv: FrozenConv) -> bool:
     """Whether each filter reads a channel of its own."""
     return conv.image is None and conv.op.groups == conv.op.channels == conv.source.channels > 1
-
-
-def code_cells(conv: FrozenConv) -> int:
-    """Cells of the codes that a convolution reads, where it reads some that are not those of the image."""
-    elements = conv.source.channels if "pool" in conv.op.steps else conv.source.elements
-    planes = choose(conv).planes
-    return planes * -(-elements * conv.op.act.bits // planes // WORD)
 
 
 def _bits(conv: FrozenConv) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -29,6 +29,13 @@ BOARD = Path(__file__).parent / "board"
 COMPILE = ("-ffunction-sections", "-fdata-sections")
 SECONDS = 1800  # limit for a run
 LEAST_AGREEMENT = 0.999  # of predictions, where the order of sums decides last bits
+
+
+class Memory(NamedTuple):
+    """Bytes that a board has for a whole program: the network, its self-test, start-up, images, arena and stack."""
+
+    flash: int
+    ram: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +87,7 @@ def simulate(
     *,
     test_images: NDArray[Any] | None = None,
     optimization: str = "-O2",
+    memory: Memory | None = None,
 ) -> Simulation:
     """Compile a network for a target, run it there, and compare its logits.
 
@@ -89,6 +97,7 @@ def simulate(
         numbers: Images ``(n, channels, height, width)`` as the data set has them.
         test_images: Codes of images for its self-test; None: random ones.
         optimization: The compiler's flag for the network.
+        memory: What the board has, such as that of a device; None: plenty.
 
     Raises:
         ExportError: The target is unknown, a tool is missing, the network is too large for the board, or fails there.
@@ -99,11 +108,10 @@ def simulate(
     given = as_laid_out(numbers, options)
     n_ops = len(frozen.architecture.ops)
     with tempfile.TemporaryDirectory() as folder:
-        board = _Board(target, Path(folder), options.name, optimization)
+        board = _Board(target, Path(folder), options.name, optimization, memory)
         board.take(files, options, n_ops=n_ops)
-        said, logits = board.run(given, hook="")
-        sizes = sizes_of((board.folder / "map").read_text(errors="replace"), object_name="network.o")
-        laps, _ = board.run(given[:1], hook=f"-D{options.name.upper()}_LAYER_HOOK=board_layer")
+        sizes, said, logits = board.run(given, hook="")
+        _, laps, _ = board.run(given[:1], hook=f"-D{options.name.upper()}_LAYER_HOOK=board_layer")
         compiler = board.called([target.compiler, "--version"], wanted="its version").decode().splitlines()[0]
     found = logits.reshape(len(numbers), -1)
     expected = IntegerNetwork(frozen)(torch.from_numpy(numbers)).numpy()
@@ -126,6 +134,26 @@ def simulate(
     )
 
 
+def linked_sizes(
+    frozen: FrozenNetwork, target_name: str, *, optimization: str = "-Os", memory: Memory | None = None
+) -> Sizes:
+    """Bytes of a network, compiled and linked for a target, but not run.
+
+    Args:
+        frozen, target_name, optimization, memory: See :func:`simulate`.
+
+    Raises:
+        ExportError: The target is unknown, a tool is missing, or the network is too large for the board.
+    """
+    target = known_target(target_name)
+    options = replace(COptions.of(frozen.facts), package="plain")
+    files = library_files(replace(frozen, facts={**frozen.facts, PACKAGE: "plain"}))
+    with tempfile.TemporaryDirectory() as folder:
+        board = _Board(target, Path(folder), options.name, optimization, memory)
+        board.take(files, options, n_ops=len(frozen.architecture.ops))
+        return board.link(hook="")
+
+
 @dataclass(frozen=True)
 class _Board:
     """A target with a folder to compile in.
@@ -135,12 +163,14 @@ class _Board:
         folder: Where sources, objects, images and logits lie.
         name: Of the network.
         optimization: The compiler's flag.
+        memory: What it has; None: plenty.
     """
 
     target: Target
     folder: Path
     name: str
     optimization: str
+    memory: Memory | None = None
 
     def take(self, files: Mapping[str, bytes], options: COptions, *, n_ops: int) -> None:
         """Put sources into the folder, and compile what does not depend on how the network is compiled."""
@@ -154,16 +184,25 @@ class _Board:
             # a compiler may take a loop that paints the stack for memset, which lies on it
             self._compile(source, "-std=gnu99", "-fno-tree-loop-distribute-patterns", f"-DLAYERS={n_ops}")
 
-    def run(self, images: NDArray[Any], *, hook: str) -> tuple[dict[str, list[int]], Logits]:
-        """Compile the network, link it and run it: what it says of itself, and its logits."""
+    def link(self, *, hook: str) -> Sizes:
+        """Compile the network and link it."""
         self._compile(self.name, "-std=c99", *([hook] if hook else []), to="network")
         objects = ["common.o", f"{self.target.start}.o", "main.o", f"{self.name}_test.o", "network.o"]
         link = [*self.target.link, "-Wl,--gc-sections", "-Wl,-Map=map", "-T", f"{self.target.start}.ld"]
+        has = self.target.memory
+        if self.memory is not None:
+            link += [f"-Wl,--defsym=FLASH_BYTES={self.memory.flash},--defsym=RAM_BYTES={self.memory.ram}"]
+            has = f"{self.memory.flash:,} bytes of flash and {self.memory.ram:,} bytes of RAM"
         self.called(
             [self.target.compiler, *self.target.flags, *link, *objects, "-o", "program"],
-            wanted=f"{self.name} within {self.target.memory}, which the simulated board has",
+            wanted=f"{self.name} within {has}, which the simulated board has",
             remedy="pick a smaller network, or measure it on a board of your own",
         )
+        return sizes_of((self.folder / "map").read_text(errors="replace"), object_name="network.o")
+
+    def run(self, images: NDArray[Any], *, hook: str) -> tuple[Sizes, dict[str, list[int]], Logits]:
+        """Compile the network, link it and run it: its size, what it says of itself, and its logits."""
+        sizes = self.link(hook=hook)
         (self.folder / "images.bin").write_bytes(images.tobytes())
         console = ["-chardev", "stdio,id=host", "-semihosting-config", "enable=on,target=native,chardev=host"]
         command = [*self.target.simulator, "-icount", "shift=0", *console, "-kernel", "program"]
@@ -179,7 +218,7 @@ class _Board:
                 found=f"{said.get('images', [0])[0]}",
                 remedy="look at what it says: " + output.decode(errors="replace")[:200],
             )
-        return said, logits
+        return sizes, said, logits
 
     def _compile(self, source: str, *flags: str, to: str = "") -> None:
         command = [self.target.compiler, *self.target.flags, self.optimization, *COMPILE, *flags, "-c", f"{source}.c"]

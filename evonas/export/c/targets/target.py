@@ -38,6 +38,9 @@ class Target:
     packages: str
 
 
+RV32 = ("qemu-system-riscv32", "-M", "virt", "-bios", "none", *MPS2)
+RV32_PACKAGES = "gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc"
+
 TARGETS = {
     "cortex-m4": Target(
         "Cortex-M4 with a float unit",
@@ -66,11 +69,22 @@ TARGETS = {
         "riscv64-unknown-elf-gcc",
         ("-march=rv32imc", "-mabi=ilp32", "--specs=picolibc.specs"),
         ("-nostartfiles",),
-        ("qemu-system-riscv32", "-M", "virt", "-bios", "none", *MPS2),
+        RV32,
         "rv32",
-        "16 MiB",
+        "8 MiB of flash and 8 MiB of RAM",
         1,
-        "gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc",
+        RV32_PACKAGES,
+    ),
+    "rv32e": Target(
+        "RISC-V, RV32EC: 16 registers, no multiplication, no float unit",
+        "riscv64-unknown-elf-gcc",
+        ("-march=rv32ec", "-mabi=ilp32e", "--specs=picolibc.specs"),
+        ("-nostartfiles",),
+        RV32,  # which runs all instructions of RV32EC
+        "rv32",
+        "8 MiB of flash and 8 MiB of RAM",
+        1,
+        RV32_PACKAGES,
     ),
 }
 

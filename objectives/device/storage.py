@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from objectives.device.convs import code_bits, is_conv
+from objectives.device.scratch import CELL, code_cells, scratch_cells, work_cells
 from objectives.layer import Layer, batch_size
 
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 WORD = 32  # bits: every tensor begins at a whole word and takes whole ones
-IN_PLANES = 2  # bits of codes up to which the bits of equal weight lie together
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +36,9 @@ class Storage:
         over: The layer whose memory the output takes over; -1: it has its own.
         is_coded: Whether it is kept as the codes of its reader.
         is_added: Whether it is added to a sum as it is computed.
-        workspace: Bytes of the codes that a layer makes of a tensor before it runs.
+        reader: The layer that reads its codes; -1: it is not coded.
+        work: Bytes of the codes or floats that a layer makes of a tensor before it runs.
+        scratch: Bytes that it needs besides, at the least.
     """
 
     n_bytes: Ints
@@ -44,7 +47,9 @@ class Storage:
     over: Ints
     is_coded: Mask
     is_added: Mask
-    workspace: Ints
+    reader: Ints
+    work: Ints
+    scratch: Ints
 
     def alive(self) -> Ints:
         """Bytes in use at each step, ``(layers, n)``. A tensor in another's place counts from the step behind."""
@@ -54,7 +59,7 @@ class Storage:
             begin = np.where(self.over[index] < 0, self.begin[index], index + 1)
             np.add.at(change, (begin, columns), size)
             np.add.at(change, (np.maximum(self.end[index] + 1, begin), columns), -size)
-        return change[:n_layers].cumsum(axis=0) + self.workspace
+        return change[:n_layers].cumsum(axis=0) + self.work + self.scratch
 
 
 def storage(layers: Sequence[Layer]) -> Storage:
@@ -77,6 +82,7 @@ class _Rules:
         self.elements = elements
         self.is_there = (elements > 0) & ~self.is_view
         self.column = np.arange(self.n)
+        self.is_image = np.array([layer.op == "input" for layer in layers])
 
     def _rows(self, values: Sequence[Any], kind: type = np.int64) -> Any:
         rows: Any = np.empty((len(values), self.n), dtype=kind)
@@ -95,24 +101,24 @@ class _Rules:
         layers, shape = self.layers, (len(self.layers), self.n)
         reads = [self._reads(index) for index in range(len(layers))]
         root, before, source = self._forward(reads)
-        last, n_readers, code_bits, adder = self._backward(reads)
-        is_conv = self._rows([layer.macs for layer in layers]) > 0
-        is_only = is_conv & self.is_there & (n_readers == 1)
-        is_coded = is_only & (code_bits > 0)
-        is_added = is_only & (adder >= 0)
-        is_added &= np.take_along_axis(before, adder.clip(0), axis=0) == np.arange(shape[0])[:, None]
+        last, n_readers, bits_of_codes, reader = self._backward(reads)
+        conv = self._rows([is_conv(layer) for layer in layers]) > 0
+        is_only = conv & self.is_there & (n_readers == 1)
+        is_coded = is_only & (bits_of_codes > 0)
+        is_sum = np.array([layer.op == "add" for layer in layers])
+        is_added = is_only & (reader >= 0) & is_sum[reader]
+        is_added &= np.take_along_axis(before, reader.clip(0), axis=0) == np.arange(shape[0])[:, None]
         bits = self._rows([layer.output_bits for layer in layers])
-        bits = np.where(is_coded, code_bits, bits * (self.is_there & ~is_added))
-        in_planes = WORD // 8 * bits * -(-self.elements // WORD)
-        in_row = WORD // 8 * -(-self.elements * bits // WORD)
-        n_bytes = np.where(is_coded & (bits <= IN_PLANES), in_planes, in_row)
+        in_row = CELL * -(-self.elements * bits * (self.is_there & ~is_added) // WORD)
+        n_bytes = np.where(is_coded, CELL * code_cells(self.elements, bits_of_codes), in_row)
         begin, over = np.arange(shape[0])[:, None] + np.zeros(shape, dtype=np.int64), np.full(shape, -1)
         for index, layer in enumerate(layers):
             if layer.op == "add":
                 self._place_sum(index, reads[index], (root, before, source, last), is_added, n_bytes, begin, over)
-        workspace = WORD // 8 * -(-self._rows([layer.workspace_bits for layer in layers]) // WORD)
         has_codes = np.take_along_axis(is_coded, source.clip(0), axis=0) & (source >= 0)
-        return Storage(n_bytes, begin, last, over, is_coded, is_added, np.where(has_codes, 0, workspace))
+        work = CELL * np.where(has_codes, 0, self._rows([work_cells(layer) for layer in layers]))
+        scratch = CELL * self._rows([scratch_cells(layer) for layer in layers])
+        return Storage(n_bytes, begin, last, over, is_coded, is_added, np.where(is_coded, reader, -1), work, scratch)
 
     def _forward(self, reads: list[list[tuple[int, Mask]]]) -> tuple[Ints, Ints, Ints]:
         """Where each output lies if it is a view; the last tensor before each layer; the first tensor it reads."""
@@ -128,21 +134,21 @@ class _Rules:
         return root, before, source
 
     def _backward(self, reads: list[list[tuple[int, Mask]]]) -> tuple[Ints, Ints, Ints, Ints]:
-        """The last step that needs each output; how many read it, views not counted, and what that one makes of it."""
+        """The last step that needs each output; how many read it, views not counted, and, if it is one,
+        which, and the bits of the codes that it makes."""
         shape = (len(self.layers), self.n)
         last = np.arange(shape[0])[:, None] + np.zeros(shape, dtype=np.int64)
-        n_readers, code_bits = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
-        adder = np.full(shape, -1)
+        n_readers, bits, reader = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64), np.full(shape, -1)
         for index in reversed(range(shape[0])):
             layer, is_view = self.layers[index], self.is_view[index]
-            until = np.where(is_view, last[index], index)
+            until, own_bits = np.where(is_view, last[index], index), code_bits(layer)
             for number, is_read in reads[index]:
                 last[number] = np.where(is_read, np.maximum(last[number], until), last[number])
                 n_readers[number] += is_read * np.where(is_view, n_readers[index], 1)
-                code_bits[number] += is_read * np.where(is_view, code_bits[index], layer.code_bits)
-                own = index if layer.op == "add" else -1
-                adder[number] = np.where(is_read, np.where(is_view, adder[index], own), adder[number])
-        return last, n_readers, code_bits, adder
+                bits[number] += is_read * np.where(is_view, bits[index], own_bits)
+                found = np.where(is_view, reader[index], index)
+                reader[number] = np.where(is_read & (found >= 0), found, reader[number])
+        return last, n_readers, bits, reader
 
     def _place_sum(
         self,
@@ -163,6 +169,6 @@ class _Rules:
         for number, is_read in reads:
             place = root[number]
             is_free = is_read & (last[place, self.column] == index) & (n_bytes[place, self.column] == n_bytes[index])
-            is_free &= (place > 0) & ~is_added[place, self.column] & (over[index] < 0) & self.is_there[index]
+            is_free &= ~self.is_image[place] & ~is_added[place, self.column] & (over[index] < 0) & self.is_there[index]
             is_free &= ~is_made_early | (source[previous, self.column] != place)  # what still reads it there
             over[index] = np.where(is_free, place, over[index])

@@ -1,0 +1,100 @@
+"""Bytes that exported C takes of a microcontroller's flash: weights, code, and what the compiler's libraries add."""
+
+from __future__ import annotations
+
+from objectives.device.convs import is_conv
+from objectives.device.cores import DEFAULT_CORE, fit_of
+from objectives.device.instructions import as_whole
+from objectives.device.kernels import kernels
+from objectives.device.numbers import flag, larger, pick, smaller
+from objectives.device.readers import Place, places
+from objectives.device.work import Work
+from objectives.layer import BY_DIVISION, BY_THRESHOLDS, Number
+from objectives.model_size import packed_bytes
+from objectives.objective import Layers
+
+LAYER_BYTES = 164  # of two structs that say how a convolution is run
+CALLED = ("add", "avg_pool", "max_pool", "concat", "align", "zeros")
+
+
+def flash(layers: Layers, *, core: str = DEFAULT_CORE) -> Number:
+    """Bytes of the exported C library in a program for a microcontroller, compiled with -Os; start-up code excluded.
+
+    Formula: ``constants + sum over parts that the network needs of their code``. Constants are weights as they are
+    packed, thresholds where they take the place of floats, all other floats, and 164 bytes a convolution that say how
+    it is run. Parts are the kernels that the network's layers have, other operations, the calls, and what is always
+    there. Their code, with what the compiler's library adds to it (floats in software, division), was fitted, not
+    negative, to random networks that were linked; how far it is off: docs/experiments/device.md.
+
+    A run counts the core that ``[device]`` names; without one a Cortex-M4F. -O2, at which ``instructions`` are counted,
+    takes 11 to 37 % more code.
+
+    Args:
+        layers: Of one network, or of many as arrays.
+        core: One of :data:`objectives.device.cores.CORES`.
+
+    Returns:
+        Whole bytes; 0 for no layers; an array ``(n,)`` for many networks.
+    """
+    bytes_of = fit_of(core).flash
+    found: Number = 0.0
+    for part, number in sorted(parts_of(layers).items()):
+        found = found + number * bytes_of.get(part, 0.0)
+    return as_whole(found + constants(layers), layers)
+
+
+def constants(layers: Layers) -> Number:
+    """Bytes of constants."""
+    return sum((_stored(place) for place in places(layers)), 0)
+
+
+def parts_of(layers: Layers) -> Work:
+    """Parts of the C code that a network needs, as 0 or 1, and how many calls of each kind it has."""
+    parts: Work = {}
+
+    def note(part: str, is_there: Number) -> None:
+        parts[part] = larger(parts.get(part, 0), is_there)
+
+    def count(part: str, n: Number) -> None:
+        parts[part] = parts.get(part, 0) + n
+
+    for layer in layers:
+        if layer.op == "input":
+            note("encode", flag(layer.float_values > 0))
+            continue
+        for kernel, is_there in kernels(layer).items():
+            note(kernel, is_there)
+            note(kernel.partition("_")[0], is_there)
+        conv = is_conv(layer)
+        note("always", conv)
+        count("calls of convolutions", conv)
+        other = flag(layer.output_elements > 0) * (1 - conv)
+        kinds = {layer.op: other} if layer.op in CALLED else {}
+        if layer.op == "add":  # of no branch: zeros
+            kinds = {"add": other * flag(layer.input_bits > 0)}
+            kinds["zeros"] = other - kinds["add"]
+        if layer.op == "conv":  # in the place of a convolution: pools, or an align
+            pools = {"max_pool": 1, "avg_pool": 2}
+            kinds = {name: other * flag(layer.pool == kind) for name, kind in pools.items()}
+            kinds["align"] = other - kinds["max_pool"] - kinds["avg_pool"]
+        for kind, is_there in kinds.items():
+            note(kind, is_there)
+            count(f"calls of {kind}", is_there * (len(layer.inputs) if kind == "concat" else 1))
+    return parts
+
+
+def _stored(place: Place) -> Number:
+    """Bytes of a layer's constants."""
+    layer = place.layer
+    if layer.module is None or layer.reading is None:
+        return 4 * layer.float_values
+    module, there = layer.module, is_conv(layer)
+    filters, channels = layer.output_shape[0] * there, layer.reading.source[0] * there
+    of_act = (2 * flag(module.codes == BY_THRESHOLDS) + flag(module.codes == BY_DIVISION)) * there
+    before = 2 * module.norms_before * channels
+    behind = layer.float_values - before - of_act  # scales, bias, norms, slopes
+    # whoever is fed codes by thresholds needs no steps of its own, and of its activations the scale alone
+    fed = place.is_fed_by_thresholds
+    floats = before * (1 - fed) + pick(fed, smaller(of_act, 1), of_act) + behind * (1 - place.has_thresholds)
+    thresholds = place.has_thresholds * (4 * filters * (place.levels - 1) + -(-filters // 8))
+    return packed_bytes(layer.weights, levels=layer.weight_levels) + 4 * floats + thresholds + LAYER_BYTES * there

@@ -1,0 +1,89 @@
+"""Which convolutions leave codes to the one that reads them, in place of floats: of one network, or of many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from objectives.device.convs import has_whole_sums
+from objectives.device.storage import storage
+from objectives.layer import BY_IMAGE, Layer, Number, batch_size
+from objectives.objective import Layers
+
+MOST_THRESHOLDS = 3  # of a filter; more take more bytes than the floats that they replace
+
+
+@dataclass(frozen=True)
+class Place:
+    """A layer between those that it reads and those that read it; numbers are 0 or 1 unless it is said.
+
+    Attributes:
+        layer: It.
+        is_fed: Whether what it reads lies there as its codes.
+        is_fed_by_thresholds: Whether they were made without floats.
+        has_codes: Whether it writes the codes of the convolution that reads it.
+        has_thresholds: Whether it does so without floats.
+        levels, norms, relus, codes: Of that convolution: how many codes, steps in front of it, and how codes are made.
+        is_added: Whether a convolution is added to a sum as it is computed.
+        is_made_early: Whether a sum is made while a convolution runs.
+    """
+
+    layer: Layer
+    is_fed: Number
+    is_fed_by_thresholds: Number
+    has_codes: Number
+    has_thresholds: Number
+    levels: Number
+    norms: Number
+    relus: Number
+    codes: Number
+    is_added: Number
+    is_made_early: Number
+
+
+def places(layers: Layers) -> list[Place]:
+    """All layers in their order; ``layers`` may stand for many networks."""
+    if not layers:
+        return []
+    kept, n = storage(layers), batch_size(layers)
+    columns = np.arange(kept.reader.shape[1])
+
+    def plain(numbers: Any) -> Number:
+        return numbers * 1 if n is not None else int(numbers[0])
+
+    facts = {name: np.zeros(kept.reader.shape, dtype=np.int64) for name in ("levels", "norms", "relus", "codes")}
+    by_thresholds = np.zeros(kept.reader.shape, dtype=np.int64)
+    is_fed = np.zeros(kept.reader.shape, dtype=np.int64)
+    is_fed_by_thresholds = np.zeros_like(is_fed)
+    for index, layer in enumerate(layers):
+        if layer.module is not None:
+            module = layer.module
+            own = (module.act_levels, module.norms_before, module.relus_before, module.codes)
+            for name, number in zip(facts, own, strict=True):
+                facts[name][index] = number
+    of_reader = {name: np.take_along_axis(rows, kept.reader.clip(0), axis=0) for name, rows in facts.items()}
+    for index, layer in enumerate(layers):
+        has_codes = kept.is_coded[index]
+        if layer.module is not None:
+            module = layer.module
+            is_plain = (module.sums == 1) & (module.has_shortcut == 0) & (module.codes != BY_IMAGE)
+            few = of_reader["levels"][index] - 1 <= MOST_THRESHOLDS
+            by_thresholds[index] = has_codes & few & (has_whole_sums(layer) == 1) & is_plain
+        reader = kept.reader[index].clip(0)
+        is_fed[reader, columns] |= has_codes
+        is_fed_by_thresholds[reader, columns] |= by_thresholds[index]
+    return [
+        Place(
+            layer,
+            plain(is_fed[index]),
+            plain(is_fed_by_thresholds[index]),
+            plain(kept.is_coded[index]),
+            plain(by_thresholds[index]),
+            **{name: plain(rows[index] * kept.is_coded[index]) for name, rows in of_reader.items()},
+            is_added=plain(kept.is_added[index]),
+            is_made_early=plain(kept.begin[index] < index),
+        )
+        for index, layer in enumerate(layers)
+    ]
