@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from evonas.architecture.graph import INPUT, Op
+from evonas.architecture.graph import INPUT
+from evonas.export.c.features import c_features
 from evonas.export.c.image_codes import c_comment, c_sizes, c_standards
 from evonas.export.c.interface import c_defines, c_interface
 from evonas.export.c.layers import c_layers
@@ -129,7 +130,7 @@ def c_parts(frozen: FrozenNetwork, options: COptions, *, has_self_test: bool = F
     names = _identifiers(frozen.convs)
     layers = c_layers(frozen, plan, names=names)
     run = c_run_function(frozen, plan, names=names)
-    sizes = {**c_sizes(frozen.codes), **_stream_sizes(frozen, plan)}
+    sizes = {**c_sizes(frozen.codes), **c_features(frozen, plan, layers)}
     code = "".join(
         [
             _fragment("begin"),
@@ -174,22 +175,6 @@ def c_parts(frozen: FrozenNetwork, options: COptions, *, has_self_test: bool = F
         weight_bytes,
         arena_bytes,
     )
-
-
-def _stream_sizes(frozen: FrozenNetwork, plan: Plan) -> dict[str, str | int]:
-    """What the runtime must know of tensors between layers, for ``#define``."""
-    sizes: dict[str, str | int] = {"STREAM_BITS": frozen.architecture.stream.bits}
-    sizes["VIEWS_IMAGE"] = int(any(_views_image(frozen, op, plan) for op in frozen.architecture.ops))
-    if frozen.step is not None:
-        step = float(frozen.step)
-        sizes |= {"STEP": f"{step!r}f", "PER_STEP": f"{1 / step!r}f"}
-    return sizes
-
-
-def _views_image(frozen: FrozenNetwork, op: Op, plan: Plan) -> bool:
-    if op.kind == "zeros" or frozen.architecture.is_view(op) or (op.kind == "conv" and frozen.convs[op.name].image):
-        return False
-    return any(plan.home.get(name, name) == INPUT for name in op.inputs)
 
 
 def is_exact(frozen: FrozenNetwork) -> bool:

@@ -164,7 +164,7 @@ static void net_pack_signs(net_cell *stream, int32_t bit, const net_cell *from, 
 static void net_store(const net_source *s, net_cell *codes, int32_t elements, int32_t first, const net_cell *indices,
                       int32_t n)
 {
-    if (s->planes == 1) {
+    if (!NET_HAS_PLANES || s->planes == 1) {
         net_pack(codes, first * s->bits, indices, n, s->bits);
     } else {
         net_pack_planes(codes, codes + net_cells(elements, 1), first, indices, n);

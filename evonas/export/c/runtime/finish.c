@@ -9,7 +9,7 @@ static void net_scale(const net_conv *l, int32_t first, int32_t n, const net_cel
     int32_t is_measured = l->source->rule == NET_PER_IMAGE;
     const float *scales = l->scales;
 
-    if (is_whole && l->terms == 1 && !is_measured) {
+    if (!NET_HAS_PARTS || (is_whole && l->terms == 1 && !is_measured)) {
         int32_t each = l->scaled_by == NET_FILTER;
         for (scales += each * first, i = 0; i < n; i++, scales += each) {
             to[i].f = (float)sums[i].i * *scales;
@@ -140,7 +140,7 @@ static void net_finish(net_cell *net_arena, const net_conv *l, const uint8_t *im
     net_cell *out = net_arena + l->out;
     const uint8_t *step;
 
-    if (l->is_shuffled) {
+    if (NET_HAS_SHUFFLE && l->is_shuffled) {
         int32_t per_group = l->filters / l->groups;
         net_cell *turned = sums + l->filters * l->terms;
         for (i = 0; i < per_group; i++) {
@@ -152,11 +152,11 @@ static void net_finish(net_cell *net_arena, const net_conv *l, const uint8_t *im
         }
         sums += l->filters * l->terms;
     }
-    if (l->thresholds != NULL && s->bits == 1) {
+    if (NET_HAS_BIT_THRESHOLDS && l->thresholds != NULL && s->bits == 1) {
         net_pass_bits(l, at, first, n, sums, out);
         return;
     }
-    if (l->thresholds != NULL) {
+    if (NET_HAS_THRESHOLDS && l->thresholds != NULL) {
         net_pass(l, elements, at, first, n, sums, out);
         return;
     }
@@ -165,28 +165,23 @@ static void net_finish(net_cell *net_arena, const net_conv *l, const uint8_t *im
         net_add_bias(sums, l->bias + first, n);
     }
     for (step = l->after; *step != NET_END; step++) {
-        switch (*step) {
-        case NET_NORM:
+        if (NET_HAS_NORM && *step == NET_NORM) {
             net_norm(sums, sums, l->norm_after + first, l->filters, n);
-            break;
-        case NET_RELU:
-            net_relu(sums, sums, n);
-            break;
-        case NET_SHORTCUT:
+        } else if (NET_HAS_SHORTCUT && *step == NET_SHORTCUT) {
             net_shortcut(l, net_view_of(net_arena, l->x, l->source->channels, image), sums, first, n, row, column);
-            break;
-        default:
+        } else if (NET_HAS_PRELU && *step == NET_PRELU) {
             net_prelu(sums, l->prelu + first, l->filters, n);
-            break;
+        } else {
+            net_relu(sums, sums, n);
         }
     }
-    if (s != NULL) {
+    if (NET_HAS_READERS && s != NULL) {
         step = s->before;
         net_front(s, &step, first, n, sums);
         net_quantize(s, sums, sums, n, s->threshold, out, elements, at);
         return;
     }
-    if (l->added != NULL) {
+    if (NET_HAS_SUMS && l->added != NULL) {
         net_add_to(net_arena, l, image, sums, place, first, n);
     }
     if (l->writes_floats) {

@@ -24,7 +24,7 @@ static void net_relu(const net_cell *from, net_cell *to, int32_t n)
 static void net_front(const net_source *s, const uint8_t **steps, int32_t first, int32_t n, net_cell *v)
 {
     for (; **steps != NET_END && **steps != NET_POOL; ++*steps) {
-        if (**steps == NET_NORM) {
+        if (NET_HAS_NORM && **steps == NET_NORM) {
             net_norm(v, v, s->norm_before + first, s->channels, n);
         } else {
             net_relu(v, v, n);
@@ -41,7 +41,7 @@ static float net_prepared(const net_source *s, net_view x, int32_t channel, int3
 
     v.f = net_get(x, place, channel);
     net_front(s, &steps, channel, 1, &v);
-    if (*steps == NET_POOL) {
+    if (NET_HAS_POOL && *steps == NET_POOL) {
         net_pairs sum;
         sum.n = 0;
         for (i = 0; i < area; i++) {
@@ -63,8 +63,7 @@ static void net_indices(const net_source *s, const net_cell *from, net_cell *to,
     float scale = s->scale, above = threshold + scale;
     int32_t zero = 0x4b400000, low = zero + s->low, high = zero + s->high, i;
 
-    switch (s->rule) {
-    case NET_ROUND:
+    if (NET_HAS_ROUND && s->rule == NET_ROUND) {
         for (i = 0; i < n; i++) {
             net_cell v;
             v.f = from[i].f / net_apart(scale);
@@ -72,17 +71,14 @@ static void net_indices(const net_source *s, const net_cell *from, net_cell *to,
             v.i = v.i > low ? v.i : low;
             to[i].i = (v.i < high ? v.i : high) - low;
         }
-        break;
-    case NET_TWO_STEPS:
+    } else if (NET_HAS_TWO_STEPS && s->rule == NET_TWO_STEPS) {
         for (i = 0; i < n; i++) {
             to[i].i = (from[i].f > threshold) + (from[i].f > above);
         }
-        break;
-    default:
+    } else if (NET_HAS_TERNARY) {
         for (i = 0; i < n; i++) {
             to[i].i = (from[i].f > threshold) - (from[i].f < -threshold) + 1;
         }
-        break;
     }
 }
 
@@ -90,7 +86,7 @@ static void net_indices(const net_source *s, const net_cell *from, net_cell *to,
 static void net_quantize(const net_source *s, const net_cell *from, net_cell *indices, int32_t n, float threshold,
                          net_cell *codes, int32_t elements, int32_t first)
 {
-    if (s->rule == NET_SIGN) {
+    if (NET_HAS_SIGN && s->rule == NET_SIGN) {
         net_pack_signs(codes, first, from, n);
     } else {
         net_indices(s, from, indices, n, threshold);
@@ -133,10 +129,10 @@ static float net_prepare(net_cell *net_arena, const net_conv *l, const uint8_t *
     float threshold = s->threshold, scale = s->scale;
     const uint8_t *steps;
 
-    if (l->reads != NET_QUANTIZED && l->reads != NET_PREPARED) {
+    if (!NET_HAS_WORK || (l->reads != NET_QUANTIZED && l->reads != NET_PREPARED)) {
         return scale;
     }
-    if (s->rule == NET_PER_IMAGE) {
+    if (NET_HAS_PER_IMAGE && s->rule == NET_PER_IMAGE) {
         net_measure(s, x, area, &threshold, &scale);
     }
     for (steps = s->before; *steps != NET_END; steps++) {
@@ -146,7 +142,7 @@ static float net_prepare(net_cell *net_arena, const net_conv *l, const uint8_t *
         if (l->reads == NET_PREPARED) {
             row = work + i * channels;
         }
-        if (has_pool) {
+        if (NET_HAS_POOL && has_pool) {
             for (c = 0; c < channels; c++) {
                 row[c].f = net_prepared(s, x, c, 0);
             }
