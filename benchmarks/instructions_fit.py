@@ -36,7 +36,7 @@ from scipy.stats import kendalltau
 from objectives.device.cores import CORES
 
 FITTED = Path(__file__).resolve().parents[1] / "objectives" / "device" / "fitted.json"
-JUDGED_FROM = 2000  # seeds of networks that nothing is fitted to
+JUDGED_FROM = 1000  # seeds of networks that nothing is fitted to
 LEAST_TAU, MOST_ERROR, MOST_FLASH_ERROR = 0.95, 0.05, 0.03
 
 
