@@ -29,7 +29,7 @@ from device.fitting import (
     flash_errors,
     instruction_errors,
 )
-from device.measuring import FAST, SMALL, rows_of
+from device.measuring import FAST, SMALL, encode_bytes, rows_of
 from report import write_report
 from scipy.stats import kendalltau
 
@@ -58,7 +58,8 @@ def fitted(rows: Sequence[Row]) -> dict[str, Any]:
         "operations": str(sum(len(row["layers"]) for row in rows)),
         **{f"median error of {name}, cross-validated": f"{error:.2%}" for name, error in errors.items()},
     }
-    return {"facts": facts, "instructions": fit_instructions(rows), "flash": fit_flash(rows)}
+    flash = fit_flash(rows) | {"encode": encode_bytes(rows[0]["target"])}
+    return {"facts": facts, "instructions": fit_instructions(rows), "flash": flash}
 
 
 def judged(core: str, rows: Sequence[Row], fit: dict[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

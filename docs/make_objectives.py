@@ -20,8 +20,8 @@ HEAD = """# Objectives
 
 What a network is measured by. Any of them may be minimised (`objectives` under `[search]`) or bounded (`constraints`);
 one of your own comes by path, see [own.md](../guide/own.md). All but `latency` and what counts as error are counted
-from the layers, exactly, and are in every `front.csv`. Of `error`, `balanced_error` and `macro_f1_error` a run has one,
-by default `error`.
+from the layers and are in every `front.csv`: exactly, but for `instructions` and `flash`, which are a fit. Of `error`,
+`balanced_error` and `macro_f1_error` a run has one, by default `error`.
 
 | name | unit | what it is |
 | --- | --- | --- |

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from device.networks import random_network
+from evonas.architecture.input_codes import InputCodes
 from evonas.export.c.targets.simulate import linked_sizes, simulate
 
 FAST, SMALL = "-O2", "-Os"  # instructions are counted at the one, bytes of flash at the other
@@ -35,6 +39,19 @@ def rows_of(seeds: Iterable[int], targets: Iterable[str], path: Path | None) -> 
             with path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
     return [done[key] for key in wanted]
+
+
+def encode_bytes(target: str) -> int:
+    """Code that makes codes of numbers, which networks of numbers have and networks of pixels do not."""
+    pixels, _ = random_network(0)
+    centre, density = (np.full((pixels.architecture.input_shape[0], 1, 1), one, np.float32) for one in (0.5, 40))
+    codes = InputCodes(-127, 127, 32, centre, density)
+    convs = {name: conv if conv.image is None else replace(conv, image=codes) for name, conv in pixels.convs.items()}
+    sizes = [
+        linked_sizes(one, target, optimization=SMALL) for one in (pixels, replace(pixels, convs=convs, codes=codes))
+    ]
+    before, behind = (one.code + one.helpers for one in sizes)
+    return behind - before
 
 
 def _measured(seed: int, target: str) -> Row:

@@ -75,6 +75,7 @@ def _space(rng: np.random.Generator, family: str) -> NetworkSpace:
         "act_precisions": acts,
         "modules": (_one(rng, CELL_MODULES if family == "cells" else MODULES),),
         "scheme": _scheme(rng),
+        "stream_precisions": (_one(rng, ("8-bit", "8-bit", "16-bit", "float")),),
     }
     wide = int(np.exp(rng.uniform(np.log(4), np.log(40))))
     is_signal = shape[1] == 1

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from objectives.device.convs import is_conv
+from objectives.device.convs import has_whole_sums, is_conv
 from objectives.device.cores import DEFAULT_CORE, fit_of
 from objectives.device.instructions import as_whole
 from objectives.device.kernels import kernels
 from objectives.device.numbers import flag, larger, pick, smaller
 from objectives.device.readers import Place, places
+from objectives.device.scratch import work_cells
 from objectives.device.work import Work
-from objectives.layer import BY_DIVISION, BY_THRESHOLDS, Number
+from objectives.layer import BY_DIVISION, BY_IMAGE, BY_SIGN, BY_THRESHOLDS, Number
 from objectives.model_size import packed_bytes
 from objectives.objective import Layers
 
-LAYER_BYTES = 164  # of two structs that say how a convolution is run
+LAYER_BYTES = 172  # of two structs that say how a convolution is run
 CALLED = ("add", "avg_pool", "max_pool", "concat", "align", "zeros")
 
 
@@ -21,7 +22,7 @@ def flash(layers: Layers, *, core: str = DEFAULT_CORE) -> Number:
     """Bytes of the exported C library in a program for a microcontroller, compiled with -Os; start-up code excluded.
 
     Formula: ``constants + sum over parts that the network needs of their code``. Constants are weights as they are
-    packed, thresholds where they take the place of floats, all other floats, and 164 bytes a convolution that say how
+    packed, thresholds where they take the place of floats, all other floats, and 172 bytes a convolution that say how
     it is run. Parts are the kernels that the network's layers have, other operations, the calls, and what is always
     there. Their code, with what the compiler's library adds to it (floats in software, division), was fitted, not
     negative, to random networks that were linked; how far it is off: docs/experiments/device.md.
@@ -58,10 +59,13 @@ def parts_of(layers: Layers) -> Work:
     def count(part: str, n: Number) -> None:
         parts[part] = parts.get(part, 0) + n
 
-    for layer in layers:
+    for place in places(layers):
+        layer = place.layer
         if layer.op == "input":
-            note("encode", flag(layer.float_values > 0))
+            note("encode", flag(layer.float_values > 1))  # one is the step of tensors between layers
             continue
+        for part, is_there in _features(place).items():
+            note(part, is_there)
         for kernel, is_there in kernels(layer).items():
             note(kernel, is_there)
             note(kernel.partition("_")[0], is_there)
@@ -81,6 +85,33 @@ def parts_of(layers: Layers) -> Work:
             note(kind, is_there)
             count(f"calls of {kind}", is_there * (len(layer.inputs) if kind == "concat" else 1))
     return parts
+
+
+def _features(place: Place) -> Work:
+    """What of the runtime a layer needs, as the export decides it; 0 or 1."""
+    layer, module = place.layer, place.layer.module
+    is_few = flag((layer.output_bits < 32) & (layer.output_elements > 0))
+    if module is None:
+        return {"few bits": is_few}
+    conv, sums = is_conv(layer), place.has_thresholds
+    found = {
+        "norm": module.norms_before + module.norms_after,
+        "pool": module.has_pool,
+        "shortcut": module.has_shortcut,
+        "prelu": module.has_prelu,
+        "shuffle": module.has_shuffle,
+        "sign": module.codes == BY_SIGN,
+        "compared": (module.codes == BY_THRESHOLDS) | (module.codes == BY_IMAGE),
+        "divided": module.codes == BY_DIVISION,
+        "measured": module.codes == BY_IMAGE,
+        "prepared": (1 - place.is_fed) * work_cells(layer) > 0,
+        "parts": (module.sums > 1) | (has_whole_sums(layer) == 0) | (module.codes == BY_IMAGE),
+        "bit thresholds": sums * flag(place.levels == 2),
+        "thresholds": sums * flag(place.levels > 2),
+        "codes": place.has_codes * (1 - sums),
+        "added": place.is_added,
+    }
+    return {"few bits": is_few, **{part: conv * flag(is_needed) for part, is_needed in found.items()}}
 
 
 def _stored(place: Place) -> Number:

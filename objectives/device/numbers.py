@@ -13,7 +13,7 @@ from objectives.layer import Number
 def flag(condition: Number) -> Number:
     """1 where it holds, else 0."""
     if isinstance(condition, np.ndarray):
-        return condition.astype(bool).astype(np.int64)
+        return (condition if condition.dtype == bool else condition != 0).astype(np.int64)
     return 1 if condition else 0
 
 

@@ -19,12 +19,12 @@ def device_objectives(core: str = DEFAULT_CORE, *, clock: int = 0) -> dict[str, 
         clock: Hz, which figures name beside the instructions; 0: not known.
     """
     is_default = core == DEFAULT_CORE
-    named = f" on a {CORES[core].title}"
-    at_most = f" (at most {clock / 1e6:g} M a second)" if clock else ""
+    title = CORES[core].title
+    at = f" at {clock / 1e6:g} MHz" if clock else ""
     count, size = (instructions, flash) if is_default else (partial(instructions, core=core), partial(flash, core=core))
     return {
-        "instructions": Objective("instructions", "", f"instructions{named}{at_most}", count),
-        "flash": Objective("flash", "bytes", f"flash{named}", size),
+        "instructions": Objective("instructions", "", f"instructions, {title}{at}", count),
+        "flash": Objective("flash", "bytes", f"flash, {title}", size),
     }
 
 

@@ -92,7 +92,7 @@ def test_a_run_counts_for_the_core_of_its_device_and_counts_many_at_once() -> No
     problem = open_context(parsed({"name": "ch32v003"})).networks
     genomes = problem.space.sample(np.random.default_rng(0), 3)
     table, costs = problem.measures.table, problem.costs(Scaling((), {}))
-    assert table["instructions"].title == "instructions on a RV32EC (at most 48 M a second)"
+    assert table["instructions"].title == "instructions, RV32EC at 48 MHz"
     counted = costs.counted(genomes)
     for genome, outcome in zip(genomes, counted, strict=True):
         layers = problem.space.decode(genome).layers
