@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evonas.architecture.graph import INPUT, Architecture, Op
 from evonas.export.c.kernels.choice import Choice, choose
@@ -23,7 +23,7 @@ class Plan:
         step: Of each operation that computes.
         home: For operations that share another one's buffer, its name; a name that is missing has its own.
         readers: For a convolution whose output is stored as codes, the one that reads them.
-        added: For a convolution that is added to a sum as it is computed, the operation that is the sum.
+        added: For a convolution that is added to a sum as it is computed, the sum, whose inputs are tensors.
         choices: For each convolution, how it is computed.
     """
 
@@ -69,7 +69,8 @@ def plan_memory(frozen: FrozenNetwork) -> Plan:
     """
     architecture, layers = frozen.architecture, frozen.architecture.layers
     kept, ops = storage(layers), {op.name: op for op in frozen.architecture.ops}
-    home = _views(architecture)
+    views = _views(architecture)
+    home = dict(views)
     names, step = [layer.name for layer in layers], {layer.name: index for index, layer in enumerate(layers)}
     last = {name: int(end) for name, end in zip(names, kept.end[:, 0], strict=True)}
     for index, (name, over) in enumerate(zip(names, kept.over[:, 0], strict=True)):
@@ -84,7 +85,7 @@ def plan_memory(frozen: FrozenNetwork) -> Plan:
             if kept.is_coded[index, 0]:
                 readers[name] = reader
             else:
-                added[name] = ops[reader]
+                added[name] = replace(ops[reader], inputs=tuple(views.get(one, one) for one in ops[reader].inputs))
                 home[name] = home.get(reader, reader)
     fixed = [
         Buffer(name, int(size) // CELL, int(begin), last[name])

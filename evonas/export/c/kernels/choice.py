@@ -136,7 +136,7 @@ def choose(conv: FrozenConv, *, room: int | None = None) -> Choice:
     is_ternary, by_sign = kernel.levels == 3, kernel.per == "sign"
     act_bits = 8 if conv.act is None else op.act.bits
     if _adds_are_fewer(conv, act_bits, height=height, width=width):
-        places, sums = 3 + (length + 1) // 2, terms * min(width, PASS)  # as if no weight were zero
+        places, sums = _most_places(conv), terms * min(width, PASS)
         memory = scratch(sums=sums, patch=_lines(conv, width), weights=places * len(kernel.values), is_whole=False)
         if room is None or memory.cells(memory.least) <= room:
             return Choice("adds", "", 1, 0, is_direct=False, scratch=memory, row_cells=places)
@@ -184,6 +184,13 @@ def _lines(conv: FrozenConv, width: int) -> int:
     op = conv.op
     line = (-(-width // 8) * 8 + op.dilation * (op.kernel[1] - 1) // op.stride[1] + 3) // 4
     return (op.dilation * (op.kernel[0] - 1) + 1) * op.stride[1] * conv.source.channels * line
+
+
+def _most_places(conv: FrozenConv) -> int:
+    """Cells of the longest list of where weights of a row are not zero."""
+    values = conv.kernel.values
+    counts = (values != 0).reshape(*values.shape[:2], -1).sum(axis=2)
+    return 3 + (int(counts.max()) + 1) // 2
 
 
 def row_length(conv: FrozenConv) -> int:
