@@ -42,10 +42,8 @@ def c_features(frozen: FrozenNetwork, plan: Plan, layers: dict[str, CLayer]) -> 
     sizes: dict[str, str | int] = {f"HAS_{name}": int(is_needed) for name, is_needed in found.items()}
     sizes["STREAM_BITS"] = frozen.architecture.stream.bits
     sizes["VIEWS_IMAGE"] = int(any(_views_image(frozen, op, plan) for op in frozen.architecture.ops))
-    if frozen.step is not None:
-        step = float(frozen.step)
-        sizes |= {"STEP": f"{step!r}f", "PER_STEP": f"{1 / step!r}f"}
-    return sizes
+    step = 1.0 if frozen.step is None else float(frozen.step)
+    return sizes | {"STEP": f"{step!r}f", "UNITS": f"{1 / step!r}f"}
 
 
 def _rule(act: ActivationRule) -> str:

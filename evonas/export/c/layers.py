@@ -15,6 +15,7 @@ from evonas.export.c.kernels.weights import by_output, c_weights
 from evonas.export.c.memory_plan import Plan, front_steps, work_of
 from evonas.export.c.placing import scratch_of
 from evonas.export.c.thresholds import Thresholds, find_thresholds, largest_sum
+from evonas.export.c.units import gives_units
 from evonas.nets.frozen import FrozenConv, FrozenNetwork
 from evonas.nets.packing import bits_of
 
@@ -75,7 +76,7 @@ def c_layers(frozen: FrozenNetwork, plan: Plan, *, names: dict[str, str]) -> dic
             to=shapes[name],
             passes=thresholds.get(name),
             has_front=name not in without_front,
-            is_last=frozen.architecture.layers[-1].name == (plan.added[name].name if name in plan.added else name),
+            gives=_gives(frozen, plan, name),
         )
         for name, conv in frozen.convs.items()
     }
@@ -89,7 +90,7 @@ def _layer(
     to: Shape,
     passes: Thresholds | None,
     has_front: bool,
-    is_last: bool,
+    gives: int,
 ) -> CLayer:
     op, kernel = conv.op, conv.kernel
     largest_sum(conv)  # may refuse
@@ -113,7 +114,7 @@ def _layer(
         "scale": _float(conv.multiplier(kernel.scales[:1], act_scale=_act_scale(conv))[0]),
         "bias": "NULL", "norm_after": "NULL", "prelu": "NULL",
         "reader": f"&net_{names[plan.readers[op.name]]}_source" if op.name in plan.readers else "NULL",
-        "added": "NULL", "n_added": 0, "added_at": 0, "writes_floats": int(is_last),
+        "added": "NULL", "n_added": 0, "added_at": 0, "writes_floats": gives,
         "thresholds": "NULL", "falling": "NULL",
         **_places(conv, plan, choice),
     }  # fmt: skip
@@ -133,6 +134,13 @@ def _layer(
     n_bytes = sum(array.nbytes for array in trained) + stored
     source_text = _text(f"net_{name}_source", "source", source_arrays, source, layer=op.name)
     return CLayer(source_text, text, n_bytes, reads, passes is not None)
+
+
+def _gives(frozen: FrozenNetwork, plan: Plan, name: str) -> int:
+    """1 if a convolution gives the logits, 2 if it gives them in units, else 0."""
+    if frozen.architecture.layers[-1].name != (plan.added[name].name if name in plan.added else name):
+        return 0
+    return 1 + gives_units(frozen, name)
 
 
 def _behind(conv: FrozenConv) -> dict[str, Array]:

@@ -21,6 +21,7 @@ from evonas.export.c.memory_plan import CELL, Plan, plan_memory
 from evonas.export.c.network import c_run_function, c_table
 from evonas.export.c.options import COptions
 from evonas.export.c.thresholds import largest_sum, sums_are_whole
+from evonas.export.c.units import in_units
 from evonas.export.seal import unsealed
 from evonas.nets.frozen import FrozenNetwork
 
@@ -125,7 +126,7 @@ def c_parts(frozen: FrozenNetwork, options: COptions, *, has_self_test: bool = F
         options: How it is written.
         has_self_test: Whether a self-test comes with it, which its interface then declares.
     """
-    architecture = frozen.architecture
+    architecture, frozen = frozen.architecture, in_units(frozen)
     plan = plan_memory(frozen)
     names = _identifiers(frozen.convs)
     layers = c_layers(frozen, plan, names=names)

@@ -13,7 +13,7 @@ static void net_add(net_cell *net_arena, const uint8_t *image, const int32_t *in
                 v = net_apart(v + net_get(net_view_of(net_arena, inputs[k], channels, image), i, c));
             }
             if (is_float) {
-                net_arena[out++].f = v;
+                net_arena[out++].f = v * NET_STEP;
             } else {
                 *to++ = net_rounded(v);
             }

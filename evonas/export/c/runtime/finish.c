@@ -185,7 +185,9 @@ static void net_finish(net_cell *net_arena, const net_conv *l, const uint8_t *im
         net_add_to(net_arena, l, image, sums, place, first, n);
     }
     if (l->writes_floats) {
-        memcpy(out + at, sums, (size_t)n * sizeof(net_cell));
+        for (i = 0; i < n; i++) {
+            out[at + i].f = l->writes_floats > 1 ? sums[i].f * NET_STEP : sums[i].f;
+        }
         return;
     }
     for (i = 0; i < n; i++) {

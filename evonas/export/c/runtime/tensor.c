@@ -1,6 +1,6 @@
 
 /* ---------------------------------------------------------------------------------------------------------------------
- * Tensors between layers
+ * Tensors between layers. Numbers are in units, of which one is worth NET_STEP and NET_UNITS are worth 1
  * ------------------------------------------------------------------------------------------------------------------ */
 
 /* A tensor; or the image, if there is no tensor. */
@@ -20,14 +20,10 @@ static float net_get(net_view x, int32_t place, int32_t channel)
 {
 #if NET_VIEWS_IMAGE
     if (x.at == NULL) {
-        return (float)(x.image[NET_PLACE(channel, place)] - NET_ZERO) / net_apart(NET_PER_ONE);
+        return (float)(x.image[NET_PLACE(channel, place)] - NET_ZERO) / net_apart(NET_PER_ONE) * NET_UNITS;
     }
 #endif
-#if NET_STREAM_BITS == 32
-    return x.at[place * x.channels + channel];
-#else
-    return (float)x.at[place * x.channels + channel] * NET_STEP;
-#endif
+    return (float)x.at[place * x.channels + channel];
 }
 
 /* Numbers of n channels of a pixel. */
@@ -40,7 +36,7 @@ static void net_load(net_view x, int32_t place, int32_t first, int32_t n, net_ce
     }
 }
 
-/* Whole steps, halves to even. */
+/* The nearest number of a tensor, halves to even. */
 static net_tensor net_rounded(float v)
 {
 #if NET_STREAM_BITS == 32
@@ -49,7 +45,6 @@ static net_tensor net_rounded(float v)
     net_cell number;
     float most = (float)(1 << (NET_STREAM_BITS - 1));
 
-    v = v * NET_PER_STEP;
     v = v < -most ? -most : v;
     v = v > most - 1.0f ? most - 1.0f : v;
     number.f = net_apart(v) + 12582912.0f;  /* 1.5 * 2^23: its last bits are the whole number */

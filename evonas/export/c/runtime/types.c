@@ -78,7 +78,7 @@ struct net_conv {
     const float *prelu;                      /* slope of each filter, then shift before, then shift after */
     const net_source *reader;                /* what reads the codes that this layer writes; NULL: it writes a tensor */
     const int32_t *added;                    /* places of tensors that the result is added to; or NULL */
-    uint8_t n_added, added_at, writes_floats; /* before which of them it comes; whether it gives the logits */
+    uint8_t n_added, added_at, writes_floats; /* before which of them it comes; 1: it gives the logits, 2: in units */
     const int32_t *thresholds;               /* sums from which the reader's code is one higher, a row per filter; or NULL */
     const uint8_t *falling;                  /* filters whose codes fall where sums rise, a bit each */
     int32_t x, work, out;                    /* places in the arena; x below zero: the image */
