@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from evonas.cli.options import say
+from evonas.export.formats import known_format
 from objectives import OBJECTIVES, QUALITIES
 from objectives.display import plain
 from objectives.energy import SOURCE
@@ -112,16 +113,23 @@ def print_trainings(chosen: pd.DataFrame, trainings: list[Any]) -> None:
 
 def print_verification(found: Verification) -> None:
     """What running an exported file showed."""
-    counted = int(found.layers["model_size"].sum())
+    counted, close, form = int(found.layers["model_size"].sum()), found.closeness, known_format(found.format)
+    difference = f"largest difference of logits {close.difference:.2g}"
+    if not form.is_exact:
+        steps = f", {close.difference / close.step:.1f} steps" * (close.step > 0)
+        difference += (
+            f"{steps}\nnot the network to the bit, as --format onnx is: logits equal but for rounding of "
+            f"{close.equal:.1%} of the images, within one step of the last code of {close.within_step:.1%}"
+        )
     say(
         f"{found.format}, {found.images:,} test images: accuracy {100 * found.accuracy:.2f} %\n"
-        f"against torch, sums of whole numbers: {found.agreement:.4%} of predictions agree, "
-        f"largest difference of logits {found.difference:.2g}\n"
+        f"against torch, sums of whole numbers: {found.agreement:.4%} of predictions agree, {difference}\n"
         f"against the network as trained, sums of floats: {found.trained_agreement:.4%} agree\n"
         f"one image: {found.milliseconds:.3f} ms here, {found.torch_milliseconds:.3f} ms in torch as trained"
     )
     if found.layers["stored"].isna().all():
-        say(f"file: {found.file_bytes:,} bytes; the model size counts {counted:,} bytes when packed")
+        how = f", weights {form.weights}" * bool(form.weights)
+        say(f"file: {found.file_bytes:,} bytes{how}; the model size counts {counted:,} bytes when packed")
         return
     stored = int(found.layers["stored"].sum())
     say(

@@ -29,6 +29,9 @@ class Format:
         stored: ``Sealed -> dict[str, int]``: bytes that a checked file holds for input and convolutions; empty
             where they cannot be told apart.
         extra: What to install for it: ``pip install evonas[EXTRA]``; empty if nothing.
+        is_exact: Whether its logits are those of the frozen network to the bit, floats in the network aside. In others
+            a code may be off by one, see :mod:`evonas.export.closeness`.
+        weights: How weights lie in it, where it is not as ``model_size`` counts.
     """
 
     suffix: str
@@ -37,6 +40,8 @@ class Format:
     run: str
     stored: str = ""
     extra: str = ""
+    is_exact: bool = True
+    weights: str = ""
 
     def call(self, name: str, argument: Any) -> Any:
         """Call one of the functions.

@@ -21,17 +21,21 @@ FORMATS: dict[str, Format] = {
     ),
     "onnx-qdq": Format(
         ".qdq.onnx",
-        "ONNX with INT2, INT4 and INT8 weights and QuantizeLinear",
+        "ONNX for compilers of 8 bits: int8 weights, QuantizeLinear; codes within one of the exact ones",
         write="evonas.export.onnx.files:qdq_file",
         run="evonas.export.onnx.onnx_runtime:run_onnx",
         extra="export",
+        is_exact=False,
+        weights="one byte each, however few bits they need: integer convolutions read no fewer",
     ),
     "qonnx": Format(
         ".qonnx",
-        "QONNX for FINN and similar tools; weights in float32, so not a small file",
+        "QONNX for hls4ml, FINN and similar tools; weights in float32, so not a small file",
         write="evonas.export.onnx.files:qonnx_file",
         run="evonas.export.onnx.qonnx_runtime:run_qonnx",
         extra="export",
+        is_exact=False,
+        weights="four bytes each: quantizers are operations on floats",
     ),
     "torch": Format(
         ".safetensors",
@@ -52,6 +56,7 @@ FORMATS: dict[str, Format] = {
         write="evonas.export.onnx.openvino_file:openvino_file",
         run="evonas.export.onnx.openvino_file:run_openvino",
         extra="openvino",
+        is_exact=False,
     ),
 }
 

@@ -6,66 +6,35 @@ from onnx import ModelProto, TensorProto, helper
 
 from evonas.errors import ExportError, in_a_line
 from evonas.export.format import bytes_by_layer
-from evonas.export.onnx.dialects import QONNX, Packed, Qdq, Qonnx
-from evonas.export.onnx.graph import Dialect, onnx_model
+from evonas.export.onnx.graph import onnx_model
+from evonas.export.onnx.packed import Packed
+from evonas.export.onnx.qdq import QdqGraph
+from evonas.export.onnx.qonnx import QONNX, QonnxGraph
 from evonas.export.seal import REMEDY, Sealed, unsealed
 from evonas.nets.frozen import FrozenNetwork
 
-OPERATIONS = {
-    *(
-        ("", name)
-        for name in ["Abs", "Add", "Cast", "Clip", "Concat", "Constant", "Conv", "DequantizeLinear", "Div", "Flatten"]
-    ),
-    *(
-        ("", name)
-        for name in [
-            "Gather",
-            "Greater",
-            "GreaterOrEqual",
-            "Max",
-            "MaxPool",
-            "Min",
-            "Mod",
-            "Mul",
-            "Neg",
-            "Pad",
-            "QuantizeLinear",
-        ]
-    ),
-    *(
-        ("", name)
-        for name in [
-            "Max",
-            "ReduceMax",
-            "ReduceSum",
-            "Relu",
-            "Reshape",
-            "Round",
-            "Sign",
-            "Slice",
-            "Sub",
-            "Unsqueeze",
-            "Where",
-        ]
-    ),
-    *((QONNX, name) for name in ("BipolarQuant", "Quant")),
-}
+STANDARD = (
+    "Abs Add AveragePool BatchNormalization Cast Clip Concat Constant Conv DequantizeLinear Div Flatten Gather"
+    " GlobalAveragePool GlobalMaxPool Greater GreaterOrEqual Max MaxPool Min Mod Mul Neg PRelu Pad QuantizeLinear"
+    " ReduceMax ReduceSum Relu Reshape Round Sign Slice Sub Unsqueeze Where"
+)
+OPERATIONS = {*(("", name) for name in STANDARD.split()), *((QONNX, name) for name in ("BipolarQuant", "Quant"))}
 """Domain and type of every operation that the dialects write."""
 
 
 def packed_file(frozen: FrozenNetwork) -> bytes:
     """ONNX with packed weights."""
-    return _file(frozen, "onnx", Packed())
+    return _file(frozen, "onnx", onnx_model(frozen, Packed()))
 
 
 def qdq_file(frozen: FrozenNetwork) -> bytes:
-    """ONNX with integers and DequantizeLinear."""
-    return _file(frozen, "onnx-qdq", Qdq())
+    """ONNX with QuantizeLinear and DequantizeLinear."""
+    return _file(frozen, "onnx-qdq", QdqGraph(frozen).model())
 
 
 def qonnx_file(frozen: FrozenNetwork) -> bytes:
     """QONNX."""
-    return _file(frozen, "qonnx", Qonnx())
+    return _file(frozen, "qonnx", QonnxGraph(frozen).model())
 
 
 def parsed(sealed: Sealed) -> ModelProto:
@@ -97,8 +66,7 @@ def stored_bytes(sealed: Sealed) -> dict[str, int]:
     return bytes_by_layer((tensor.name, len(tensor.raw_data)) for tensor in parsed(sealed).graph.initializer)
 
 
-def _file(frozen: FrozenNetwork, format_name: str, dialect: Dialect) -> bytes:
-    model = onnx_model(frozen, dialect)
+def _file(frozen: FrozenNetwork, format_name: str, model: ModelProto) -> bytes:
     facts = {f"evonas.{key}": value for key, value in frozen.facts.items()}
     helper.set_model_props(model, {"evonas": unsealed(format_name, frozen.facts), **facts})
     raw: bytes = model.SerializeToString(deterministic=True)

@@ -1,4 +1,4 @@
-"""A frozen network as an ONNX graph, built node by node; a dialect says how codes are stored and marked."""
+"""A frozen network as an ONNX graph, built node by node, equal to the bit; a dialect says how codes are stored."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from onnx import ModelProto, TensorProto, helper
 
 from evonas.architecture.fitting import Sides
-from evonas.architecture.graph import INPUT, Op
+from evonas.architecture.graph import INPUT, Op, Shape
 from evonas.architecture.input_codes import InputCodes
 from evonas.export.onnx.nodes import Nodes
 from evonas.nets.frozen import FrozenConv, FrozenNetwork
@@ -21,52 +21,20 @@ PIXELS, NUMBERS, LOGITS = "pixels", "numbers", "logits"
 
 
 class Dialect(ABC):
-    """How one format stores the codes of weights, and marks those of activations.
+    """How one format stores the codes of weights.
 
     Attributes:
         opset, ir_version: Of the standard operators, and of the file.
-        domains: Further operator sets, with their versions.
-        pixel_type: Of the graph's input.
         batch: Images per call; None for any number.
     """
 
     opset: ClassVar[int] = 18
     ir_version: ClassVar[int] = 10
-    domains: ClassVar[dict[str, int]] = {}
-    pixel_type: ClassVar[int] = TensorProto.UINT8
     batch: ClassVar[int | None] = None
 
     @abstractmethod
     def codes(self, conv: FrozenConv, nodes: Nodes) -> str:
         """Store a layer's codes; returns the name of a float tensor ``(planes, out, in / groups, side, side)``."""
-
-    def marked(self, codes: str, act: ActivationRule, nodes: Nodes) -> str:
-        """Tell a reader of the graph that these floats are codes from ``act.low`` to ``act.high``."""
-        del act, nodes
-        return codes
-
-    def marked_input(self, codes: str, form: InputCodes, nodes: Nodes) -> str:
-        """Tell a reader of the graph that these floats are codes of the input, where numbers were standardised."""
-        del form, nodes
-        return codes
-
-    def apply_rule(self, act: ActivationRule, x: str, numbers: Sequence[str], nodes: Nodes) -> str:
-        """Codes of activations ``x``, as floats; the rules of :class:`ActivationRule` but ``per_image``."""
-        match act.rule:
-            case "sign":
-                is_positive = nodes.add("GreaterOrEqual", x, nodes.number(0))
-                codes = nodes.add("Where", is_positive, nodes.number(1), nodes.number(-1))
-            case "round":
-                steps = nodes.add("Div", x, numbers[0])
-                clipped = nodes.add("Clip", steps, nodes.number(act.low), nodes.number(act.high))
-                codes = nodes.add("Round", clipped)
-            case _ if act.low == 0:
-                above = (nodes.above(x, numbers[0]), nodes.above(x, nodes.add("Add", numbers[0], numbers[1])))
-                codes = nodes.add("Add", *above)
-            case _:
-                below = nodes.above(nodes.add("Neg", numbers[0]), x)
-                codes = nodes.add("Sub", nodes.above(x, numbers[0]), below)
-        return self.marked(codes, act, nodes)
 
 
 def onnx_model(frozen: FrozenNetwork, dialect: Dialect) -> ModelProto:
@@ -90,7 +58,7 @@ def onnx_model(frozen: FrozenNetwork, dialect: Dialect) -> ModelProto:
         [helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, [batch, classes])],
         initializer=nodes.initializers,
     )
-    opsets = [helper.make_opsetid("", dialect.opset), *(helper.make_opsetid(*one) for one in dialect.domains.items())]
+    opsets = [helper.make_opsetid("", dialect.opset)]
     return helper.make_model(body, opset_imports=opsets, ir_version=dialect.ir_version, producer_name="evonas")
 
 
@@ -106,7 +74,7 @@ class _Graph:
         self.shapes = frozen.architecture.shapes
         is_standardized = frozen.codes.standards is not None
         self.taken = NUMBERS if is_standardized else PIXELS
-        self.type = TensorProto.FLOAT if is_standardized else dialect.pixel_type
+        self.type = TensorProto.FLOAT if is_standardized else TensorProto.UINT8
         self.codes = (
             self.taken if self.type == TensorProto.FLOAT else self.nodes.add("Cast", PIXELS, to=TensorProto.FLOAT)
         )
@@ -131,7 +99,7 @@ class _Graph:
             numbers = nodes.add("Max", numbers, nodes.number(codes.floor))
         steps = nodes.add("Mul", nodes.add("Sub", numbers, centre), density)
         clipped = nodes.add("Clip", steps, nodes.number(codes.low), nodes.number(codes.high))
-        return self.dialect.marked_input(nodes.add("Round", clipped), codes, nodes)
+        return nodes.add("Round", clipped)
 
     def op(self, op: Op) -> None:
         made = self._conv(self.frozen.convs[op.name]) if op.kind == "conv" else self._weightless(op)
@@ -162,7 +130,7 @@ class _Graph:
             case "align":
                 made = self._align(op, inputs[0])
             case "zeros":
-                made = self._zeros(op)
+                made = zeros(op, self.codes, self.shapes[INPUT], nodes)
             case _:
                 raise ValueError(f"no ONNX for {op.kind!r}")
         return made
@@ -219,7 +187,24 @@ class _Graph:
         if act.rule == "per_image":
             return self._quantize_images(act, x, conv)
         numbers = nodes.parts(f"{conv.op.name}/act", act.stored) if act.numbers else []
-        return self.dialect.apply_rule(act, x, numbers, nodes), numbers[-1] if numbers else None
+        return self._apply(act, x, numbers), numbers[-1] if numbers else None
+
+    def _apply(self, act: ActivationRule, x: str, numbers: Sequence[str]) -> str:
+        """Codes of activations ``x``, as floats; the rules of :class:`ActivationRule` but ``per_image``."""
+        nodes = self.nodes
+        match act.rule:
+            case "sign":
+                is_positive = nodes.add("GreaterOrEqual", x, nodes.number(0))
+                return nodes.add("Where", is_positive, nodes.number(1), nodes.number(-1))
+            case "round":
+                steps = nodes.add("Div", x, numbers[0])
+                return nodes.add("Round", nodes.add("Clip", steps, nodes.number(act.low), nodes.number(act.high)))
+            case _ if act.low == 0:
+                above = (nodes.above(x, numbers[0]), nodes.above(x, nodes.add("Add", numbers[0], numbers[1])))
+                return nodes.add("Add", *above)
+            case _:
+                below = nodes.above(nodes.add("Neg", numbers[0]), x)
+                return nodes.add("Sub", nodes.above(x, numbers[0]), below)
 
     def _quantize_images(self, act: ActivationRule, x: str, conv: FrozenConv) -> tuple[str, str]:
         nodes, steps = self.nodes, conv.op.steps
@@ -234,7 +219,7 @@ class _Graph:
         total = nodes.sum_in_pairs(nodes.add("Reshape", nodes.add("Mul", magnitude, kept), flat), n)
         count = nodes.sum_in_pairs(nodes.add("Reshape", kept, flat), n)
         scale = nodes.add("Div", total, nodes.add("Max", count, nodes.number(1)))
-        codes = self.dialect.marked(nodes.add("Mul", kept, nodes.add("Sign", x)), act, nodes)
+        codes = nodes.add("Mul", kept, nodes.add("Sign", x))
         return codes, nodes.add("Reshape", scale, as_one)
 
     def _convolve(self, conv: FrozenConv, x: str, act_scale: str | None) -> str:
@@ -292,20 +277,26 @@ class _Graph:
         return nodes.add("Div", x, nodes.constant(np.outer(counts[0], counts[1]).astype(np.float32)[None, None]))
 
     def _align(self, op: Op, x: str) -> str:
-        """Segment by segment, take channels, or the channel of zeros that is padded behind them."""
+        """Take channels, or the channel of zeros that is padded behind them."""
         source, nodes = self.shapes[op.inputs[0]], self.nodes
         if source.channels == op.channels:
             return x
-        had, wanted = source.channels // source.segments, op.channels // source.segments
-        taken = [s * had + i if i < had else source.channels for s in range(source.segments) for i in range(wanted)]
-        padded = nodes.add("Pad", x, nodes.constant(np.array([0, 0, 0, 0, 0, 1, 0, 0]))) if wanted > had else x
-        return nodes.add("Gather", padded, nodes.constant(np.array(taken)), axis=1)
+        taken = np.array(aligned(op, source))
+        is_padded = taken.min() < 0
+        padded = nodes.add("Pad", x, nodes.constant(np.array([0, 0, 0, 0, 0, 1, 0, 0]))) if is_padded else x
+        return nodes.add("Gather", padded, nodes.constant(np.where(taken < 0, source.channels, taken)), axis=1)
 
-    def _zeros(self, op: Op) -> str:
-        """Zeros of any batch, made of the input, so that every tool can infer their shape."""
-        nodes, x = self.nodes, self.codes
-        image = self.shapes[INPUT]
-        for axis, side, stride in ((2, image.height, op.stride[0]), (3, image.width, op.stride[1])):
-            x = nodes.slice(x, 0, side, axis=axis, step=stride)
-        nothing = nodes.add("Mul", x, nodes.number(0))
-        return nodes.add("Gather", nothing, nodes.constant(np.zeros(op.channels, dtype=np.int64)), axis=1)
+
+def aligned(op: Op, source: Shape) -> list[int]:
+    """For each channel, which of the source it takes, segment by segment; -1 for zeros."""
+    had, wanted = source.channels // source.segments, op.channels // source.segments
+    return [s * had + i if i < had else -1 for s in range(source.segments) for i in range(wanted)]
+
+
+def zeros(op: Op, codes: str, image: Shape, nodes: Nodes) -> str:
+    """Zeros of any batch, made of the input, so that every tool can infer their shape."""
+    x = codes
+    for axis, side, stride in ((2, image.height, op.stride[0]), (3, image.width, op.stride[1])):
+        x = nodes.slice(x, 0, side, axis=axis, step=stride)
+    nothing = nodes.add("Mul", x, nodes.number(0))
+    return nodes.add("Gather", nothing, nodes.constant(np.zeros(op.channels, dtype=np.int64)), axis=1)

@@ -30,7 +30,7 @@ class Nodes:
 
     def initializer(self, name: str, array: NDArray[Any]) -> str:
         """Store an array as data of the network."""
-        return self.tensor(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return self.tensor(numpy_helper.from_array(array, name))
 
     def tensor(self, tensor: TensorProto) -> str:
         """Store a tensor as data of the network."""
@@ -87,3 +87,25 @@ class Nodes:
     def above(self, x: str, threshold: str) -> str:
         """1 where ``x > threshold``, else 0, as floats."""
         return self.add("Cast", self.add("Greater", x, threshold), to=TensorProto.FLOAT)
+
+
+class Initializers(Nodes):
+    """The same for compilers: every constant is an initializer, and nodes have names."""
+
+    def add(self, op_type: str, *inputs: str, out: str = "", domain: str = "", **attributes: Any) -> str:
+        """See :class:`Nodes`."""
+        return super().add(
+            op_type, *inputs, out=out, domain=domain, name=out or f"{op_type}_{len(self.made)}", **attributes
+        )
+
+    def constant(self, array: NDArray[Any]) -> str:
+        """See :class:`Nodes`."""
+        key = (array.dtype.str, array.shape, array.tobytes())
+        if key not in self._constants:
+            self._constants[key] = self.initializer(f"constant{len(self._constants)}", array)
+        return self._constants[key]
+
+    def batch_norm(self, x: str, factor: NDArray[Any], shift: NDArray[Any]) -> str:
+        """``x * factor + shift``, of as many numbers as ``x`` has channels."""
+        rows = (factor, shift, np.zeros(len(factor)), np.ones(len(factor)))
+        return self.add("BatchNormalization", x, *(self.constant(row.astype(np.float32)) for row in rows), epsilon=0.0)

@@ -19,8 +19,8 @@ from openvino import op, opset1
 
 from evonas.errors import ExportError
 from evonas.export.format import Runner
-from evonas.export.onnx.dialects import Packed
 from evonas.export.onnx.graph import onnx_model
+from evonas.export.onnx.packed import Packed
 from evonas.export.seal import Sealed, unsealed
 from evonas.nets.frozen import FrozenConv, FrozenNetwork
 
