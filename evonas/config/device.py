@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self, TypeVar
 
 from pydantic import Field, field_validator, model_validator
 
+from evonas.architecture.precision import EIGHT_BIT
 from evonas.config.sections import SearchConfig
-from evonas.spaces.settings import Settings, known
+from evonas.spaces.settings import NetworkSpaceSettings, Settings, known
 from objectives.device.cores import DEFAULT_CORE
 
+S = TypeVar("S", bound=NetworkSpaceSettings)
 KIB, MIB, MHZ = 1024, 1024**2, 1_000_000
 MOST_BYTES, MOST_HZ = 2**40, 10_000_000_000
 
@@ -132,3 +134,9 @@ class DeviceConfig(Settings):
         if "objectives" not in search.model_fields_set:
             changed["objectives"] = ("error", "model_size", "instructions")
         return search.model_copy(update=changed)
+
+    def tensors(self, space: S) -> S:
+        """The space for this device: tensors between layers have 8 bits, where nothing is said of them."""
+        if not self.is_set or "stream_precisions" in space.model_fields_set:
+            return space
+        return space.model_copy(update={"stream_precisions": (EIGHT_BIT.name,)})

@@ -151,6 +151,8 @@ def _resolved(config: RunConfig) -> RunConfig:
         changed["space"] = config.space.model_copy(
             update={"kind": _resolved_path(config.space.kind), "options": options}
         )
+    else:
+        changed["space"] = config.device.tensors(config.space)
     return config.model_copy(update=changed)
 
 

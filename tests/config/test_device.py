@@ -13,6 +13,7 @@ from evonas.config.device import DEVICES, DeviceConfig
 from evonas.config.load import RunConfig, dump_config, load_config, parse_config
 from evonas.errors import RunFileError
 from evonas.run.context import open_context
+from evonas.spaces.settings import NetworkSpaceSettings
 from objectives.device.cores import CORES
 from objectives.device.flash import flash
 from objectives.device.instructions import instructions
@@ -53,6 +54,19 @@ def test_the_users_own_objectives_and_bounds_win() -> None:
     config = parsed({"name": "rp2040"}, objectives=["error", "energy"], constraints={"flash": 50_000, "macs": 9e6})
     assert config.search.objectives == ("error", "energy")
     assert config.search.constraints == {"flash": 50_000, "macs": 9e6, "peak_memory": 264 * 1024 - 1280}
+
+
+def test_tensors_have_8_bits_on_a_device_unless_the_space_says_otherwise() -> None:
+    def streams(**sections: Any) -> tuple[str, ...]:
+        space = parse_config(sections, source="tests").space
+        assert isinstance(space, NetworkSpaceSettings)
+        return space.stream_precisions
+
+    assert streams() == ("float",)
+    assert streams(device={"name": "rp2040"}) == ("8-bit",)
+    assert streams(device={"ram": 9999}, space={"kind": "residual"}) == ("8-bit",)
+    kept = {"kind": "residual", "stream_precisions": ["float", "16-bit"]}
+    assert streams(device={"name": "rp2040"}, space=kept) == ("16-bit", "float")
 
 
 def test_the_complete_run_file_reads_back_the_same(tmp_path: Path) -> None:
