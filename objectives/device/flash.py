@@ -14,7 +14,7 @@ from objectives.layer import BY_DIVISION, BY_IMAGE, BY_SIGN, BY_THRESHOLDS, Numb
 from objectives.model_size import packed_bytes
 from objectives.objective import Layers
 
-LAYER_BYTES = 172  # of two structs that say how a convolution is run
+LAYER_BYTES = 180  # of two structs that say how a convolution is run
 CALLED = ("add", "avg_pool", "max_pool", "concat", "align", "zeros")
 
 
@@ -22,7 +22,7 @@ def flash(layers: Layers, *, core: str = DEFAULT_CORE) -> Number:
     """Bytes of the exported C library in a program for a microcontroller, compiled with -Os; start-up code excluded.
 
     Formula: ``constants + sum over parts that the network needs of their code``. Constants are weights as they are
-    packed, thresholds where they take the place of floats, all other floats, and 172 bytes a convolution that say how
+    packed, thresholds where they take the place of floats, all other floats, and 180 bytes a convolution that say how
     it is run. Parts are the kernels that the network's layers have, other operations, the calls, and what is always
     there. Their code, with what the compiler's library adds to it (floats in software, division), was fitted, not
     negative, to random networks that were linked; how far it is off: docs/experiments/device.md.
@@ -94,15 +94,17 @@ def _features(place: Place) -> Work:
     if module is None:
         return {"few bits": is_few}
     conv, sums = is_conv(layer), place.has_thresholds
+    plain = 1 - place.has_limits
     found = {
         "norm": module.norms_before + module.norms_after,
         "pool": module.has_pool,
         "shortcut": module.has_shortcut,
         "prelu": module.has_prelu,
         "shuffle": module.has_shuffle,
-        "sign": module.codes == BY_SIGN,
+        "sign": (module.codes == BY_SIGN) & (plain == 1),
         "compared": (module.codes == BY_THRESHOLDS) | (module.codes == BY_IMAGE),
-        "divided": module.codes == BY_DIVISION,
+        "divided": (module.codes == BY_DIVISION) & (plain == 1),
+        "limits": place.has_limits,
         "measured": module.codes == BY_IMAGE,
         "prepared": (1 - place.is_fed) * work_cells(layer) > 0,
         "parts": (module.sums > 1) | (has_whole_sums(layer) == 0) | (module.codes == BY_IMAGE),
@@ -125,7 +127,10 @@ def _stored(place: Place) -> Number:
     before = 2 * module.norms_before * channels
     behind = layer.float_values - before - of_act  # scales, bias, norms, slopes
     # whoever is fed codes by thresholds needs no steps of its own, and of its activations the scale alone
-    fed = place.is_fed_by_thresholds
+    fed = larger(place.is_fed_by_thresholds, place.has_limits)
     floats = before * (1 - fed) + pick(fed, smaller(of_act, 1), of_act) + behind * (1 - place.has_thresholds)
     thresholds = place.has_thresholds * (4 * filters * (place.levels - 1) + -(-filters // 8))
-    return packed_bytes(layer.weights, levels=layer.weight_levels) + 4 * floats + thresholds + LAYER_BYTES * there
+    limits = place.has_limits * (2 * channels * (module.act_levels - 1) + -(-channels // 8))
+    return (
+        packed_bytes(layer.weights, levels=layer.weight_levels) + 4 * floats + thresholds + limits + LAYER_BYTES * there
+    )

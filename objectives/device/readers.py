@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from objectives.device.convs import has_whole_sums
+from objectives.device.convs import has_whole_sums, is_conv
+from objectives.device.numbers import flag
 from objectives.device.storage import storage
-from objectives.layer import BY_IMAGE, Layer, Number, batch_size
+from objectives.layer import BY_IMAGE, NO_CODES, Layer, Number, batch_size
 from objectives.objective import Layers
 
+LIMITED = 8  # bits of tensors
 MOST_THRESHOLDS = 3  # of a filter; more take more bytes than the floats that they replace
 
 
@@ -26,6 +28,7 @@ class Place:
         has_codes: Whether it writes the codes of the convolution that reads it.
         has_thresholds: Whether it does so without floats.
         levels, norms, relus, codes: Of that convolution: how many codes, steps in front of it, and how codes are made.
+        has_limits: Whether it makes codes of a tensor without floats.
         is_added: Whether a convolution is added to a sum as it is computed.
         is_made_early: Whether a sum is made while a convolution runs.
     """
@@ -39,6 +42,7 @@ class Place:
     norms: Number
     relus: Number
     codes: Number
+    has_limits: Number
     is_added: Number
     is_made_early: Number
 
@@ -82,8 +86,20 @@ def places(layers: Layers) -> list[Place]:
             plain(kept.is_coded[index]),
             plain(by_thresholds[index]),
             **{name: plain(rows[index] * kept.is_coded[index]) for name, rows in of_reader.items()},
+            has_limits=_has_limits(layer, plain(is_fed[index])),
             is_added=plain(kept.is_added[index]),
             is_made_early=plain(kept.begin[index] < index),
         )
         for index, layer in enumerate(layers)
     ]
+
+
+def _has_limits(layer: Layer, is_fed: Number) -> Number:
+    """Whether a convolution compares numbers of a tensor of few bits with thresholds: 0 or 1."""
+    module = layer.module
+    if module is None or layer.reading is None or "input" in layer.inputs:
+        return 0
+    channels, height, width = layer.reading.source
+    is_few = layer.input_bits == LIMITED * channels * height * width
+    has_codes = (module.codes != NO_CODES) & (module.codes != BY_IMAGE) & (module.has_pool == 0)
+    return is_conv(layer) * (1 - is_fed) * flag(is_few & has_codes & (module.act_levels - 1 <= MOST_THRESHOLDS))

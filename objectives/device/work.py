@@ -82,7 +82,9 @@ def _streams(place: Place, work: Work) -> Work:
     if layer.reading is not None and layer.module is not None:
         channels, rows, columns = layer.reading.source
         each = layer.input_bits // larger(channels * rows * columns, 1)
-        of_conv = conv * (1 - place.is_fed) * (1 - reads_image(layer)) * channels * rows * columns
+        of_conv = (
+            conv * (1 - place.is_fed) * (1 - place.has_limits) * (1 - reads_image(layer)) * channels * rows * columns
+        )
         read = read + of_conv + elements * conv * place.is_added
         return {"stream_read": read * flag(each < 32), "stream_written": written * is_few}
     return {"stream_read": read * is_few, "stream_written": written * is_few}
@@ -99,6 +101,7 @@ def _prepares(place: Place) -> Work:
     measured, whole = flag(module.codes == BY_IMAGE), channels * rows * columns
     plain, pooled = there * (1 - has_pool), there * has_pool * (1 + 2 * measured)
     steps = module.norms_before + module.relus_before
+    limited, plain = there * place.has_limits, plain * (1 - place.has_limits)
     has_front = flag((module.codes != 0) | (steps > 0))
     work = {
         "prepared_pixel": plain * has_front * one.pixels,
@@ -109,7 +112,10 @@ def _prepares(place: Place) -> Work:
         "pooled_channel": pooled * channels,
         "measured": plain * measured * one.elements,
         "measured_step": plain * measured * one.elements * steps,
-        **_quantizes(module.codes, there * one.elements),
+        **_quantizes(module.codes, (there - limited) * one.elements),
+        "limited": limited * one.elements,
+        "limit": limited * one.elements * larger(module.act_levels - 1, 0),
+        "limited_pixel": limited * one.pixels,
     }
     if "input" in layer.inputs:
         work["image_element"] = there * whole

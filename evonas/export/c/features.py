@@ -32,6 +32,7 @@ def c_features(frozen: FrozenNetwork, plan: Plan, layers: dict[str, CLayer]) -> 
         "SHUFFLE": "shuffle" in steps,
         **{rule.upper(): rule in rules for rule in ("sign", "round", "ternary", "two_steps", "per_image")},
         "WORK": any(layer.source in WORK for layer in layers.values()),
+        "LIMITS": any(layer.has_limits for layer in layers.values()),
         "PLANES": any(choice.planes > 1 for choice in plan.choices.values()),
         "PARTS": any(_has_parts(frozen, name, layer) for name, layer in layers.items()),
         "BIT_THRESHOLDS": any(conv.op.act.bits == 1 for conv in passed),

@@ -8,19 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evonas.architecture.graph import Shape
+from evonas.architecture.graph import INPUT, Shape
 from evonas.errors import ExportError
 from evonas.export.c.kernels.choice import Choice, is_shuffled, row_length
 from evonas.export.c.kernels.weights import by_output, c_weights
 from evonas.export.c.memory_plan import Plan, front_steps, work_of
 from evonas.export.c.placing import scratch_of
-from evonas.export.c.thresholds import Thresholds, find_thresholds, largest_sum
+from evonas.export.c.thresholds import Thresholds, find_limits, find_thresholds, largest_sum
 from evonas.export.c.units import gives_units
 from evonas.nets.frozen import FrozenConv, FrozenNetwork
 from evonas.nets.packing import bits_of
 
-Array = NDArray[np.uint8] | NDArray[np.int32] | NDArray[np.uint32] | NDArray[np.float32]
+Array = NDArray[np.uint8] | NDArray[np.int16] | NDArray[np.int32] | NDArray[np.uint32] | NDArray[np.float32]
 LINE = 112
+LIMITED = 8  # bits of tensors
 STEPS = {
     "norm": "NET_NORM",
     "standardize": "NET_NORM",
@@ -43,6 +44,7 @@ class CLayer:
         n_bytes: Of the constants that come from training.
         source: What it reads, one of the runtime's words.
         has_thresholds: Whether it writes codes without any float arithmetic.
+        has_limits: Whether it makes codes of a tensor without any.
     """
 
     source_text: str
@@ -50,6 +52,7 @@ class CLayer:
     n_bytes: int
     source: str
     has_thresholds: bool
+    has_limits: bool
 
 
 def c_layers(frozen: FrozenNetwork, plan: Plan, *, names: dict[str, str]) -> dict[str, CLayer]:
@@ -77,6 +80,7 @@ def c_layers(frozen: FrozenNetwork, plan: Plan, *, names: dict[str, str]) -> dic
             passes=thresholds.get(name),
             has_front=name not in without_front,
             gives=_gives(frozen, plan, name),
+            limits=_limits(frozen, conv, plan),
         )
         for name, conv in frozen.convs.items()
     }
@@ -91,6 +95,7 @@ def _layer(
     passes: Thresholds | None,
     has_front: bool,
     gives: int,
+    limits: Thresholds | None,
 ) -> CLayer:
     op, kernel = conv.op, conv.kernel
     largest_sum(conv)  # may refuse
@@ -127,13 +132,26 @@ def _layer(
     else:
         falling = by_output(conv, passes.is_falling)
         arrays |= {"thresholds": by_output(conv, passes.sums.T).T, "falling": np.packbits(falling, bitorder="little")}
-    source_arrays, source = _source(conv, choice, has_front=has_front)
+    source_arrays, source = _source(conv, choice, has_front=has_front and limits is None)
+    if limits is not None:
+        fall = np.packbits(limits.is_falling, bitorder="little")
+        source_arrays |= {"limits": limits.sums.astype(np.int16), "limits_fall": fall}
     text = _text(f"net_{name}", "conv", arrays, fields, layer=op.name)
-    stored = conv.act.stored[0 if has_front else -1 :].nbytes if conv.act and conv.act.numbers else 0
+    has_numbers = has_front and limits is None
+    stored = conv.act.stored[0 if has_numbers else -1 :].nbytes if conv.act and conv.act.numbers else 0
     trained = [array for key, array in {**arrays, **source_arrays}.items() if key != "added"]
     n_bytes = sum(array.nbytes for array in trained) + stored
     source_text = _text(f"net_{name}_source", "source", source_arrays, source, layer=op.name)
-    return CLayer(source_text, text, n_bytes, reads, passes is not None)
+    return CLayer(source_text, text, n_bytes, reads, passes is not None, limits is not None)
+
+
+def _limits(frozen: FrozenNetwork, conv: FrozenConv, plan: Plan) -> Thresholds | None:
+    """Thresholds for a tensor of 8 bits whose codes it makes; of 16 bits they would take more than the floats."""
+    reads = _reads(conv, plan)
+    is_image = plan.home.get(conv.op.inputs[0], conv.op.inputs[0]) == INPUT
+    if frozen.architecture.stream.bits > LIMITED or reads not in ("NET_QUANTIZED", "NET_ROWS") or is_image:
+        return None
+    return find_limits(conv, *frozen.stream_range)
 
 
 def _gives(frozen: FrozenNetwork, plan: Plan, name: str) -> int:
@@ -188,6 +206,7 @@ def _source(conv: FrozenConv, choice: Choice, *, has_front: bool) -> tuple[dict[
         "rule": rule, "bits": bits, "planes": choice.planes, "before": _steps(steps),
         "low": low, "high": high, "stride": stride, "ratio": _float(np.float32(act.ratio if act else 0)),
         "scale": _float(scale), "threshold": _float(threshold), "norm_before": "NULL",
+        "limits": "NULL", "limits_fall": "NULL",
     }  # fmt: skip
     return arrays, fields
 
@@ -240,6 +259,8 @@ def c_array(name: str, array: Array, *, layer: str) -> str:
                 f"finite numbers in {layer}", found="infinity or not a number", remedy="train the network again"
             )
         kind, texts = "float", [_float(number) for number in flat.astype(np.float32)]
+    elif flat.dtype == np.int16:
+        kind, texts = "int16_t", [str(number) for number in flat]
     elif flat.dtype == np.uint32:
         kind, texts = "uint32_t", [f"0x{number:x}u" for number in flat]
     elif flat.dtype == np.int32:

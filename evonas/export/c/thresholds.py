@@ -89,6 +89,29 @@ def find_thresholds(conv: FrozenConv, reader: FrozenConv) -> Thresholds | None:
     return Thresholds(np.minimum(high, LARGEST_SUM).astype(np.int32), is_falling)
 
 
+def find_limits(reader: FrozenConv, low: int, high: int) -> Thresholds | None:
+    """Thresholds for the numbers of a tensor, from ``low`` to ``high``, that ``reader`` makes codes of.
+
+    None where it does not do so number by number, or makes of more than four levels. ``sums`` are the numbers, and
+    ``filters`` the channels that it reads.
+    """
+    act, steps = reader.act, reader.op.steps[: reader.op.steps.index("conv")]
+    if act is None or act.rule == "per_image" or "pool" in steps:
+        return None
+    levels = 2 if act.rule == "sign" else act.high - act.low + 1
+    if levels - 1 > MOST_THRESHOLDS:
+        return None
+    numbers = np.arange(low, high + 1, dtype=np.float32)[:, None]
+    y = np.broadcast_to(numbers, (len(numbers), reader.source.channels))
+    for place, step in enumerate(steps[:-1]):
+        y = _norm_or_relu(y, reader.norms.get(place)) if step != "quant" else y
+    index = _index(act, np.ascontiguousarray(y, dtype=np.float32))
+    is_falling = index[0] > index[-1]
+    index = np.where(is_falling, levels - 1 - index, index)
+    reached = [low + (index < level).sum(axis=0) for level in range(1, levels)]
+    return Thresholds(np.stack(reached, axis=1).astype(np.int32), is_falling)
+
+
 def code_indices(conv: FrozenConv, reader: FrozenConv, sums: NDArray[np.int64]) -> NDArray[np.int64]:
     """Index of the code that ``reader`` makes of a sum of each filter of ``conv``, ``(filters,)``; by floats."""
     assert reader.act is not None

@@ -94,6 +94,26 @@ static void net_quantize(const net_source *s, const net_cell *from, net_cell *in
     }
 }
 
+/* Indices of the codes of all channels of a pixel of a tensor, without floats. */
+static void net_limit(const net_source *s, net_view x, int32_t place, net_cell *to)
+{
+    const net_tensor *from = x.at + place * x.channels;
+    int32_t most = (s->high - s->low) / s->stride, i;  /* no more than 3 */
+    const int16_t *limit = s->limits;
+
+    for (i = 0; i < x.channels; i++) {
+        int32_t number = (int32_t)from[i], index = number >= limit[0];
+        if (most > 1) {
+            index += number >= limit[1];
+        }
+        if (most > 2) {
+            index += number >= limit[2];
+        }
+        limit += most;
+        to[i].i = s->limits_fall[i >> 3] >> (i & 7) & 1 ? most - index : index;
+    }
+}
+
 /* Threshold and scale that depend on the image. */
 static void net_measure(const net_source *s, net_view x, int32_t area, float *threshold, float *scale)
 {
@@ -139,6 +159,11 @@ static float net_prepare(net_cell *net_arena, const net_conv *l, const uint8_t *
         has_pool |= *steps == NET_POOL;
     }
     for (i = 0; i < area; i++) {
+        if (NET_HAS_LIMITS && s->limits != NULL) {
+            net_limit(s, x, i, row);
+            net_store(s, work, area * channels, i * channels, row, channels);
+            continue;
+        }
         if (l->reads == NET_PREPARED) {
             row = work + i * channels;
         }

@@ -38,6 +38,8 @@ typedef struct {
     float scale;                             /* what a code is worth */
     float threshold;                         /* of NET_TERNARY and NET_TWO_STEPS */
     const float *norm_before;                /* scale of each channel, then shift of each channel */
+    const int16_t *limits;                   /* numbers of a tensor from which codes are one higher, a row per channel; or NULL */
+    const uint8_t *limits_fall;              /* channels whose codes fall where numbers rise, a bit each */
 } net_source;
 
 typedef struct net_conv net_conv;

@@ -121,13 +121,18 @@ static void net_quantize_row(const net_conv *l, net_view x, int32_t row, net_cel
 
     for (i = row * l->columns; i < (row + 1) * l->columns; i++) {
         const uint8_t *steps = s->before;
-        net_load(x, i, 0, s->channels, pixel);
-        net_front(s, &steps, 0, s->channels, pixel);
-        if (s->rule != NET_SIGN) {
-            net_indices(s, pixel, pixel, s->channels, s->threshold);
+        int32_t is_limited = NET_HAS_LIMITS && s->limits != NULL, is_sign = s->rule == NET_SIGN && !is_limited;
+        if (is_limited) {
+            net_limit(s, x, i, pixel);
+        } else {
+            net_load(x, i, 0, s->channels, pixel);
+            net_front(s, &steps, 0, s->channels, pixel);
+            if (!is_sign) {
+                net_indices(s, pixel, pixel, s->channels, s->threshold);
+            }
         }
         for (k = 0; k < s->channels; k++) {
-            code = s->low + s->stride * (s->rule == NET_SIGN ? pixel[k].f >= 0.0f : pixel[k].i);
+            code = s->low + s->stride * (is_sign ? pixel[k].f >= 0.0f : pixel[k].i);
             if (is_half) {
                 to->u |= (uint32_t)code << 16;
                 to++;
