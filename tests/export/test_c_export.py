@@ -96,8 +96,8 @@ STREAMED = ("digits 0", "modules", "residual, odd sides", "inverted, odd sides",
 ARCHITECTURES |= {
     f"{stream} stream, {name}": replace(architecture, stream=STREAMS[stream])
     for name, architecture in ARCHITECTURES.items()
-    for stream in ("8-bit", "16-bit")
-    if name.startswith(STREAMED) or name in STREAMED
+    for stream, names in (("8-bit", STREAMED), ("16-bit", ("digits 0", "inverted, odd sides 0", "views")))
+    if name.startswith(names)
 }
 NAMES = list(ARCHITECTURES)
 
