@@ -56,15 +56,15 @@ def test_the_users_own_objectives_and_bounds_win() -> None:
     assert config.search.constraints == {"flash": 50_000, "macs": 9e6, "peak_memory": 264 * 1024 - 1280}
 
 
-def test_tensors_have_8_bits_on_a_device_unless_the_space_says_otherwise() -> None:
+def test_tensors_have_few_bits_on_a_device_unless_the_space_says_otherwise() -> None:
     def streams(**sections: Any) -> tuple[str, ...]:
         space = parse_config(sections, source="tests").space
         assert isinstance(space, NetworkSpaceSettings)
         return space.stream_precisions
 
     assert streams() == ("float",)
-    assert streams(device={"name": "rp2040"}) == ("8-bit",)
-    assert streams(device={"ram": 9999}, space={"kind": "residual"}) == ("8-bit",)
+    assert streams(device={"name": "rp2040"}) == ("8-bit", "16-bit")
+    assert streams(device={"ram": 9999}, space={"kind": "residual"}) == ("8-bit", "16-bit")
     kept = {"kind": "residual", "stream_precisions": ["float", "16-bit"]}
     assert streams(device={"name": "rp2040"}, space=kept) == ("16-bit", "float")
 
