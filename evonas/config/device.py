@@ -135,7 +135,7 @@ class DeviceConfig(Settings):
         return search.model_copy(update=changed)
 
     def tensors(self, space: S) -> S:
-        """The space for this device: tensors between layers have 8 or 16 bits, a gene, where nothing is said of them."""
+        """The space for this device: tensors between layers have 8 or 16 bits, a gene, unless it speaks of them."""
         if not self.is_set or "stream_precisions" in space.model_fields_set:
             return space
         return space.model_copy(update={"stream_precisions": ("8-bit", "16-bit")})
