@@ -37,7 +37,7 @@ def work_of(layers: Layers) -> Iterator[Work]:
             for part in (_prepares(place), _multiplies(layer), _finishes(place)):
                 for unit, number in part.items():
                     work[unit] = work.get(unit, 0) + number
-        yield work
+        yield work | _streams(place, work)
 
 
 def _moves(layer: Layer) -> Work:
