@@ -163,8 +163,17 @@ class Architecture:
                 views[op.name] = inputs[0]
             else:
                 layers.append(self._layer(op, inputs))
-        layers[-1] = replace(layers[-1], output_bits=FLOAT.bits)  # logits
-        return tuple(layers)
+        logits = views.get(self.ops[-1].name, self.ops[-1].name)
+        return tuple(replace(one, output_bits=FLOAT.bits) if one.name == logits else one for one in layers)
+
+    @cached_property
+    def logits(self) -> str:
+        """The operation whose output they are, which others may hand on."""
+        name = self.ops[-1].name
+        for op in reversed(self.ops):
+            if op.name == name and self.is_view(op):
+                (name,) = op.inputs
+        return name
 
     @cached_property
     def is_rounded(self) -> frozenset[str]:
@@ -181,12 +190,12 @@ class Architecture:
         for op in self.ops:
             if op.kind not in COMPUTES and reads_image.intersection(op.inputs):
                 reads_image.add(op.name)
-        return frozenset(
-            layer.name
-            for layer, is_coded, is_added in zip(layers[1:-1], kept.is_coded[1:-1], kept.is_added[1:-1], strict=True)
-            if not is_coded[0] and not is_added[0]
-            if kinds[layer.name] in COMPUTES or layer.name in reads_image
-        )
+        found = []
+        for layer, is_coded, is_added in zip(layers[1:], kept.is_coded[1:], kept.is_added[1:], strict=True):
+            computes = kinds[layer.name] in COMPUTES or layer.name in reads_image
+            if computes and not is_coded[0] and not is_added[0] and layer.name != self.logits:
+                found.append(layer.name)
+        return frozenset(found)
 
     def is_view(self, op: Op) -> bool:
         """Whether an operation hands its one input on unchanged, so that it is no tensor of its own."""

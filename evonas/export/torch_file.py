@@ -63,7 +63,7 @@ def read_torch_file(raw: bytes) -> FrozenNetwork:
         header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
         network = json.loads(header["__metadata__"]["network"])
         ops = tuple(_op(facts) for facts in network["ops"])
-        scheme, stream = Scheme(**network["scheme"]), STREAMS[network["stream"]]
+        scheme, stream = Scheme(**network["scheme"]), STREAMS[network.get("stream", "float")]
         architecture = Architecture(tuple(network["input_shape"]), ops, scheme, stream)
         centre, density = (tensors.get(f"{INPUT}/{part}") for part in STANDARDS)
         codes = InputCodes(**network["codes"], centre=centre, density=density)

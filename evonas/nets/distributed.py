@@ -1,8 +1,9 @@
 """Processes that train one supernet together: each takes a share of every batch, and gradients are averaged.
 
 It is what torch's DistributedDataParallel computes, without its wrapper: a step uses few of a supernet's parameters,
-and other ones each time. Every process draws the same batch and the same paths, so that nothing but gradients and the
-batch norm's sums has to be sent, and the result is that of one process with the whole batch, up to the order of sums.
+and other ones each time. Every process draws the same batch and the same paths, so that only gradients, the sums of
+batch norms and the extent of tensors that are rounded have to be sent, and the result is that of one process with the
+whole batch, up to the order of sums.
 """
 
 from __future__ import annotations
@@ -58,6 +59,23 @@ def share(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     if len(images) % n:
         raise ValueError(f"a batch of {len(images)} images cannot be shared equally by {n} processes")
     return images[rank::n], labels[rank::n]
+
+
+def first_images(x: Tensor, n: int) -> Tensor:
+    """What this process has of the first ``n`` images of a batch; see :func:`share`."""
+    if is_grouped():
+        n = len(range(dist.get_rank(), n, dist.get_world_size()))
+    return x[:n]
+
+
+def extent(x: Tensor, *, of_all: bool) -> tuple[Tensor, Tensor]:
+    """The largest magnitude and the root mean square of numbers; of all processes' numbers, if so."""
+    largest = x.abs().amax() if x.numel() else x.new_zeros(())
+    moments = torch.stack([x.square().sum(), x.new_tensor(float(x.numel()))])
+    if of_all and is_grouped():
+        dist.all_reduce(largest, op=dist.ReduceOp.MAX)
+        dist.all_reduce(moments)
+    return largest, (moments[0] / moments[1]).sqrt()
 
 
 def average_gradients(parameters: Sequence[nn.Parameter], loss: float) -> float:

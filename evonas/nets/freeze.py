@@ -11,6 +11,7 @@ from torch import Tensor
 
 from evonas.architecture.graph import Architecture, Op, Shape
 from evonas.architecture.input_codes import PIXELS, InputCodes
+from evonas.architecture.scheme import Scheme
 from evonas.errors import ExportError
 from evonas.nets.frozen import Floats, FrozenConv, FrozenNetwork, Kernel, reads_codes
 from evonas.nets.layer import QuantLayer
@@ -38,7 +39,7 @@ def freeze(network: Network, *, codes: InputCodes = PIXELS, facts: Mapping[str, 
         if op.kind == "conv":
             layer = network.layers[op.name]
             assert isinstance(layer, QuantLayer)
-            conv = _conv(layer, op, architecture.shapes[op.inputs[0]])
+            conv = _conv(layer, op, architecture.shapes[op.inputs[0]], architecture.scheme)
             convs[op.name] = replace(conv, image=codes) if reads_codes(op) else conv
     step = None
     if network.stream is not None and not architecture.stream.is_float:
@@ -50,7 +51,7 @@ def _as_plain(architecture: Architecture) -> Architecture:
     return Architecture(architecture.input_shape, architecture.ops, architecture.scheme, architecture.stream)
 
 
-def _conv(layer: QuantLayer, op: Op, source: Shape) -> FrozenConv:
+def _conv(layer: QuantLayer, op: Op, source: Shape, scheme: Scheme) -> FrozenConv:
     conv = op.steps.index("conv")
     norms = {
         place: _folded(
@@ -67,7 +68,7 @@ def _conv(layer: QuantLayer, op: Op, source: Shape) -> FrozenConv:
     return FrozenConv(
         op,
         source,
-        _kernel(layer, op, source),
+        _kernel(layer, op, source, scheme),
         act=_activation_rule(layer, op) if "quant" in op.steps and not op.act.is_float else None,
         norms=norms,
         bias=None if bias is None else _floats(bias),
@@ -75,7 +76,7 @@ def _conv(layer: QuantLayer, op: Op, source: Shape) -> FrozenConv:
     )
 
 
-def _kernel(layer: QuantLayer, op: Op, source: Shape) -> Kernel:
+def _kernel(layer: QuantLayer, op: Op, source: Shape, scheme: Scheme) -> Kernel:
     latent = layer.kernel_for(op, source.channels, source.segments)
     if op.weight.is_float:
         return Kernel(_floats(latent)[None], levels=0)
@@ -97,7 +98,9 @@ def _kernel(layer: QuantLayer, op: Op, source: Shape) -> Kernel:
     values = values[None]
     if scale.numel() == 1:
         return Kernel(values, levels, low, stride, _floats(scale.reshape(1)), "plane")
-    if scale.shape == (len(latent), 1, 1, 1):
+    method = scheme.weight(op.weight)
+    is_per_filter = latent.numel() > len(latent) or (method is not None and method.is_stored_per_filter)
+    if scale.shape == (len(latent), 1, 1, 1) and is_per_filter:  # of one weight a filter, all scales have that shape
         return Kernel(values, levels, low, stride, _floats(scale.flatten()), "filter")
     return Kernel(values, levels, low, stride, _by_sign(quantizer, codes, scale), "sign")
 

@@ -117,8 +117,8 @@ class FrozenConv:
 
 
 def reads_codes(op: Op) -> bool:
-    """Whether a convolution reads the codes of the input as they are."""
-    return op.inputs[0] == INPUT and op.steps[0] == "conv"
+    """Whether a convolution reads the codes of the input as they are; a shortcut adds what they stand for."""
+    return op.inputs[0] == INPUT and op.steps[0] == "conv" and "shortcut" not in op.steps
 
 
 @dataclass(frozen=True, eq=False)

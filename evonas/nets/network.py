@@ -137,7 +137,7 @@ class Network(nn.Module):
             norm.is_calibrating = True
         try:
             with torch.no_grad():
-                if self.stream is not None:
+                if self.stream is not None and not self.active.stream.is_float:
                     with self.stream.measuring():
                         self(images[:MEASURED])
                 self(images)

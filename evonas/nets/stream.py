@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from evonas.architecture.precision import Precision
+from evonas.nets.distributed import extent, first_images
 
 DECAY = 0.999  # of the largest number seen, from one tensor to the next
 SEEN = 4  # images of a batch that are looked at
@@ -42,8 +43,9 @@ class Stream(nn.Module):
 
     @torch.no_grad()
     def _look(self, x: Tensor) -> None:
-        some = x if self.is_measuring else x[:SEEN]
-        magnitude = torch.minimum(some.abs().amax(), DEVIATIONS * some.square().mean().sqrt())
+        some = x if self.is_measuring else first_images(x, SEEN)
+        largest, deviation = extent(some, of_all=not self.is_measuring)
+        magnitude = torch.minimum(largest, DEVIATIONS * deviation).nan_to_num()
         self.largest.copy_(torch.maximum(self.largest * (1.0 if self.is_measuring else DECAY), magnitude))
 
     def _range(self) -> Tensor:

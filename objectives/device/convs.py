@@ -21,7 +21,9 @@ def has_front(layer: Layer) -> Number:
 
 def reads_image(layer: Layer) -> Number:
     """Whether a convolution reads the numbers of an image as they come, as 0 or 1."""
-    return (1 - has_front(layer)) * (layer.module is not None and "input" in layer.inputs)
+    if layer.module is None or "input" not in layer.inputs:
+        return 0
+    return (1 - has_front(layer)) * flag(layer.module.has_shortcut == 0)
 
 
 def has_whole_sums(layer: Layer) -> Number:

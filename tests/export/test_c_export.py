@@ -92,7 +92,22 @@ ARCHITECTURES["views"] = Architecture(
         Op("out", "conv", ("twice",), 3, weight=precision("8-bit"), act=precision("8-bit"), steps=CLASSIFIER),
     ),
 )
-STREAMED = ("digits 0", "modules", "residual, odd sides", "inverted, odd sides", "two planes, residual", "views")
+ARCHITECTURES["shortcut of the image"] = Architecture(
+    (2, 5, 6),
+    (
+        Op("in", "conv", (INPUT,), 2, (3, 3), (2, 2), weight=precision("4-bit"), steps=("conv", "norm", "shortcut")),
+        Op("out", "conv", ("in",), 3, weight=precision("8-bit"), act=precision("8-bit"), steps=CLASSIFIER),
+    ),
+)
+STREAMED = (
+    "shortcut of",
+    "digits 0",
+    "modules",
+    "residual, odd sides",
+    "inverted, odd sides",
+    "two planes, residual",
+    "views",
+)
 ARCHITECTURES |= {
     f"{stream} stream, {name}": replace(architecture, stream=STREAMS[stream])
     for name, architecture in ARCHITECTURES.items()
@@ -199,6 +214,15 @@ def test_channels_of_an_image_may_lie_side_by_side(networks: dict[str, FrozenNet
     program = compiled({f"{key}": one for key, one in chosen.items()}, tmp_path, flags=SANITIZED, input_layout="hwc")
     for i, frozen in enumerate(chosen.values()):
         check_logits(frozen, program, index=i, axes=(0, 2, 3, 1))
+
+
+def test_a_network_of_few_bits_that_ends_with_a_pool_is_refused() -> None:
+    ops = (Op("in", "conv", (INPUT,), 3, (3, 3), steps=("conv",)), Op("pool", "max_pool", ("in",), 3, (4, 4), (4, 4)))
+    architecture = Architecture((1, 4, 4), ops, stream=STREAMS["8-bit"])
+    network = Network([architecture], generator=torch.Generator())
+    network.calibrate(torch.rand(8, 1, 4, 4))
+    with pytest.raises(ExportError, match="ends with a convolution or a sum"):
+        c_source(freeze(network))
 
 
 @needs_gcc

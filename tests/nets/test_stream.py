@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from evonas.architecture.graph import INPUT, Architecture, Op
 from evonas.architecture.precision import STREAMS, Precision
 from evonas.nets.network import Network
 from evonas.nets.stream import Stream
@@ -80,3 +81,44 @@ def test_sums_and_pools_are_rounded_and_floats_are_not() -> None:
     assert {op.name for op in plain.ops if op.kind in ("add", "avg_pool")} <= rounded
     convs = {op.name for op in plain.ops if op.kind == "conv"}
     assert rounded & convs == {"stem"}  # all others are codes of the next, or added
+
+
+def test_a_network_of_floats_leaves_the_range_of_others_alone() -> None:
+    space = ResidualSpace.of((1, 8, 8), 10, depth=8, channels=4, stream_precisions=("8-bit", "float"))
+    few, whole = (replace(space.base(), stream=STREAMS[name]) for name in ("8-bit", "float"))
+    network = Network([few, whole], generator=torch.Generator().manual_seed(0))
+    assert network.stream is not None
+    network.calibrate(images_of(space))
+    step = network.stream.step(STREAMS["8-bit"])
+    network.activate(whole)
+    network.calibrate(images_of(space))
+    assert network.stream.step(STREAMS["8-bit"]) == step > 1e-6
+
+
+def test_an_image_that_is_added_to_zeros_is_rounded_for_the_sum_alone() -> None:
+    ops = (
+        Op("zeros", "zeros", (INPUT,), 1),
+        Op("sum", "add", (INPUT, "zeros"), 1),
+        Op("both", "concat", ("sum", "sum"), 2),
+        Op("out", "conv", ("both",), 3, steps=("norm", "relu", "pool", "quant", "conv")),
+    )
+    architecture = Architecture((1, 4, 4), ops, stream=STREAMS["8-bit"])
+    assert "sum" in architecture.is_rounded
+    network = Network([architecture], generator=torch.Generator().manual_seed(0))
+    images = torch.rand(8, 1, 4, 4, generator=torch.Generator().manual_seed(1))
+    network.calibrate(images)
+    with torch.no_grad():
+        expected = network.activations(images)["out"].flatten(1)
+        torch.testing.assert_close(network(images), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_logits_are_floats_whatever_hands_them_on() -> None:
+    ops = (
+        Op("first", "conv", (INPUT,), 3, (3, 3), steps=("conv",)),
+        Op("last", "conv", ("first",), 2, steps=("pool", "conv")),
+        Op("same", "skip", ("last",), 2),
+    )
+    architecture = Architecture((1, 4, 4), ops, stream=STREAMS["8-bit"])
+    assert architecture.logits == "last"
+    assert architecture.is_rounded == {"first"}
+    assert [layer.output_bits for layer in architecture.layers] == [8, 8, 32]

@@ -200,7 +200,7 @@ def test_more_bits_or_width_never_cost_less(space: StagedSpace, seed: int) -> No
     if role in ("weight", "act"):
         formats = [PRECISIONS[label] for label in gene.choices]
         choices.sort(key=lambda choice: (formats[choice].bits, formats[choice].levels))
-        names = ["bitops", "peak_memory"]
+        names = ["bitops"]  # memory depends on the kernel, too
     elif role == "stream":
         names = ["peak_memory"]
     costs = []

@@ -156,7 +156,7 @@ def _limits(frozen: FrozenNetwork, conv: FrozenConv, plan: Plan) -> Thresholds |
 
 def _gives(frozen: FrozenNetwork, plan: Plan, name: str) -> int:
     """1 if a convolution gives the logits, 2 if it gives them in units, else 0."""
-    if frozen.architecture.layers[-1].name != (plan.added[name].name if name in plan.added else name):
+    if frozen.architecture.logits != (plan.added[name].name if name in plan.added else name):
         return 0
     return 1 + gives_units(frozen, name)
 

@@ -54,7 +54,7 @@ def _calls(architecture: Architecture, plan: Plan, op: Op) -> Iterator[str]:
     match op.kind:
         case "add" | "skip":
             places = f"static const int32_t inputs[] = {{{', '.join(map(str, inputs))}}};"
-            sizes: tuple[int, ...] = (len(inputs), out, to.channels, area, int(op.name == architecture.layers[-1].name))
+            sizes: tuple[int, ...] = (len(inputs), out, to.channels, area, int(op.name == architecture.logits))
             yield f"{{ {places} net_add(net_arena, image, inputs, {', '.join(map(str, sizes))}); }}"
         case "concat":
             channel = 0

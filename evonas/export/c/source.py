@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evonas.architecture.graph import INPUT
+from evonas.errors import ExportError
 from evonas.export.c.features import c_features
 from evonas.export.c.image_codes import c_comment, c_sizes, c_standards
 from evonas.export.c.interface import c_defines, c_interface
@@ -127,6 +128,13 @@ def c_parts(frozen: FrozenNetwork, options: COptions, *, has_self_test: bool = F
         has_self_test: Whether a self-test comes with it, which its interface then declares.
     """
     architecture, frozen = frozen.architecture, in_units(frozen)
+    last = next(op for op in architecture.ops if op.name == architecture.logits)
+    if last.kind not in ("conv", "add") and not architecture.stream.is_float:
+        raise ExportError(
+            f"for C with tensors of {architecture.stream} a network that ends with a convolution or a sum",
+            found=f"{last.kind} ({last.name})",
+            remedy="export it in another format, or keep its tensors as floats",
+        )
     plan = plan_memory(frozen)
     names = _identifiers(frozen.convs)
     layers = c_layers(frozen, plan, names=names)

@@ -102,7 +102,7 @@ def find_limits(reader: FrozenConv, low: int, high: int) -> Thresholds | None:
     if levels - 1 > MOST_THRESHOLDS:
         return None
     numbers = np.arange(low, high + 1, dtype=np.float32)[:, None]
-    y = np.broadcast_to(numbers, (len(numbers), reader.source.channels))
+    y = np.repeat(numbers, reader.source.channels, axis=1)
     for place, step in enumerate(steps[:-1]):
         y = _norm_or_relu(y, reader.norms.get(place)) if step != "quant" else y
     index = _index(act, np.ascontiguousarray(y, dtype=np.float32))

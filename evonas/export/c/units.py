@@ -28,7 +28,7 @@ def in_units(frozen: FrozenNetwork) -> FrozenNetwork:
 
 def gives_units(frozen: FrozenNetwork, name: str) -> bool:
     """Whether a convolution's results are in units, though it may give the logits."""
-    return frozen.architecture.layers[-1].name != name or "shortcut" in frozen.convs[name].op.steps
+    return frozen.architecture.logits != name or "shortcut" in frozen.convs[name].op.steps
 
 
 def _conv(conv: FrozenConv, step: np.float32, *, gives_units: bool) -> FrozenConv:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from evonas.architecture.graph import Architecture, Op
+from evonas.architecture.graph import INPUT, Architecture, Op
 
 KEEPS_ZEROS = ("skip", "add", "concat", "align", "max_pool", "avg_pool")  # zeros in, zeros out
 
@@ -46,9 +46,10 @@ def simplified(architecture: Architecture) -> tuple[Step, ...]:
         elif op.kind == "add" and not zeros.isdisjoint(inputs):
             op = replace(op, inputs=tuple(name for name in inputs if name not in zeros))
         if op.kind != "conv":
-            if architecture.is_view(op) and op.name not in zeros:
+            is_rounded = op.name in architecture.is_rounded
+            if architecture.is_view(op) and op.name not in zeros and not (is_rounded and op.inputs[0] == INPUT):
                 stands_for[op.name] = op.inputs[0]
-                if op.name in architecture.is_rounded:  # what is added to zeros as it is computed is the sum
+                if is_rounded:  # what is added to zeros as it is computed is the sum
                     place = next(i for i, step in enumerate(steps) if step.op.name == op.inputs[0])
                     steps[place] = steps[place]._replace(is_rounded=True)
                 continue
