@@ -78,16 +78,14 @@ def _streams(place: Place, work: Work) -> Work:
     is_few, conv = flag(layer.output_bits < 32), is_conv(layer)
     elements = layer.output_elements * (1 - place.is_made_early)
     written = elements * (1 - conv) + elements * conv * (1 - place.has_codes)
-    read = sum(work.get(unit, 0) for unit in READS) + work.get("copy_element", 0) * (1 - conv)
+    read = (sum(work.get(unit, 0) for unit in READS) + work.get("copy_element", 0) * (1 - conv)) * is_few
     if layer.reading is not None and layer.module is not None:
         channels, rows, columns = layer.reading.source
-        each = layer.input_bits // larger(channels * rows * columns, 1)
-        of_conv = (
-            conv * (1 - place.is_fed) * (1 - place.has_limits) * (1 - reads_image(layer)) * channels * rows * columns
-        )
-        read = read + of_conv + elements * conv * place.is_added
-        return {"stream_read": read * flag(each < 32), "stream_written": written * is_few}
-    return {"stream_read": read * is_few, "stream_written": written * is_few}
+        reads_few = flag(layer.input_bits < 32 * channels * rows * columns) * conv
+        unlimited = (1 - place.is_fed) * (1 - place.has_limits) * (1 - reads_image(layer))
+        read = read * (1 - conv) + reads_few * unlimited * channels * rows * columns
+        read = read + is_few * conv * (elements * place.is_added + work.get("shortcut_input", 0))
+    return {"stream_read": read, "stream_written": written * is_few}
 
 
 def _prepares(place: Place) -> Work:

@@ -23,8 +23,8 @@ from evonas.errors import ExportError
 from evonas.export.c import run as c_run
 from evonas.export.c.kernels.choice import choose
 from evonas.export.c.kernels.weights import c_weights
-from evonas.export.c.memory_plan import CELL, plan_memory
-from evonas.export.c.placing import Buffer, place
+from evonas.export.c.memory.placing import Buffer, place
+from evonas.export.c.memory.plan import CELL, plan_memory
 from evonas.export.c.run import CProgram
 from evonas.export.c.source import RUNTIME, c_source
 from evonas.export.c.thresholds import code_indices, find_thresholds, largest_sum, sums_are_whole

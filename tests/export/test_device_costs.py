@@ -8,7 +8,7 @@ import pytest
 
 from evonas.export.c.kernels.choice import choose
 from evonas.export.c.layers import c_layers
-from evonas.export.c.memory_plan import plan_memory
+from evonas.export.c.memory.plan import plan_memory
 from evonas.export.c.options import COptions
 from evonas.export.c.source import c_parts
 from evonas.export.c.targets.simulate import linked_sizes

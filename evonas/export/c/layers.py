@@ -12,8 +12,8 @@ from evonas.architecture.graph import INPUT, Shape
 from evonas.errors import ExportError
 from evonas.export.c.kernels.choice import Choice, is_shuffled, row_length
 from evonas.export.c.kernels.weights import by_output, c_weights
-from evonas.export.c.memory_plan import Plan, front_steps, work_of
-from evonas.export.c.placing import scratch_of
+from evonas.export.c.memory.placing import scratch_of
+from evonas.export.c.memory.plan import Plan, front_steps, work_of
 from evonas.export.c.thresholds import Thresholds, find_limits, find_thresholds, largest_sum
 from evonas.export.c.units import gives_units
 from evonas.nets.frozen import FrozenConv, FrozenNetwork

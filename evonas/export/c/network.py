@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from evonas.architecture.graph import Architecture, Op
 from evonas.export.c.layers import CLayer
-from evonas.export.c.memory_plan import Plan
+from evonas.export.c.memory.plan import Plan
 from evonas.nets.frozen import FrozenConv, FrozenNetwork
 
 SOURCES = {

@@ -18,7 +18,7 @@ from evonas.export.c.features import c_features
 from evonas.export.c.image_codes import c_comment, c_sizes, c_standards
 from evonas.export.c.interface import c_defines, c_interface
 from evonas.export.c.layers import c_layers
-from evonas.export.c.memory_plan import CELL, Plan, plan_memory
+from evonas.export.c.memory.plan import CELL, Plan, plan_memory
 from evonas.export.c.network import c_run_function, c_table
 from evonas.export.c.options import COptions
 from evonas.export.c.thresholds import largest_sum, sums_are_whole

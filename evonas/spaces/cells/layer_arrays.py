@@ -210,7 +210,7 @@ class _Batch:
             channels=width,
             height=out_rows,
             width=out_columns,
-            module=take(steps, self.column[f"{kind}/module"]),
+            module=take(steps, self.column[f"{kind}/module"])._replace(has_shuffle=groups > 1),
             input_bits_each=self.stream_bits,
             output_bits=self.stream_bits,
             **self._precisions(f"{name}/node{node}/edge{edge}"),

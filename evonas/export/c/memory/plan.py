@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from evonas.architecture.graph import INPUT, Architecture, Op
 from evonas.export.c.kernels.choice import Choice, choose
-from evonas.export.c.placing import Buffer, Move, Places, place_all
+from evonas.export.c.memory.placing import Buffer, Move, Places, place_all
 from evonas.nets.frozen import FrozenConv, FrozenNetwork
 from objectives.device.storage import storage
 

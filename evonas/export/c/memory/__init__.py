@@ -1,0 +1,1 @@
+"""Where the tensors of a network lie in C: ``plan`` says which there are and when, ``placing`` finds their places."""
