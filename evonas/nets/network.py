@@ -15,7 +15,7 @@ from evonas.nets.execution.operations import run_op
 from evonas.nets.execution.plan import Plan
 from evonas.nets.layer import QuantLayer
 from evonas.nets.mixed_path import UNMIXED, LayerBlends, MixedPath, SupernetPath
-from evonas.nets.stream import Stream
+from evonas.nets.quant.stream import Stream
 
 MEASURED = 256  # images that set the range of tensors between layers
 

@@ -12,7 +12,7 @@ import torch
 from evonas.architecture.graph import INPUT, Architecture, Op
 from evonas.architecture.precision import STREAMS, Precision
 from evonas.nets.network import Network
-from evonas.nets.stream import Stream
+from evonas.nets.quant.stream import Stream
 from evonas.spaces import NetworkSpace, ResidualSpace
 from objectives.device.storage import storage
 

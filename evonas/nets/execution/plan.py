@@ -14,7 +14,7 @@ from evonas.nets.execution.parts import PartMaker, Recipe
 from evonas.nets.execution.pools import box_mean, is_box
 from evonas.nets.execution.simplify import simplified
 from evonas.nets.layer import UNPREPARED, QuantLayer
-from evonas.nets.stream import Stream
+from evonas.nets.quant.stream import Stream
 
 
 class Plan:
