@@ -1,7 +1,8 @@
 """What exported C takes on a microcontroller: instructions and bytes of flash, by its core.
 
 - ``cores``: processors, and what was fitted to measurements on them (``fitted.json``).
-- ``readers``: where codes lie between layers; ``kernels``: what computes a convolution; ``work``: in which units.
+- ``storage``: which tensors there are, and where; ``readers``: codes between layers; ``scratch``: memory beside tensors.
+- ``convs``: what convolutions read; ``kernels``: what computes them; ``work``: in which units.
 - ``numbers``: conditions and choices, of one network and of many.
 - ``instructions``, ``flash``: the two measures; ``table``: as objectives.
 """
