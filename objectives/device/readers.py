@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,15 @@ def places(layers: Layers) -> list[Place]:
     """All layers in their order; ``layers`` may stand for many networks."""
     if not layers:
         return []
+    return _of_one(layers) if isinstance(layers, tuple) and batch_size(layers) is None else _places(layers)
+
+
+@lru_cache(maxsize=4)
+def _of_one(layers: tuple[Layer, ...]) -> list[Place]:
+    return _places(layers)
+
+
+def _places(layers: Layers) -> list[Place]:
     kept, n = storage(layers), batch_size(layers)
     columns = np.arange(kept.reader.shape[1])
 

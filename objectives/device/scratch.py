@@ -5,6 +5,8 @@ As :mod:`evonas.export.c.kernels.choice` has it; a test compares the two for eve
 
 from __future__ import annotations
 
+import numpy as np
+
 from objectives.device.convs import has_front, is_conv
 from objectives.device.kernels import PASS, WIDTHS, Sizes, kernels, sizes
 from objectives.device.numbers import flag, is_among, larger, pick, smaller
@@ -48,6 +50,8 @@ def scratch_cells(layer: Layer) -> Number:
         return 0
     found: Number = 0
     for name, mask in kernels(layer).items():
+        if not (mask.any() if isinstance(mask, np.ndarray) else mask):
+            continue
         found = found + mask * _cells_of(layer, name)
         if name == "adds":  # weights, which nobody knows yet, may decide for another one
             others = larger(_cells_of(layer, "bits_planes"), _cells_of(layer, "words_2"))

@@ -12,14 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from objectives.device.convs import code_bits, is_conv
+from objectives.device.numbers import larger, pick
 from objectives.device.scratch import CELL, code_cells, scratch_cells, work_cells
-from objectives.layer import Layer, batch_size
+from objectives.layer import Layer, Number, batch_size
 
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -68,6 +70,12 @@ def storage(layers: Sequence[Layer]) -> Storage:
     Args:
         layers: In execution order, the image first; of one network, or of many as arrays.
     """
+    # several measures ask in turn for the same network
+    return _of_one(layers) if isinstance(layers, tuple) and batch_size(layers) is None else _Rules(layers).storage()
+
+
+@lru_cache(maxsize=4)
+def _of_one(layers: tuple[Layer, ...]) -> Storage:
     return _Rules(layers).storage()
 
 
@@ -81,6 +89,9 @@ class _Rules:
         elements = self._rows([layer.output_elements for layer in layers])
         self.elements = elements
         self.is_there = (elements > 0) & ~self.is_view
+        # numbers of a single network are plain, which is ten times as fast
+        self._there = list(self.is_there) if self.is_many else self.is_there[:, 0].tolist()
+        self._views = list(self.is_view) if self.is_many else self.is_view[:, 0].tolist()
         self.column = np.arange(self.n)
         self.is_image = np.array([layer.op == "input" for layer in layers])
 
@@ -90,10 +101,10 @@ class _Rules:
             row[:] = value
         return rows
 
-    def _reads(self, index: int) -> list[tuple[int, Mask]]:
+    def _reads(self, index: int) -> list[tuple[int, Any]]:
         """Which layers a layer reads, and in which networks."""
         layer = self.layers[index]
-        is_here = self.is_there[index] | self.is_view[index]
+        is_here = self._there[index] | self._views[index]
         reads = layer.reads or [True] * len(layer.inputs)
         return [(self.step[name], is_here & one) for name, one in zip(layer.inputs, reads, strict=True)]
 
@@ -120,40 +131,44 @@ class _Rules:
         scratch = CELL * self._rows([scratch_cells(layer) for layer in layers])
         return Storage(n_bytes, begin, last, over, is_coded, is_added, np.where(is_coded, reader, -1), work, scratch)
 
-    def _forward(self, reads: list[list[tuple[int, Mask]]]) -> tuple[Ints, Ints, Ints]:
+    def _forward(self, reads: list[list[tuple[int, Any]]]) -> tuple[Ints, Ints, Ints]:
         """Where each output lies if it is a view; the last tensor before each layer; the first tensor it reads."""
-        shape = (len(self.layers), self.n)
-        root, before, source = (np.full(shape, -1) for _ in range(3))
-        latest = np.full(self.n, -1)
-        for index in range(shape[0]):
-            before[index] = latest
+        root: list[Number] = []
+        before: list[Number] = []
+        source: list[Number] = []
+        latest: Number = -1
+        for index in range(len(self.layers)):
+            before.append(latest)
+            first: Number = -1
             for number, is_read in reads[index]:
-                source[index] = np.where(is_read & (source[index] < 0), root[number], source[index])
-            root[index] = np.where(self.is_view[index], source[index], index)
-            latest = np.where(self.is_there[index], index, latest)
-        return root, before, source
+                first = pick(is_read & (first < 0), root[number], first)
+            source.append(first)
+            root.append(pick(self._views[index], first, index))
+            latest = pick(self._there[index], index, latest)
+        return self._rows(root), self._rows(before), self._rows(source)
 
-    def _backward(self, reads: list[list[tuple[int, Mask]]]) -> tuple[Ints, Ints, Ints, Ints]:
+    def _backward(self, reads: list[list[tuple[int, Any]]]) -> tuple[Ints, Ints, Ints, Ints]:
         """The last step that needs each output; how many read it, views not counted, and, if it is one,
         which, and the bits of the codes that it makes."""
-        shape = (len(self.layers), self.n)
-        last = np.arange(shape[0])[:, None] + np.zeros(shape, dtype=np.int64)
-        n_readers, bits, reader = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64), np.full(shape, -1)
-        for index in reversed(range(shape[0])):
-            layer, is_view = self.layers[index], self.is_view[index]
-            until, own_bits = np.where(is_view, last[index], index), code_bits(layer)
+        size = len(self.layers)
+        last: list[Number] = list(range(size))
+        n_readers: list[Number] = [0] * size
+        bits: list[Number] = [0] * size
+        reader: list[Number] = [-1] * size
+        for index in reversed(range(size)):
+            is_view, own_bits = self._views[index], code_bits(self.layers[index])
+            until, found = pick(is_view, last[index], index), pick(is_view, reader[index], index)
             for number, is_read in reads[index]:
-                last[number] = np.where(is_read, np.maximum(last[number], until), last[number])
-                n_readers[number] += is_read * np.where(is_view, n_readers[index], 1)
-                bits[number] += is_read * np.where(is_view, bits[index], own_bits)
-                found = np.where(is_view, reader[index], index)
-                reader[number] = np.where(is_read & (found >= 0), found, reader[number])
-        return last, n_readers, bits, reader
+                last[number] = pick(is_read, larger(last[number], until), last[number])
+                n_readers[number] = n_readers[number] + is_read * pick(is_view, n_readers[index], 1)
+                bits[number] = bits[number] + is_read * pick(is_view, bits[index], own_bits)
+                reader[number] = pick(is_read & (found >= 0), found, reader[number])
+        return self._rows(last), self._rows(n_readers), self._rows(bits), self._rows(reader)
 
     def _place_sum(
         self,
         index: int,
-        reads: list[tuple[int, Mask]],
+        reads: list[tuple[int, Any]],
         graph: tuple[Ints, Ints, Ints, Ints],
         is_added: Mask,
         n_bytes: Ints,
