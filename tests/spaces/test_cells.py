@@ -93,10 +93,10 @@ def test_genomes_compute_the_same_if_and_only_if_their_canonical_forms_are_equal
             assert space.decode(changed).layers != space.decode(genome).layers, space.genes[index].name
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=seeds)
 def test_the_fast_path_counts_what_one_network_at_a_time_counts(space: CellSpace, seed: int) -> None:
-    genomes = space.repair_all(np.stack([raw_genome(space, seed + i) for i in range(20)]))
+    genomes = space.repair_all(np.stack([raw_genome(space, seed + i) for i in range(12)]))
     together, alone = space.batch_layers(genomes), [space.decode(genome).layers for genome in genomes]
     for objective in OBJECTIVES.values():
         if objective.measure:
