@@ -51,7 +51,7 @@ def main() -> None:
     options = parser.parse_args()
     results = []
     for name, kind in SPACES.items():
-        space = kind.of((3, 32, 32), 10)
+        space = kind.of((3, 32, 32) if name != "dense" else (128, 1, 1), 10)
         genomes = space.sample(np.random.default_rng(0), BATCH)
         few = genomes[:200]
         for batch, single in zip(measure_batch(space, few, FIVE), measure_each(space, few, FIVE), strict=True):

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
+from device.networks import with_weights
 from numpy.typing import NDArray
 from report import write_report
 
@@ -35,9 +35,7 @@ from evonas.architecture.precision import STREAMS, precision
 from evonas.architecture.scheme import Scheme
 from evonas.export.c.targets.simulate import simulate
 from evonas.export.c.targets.target import TARGETS
-from evonas.nets.freeze import freeze
 from evonas.nets.frozen import FrozenNetwork
-from evonas.nets.network import Network
 from evonas.spaces import CellSpace, InvertedResidualSpace, NetworkSpace, ResidualSpace
 
 OPTIMIZATIONS = ("-Os", "-O2", "-O3")
@@ -83,26 +81,14 @@ class Case(NamedTuple):
     optimization: str
 
 
-def frozen_with_images(architecture: Architecture, seed: int) -> tuple[FrozenNetwork, NDArray[np.uint8]]:
-    """A network with random weights, and norms of random images; some of these."""
-    generator = torch.Generator().manual_seed(seed)
-    network = Network([architecture], generator=generator)
-    with torch.no_grad():
-        for key, parameter in network.named_parameters():
-            if any(part in key for part in ("gamma", "beta", "bias", "prelu")):
-                parameter.add_(torch.randn(parameter.shape, generator=generator) / 4)
-    images = np.random.default_rng(seed).integers(0, 256, (32, *architecture.input_shape), dtype=np.uint8)
-    network.calibrate(torch.from_numpy(images).float() / 255)
-    return freeze(network), images
-
-
 def random_network(i: int) -> tuple[FrozenNetwork, NDArray[np.uint8]]:
     """The i-th: spaces take turns, and so do schemes."""
     space = list(SPACES.values())[i % len(SPACES)]
     architecture = space.decode(space.sample(np.random.default_rng(i), 1)[0])
     scheme = list(SCHEMES.values())[i // len(SPACES) % len(SCHEMES)]
     stream = list(STREAMS.values())[i % len(STREAMS)]
-    return frozen_with_images(replace(architecture, scheme=scheme, stream=stream), i)
+    architecture = replace(architecture, scheme=scheme, stream=stream)
+    return with_weights(architecture, i, spread=1 / 4, has_rising_slopes=False)
 
 
 def uniform_network(weight: str, act: str, stream: str) -> tuple[FrozenNetwork, NDArray[np.uint8]]:
@@ -119,7 +105,8 @@ def uniform_network(weight: str, act: str, stream: str) -> tuple[FrozenNetwork, 
             op = replace(op, weight=precision(named[0]), act=precision(named[1]))
         ops.append(op)
         made[op.name] = width
-    return frozen_with_images(Architecture((1, 28, 28), tuple(ops), stream=STREAMS[stream]), 0)
+    architecture = Architecture((1, 28, 28), tuple(ops), stream=STREAMS[stream])
+    return with_weights(architecture, 0, spread=1 / 4, has_rising_slopes=False)
 
 
 def cases(networks: int, *, quick: bool) -> Iterator[Case]:

@@ -49,18 +49,28 @@ def random_architecture(seed: int) -> Architecture:
 
 def random_network(seed: int) -> tuple[FrozenNetwork, NDArray[np.uint8]]:
     """The same with random weights, and norms of random images; some of these."""
-    return _with_weights(random_architecture(seed), seed)
+    return with_weights(random_architecture(seed), seed, spread=1 / 8, has_rising_slopes=True)
 
 
-def _with_weights(architecture: Architecture, seed: int) -> tuple[FrozenNetwork, NDArray[np.uint8]]:
+def with_weights(
+    architecture: Architecture, seed: int, *, spread: float, has_rising_slopes: bool
+) -> tuple[FrozenNetwork, NDArray[np.uint8]]:
+    """A network with random weights, and norms of random images; some of these.
+
+    Args:
+        architecture: Its graph.
+        seed: Of weights and images.
+        spread: Of norms, biases and slopes around those of a new network.
+        has_rising_slopes: Whether slopes rise, as trained ones do, so that thresholds may take the place of floats.
+    """
     generator = torch.Generator().manual_seed(seed)
     network = Network([architecture], generator=generator)
     with torch.no_grad():
         for key, parameter in network.named_parameters():
             if any(part in key for part in ("gamma", "beta", "bias", "prelu")):
-                parameter.add_(torch.randn(parameter.shape, generator=generator) / 8)
-            if "prelu" in key:
-                parameter.abs_()  # slopes rise, as trained ones do, so that thresholds may take the place of floats
+                parameter.add_(torch.randn(parameter.shape, generator=generator) * spread)
+            if "prelu" in key and has_rising_slopes:
+                parameter.abs_()
     images = np.random.default_rng(seed).integers(0, 256, (32, *architecture.input_shape), dtype=np.uint8)
     network.calibrate(torch.from_numpy(images).float() / 255)
     return freeze(network), images

@@ -163,8 +163,7 @@ class Architecture:
                 views[op.name] = inputs[0]
             else:
                 layers.append(self._layer(op, inputs))
-        logits = views.get(self.ops[-1].name, self.ops[-1].name)
-        return tuple(replace(one, output_bits=FLOAT.bits) if one.name == logits else one for one in layers)
+        return tuple(replace(one, output_bits=FLOAT.bits) if one.name == self.logits else one for one in layers)
 
     @cached_property
     def logits(self) -> str:

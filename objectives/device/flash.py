@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from objectives.device.convs import has_whole_sums, is_conv
 from objectives.device.cores import DEFAULT_CORE, fit_of
 from objectives.device.instructions import as_whole
@@ -39,18 +41,23 @@ def flash(layers: Layers, *, core: str = DEFAULT_CORE) -> Number:
     """
     bytes_of = fit_of(core).flash
     found: Number = 0.0
-    for part, number in sorted(parts_of(layers).items()):
+    around = places(layers)
+    for part, number in sorted(_parts(around).items()):
         found = found + number * bytes_of.get(part, 0.0)
-    return as_whole(found + constants(layers), layers)
+    return as_whole(found + sum(map(_stored, around)), layers)
 
 
 def constants(layers: Layers) -> Number:
     """Bytes of constants."""
-    return sum((_stored(place) for place in places(layers)), 0)
+    return sum(map(_stored, places(layers)))
 
 
 def parts_of(layers: Layers) -> Work:
     """Parts of the C code that a network needs, as 0 or 1, and how many calls of each kind it has."""
+    return _parts(places(layers))
+
+
+def _parts(around: Sequence[Place]) -> Work:
     parts: Work = {}
 
     def note(part: str, is_there: Number) -> None:
@@ -59,7 +66,7 @@ def parts_of(layers: Layers) -> Work:
     def count(part: str, n: Number) -> None:
         parts[part] = parts.get(part, 0) + n
 
-    for place in places(layers):
+    for place in around:
         layer = place.layer
         if layer.op == "input":
             note("encode", flag(layer.float_values > 1))  # one is the step of tensors between layers
