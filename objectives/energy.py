@@ -54,7 +54,7 @@ def energy(layers: Layers) -> Number:
     """Modelled energy of one sample in joules; a model, not a measurement.
 
     Formula: ``sum over layers of MACs * e_mac(weight_bits, act_bits) + float_ops * e_op + bits_moved * e_bit`` with
-    ``bits_moved = packed weights + 32 * float_values + input_bits + output bits``.
+    ``bits_moved = packed weights + 8 * other_bytes + input_bits + output bits``.
 
     Weights are read once; an activation is written once and read once by each layer that reads it, all from and to a
     32 KiB SRAM. Not modelled: DRAM, caches, reuse beyond that, the quantized copy of an input, leakage, control. An
@@ -71,7 +71,7 @@ def energy(layers: Layers) -> Number:
     float_ops = sum(layer.float_ops for layer in layers)
     bits = sum(
         8 * packed_bytes(layer.weights, levels=layer.weight_levels)
-        + 32 * layer.float_values
+        + 8 * layer.other_bytes
         + layer.input_bits
         + layer.output_elements * layer.output_bits
         for layer in layers

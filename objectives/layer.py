@@ -49,6 +49,7 @@ class Module:
         is_signed: Whether some are negative.
         norms_before, relus_before, has_pool: In front of the convolution.
         has_bias, norms_after, relus_after, has_shortcut, has_prelu, has_shuffle: Behind it.
+        scales: By which the sums of all filters are multiplied.
     """
 
     sums: Number = 1
@@ -65,6 +66,7 @@ class Module:
     has_shortcut: Number = 0
     has_prelu: Number = 0
     has_shuffle: Number = 0
+    scales: Number = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,10 @@ class Layer:
         weight_bits: Bits that BitOPs charge for a weight (ternary 2, float 32).
         act_bits: Bits that BitOPs charge for an input activation.
         float_ops: Float operations for one sample beside the MACs, such as scales that are computed from each image.
-        float_values: Numbers that stay float32 beside the weights: scales, thresholds, biases, folded batch norm.
+        scale_bytes: Stored scales of its weights.
+        threshold_bytes: Stored steps or thresholds of the activations that it reads.
+        norm_bytes: Stored scales and shifts of norms.
+        bias_bytes: Stored biases, slopes and shifts of a PReLU; of the input, what standardises it.
         parameters: Numbers that training learns.
         reading: What a convolution or a pool reads; None for others. Where a layer is a convolution in some networks
             and a pool in others, those with weights are convolutions.
@@ -110,7 +115,10 @@ class Layer:
     weight_bits: Number = 32
     act_bits: Number = 32
     float_ops: Number = 0
-    float_values: Number = 0
+    scale_bytes: Number = 0
+    threshold_bytes: Number = 0
+    norm_bytes: Number = 0
+    bias_bytes: Number = 0
     parameters: Number = 0
     reads: tuple[Any, ...] = ()
     is_view: Any = False
@@ -123,6 +131,11 @@ class Layer:
         """Number of output elements of one sample."""
         channels, height, width = self.output_shape
         return channels * height * width
+
+    @property
+    def other_bytes(self) -> Number:
+        """Bytes that are stored of it beside its weights."""
+        return self.scale_bytes + self.threshold_bytes + self.norm_bytes + self.bias_bytes
 
     @property
     def is_float(self) -> Number:

@@ -36,13 +36,13 @@ def packed_bytes(weights: Number, *, levels: Number) -> Number:
 
 
 def model_size(layers: Layers) -> Number:
-    """Packed weights plus four bytes for every number that stays float32 (scales, thresholds, biases, batch norm).
+    """Packed weights, and every other number as it is stored: scales, thresholds, biases, batch norm.
 
-    Formula: ``sum over layers of packed_bytes(weights, levels) + 4 * float_values``. Binary weights have a scale per
-    filter, the others one per layer: in a small layer, binary can take more bytes than ternary. Batch norm counts as
-    one scale and one shift per channel, which is what is left of it after folding.
+    Formula: ``sum over layers of packed_bytes(weights, levels) + other_bytes``. Batch norm counts as one scale and one
+    shift per channel, which is what is left of it after folding. Binary weights have a scale per filter, the others one
+    per layer, unless a norm behind the convolution takes it up.
     """
-    return sum(packed_bytes(layer.weights, levels=layer.weight_levels) + 4 * layer.float_values for layer in layers)
+    return sum(packed_bytes(layer.weights, levels=layer.weight_levels) + layer.other_bytes for layer in layers)
 
 
 MODEL_SIZE = Objective(name="model_size", unit="bytes", title="model size", measure=model_size)

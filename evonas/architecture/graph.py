@@ -13,6 +13,7 @@ from evonas.architecture.fitting import Sides, Window, fit
 from evonas.architecture.layer_counts import act_facts, conv_layer, module_facts, weight_facts
 from evonas.architecture.precision import EIGHT_BIT, FLOAT, Precision
 from evonas.architecture.scheme import DEFAULT_SCHEME, Scheme
+from evonas.architecture.stored_numbers import input_bytes, number_facts
 from objectives import Layer
 from objectives.device.storage import storage
 from objectives.layer import AVG_POOL, MAX_POOL, NO_POOL, Reading
@@ -119,12 +120,16 @@ class Architecture:
         ops: In an order in which every input comes before its reader.
         scheme: Which method quantizes what.
         stream: How tensors between layers are kept: as floats, or as fixed-point numbers of 8 or 16 bits.
+        norms: How scales and shifts of norms are stored, see :data:`evonas.architecture.precision.NUMBERS`.
+        scales: How all other numbers that are no weights are stored.
     """
 
     input_shape: tuple[int, int, int]
     ops: tuple[Op, ...]
     scheme: Scheme = DEFAULT_SCHEME
     stream: Precision = FLOAT
+    norms: Precision = FLOAT
+    scales: Precision = FLOAT
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ops", tuple(_fitted(op, self.shapes[op.inputs[0]]) for op in self.ops))
@@ -152,9 +157,8 @@ class Architecture:
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """The network as the cost models of ``objectives`` see it, the image first."""
-        (channels, height, width), stored = self.input_shape, self.scheme.input_values
-        stored += not self.stream.is_float  # its step
-        image = Layer(INPUT, "input", (), (channels, height, width), output_bits=EIGHT_BIT.bits, float_values=stored)
+        stored = input_bytes(self.scheme.input_values, self.stream.bits)
+        image = Layer(INPUT, "input", (), self.input_shape, output_bits=EIGHT_BIT.bits, bias_bytes=stored)
         layers = [image]
         views: dict[str, str] = {}
         for op in self.ops:
@@ -229,6 +233,7 @@ class Architecture:
             has_bias=int(op.has_bias),
             input_bits_each=EIGHT_BIT.bits if op.inputs[0] == INPUT else bits,
             output_bits=bits,
+            numbers=number_facts(self.norms, self.scales),
         )
 
 

@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 
 from evonas.architecture.precision import Precision
 from evonas.architecture.scheme import Scheme
+from evonas.architecture.stored_numbers import FLOATS, NumberFacts, vector_bytes
 from objectives import Layer
+from objectives.device.numbers import pick
 from objectives.layer import BY_DIVISION, BY_IMAGE, BY_SIGN, BY_THRESHOLDS, NO_CODES, Module, Reading
 
 Number = Any
 """An int, or an array ``(n,)`` of int64 with one entry per network."""
+STORED = ("scale_bytes", "threshold_bytes", "norm_bytes", "bias_bytes")
 
 
 class WeightFacts(NamedTuple):
@@ -39,6 +42,7 @@ class ActFacts(NamedTuple):
     codes: Number  # see objectives.layer.Module
     is_signed: Number
     stored: Number
+    stored_folded: Number  # where a norm takes up the step
     flops_per_element: Number
     parameters: Number
 
@@ -50,6 +54,7 @@ class ModuleFacts(NamedTuple):
     norms_after: Number
     folded_before: Number  # norms and standardizations
     folded_after: Number
+    takes_scales: Number  # whether a norm stands right behind the convolution
     relus_before: Number
     relus_after: Number
     has_quant: Number
@@ -77,24 +82,32 @@ def act_facts(precision: Precision, scheme: Scheme) -> ActFacts:
     """Look up an activation precision."""
     method = scheme.act(precision)
     if method is None:
-        return ActFacts(precision.bits, precision.levels, NO_CODES, 0, 0, 0, 0)
+        return ActFacts(precision.bits, precision.levels, NO_CODES, 0, 0, 0, 0, 0)
     codes = BY_SIGN if precision.bits == 1 else BY_THRESHOLDS if method.is_compared else BY_DIVISION
     codes = BY_IMAGE if method.flops_per_element else codes
-    is_signed = int(method.is_signed)
+    folded = int(codes == BY_THRESHOLDS and not method.is_signed)  # the first threshold, in steps
     return ActFacts(
-        precision.bits, precision.levels, codes, is_signed, method.stored, method.flops_per_element, method.learned
+        precision.bits,
+        precision.levels,
+        codes,
+        int(method.is_signed),
+        method.stored,
+        folded,
+        method.flops_per_element,
+        method.learned,
     )
 
 
 def module_facts(steps: Sequence[str]) -> ModuleFacts:
     """Count a module's steps."""
     conv = steps.index("conv")
-    before, after = list(steps[:conv]), list(steps[conv:])
+    before, after, steps = list(steps[:conv]), list(steps[conv:]), tuple(steps)
     return ModuleFacts(
         before.count("norm"),
         after.count("norm"),
         before.count("norm") + before.count("standardize"),
         after.count("norm") + after.count("standardize"),
+        int(steps[conv + 1 : conv + 2] in (("norm",), ("standardize",))),
         before.count("relu"),
         after.count("relu"),
         int("quant" in steps),
@@ -126,6 +139,7 @@ def conv_layer(
     has_bias: Number = 0,
     input_bits_each: Number = 32,
     output_bits: Number = 32,
+    numbers: NumberFacts = FLOATS,
 ) -> Layer:
     """Count a convolution with its module.
 
@@ -136,6 +150,7 @@ def conv_layer(
         weight, act, module: The facts that are counted.
         has_bias: Whether there is a bias, as 0 or 1.
         input_bits_each, output_bits: Stored bits of an element of the input, of the output.
+        numbers: How what is no weight is stored; see :mod:`evonas.nets.freeze` for what a norm takes up.
     """
     source_channels, source_height, source_width = reading.source
     source_pixels = source_height * source_width
@@ -144,8 +159,11 @@ def conv_layer(
     weights = latents * weight.planes
     others = channels * (has_bias + 3 * module.has_prelu)
     affine = 2 * (module.norms_before * source_channels + module.norms_after * channels)
-    folded = 2 * (module.folded_before * source_channels + module.folded_after * channels)
-    scales = weight.stored + weight.stored_per_filter * channels
+    norms = [(module.folded_before, source_channels), (module.folded_after, channels)]
+    takes_scales = module.takes_scales * (weight.sums == 1)
+    scales = (weight.stored + weight.stored_per_filter * channels) * (1 - takes_scales)
+    thresholds = pick(module.folded_before > 0, act.stored_folded, act.stored) * module.has_quant
+    biases = channels * has_bias * (1 - module.takes_scales)
     return Layer(
         name,
         op,
@@ -159,7 +177,13 @@ def conv_layer(
         weight_bits=weight.bits,
         act_bits=act.bits,
         float_ops=quantized * act.flops_per_element * module.has_quant,
-        float_values=folded + others + scales + act.stored * module.has_quant,
+        scale_bytes=vector_bytes(scales, numbers.scale),
+        threshold_bytes=vector_bytes(thresholds, numbers.other),
+        norm_bytes=sum(
+            (vector_bytes(there * n, bits) for there, n in norms for bits in (numbers.norm_scale, numbers.norm_shift)),
+        ),
+        bias_bytes=vector_bytes(biases, numbers.other)
+        + 3 * vector_bytes(channels * module.has_prelu, numbers.norm_shift),
         parameters=latents + affine + others + weight.parameters + act.parameters * module.has_quant,
         reading=reading,
         module=Module(
@@ -171,12 +195,13 @@ def conv_layer(
             module.folded_before,
             module.relus_before + module.has_quant * (act.codes == NO_CODES),
             module.has_pool,
-            has_bias,
+            has_bias * (1 - module.takes_scales),
             module.folded_after,
             module.relus_after,
             module.has_shortcut,
             module.has_prelu,
             module.has_shuffle,
+            pick(takes_scales > 0, 1, scales) * (weight.levels != 0),
         ),
     )
 
@@ -184,7 +209,7 @@ def conv_layer(
 def times(layer: Layer, mask: NDArray[np.int64]) -> Layer:
     """Every count of a layer times 0 or 1: nothing where a network lacks it."""
     channels, height, width = layer.output_shape
-    counts = ("input_bits", "macs", "weights", "float_ops", "float_values", "parameters")
+    counts = ("input_bits", "macs", "weights", "float_ops", *STORED, "parameters")
     return replace(
         layer, output_shape=(channels * mask, height, width), **{name: getattr(layer, name) * mask for name in counts}
     )

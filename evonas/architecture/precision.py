@@ -48,6 +48,11 @@ STREAMS: dict[str, Precision] = {
     "float": FLOAT,
 }
 """How tensors between layers may be kept."""
+NUMBERS: dict[str, Precision] = {
+    "power-of-two": Precision("power-of-two", levels=16, bits=4),
+    **STREAMS,
+}
+"""How numbers that are no weights may be stored: scales and shifts of norms, scales of weights, and so on."""
 
 
 def precision(name: str) -> Precision:

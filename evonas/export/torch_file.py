@@ -13,14 +13,16 @@ from safetensors.numpy import load, save
 
 from evonas.architecture.graph import INPUT, Architecture, Op, Shape
 from evonas.architecture.input_codes import InputCodes
-from evonas.architecture.precision import STREAMS, precision
+from evonas.architecture.precision import NUMBERS, STREAMS, Precision, precision
 from evonas.architecture.scheme import Scheme
+from evonas.architecture.stored_numbers import of_shifts
 from evonas.errors import EvonasError, ExportError
 from evonas.export.format import Runner, bytes_by_layer
 from evonas.export.seal import REMEDY, Sealed, unsealed
 from evonas.nets.frozen import FrozenConv, FrozenNetwork, Kernel, reads_codes
 from evonas.nets.integer_network import IntegerNetwork
-from evonas.nets.packing import unpack
+from evonas.nets.packing.codes import unpack
+from evonas.nets.packing.numbers import Floats, exponent_of, read
 from evonas.nets.quant.activation_rule import ActivationRule
 
 # of an operation's facts, which a file leaves out
@@ -29,6 +31,7 @@ DEFAULTS = {field.name: field.default for field in fields(Op) if field.default i
     "act": "float",
 }
 STANDARDS = ("centre", "density")  # of the input
+KEPT = {"stream": STREAMS, "norms": NUMBERS, "scales": NUMBERS}  # how a network's numbers are kept
 Arrays = dict[str, np.ndarray[Any, Any]]
 
 
@@ -38,11 +41,12 @@ def torch_file(frozen: FrozenNetwork) -> bytes:
         f"{name}/{part}": array for name, conv in frozen.convs.items() for part, array in conv.stored.items()
     }
     tensors |= {f"{INPUT}/{part}": array for part, array in zip(STANDARDS, frozen.codes.standards or ())}  # noqa: B905
-    tensors |= {} if frozen.step is None else {f"{INPUT}/step": np.array([frozen.step])}
+    if frozen.step is not None:
+        tensors[f"{INPUT}/step.exponent"] = np.array([exponent_of(frozen.step)], dtype=np.int8)
     description = {
         "input_shape": frozen.architecture.input_shape,
         "scheme": asdict(frozen.architecture.scheme),
-        "stream": frozen.architecture.stream.name,
+        **{name: getattr(frozen.architecture, name).name for name in KEPT},
         "ops": [_op_facts(op) for op in frozen.architecture.ops],
         "convs": {name: _conv_facts(conv) for name, conv in frozen.convs.items()},
         "codes": {name: getattr(frozen.codes, name) for name in ("low", "high", "per_one", "level", "floor")},
@@ -63,18 +67,19 @@ def read_torch_file(raw: bytes) -> FrozenNetwork:
         header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
         network = json.loads(header["__metadata__"]["network"])
         ops = tuple(_op(facts) for facts in network["ops"])
-        scheme, stream = Scheme(**network["scheme"]), STREAMS[network.get("stream", "float")]
-        architecture = Architecture(tuple(network["input_shape"]), ops, scheme, stream)
+        kept = {name: table[network[name]] for name, table in KEPT.items()}
+        architecture = Architecture(tuple(network["input_shape"]), ops, Scheme(**network["scheme"]), **kept)
         centre, density = (tensors.get(f"{INPUT}/{part}") for part in STANDARDS)
         codes = InputCodes(**network["codes"], centre=centre, density=density)
-        convs = {op.name: _conv(op, network["convs"][op.name], tensors, codes) for op in ops if op.kind == "conv"}
+        facts = network["convs"]
+        convs = {op.name: _conv(op, facts[op.name], tensors, codes, architecture) for op in ops if op.kind == "conv"}
         shapes = architecture.shapes
         for conv in convs.values():
             if shapes[conv.op.inputs[0]] != conv.source:
                 raise ValueError(f"{conv.op.name} reads {shapes[conv.op.inputs[0]]}, not {conv.source}")
-        facts = {str(key): str(value) for key, value in network["facts"].items()}
-        step = None if stream.is_float else tensors[f"{INPUT}/step"].astype(np.float32)[0]
-        return FrozenNetwork(architecture, convs, facts, codes, step)
+        step = None if architecture.stream.is_float else np.ldexp(np.float32(1), tensors[f"{INPUT}/step.exponent"][0])
+        told = {str(key): str(value) for key, value in network["facts"].items()}
+        return FrozenNetwork(architecture, convs, told, codes, step)
     except (SafetensorError, ValueError, KeyError, TypeError, IndexError, AttributeError, EvonasError) as error:
         raise ExportError(
             "a network in the file", found=f"{type(error).__name__}: {error}".splitlines()[0], remedy=REMEDY
@@ -108,26 +113,46 @@ def _conv_facts(conv: FrozenConv) -> dict[str, Any]:
     return {
         "source": asdict(conv.source),
         "shape": kernel.values.shape,
-        "kernel": {name: getattr(kernel, name) for name in ("levels", "low", "stride", "per")},
-        "act": conv.act and {name: getattr(conv.act, name) for name in ("rule", "low", "high", "ratio")},
+        "kernel": {name: getattr(kernel, name) for name in ("levels", "low", "stride", "per", "is_taken_up")},
+        "act": conv.act and {name: getattr(conv.act, name) for name in ("rule", "low", "high", "ratio", "is_taken_up")},
     }
 
 
-def _conv(op: Op, facts: dict[str, Any], tensors: Arrays, codes: InputCodes) -> FrozenConv:
+def _conv(op: Op, facts: dict[str, Any], tensors: Arrays, codes: InputCodes, architecture: Architecture) -> FrozenConv:
     own = {key.rpartition("/")[2]: value for key, value in tensors.items() if key.rpartition("/")[0] == op.name}
+    source, norms, scales = Shape(**facts["source"]), architecture.norms, architecture.scales
     shape, form = tuple(facts["shape"]), dict(facts["kernel"])
+
+    def vector(name: str, number_format: Precision, n: int) -> Floats:
+        return read(own[name], own.get(f"{name}.exponent"), number_format, n=n)
+
     values = own["weight"]
     if form["levels"]:
         indices = unpack(values, levels=form["levels"], n=int(np.prod(shape))).astype(np.int16)
-        values, form["scales"] = form["low"] + form["stride"] * indices, own["scales"]
-    numbers = tuple(map(float, own.get("act", ())))
+        values = form["low"] + form["stride"] * indices
+        n = {"plane": shape[0], "filter": shape[1], "sign": 2}[form["per"]]
+        form["scales"] = np.ones(1, dtype=np.float32) if form["is_taken_up"] else vector("scales", scales, n)
+    act = facts["act"]
+    if act:
+        stored = vector("act", of_shifts(scales), 2).tolist() if "act" in own else []
+        n = {"round": 1, "threshold": 2}.get(act["rule"], 0)
+        act = ActivationRule(**act, numbers=(*stored, *[1.0] * (n - len(stored))))
+    places = [place for place, step in enumerate(op.steps) if step in ("norm", "standardize")]
+    channels = {place: source.channels if place < op.steps.index("conv") else op.channels for place in places}
+    shifts = of_shifts(norms)
+    rows = ("prelu", "prelu.before", "prelu.after")
     return FrozenConv(
         op,
-        Shape(**facts["source"]),
+        source,
         Kernel(values.reshape(shape), **form),
-        act=facts["act"] and ActivationRule(**facts["act"], numbers=numbers),
-        norms={int(name.removeprefix("norm")): array for name, array in own.items() if name.startswith("norm")},
-        bias=own.get("bias"),
-        prelu=own.get("prelu"),
+        act=act,
+        norms={
+            place: np.stack([vector(f"norm{place}", norms, n), vector(f"norm{place}.shift", shifts, n)])
+            for place, n in channels.items()
+        },
+        bias=vector("bias", of_shifts(scales), op.channels) if "bias" in own else None,
+        prelu=np.stack([vector(row, shifts, op.channels) for row in rows]) if "prelu" in own else None,
         image=codes if reads_codes(op) else None,
+        norm_precision=norms,
+        scale_precision=scales,
     )

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from evonas.architecture.graph import Architecture, Op, Shape
 from evonas.architecture.input_codes import PIXELS, InputCodes
+from evonas.architecture.precision import FLOAT, Precision
 from evonas.architecture.scheme import Scheme
+from evonas.architecture.stored_numbers import of_shifts
 from evonas.errors import ExportError
 from evonas.nets.frozen import Floats, FrozenConv, FrozenNetwork, Kernel, reads_codes
 from evonas.nets.layer import QuantLayer
 from evonas.nets.network import Network
 from evonas.nets.norm import EPSILON, SlicedNorm, norm_key
+from evonas.nets.packing.numbers import rounded
 from evonas.nets.quant.activation_rule import ActivationRule
 from evonas.nets.quant.quantizer import Quantizer
 
@@ -39,7 +44,7 @@ def freeze(network: Network, *, codes: InputCodes = PIXELS, facts: Mapping[str, 
         if op.kind == "conv":
             layer = network.layers[op.name]
             assert isinstance(layer, QuantLayer)
-            conv = _conv(layer, op, architecture.shapes[op.inputs[0]], architecture.scheme)
+            conv = _conv(layer, op, architecture.shapes[op.inputs[0]], architecture)
             convs[op.name] = replace(conv, image=codes) if reads_codes(op) else conv
     step = None
     if network.stream is not None and not architecture.stream.is_float:
@@ -48,31 +53,54 @@ def freeze(network: Network, *, codes: InputCodes = PIXELS, facts: Mapping[str, 
 
 
 def _as_plain(architecture: Architecture) -> Architecture:
-    return Architecture(architecture.input_shape, architecture.ops, architecture.scheme, architecture.stream)
+    known = {field.name: getattr(architecture, field.name) for field in fields(Architecture)}
+    return Architecture(**known)
 
 
-def _conv(layer: QuantLayer, op: Op, source: Shape, scheme: Scheme) -> FrozenConv:
-    conv = op.steps.index("conv")
-    norms = {
-        place: _folded(
-            layer.norms["before" if place < conv else "after"],  # type: ignore[arg-type]
-            key=norm_key(op.act) if step == "norm" else None,
-            channels=source.channels if place < conv else op.channels,
-            segments=source.segments if place < conv else op.segments,
-        )
-        for place, step in enumerate(op.steps)
-        if step in ("norm", "standardize")
-    }
-    bias = layer.filters_of(layer.bias, op.channels) if layer.bias is not None and op.has_bias else None
+def _conv(layer: QuantLayer, op: Op, source: Shape, architecture: Architecture) -> FrozenConv:
+    """One convolution, in which norms take up what they can.
+
+    A norm in front takes up the step of the activations' codes, which the scales of the weights take along; a norm
+    right behind takes up scales, where a filter has one sum, and the bias.
+    """
+    norm_precision, scale_precision = architecture.norms, architecture.scales
+    at = op.steps.index("conv")
+    kernel = _kernel(layer, op, source, architecture.scheme)
+    act = _activation_rule(layer, op) if "quant" in op.steps and not op.act.is_float else None
+    bias = None if layer.bias is None or not op.has_bias else _floats(layer.filters_of(layer.bias, op.channels))
+    places = [place for place, step in enumerate(op.steps) if step in ("norm", "standardize")]
+    norms, units = {}, 1.0
+    if act is not None and places and places[0] < at:
+        act, units, worth = act.taken_up()
+        taken = "scales" if kernel.levels else "values"
+        kernel = replace(kernel, **{taken: getattr(kernel, taken) * np.float32(worth)})
+    for place in places:
+        norm = _Norm.of(layer, op, source, place)
+        if place < at:
+            norms[place] = norm.folded(norm_precision, units=units)
+        elif place > at + 1:
+            norms[place] = norm.folded(norm_precision)
+        else:
+            has_one = kernel.levels > 0 and len(kernel.terms) == 1
+            norms[place] = norm.folded(norm_precision, of=kernel.scales if has_one else None, bias=bias)
+            bias = None
+            if has_one:
+                kernel = replace(kernel, scales=np.ones(1, dtype=np.float32), per="plane", is_taken_up=True)
     prelu = layer.filters_of(layer.prelu, op.channels).T if layer.prelu is not None and "prelu" in op.steps else None
+    shifts = of_shifts(scale_precision)
+    if act is not None and len(act.stored):
+        numbers = _rounded(act.stored, shifts).tolist()
+        act = replace(act, numbers=(*numbers, *act.numbers[len(numbers) :]))
     return FrozenConv(
         op,
         source,
-        _kernel(layer, op, source, scheme),
-        act=_activation_rule(layer, op) if "quant" in op.steps and not op.act.is_float else None,
+        kernel if kernel.is_taken_up else replace(kernel, scales=_rounded(kernel.scales, scale_precision)),
+        act=act,
         norms=norms,
-        bias=None if bias is None else _floats(bias),
-        prelu=None if prelu is None else _floats(prelu),
+        bias=None if bias is None else _rounded(bias, shifts),
+        prelu=None if prelu is None else np.stack([_rounded(row, of_shifts(norm_precision)) for row in _floats(prelu)]),
+        norm_precision=norm_precision,
+        scale_precision=scale_precision,
     )
 
 
@@ -131,15 +159,48 @@ def _activation_rule(layer: QuantLayer, op: Op) -> ActivationRule:
     return rule
 
 
-def _folded(norm: SlicedNorm, *, key: str | None, channels: int, segments: int) -> Floats:
-    """Scale and shift of a norm, ``(2, channels)``: computed in double precision, rounded once."""
-    part = (slice(segments), slice(channels // segments))
-    mean, variance = (norm_values[part].flatten().double() for norm_values in (norm.mean, norm.variance))
-    scale = (variance + EPSILON).rsqrt()
-    shift = torch.zeros_like(scale)
-    if key is not None:
-        scale, shift = scale * norm.gamma[key][part].flatten().double(), norm.beta[key][part].flatten().double()
-    return _floats(torch.stack([scale, shift - mean * scale]))
+class _Norm(NamedTuple):
+    """A norm in double precision, ``(channels,)`` each: what it gives is ``scale * (x - mean) + shift``."""
+
+    mean: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    shift: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, layer: QuantLayer, op: Op, source: Shape, place: int) -> _Norm:
+        is_before = place < op.steps.index("conv")
+        norm = layer.norms["before" if is_before else "after"]
+        assert isinstance(norm, SlicedNorm)
+        segments, channels = (source.segments, source.channels) if is_before else (op.segments, op.channels)
+        part = (slice(segments), slice(channels // segments))
+        mean, variance = (values[part].flatten().double() for values in (norm.mean, norm.variance))
+        scale = (variance + EPSILON).rsqrt()
+        shift = torch.zeros_like(scale)
+        if op.steps[place] == "norm":
+            key = norm_key(op.act)
+            scale, shift = scale * norm.gamma[key][part].flatten().double(), norm.beta[key][part].flatten().double()
+        return cls(*(values.numpy() for values in (mean, scale, shift)))
+
+    def folded(
+        self, precision: Precision, *, units: float = 1.0, of: Floats | None = None, bias: Floats | None = None
+    ) -> Floats:
+        """Factor and summand of what it reads, ``(2, channels)``, rounded once.
+
+        Args:
+            precision: How they are stored.
+            units: Of what it gives.
+            of: What one unit of its input is worth, a number or ``(channels,)``; the input itself if None.
+            bias: That its input lacks.
+        """
+        worth = np.float64(1.0) if of is None else of.astype(np.float64)
+        factor = _rounded((self.scale * worth / units).astype(np.float32), precision)
+        # the shift belongs to the factor as it was rounded, so that means stay where they are
+        shift = self.shift / units + ((0.0 if bias is None else bias) - self.mean) * (factor / worth)
+        return np.stack([factor, _rounded(shift.astype(np.float32), of_shifts(precision))])
+
+
+def _rounded(values: Floats, precision: Precision) -> Floats:
+    return rounded(values.astype(np.float32), precision)
 
 
 def _floats(tensor: Tensor) -> Floats:

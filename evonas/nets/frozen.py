@@ -25,7 +25,10 @@ from numpy.typing import NDArray
 
 from evonas.architecture.graph import INPUT, Architecture, Op, Shape
 from evonas.architecture.input_codes import PIXELS, InputCodes
-from evonas.nets.packing import pack
+from evonas.architecture.precision import FLOAT, Precision
+from evonas.architecture.stored_numbers import input_bytes, of_shifts
+from evonas.nets.packing.codes import pack
+from evonas.nets.packing.numbers import Stored, stored
 from evonas.nets.quant.activation_rule import ActivationRule
 
 Floats = NDArray[np.float32]
@@ -43,6 +46,7 @@ class Kernel:
         scales: What a code is worth, float32.
         per: What has a scale of its own: a ``plane``, a ``filter``, or a ``sign`` (that of positive, then of negative
             codes).
+        is_taken_up: Whether the norm behind took up the scale, which is 1 then, and is not stored.
     """
 
     values: NDArray[np.int16] | Floats
@@ -51,6 +55,7 @@ class Kernel:
     stride: int = 1
     scales: Floats = field(default_factory=lambda: np.ones(1, dtype=np.float32))
     per: Literal["plane", "filter", "sign"] = "plane"
+    is_taken_up: bool = False
 
     @property
     def stored(self) -> NDArray[np.uint8] | Floats:
@@ -86,6 +91,7 @@ class FrozenConv:
         bias: ``(out,)``, or None.
         prelu: Slope, shift before and shift after, ``(3, out)``, or None.
         image: The codes of the input, where it convolves them as they are; None for all other layers.
+        norm_precision, scale_precision: How norms are stored, and all other numbers; all are rounded to that already.
     """
 
     op: Op
@@ -96,17 +102,33 @@ class FrozenConv:
     bias: Floats | None = None
     prelu: Floats | None = None
     image: InputCodes | None = None
+    norm_precision: Precision = FLOAT
+    scale_precision: Precision = FLOAT
 
     @property
-    def stored(self) -> dict[str, NDArray[np.uint8] | Floats]:
+    def vectors(self) -> dict[str, tuple[Floats, Precision]]:
+        """Every vector that is stored of it beside the weights, and how, by name."""
+        norms, scales = self.norm_precision, self.scale_precision
+        found: dict[str, tuple[Floats, Precision]] = {}
+        if self.kernel.levels and not self.kernel.is_taken_up:
+            found["scales"] = self.kernel.scales, scales
+        if self.act is not None and len(self.act.stored):
+            found["act"] = self.act.stored, of_shifts(scales)
+        for place, norm in self.norms.items():
+            found |= {f"norm{place}": (norm[0], norms), f"norm{place}.shift": (norm[1], of_shifts(norms))}
+        if self.bias is not None:
+            found["bias"] = self.bias, of_shifts(scales)
+        if self.prelu is not None:
+            names = ("prelu", "prelu.before", "prelu.after")
+            found |= {name: (row, of_shifts(norms)) for name, row in zip(names, self.prelu, strict=True)}
+        return found
+
+    @property
+    def stored(self) -> dict[str, Stored]:
         """Everything that a file must store of it, by name; its bytes add up to the layer's share of ``model_size``."""
-        arrays: dict[str, NDArray[np.uint8] | Floats] = {"weight": self.kernel.stored}
-        if self.kernel.levels:
-            arrays["scales"] = self.kernel.scales
-        if self.act is not None and self.act.numbers:
-            arrays["act"] = self.act.stored
-        arrays |= {f"norm{place}": norm for place, norm in self.norms.items()}
-        arrays |= {name: array for name in ("bias", "prelu") if (array := getattr(self, name)) is not None}
+        arrays: dict[str, Stored] = {"weight": self.kernel.stored}
+        for name, (vector, precision) in self.vectors.items():
+            arrays |= {f"{name}.{part}".strip("."): array for part, array in stored(vector, precision).items()}
         return arrays
 
     def multiplier(self, scale: Floats, *, act_scale: np.float32 | None) -> Floats:
@@ -149,5 +171,5 @@ class FrozenNetwork:
     def stored_bytes(self) -> dict[str, int]:
         """Bytes that the input and each convolution store, by name."""
         convs = {name: sum(array.nbytes for array in conv.stored.values()) for name, conv in self.convs.items()}
-        n_input = self.codes.n_stored + (self.step is not None)
-        return ({INPUT: 4 * n_input} if n_input else {}) | convs
+        n_input = input_bytes(self.codes.n_stored, self.architecture.stream.bits)
+        return ({INPUT: n_input} if n_input else {}) | convs

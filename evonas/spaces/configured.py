@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evonas.architecture.precision import STREAMS
+from evonas.architecture.graph import Architecture
+from evonas.architecture.precision import NUMBERS, STREAMS, Precision
 from evonas.architecture.scheme import DEFAULT_SCHEME, Scheme
+from evonas.architecture.stored_numbers import NumberFacts, of_shifts
 from evonas.spaces.genome import Gene
 from evonas.spaces.settings import NetworkSpaceSettings
 from evonas.spaces.space import NetworkSpace
 
 STREAM = "stream"
+WHOLE_NETWORK = {
+    STREAM: ("stream_precisions", STREAMS),
+    "norms": ("norm_precisions", NUMBERS),
+    "scales": ("scale_precisions", NUMBERS),
+}
+"""Genes that hold for a whole network, named like what they set of an architecture: their key, and what it may hold."""
 S = TypeVar("S", bound=NetworkSpaceSettings)
+
+
+def of_network(settings: NetworkSpaceSettings, label: Mapping[str, str]) -> dict[str, Precision]:
+    """What genes that hold for a whole network set of an architecture, by labels of those that there are."""
+    return {name: known[label.get(name, getattr(settings, key)[0])] for name, (key, known) in WHOLE_NETWORK.items()}
 
 
 class ConfiguredSpace(NetworkSpace, Generic[S]):
@@ -34,15 +47,29 @@ class ConfiguredSpace(NetworkSpace, Generic[S]):
         raise TypeError(f"{type(self).__name__} must be a dataclass with these fields")
 
     @property
-    def stream_genes(self) -> tuple[Gene, ...]:
-        """The gene of tensors between layers, if the settings leave a choice."""
-        labels = self.settings.stream_precisions
-        return (Gene(STREAM, labels, is_ordered=True),) if len(labels) > 1 else ()
+    def network_genes(self) -> tuple[Gene, ...]:
+        """Genes that hold for a whole network, where the settings leave a choice."""
+        found = {name: getattr(self.settings, key) for name, (key, _) in WHOLE_NETWORK.items()}
+        return tuple(Gene(name, labels, is_ordered=True) for name, labels in found.items() if len(labels) > 1)
+
+    def labels_of(self, architecture: Architecture) -> dict[str, str]:
+        """What an architecture has of the genes that hold for a whole network."""
+        return {gene.name: getattr(architecture, gene.name).name for gene in self.network_genes}
 
     def stream_bits(self, column: Mapping[str, NDArray[np.int64]]) -> Any:
         """Bits of tensors between layers: of all networks, or of each, ``(n,)``, by their choices of every gene."""
-        bits = np.array([STREAMS[label].bits for label in self.settings.stream_precisions])
-        return bits[column[STREAM]] if len(bits) > 1 else int(bits[0])
+        return self._chosen(STREAM, column, lambda one: one.bits)
+
+    def number_facts(self, column: Mapping[str, NDArray[np.int64]]) -> NumberFacts:
+        """How what is no weight is stored: of all networks, or of each, ``(n,)``."""
+        bits, shifts = (lambda one: one.bits), (lambda one: of_shifts(one).bits)
+        facts = (("norms", bits), ("norms", shifts), ("scales", bits), ("scales", shifts))
+        return NumberFacts(*(self._chosen(name, column, fact) for name, fact in facts))
+
+    def _chosen(self, name: str, column: Mapping[str, NDArray[np.int64]], fact: Callable[[Precision], int]) -> Any:
+        key, known = WHOLE_NETWORK[name]
+        facts = np.array([fact(known[label]) for label in getattr(self.settings, key)])
+        return facts[column[name]] if len(facts) > 1 else int(facts[0])
 
     @classmethod
     def of(

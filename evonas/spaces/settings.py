@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from evonas.architecture.module_steps import inner_steps
-from evonas.architecture.precision import PRECISIONS, STREAMS
+from evonas.architecture.precision import NUMBERS, PRECISIONS, STREAMS
 from evonas.errors import RunFileError, nearest
 
 MOST = 1_000_000
@@ -62,6 +62,15 @@ class NetworkSpaceSettings(Settings):
         description="of tensors between layers: 8-bit and 16-bit are fixed-point numbers, a quarter and half as wide; "
         "several: a gene of the network",
     )
+    norm_precisions: Names = Field(
+        ("float",),
+        description="of the scales and shifts of norms, as they are stored: 8-bit and 16-bit share an exponent in a "
+        "layer, power-of-two has shifts of 8 bits; several: a gene of the network",
+    )
+    scale_precisions: Names = Field(
+        ("float",),
+        description="of other numbers that are no weights: scales, thresholds, biases; several: a gene of the network",
+    )
     modules: Names = Field(
         ("norm-quant-conv",),
         description="structures of convolutions: orders of norm, quant, conv, relu, prelu, shortcut, joined by dashes",
@@ -77,6 +86,11 @@ class NetworkSpaceSettings(Settings):
     @classmethod
     def _known_streams(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(sorted(known(names, STREAMS), key=list(STREAMS).index))
+
+    @field_validator("norm_precisions", "scale_precisions")
+    @classmethod
+    def _known_numbers(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(sorted(known(names, NUMBERS), key=list(NUMBERS).index))
 
     @field_validator("modules")
     @classmethod

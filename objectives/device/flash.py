@@ -69,7 +69,7 @@ def _parts(around: Sequence[Place]) -> Work:
     for place in around:
         layer = place.layer
         if layer.op == "input":
-            note("encode", flag(layer.float_values > 1))  # one is the step of tensors between layers
+            note("encode", flag(layer.bias_bytes > 1))  # one is the exponent of the step of tensors between layers
             continue
         for part, is_there in _features(place).items():
             note(part, is_there)
@@ -127,12 +127,12 @@ def _stored(place: Place) -> Number:
     """Bytes of a layer's constants."""
     layer = place.layer
     if layer.module is None or layer.reading is None:
-        return 4 * layer.float_values
+        return layer.bias_bytes
     module, there = layer.module, is_conv(layer)
     filters, channels = layer.output_shape[0] * there, layer.reading.source[0] * there
     of_act = (2 * flag(module.codes == BY_THRESHOLDS) + flag(module.codes == BY_DIVISION)) * there
     before = 2 * module.norms_before * channels
-    behind = layer.float_values - before - of_act  # scales, bias, norms, slopes
+    behind = module.scales * there + filters * (module.has_bias + 2 * module.norms_after + 3 * module.has_prelu)
     # whoever is fed codes by thresholds needs no steps of its own, and of its activations the scale alone
     fed = larger(place.is_fed_by_thresholds, place.has_limits)
     floats = before * (1 - fed) + pick(fed, smaller(of_act, 1), of_act) + behind * (1 - place.has_thresholds)

@@ -26,7 +26,7 @@ from evonas.nets.freeze import freeze
 from evonas.nets.frozen import FrozenNetwork
 from evonas.nets.integer_network import IntegerNetwork, apply_rule, average_image, average_pool, sum_in_pairs
 from evonas.nets.network import Network
-from evonas.nets.packing import pack, unpack
+from evonas.nets.packing.codes import pack, unpack
 from evonas.spaces import SPACES, NetworkSpace
 from objectives.model_size import model_size, packed_bytes
 from tests.support.quantizers import make

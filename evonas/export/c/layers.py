@@ -17,7 +17,7 @@ from evonas.export.c.memory.plan import Plan, front_steps, work_of
 from evonas.export.c.thresholds import Thresholds, find_limits, find_thresholds, largest_sum
 from evonas.export.c.units import gives_units
 from evonas.nets.frozen import FrozenConv, FrozenNetwork
-from evonas.nets.packing import bits_of
+from evonas.nets.packing.codes import bits_of
 
 Array = NDArray[np.uint8] | NDArray[np.int16] | NDArray[np.int32] | NDArray[np.uint32] | NDArray[np.float32]
 LINE = 112
@@ -138,7 +138,7 @@ def _layer(
         source_arrays |= {"limits": limits.sums.astype(np.int16), "limits_fall": fall}
     text = _text(f"net_{name}", "conv", arrays, fields, layer=op.name)
     has_numbers = has_front and limits is None
-    stored = conv.act.stored[0 if has_numbers else -1 :].nbytes if conv.act and conv.act.numbers else 0
+    stored = 4 * len(conv.act.numbers[0 if has_numbers else -1 :]) if conv.act else 0
     trained = [array for key, array in {**arrays, **source_arrays}.items() if key != "added"]
     n_bytes = sum(array.nbytes for array in trained) + stored
     source_text = _text(f"net_{name}_source", "source", source_arrays, source, layer=op.name)
@@ -200,7 +200,7 @@ def _source(conv: FrozenConv, choice: Choice, *, has_front: bool) -> tuple[dict[
         rule = RULES.get(act.rule, "NET_TWO_STEPS" if act.low == 0 else "NET_TERNARY")
         bits, low, high, stride = conv.op.act.bits, act.low, act.high, 2 if act.rule == "sign" else 1
         scale = np.float32(1) if act.scale is None else act.scale
-        threshold = act.stored[0] if act.rule == "threshold" and has_front else threshold
+        threshold = np.float32(act.numbers[0]) if act.rule == "threshold" and has_front else threshold
     fields: dict[str, object] = {
         "channels": source.channels, "height": source.height, "width": source.width,
         "rule": rule, "bits": bits, "planes": choice.planes, "before": _steps(steps),

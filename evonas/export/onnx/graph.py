@@ -12,9 +12,11 @@ from onnx import ModelProto, TensorProto, helper
 from evonas.architecture.fitting import Sides
 from evonas.architecture.graph import INPUT, Op, Shape
 from evonas.architecture.input_codes import InputCodes
+from evonas.architecture.stored_numbers import of_shifts
 from evonas.export.onnx.nodes import Nodes
 from evonas.nets.frozen import FrozenConv, FrozenNetwork
 from evonas.nets.integer_network import window_counts
+from evonas.nets.packing.numbers import exponent_of
 from evonas.nets.quant.activation_rule import ActivationRule
 
 PIXELS, NUMBERS, LOGITS = "pixels", "numbers", "logits"
@@ -81,7 +83,8 @@ class _Graph:
         if is_standardized:
             self.codes = self._standardized(frozen.codes)
         self.tensors: dict[str, str] = {}
-        self.step = "" if frozen.step is None else self.nodes.initializer(f"{INPUT}/step", np.array([frozen.step]))
+        step = frozen.step
+        self.step = "" if step is None else self.nodes.power(f"{INPUT}/step.exponent", exponent_of(step))
 
     def _standardized(self, codes: InputCodes) -> str:
         nodes = self.nodes
@@ -141,14 +144,15 @@ class _Graph:
         return self.tensors[name]
 
     def _conv(self, conv: FrozenConv) -> str:
-        op, nodes = conv.op, self.nodes
+        op, nodes, (norms, shifts) = conv.op, self.nodes, (conv.norm_precision, of_shifts(conv.norm_precision))
         y = x = self._tensor(op.inputs[0]) if conv.image is None else self.codes
         sides = (conv.source.height, conv.source.width)
         act_scale = None
         for place, step in enumerate(op.steps):
             match step:
                 case "norm" | "standardize":
-                    factor, shift = nodes.rows(f"{op.name}/norm{place}", conv.norms[place])
+                    factor = nodes.row(f"{op.name}/norm{place}", conv.norms[place][0], norms)
+                    shift = nodes.row(f"{op.name}/norm{place}.shift", conv.norms[place][1], shifts)
                     y = nodes.add("Add", nodes.add("Mul", y, factor), shift)
                 case "quant":
                     y, act_scale = self._quantize(conv, y)
@@ -168,7 +172,8 @@ class _Graph:
                     y = nodes.add("Add", y, x if op.stride == (1, 1) else self._average(x, sides, op.stride, op.stride))
                 case "prelu":
                     assert conv.prelu is not None
-                    slope, before, after = nodes.rows(f"{op.name}/prelu", conv.prelu)
+                    names = (f"{op.name}/{row}" for row in ("prelu", "prelu.before", "prelu.after"))
+                    slope, before, after = (nodes.row(*row, shifts) for row in zip(names, conv.prelu, strict=True))
                     y = nodes.add("Add", y, before)
                     is_kept = nodes.add("GreaterOrEqual", y, nodes.number(0))
                     y = nodes.add("Add", nodes.add("Where", is_kept, y, nodes.add("Mul", slope, y)), after)
@@ -186,8 +191,11 @@ class _Graph:
             return nodes.add("Relu", x), None
         if act.rule == "per_image":
             return self._quantize_images(act, x, conv)
-        numbers = nodes.parts(f"{conv.op.name}/act", act.stored) if act.numbers else []
-        return self._apply(act, x, numbers), numbers[-1] if numbers else None
+        numbers = []
+        if len(act.stored):
+            numbers = nodes.parts(f"{conv.op.name}/act", act.stored, of_shifts(conv.scale_precision))
+        numbers += [nodes.number(1)] * (len(act.numbers) - len(numbers))
+        return self._apply(act, x, numbers), numbers[-1] if numbers and not act.is_taken_up else None
 
     def _apply(self, act: ActivationRule, x: str, numbers: Sequence[str]) -> str:
         """Codes of activations ``x``, as floats; the rules of :class:`ActivationRule` but ``per_image``."""
@@ -197,7 +205,7 @@ class _Graph:
                 is_positive = nodes.add("GreaterOrEqual", x, nodes.number(0))
                 return nodes.add("Where", is_positive, nodes.number(1), nodes.number(-1))
             case "round":
-                steps = nodes.add("Div", x, numbers[0])
+                steps = x if act.is_taken_up else nodes.add("Div", x, numbers[0])
                 return nodes.add("Round", nodes.add("Clip", steps, nodes.number(act.low), nodes.number(act.high)))
             case _ if act.low == 0:
                 above = (nodes.above(x, numbers[0]), nodes.above(x, nodes.add("Add", numbers[0], numbers[1])))
@@ -238,27 +246,29 @@ class _Graph:
                 factor = factor if act_scale is None else nodes.add("Mul", factor, act_scale)
                 y = nodes.add("Mul", y, factor)
             elif conv.image is not None:
-                y = nodes.add("Div", y, nodes.number(conv.image.per_one))
+                y = nodes.add("Mul", y, nodes.number(float(np.float32(1) / np.float32(conv.image.per_one))))
             elif act_scale is not None:
                 y = nodes.add("Mul", y, act_scale)
             results.append(y)
         total = nodes.sum(results)
         if conv.bias is None:
             return total
-        return nodes.add("Add", total, nodes.rows(f"{op.name}/bias", conv.bias[None])[0])
+        return nodes.add("Add", total, nodes.row(f"{op.name}/bias", conv.bias, of_shifts(conv.scale_precision)))
 
     def _terms(self, conv: FrozenConv) -> list[tuple[str, str | None]]:
-        """Tensors of kernels, each with its scale; None for float weights."""
+        """Tensors of kernels, each with its scale; None for float weights, and where a norm took the scale up."""
         kernel, nodes, name = conv.kernel, self.nodes, conv.op.name
         if kernel.levels == 0:
             return [(nodes.initializer(f"{name}/weight", kernel.values[0].astype(np.float32)), None)]
         codes = self.dialect.codes(conv, nodes)
         planes = [nodes.add("Gather", codes, nodes.constant(np.array(i)), axis=0) for i in range(len(kernel.values))]
+        if kernel.is_taken_up:
+            return [(planes[0], None)]
         if kernel.per == "filter":
-            return [(planes[0], nodes.rows(f"{name}/scales", kernel.scales[None])[0])]
+            return [(planes[0], nodes.row(f"{name}/scales", kernel.scales, conv.scale_precision))]
         if kernel.per == "sign":
             planes = [nodes.add(half, planes[0], nodes.number(0)) for half in ("Max", "Min")]
-        return list(zip(planes, nodes.parts(f"{name}/scales", kernel.scales), strict=True))
+        return list(zip(planes, nodes.parts(f"{name}/scales", kernel.scales, conv.scale_precision), strict=True))
 
     def _average(self, x: str, sides: Sides, kernel: Sides, stride: Sides) -> str:
         """Mean over windows in the order of :func:`evonas.nets.integer_network.average_pool`."""

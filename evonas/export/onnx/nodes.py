@@ -8,6 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from evonas.architecture.precision import Precision
+from evonas.nets.packing.numbers import DEEPEST, POWERS, stored
+
+EXPONENTS = 64  # of powers of two, at the most, above and below 1
+MANTISSAS = np.ldexp(np.repeat([1.0, -1.0], DEEPEST + 1), -np.tile(np.arange(DEEPEST + 1), 2)).astype(np.float32)
+
 
 class Nodes:
     """A graph that grows.
@@ -48,18 +54,44 @@ class Nodes:
         """A float32 constant."""
         return self.constant(np.array(value, dtype=np.float32))
 
-    def parts(self, name: str, array: NDArray[np.float32]) -> list[str]:
-        """Store an array ``(n,)``; returns the names of its numbers, each a tensor ``(1,)``."""
-        whole = self.initializer(name, array)
-        if len(array) == 1:
-            return [whole]
-        return [self.slice(whole, i, i + 1, axis=0) for i in range(len(array))]
+    def power(self, name: str, exponent: int) -> str:
+        """Store the exponent of a power of two; returns the name of the power, a tensor ``(1,)``.
 
-    def rows(self, name: str, array: NDArray[np.float32]) -> list[str]:
-        """Store an array ``(rows, channels)``; returns the names of its rows, each a tensor ``(1, channels, 1, 1)``."""
-        n, channels = array.shape
-        whole = self.initializer(name, array.reshape(n, channels, 1, 1))
-        return [whole] if n == 1 else [self.slice(whole, i, i + 1, axis=0) for i in range(n)]
+        It is looked up: what runtimes compute for a power may be off in its last digit.
+        """
+        index = self.add("Cast", self.initializer(name, np.array([exponent], dtype=np.int8)), to=TensorProto.INT32)
+        place = self.add("Sub", index, self.constant(np.array([-EXPONENTS], dtype=np.int32)))
+        return self.add("Gather", self.constant(np.ldexp(np.float32(1), np.arange(-EXPONENTS, EXPONENTS))), place)
+
+    def vector(self, name: str, values: NDArray[np.float32], precision: Precision) -> str:
+        """Store numbers ``(n,)`` as a file keeps them; returns the name of a float tensor."""
+        kept = stored(values, precision)
+        whole = self.initializer(name, kept[""])
+        if precision.is_float:
+            return whole
+        if precision == POWERS:
+            pairs = self.add("Unsqueeze", self.add("Cast", whole, to=TensorProto.INT32), self.constant(np.array([1])))
+            halves = self.add("Div", pairs, self.constant(np.array([1, POWERS.levels], dtype=np.int32)))
+            indices = self.add("Mod", halves, self.constant(np.array(POWERS.levels, dtype=np.int32)))
+            flat = self.add("Reshape", indices, self.constant(np.array([-1])))
+            numbers = self.add("Gather", self.constant(MANTISSAS), self.slice(flat, 0, len(values), axis=0))
+        else:
+            numbers = self.add("Cast", whole, to=TensorProto.FLOAT)
+        return self.add("Mul", numbers, self.power(f"{name}.exponent", int(kept["exponent"][0])))
+
+    def parts(self, name: str, values: NDArray[np.float32], precision: Precision) -> list[str]:
+        """Store numbers ``(n,)``; returns the names of each, tensors ``(1,)``."""
+        whole = self.vector(name, values, precision)
+        if len(values) == 1:
+            return [whole]
+        return [self.slice(whole, i, i + 1, axis=0) for i in range(len(values))]
+
+    def row(self, name: str, values: NDArray[np.float32], precision: Precision) -> str:
+        """Store numbers ``(channels,)``; returns the name of a tensor ``(1, channels, 1, 1)``."""
+        shape = (1, len(values), 1, 1)
+        if precision.is_float:
+            return self.initializer(name, values.reshape(shape))
+        return self.add("Reshape", self.vector(name, values, precision), self.constant(np.array(shape)))
 
     def slice(self, x: str, start: int, end: int, *, axis: int, step: int = 1) -> str:
         """Part of a tensor along one axis."""

@@ -8,7 +8,7 @@ from onnx import TensorProto
 from evonas.export.onnx.graph import Dialect
 from evonas.export.onnx.nodes import Nodes
 from evonas.nets.frozen import FrozenConv
-from evonas.nets.packing import POWERS_OF_THREE, bits_of
+from evonas.nets.packing.codes import POWERS_OF_THREE, bits_of
 
 
 class Packed(Dialect):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -25,8 +25,10 @@ class ActivationRule:
             - ``per_image``: ``sign(x) if |x| > t else 0`` with ``t = ratio * mean|x|`` of each image, and the mean of
               ``|x|`` beyond ``t`` as the scale; nothing is stored.
         low, high: Smallest and largest code.
-        numbers: What is stored, float32: see ``rule``.
+        numbers: float32, see ``rule``.
         ratio: See ``per_image``.
+        is_taken_up: Whether a norm in front took up the step of its codes, so that ``scale`` is 1, and so is ``t``
+            where ``low = -1``; neither is stored then.
     """
 
     rule: Rule
@@ -34,11 +36,23 @@ class ActivationRule:
     high: int
     numbers: tuple[float, ...] = ()
     ratio: float = 0.0
+    is_taken_up: bool = False
 
     @property
     def stored(self) -> NDArray[np.float32]:
-        """The stored numbers as an array."""
-        return np.asarray(self.numbers, dtype=np.float32)
+        """The numbers that are stored."""
+        stored = self.numbers[: self.rule == "threshold" and self.low == 0] if self.is_taken_up else self.numbers
+        return np.asarray(stored, dtype=np.float32)
+
+    def taken_up(self) -> tuple[ActivationRule, float, float]:
+        """The same for inputs in other units, what one such unit is, and what a step of the codes was worth."""
+        numbers, units = self.numbers, 1.0
+        if self.rule == "round":
+            numbers, units = (1.0,), self.numbers[0]
+        elif self.rule == "threshold":
+            threshold, scale = self.numbers
+            numbers, units = ((1.0, 1.0), threshold) if self.low else ((threshold / scale, 1.0), scale)
+        return replace(self, numbers=numbers, is_taken_up=True), units, self.numbers[-1] if self.numbers else 1.0
 
     @property
     def scale(self) -> np.float32 | None:

@@ -15,7 +15,7 @@ import numpy as np
 from evonas.spaces.cells.layout import CellLayout, pairs
 from evonas.spaces.cells.liveness import Ints, Liveness, Mask, Topology, liveness, topologies
 from evonas.spaces.cells.settings import EDGE_OPS
-from evonas.spaces.configured import STREAM
+from evonas.spaces.configured import WHOLE_NETWORK
 from evonas.spaces.genome import Gene
 
 
@@ -81,7 +81,7 @@ class CellCanonical:
         found = liveness(self.layout, read)
         is_alive = found.outputs[-1]
         canonical = np.zeros_like(chosen)
-        for name in ("classifier/weight", STREAM):
+        for name in ("classifier/weight", *WHOLE_NETWORK):
             if name in self.row:
                 canonical[self.row[name]] = column[name]
         canonical[self.row["stem/weight"]] = column["stem/weight"] * is_alive

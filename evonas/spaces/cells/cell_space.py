@@ -77,7 +77,7 @@ class CellSpace(ConfiguredSpace[CellSettings]):
             if kind == "reduction" and self.layout.has_residual_at(index):
                 genes.append(Gene(f"cell{index}/residual", self.settings.residual_downsamplings))
         genes.append(Gene("classifier/weight", self.settings.classifier_precisions, is_ordered=True))
-        return (*genes, *self.stream_genes)
+        return (*genes, *self.network_genes)
 
     @cached_property
     def _positions(self) -> tuple[tuple[str, dict[str, int]], ...]:
@@ -135,7 +135,7 @@ class CellSpace(ConfiguredSpace[CellSettings]):
         """Read the genes off the operations' names; genes of what a dead network has lost get their first choice."""
         by_name = {op.name: op for op in architecture.ops}
         choice = {gene.name: gene.choices[0] for gene in self.genes}
-        choice |= {gene.name: architecture.stream.name for gene in self.stream_genes}
+        choice |= self.labels_of(architecture)
         for name in ("stem", "classifier"):  # a dead network has lost its stem
             if name in by_name:
                 choice[f"{name}/weight"] = by_name[name].weight.name
@@ -218,7 +218,8 @@ class CellSpace(ConfiguredSpace[CellSettings]):
     def batch_layers(self, genomes: NDArray[np.int64]) -> tuple[Layer, ...]:
         """See :meth:`NetworkSpace.batch_layers`."""
         column = {gene.name: np.asarray(genomes)[:, index] for index, gene in enumerate(self.genes)}
-        return batch_layers(self.layout, column, n=len(genomes), stream_bits=self.stream_bits(column))
+        facts = {"stream_bits": self.stream_bits(column), "numbers": self.number_facts(column)}
+        return batch_layers(self.layout, column, n=len(genomes), **facts)
 
     @property
     def _idle_op(self) -> str:

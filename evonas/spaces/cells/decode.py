@@ -10,11 +10,11 @@ import numpy as np
 
 from evonas.architecture.graph import INPUT, Architecture, Op
 from evonas.architecture.module_steps import module_steps
-from evonas.architecture.precision import EIGHT_BIT, FLOAT, STREAMS, Precision, precision
+from evonas.architecture.precision import EIGHT_BIT, FLOAT, Precision, precision
 from evonas.spaces.cells.layout import CellLayout, pair_of
 from evonas.spaces.cells.liveness import Liveness
 from evonas.spaces.cells.settings import FREE
-from evonas.spaces.configured import STREAM
+from evonas.spaces.configured import of_network
 
 
 def build(layout: CellLayout, choice: Mapping[str, str], live: Liveness) -> Architecture:
@@ -60,8 +60,8 @@ def build(layout: CellLayout, choice: Mapping[str, str], live: Liveness) -> Arch
         steps=steps,
         has_bias=True,
     )
-    stream = STREAMS[choice.get(STREAM, layout.settings.stream_precisions[0])]
-    return Architecture(layout.input_shape, (*ops, classifier), layout.scheme, stream)
+    kept = of_network(layout.settings, choice)
+    return Architecture(layout.input_shape, (*ops, classifier), layout.scheme, **kept)
 
 
 def edges_of(architecture: Architecture) -> Iterator[tuple[int, int, int, str, Op]]:

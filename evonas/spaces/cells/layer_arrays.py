@@ -18,6 +18,7 @@ from evonas.architecture.graph import INPUT, POOLS
 from evonas.architecture.layer_counts import WeightFacts, act_facts, conv_layer, module_facts, take, times, weight_facts
 from evonas.architecture.module_steps import module_steps
 from evonas.architecture.precision import EIGHT_BIT, FLOAT, precision
+from evonas.architecture.stored_numbers import NumberFacts, input_bytes
 from evonas.spaces.cells.layout import CellLayout, Edge
 from evonas.spaces.cells.liveness import Ints, Mask, liveness, topologies
 from evonas.spaces.cells.settings import FREE
@@ -27,7 +28,9 @@ from objectives.layer import AVG_POOL, NO_POOL, Reading
 NO_EDGE = Edge("none", Window(), 1)
 
 
-def batch_layers(layout: CellLayout, column: Mapping[str, Ints], *, n: int, stream_bits: Any) -> tuple[Layer, ...]:
+def batch_layers(
+    layout: CellLayout, column: Mapping[str, Ints], *, n: int, stream_bits: Any, numbers: NumberFacts
+) -> tuple[Layer, ...]:
     """See :meth:`evonas.spaces.space.NetworkSpace.batch_layers`.
 
     Args:
@@ -35,8 +38,9 @@ def batch_layers(layout: CellLayout, column: Mapping[str, Ints], *, n: int, stre
         column: Choices of every gene by its name, ``(n,)`` each.
         n: How many networks.
         stream_bits: Of an element of a tensor between layers.
+        numbers: How what is no weight is stored.
     """
-    return _Batch(layout, column, n, stream_bits).layers()
+    return _Batch(layout, column, n, stream_bits, numbers).layers()
 
 
 @dataclass
@@ -63,6 +67,7 @@ class _Batch:
     column: Mapping[str, Ints]
     n: int
     stream_bits: Any
+    numbers: NumberFacts
     found: list[Layer] = field(default_factory=list)
 
     def layers(self) -> tuple[Layer, ...]:
@@ -84,9 +89,10 @@ class _Batch:
             module=module_facts(stem_steps),
             input_bits_each=EIGHT_BIT.bits,
             output_bits=self.stream_bits,
+            numbers=self.numbers,
         )
-        stored = layout.scheme.input_values + (self.stream_bits != FLOAT.bits)
-        image = Layer(INPUT, "input", (), layout.input_shape, output_bits=EIGHT_BIT.bits, float_values=stored)
+        stored = input_bytes(layout.scheme.input_values, self.stream_bits)
+        image = Layer(INPUT, "input", (), layout.input_shape, output_bits=EIGHT_BIT.bits, bias_bytes=stored)
         self.found = [image, stem]
         cells = self._cells()
         # name, channels and sides of what a cell reads: the two outputs before it
@@ -110,6 +116,7 @@ class _Batch:
             module=module_facts(steps),
             has_bias=1,
             input_bits_each=self.stream_bits,
+            numbers=self.numbers,
         )
         return (*self.found, classifier)
 
@@ -160,6 +167,7 @@ class _Batch:
                 ),
                 input_bits_each=self.stream_bits,
                 output_bits=self.stream_bits,
+                numbers=self.numbers,
                 **self._precisions(f"{name}/in{number}"),
             )
             self._add(layer, cell.is_needed & cell.is_read[number])
@@ -213,6 +221,7 @@ class _Batch:
             module=take(steps, self.column[f"{kind}/module"])._replace(has_shuffle=groups > 1),
             input_bits_each=self.stream_bits,
             output_bits=self.stream_bits,
+            numbers=self.numbers,
             **self._precisions(f"{name}/node{node}/edge{edge}"),
         )
         present = cell.is_needed & slot.is_alive
@@ -257,6 +266,7 @@ class _Batch:
                 has_bias=1,
                 input_bits_each=self.stream_bits,
                 output_bits=self.stream_bits,
+                numbers=self.numbers,
             )
             align_bits = self.stream_bits * channels * shape[1] * shape[2]
             layer = replace(

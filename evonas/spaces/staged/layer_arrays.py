@@ -18,6 +18,7 @@ from evonas.architecture.graph import INPUT, POOLS
 from evonas.architecture.layer_counts import act_facts, conv_layer, module_facts, take, times, weight_facts
 from evonas.architecture.precision import EIGHT_BIT, FLOAT
 from evonas.architecture.scheme import Scheme
+from evonas.architecture.stored_numbers import NumberFacts, input_bytes
 from evonas.spaces.staged.slots import Choice, Slot
 from objectives import Layer
 from objectives.layer import NO_POOL, Reading
@@ -33,6 +34,7 @@ def batch_layers(
     input_shape: tuple[int, int, int],
     scheme: Scheme,
     stream_bits: Any,
+    numbers: NumberFacts,
 ) -> tuple[Layer, ...]:
     """See :meth:`evonas.spaces.space.NetworkSpace.batch_layers`.
 
@@ -43,22 +45,23 @@ def batch_layers(
         input_shape: ``(channels, height, width)`` of an image.
         scheme: Which method quantizes what.
         stream_bits: Of an element of a tensor between layers.
+        numbers: How what is no weight is stored.
     """
 
     def index(attribute: Choice[Any]) -> Ints:
         return column[attribute.gene.name] if attribute.gene else np.zeros(n, dtype=np.int64)
 
-    def numbers(attribute: Choice[int]) -> Ints:
+    def counts(attribute: Choice[int]) -> Ints:
         return np.array(attribute.values, dtype=np.int64)[index(attribute)]
 
-    stored = scheme.input_values + (stream_bits != FLOAT.bits)
-    layers = [Layer(INPUT, "input", (), input_shape, output_bits=EIGHT_BIT.bits, float_values=stored)]
+    stored = input_bytes(scheme.input_values, stream_bits)
+    layers = [Layer(INPUT, "input", (), input_shape, output_bits=EIGHT_BIT.bits, bias_bytes=stored)]
     shapes: dict[str, tuple[Any, int, int]] = {INPUT: input_shape}
     for slot in slots:
         source, rows, columns = shapes[slot.inputs[0]]
         has_pool = "pool" in slot.steps.values[0]
         height, width = (1, 1) if has_pool else (-(-rows // slot.stride[0]), -(-columns // slot.stride[1]))
-        channels = math.prod((numbers(factor) for factor in slot.channels), start=np.ones(n, dtype=np.int64))
+        channels = math.prod((counts(factor) for factor in slot.channels), start=np.ones(n, dtype=np.int64))
         shape = shapes[slot.name] = (channels, height, width)
         kernels = np.array(slot.kernel.values)[index(slot.kernel)]
         groups = channels if slot.is_depthwise else 1
@@ -96,6 +99,7 @@ def batch_layers(
             has_bias=int(slot.has_bias),
             input_bits_each=EIGHT_BIT.bits if slot.inputs[0] == INPUT else stream_bits,
             output_bits=FLOAT.bits if slot is slots[-1] else stream_bits,
+            numbers=numbers,
         )
         if slot.is_there.gene:
             is_there = np.array(slot.is_there.values)[index(slot.is_there)]

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from evonas.architecture.fitting import Sides, Window
 from evonas.architecture.graph import CLASSIFIER, INPUT, ONE_PIXEL, Architecture
 from evonas.architecture.module_steps import module_steps
-from evonas.architecture.precision import EIGHT_BIT, STREAMS, precision
+from evonas.architecture.precision import EIGHT_BIT, precision
 from evonas.architecture.scheme import DEFAULT_SCHEME, Scheme
 from evonas.errors import GenomeError, nearest
-from evonas.spaces.configured import STREAM, ConfiguredSpace
+from evonas.spaces.configured import WHOLE_NETWORK, ConfiguredSpace, of_network
 from evonas.spaces.genome import Gene, Genome, check_genome
 from evonas.spaces.staged.layer_arrays import batch_layers
 from evonas.spaces.staged.settings import StagedSettings
@@ -78,15 +78,15 @@ class StagedSpace(ConfiguredSpace[S]):
     def genes(self) -> tuple[Gene, ...]:
         """In network order: a block's or stage's width before the precisions of the layers that have it."""
         searched = {gene.name: gene for slot in self.graph for gene, _ in slot.searched}
-        return (*searched.values(), *self.stream_genes)
+        return (*searched.values(), *self.network_genes)
 
     def decode(self, genome: Genome) -> Architecture:
         """See :meth:`NetworkSpace.decode`."""
         chosen = self.canonical(genome).tolist()
         choice = {gene.name: index for gene, index in zip(self.genes, chosen, strict=True)}
-        labels = self.settings.stream_precisions
-        stream = STREAMS[labels[choice.get(STREAM, 0)]]
-        return Architecture(self.input_shape, build(self.graph, choice), self.scheme, stream)
+        labels = {gene.name: gene.choices[choice[gene.name]] for gene in self.network_genes}
+        kept = of_network(self.settings, labels)
+        return Architecture(self.input_shape, build(self.graph, choice), self.scheme, **kept)
 
     def encode(self, architecture: Architecture) -> Genome:
         """See :meth:`NetworkSpace.encode`. Of widths that round to the same channels, the first stands for all."""
@@ -119,7 +119,7 @@ class StagedSpace(ConfiguredSpace[S]):
         meanings: dict[str, list[tuple[object, ...]]] = {}  # of a gene, wherever it counts
         for gene, values in (searched for slot in self.graph for searched in slot.searched):
             meanings.setdefault(gene.name, []).append(values)
-        for gene in self.stream_genes:
+        for gene in self.network_genes:
             meanings[gene.name] = [gene.choices]
         for row, gene in zip(first, self.genes, strict=True):
             choices = list(zip(*meanings[gene.name], strict=True))
@@ -148,7 +148,8 @@ class StagedSpace(ConfiguredSpace[S]):
 
     def _read(self, architecture: Architecture) -> Genome:
         choice = read_choices(self.graph, architecture.ops)
-        choice |= {gene.name: gene.choices.index(architecture.stream.name) for gene in self.stream_genes}
+        labels = self.labels_of(architecture)
+        choice |= {gene.name: gene.choices.index(labels[gene.name]) for gene in self.network_genes}
         return np.array([choice.get(gene.name, 0) for gene in self.genes])
 
     def unlock(self, gene: str) -> Self:
@@ -165,12 +166,12 @@ class StagedSpace(ConfiguredSpace[S]):
         n_choices: dict[str, int] = {"module": 1, "kernel": 1, "layers": 1}
         for gene in self.genes:
             n_choices[_role(gene)] = max(n_choices.get(_role(gene), 1), gene.n_open)
-        turns = max(n_choices["weight"], n_choices["act"], n_choices.get(STREAM, 1))
+        turns = max(n_choices.get(role, 1) for role in ("weight", "act", *WHOLE_NETWORK))
         architectures = []
         for turn, *others in product(
             range(turns), *(range(n_choices[role]) for role in ("module", "kernel", "layers"))
         ):
-            index = {"width": -1, "ratio": -1, "weight": turn, "act": turn, STREAM: turn}
+            index = {"width": -1, "ratio": -1, "weight": turn, "act": turn, **dict.fromkeys(WHOLE_NETWORK, turn)}
             index |= dict(zip(("module", "kernel", "layers"), others, strict=True))
             genome = [index[_role(gene)] % gene.n_open for gene in self.genes]
             architectures.append(self.decode(np.array(genome)))
@@ -201,9 +202,14 @@ class StagedSpace(ConfiguredSpace[S]):
     def batch_layers(self, genomes: NDArray[np.int64]) -> tuple[Layer, ...]:
         """See :meth:`NetworkSpace.batch_layers`."""
         column = {gene.name: np.asarray(genomes)[:, index] for index, gene in enumerate(self.genes)}
-        bits = self.stream_bits(column)
         return batch_layers(
-            self.graph, column, n=len(genomes), input_shape=self.input_shape, scheme=self.scheme, stream_bits=bits
+            self.graph,
+            column,
+            n=len(genomes),
+            input_shape=self.input_shape,
+            scheme=self.scheme,
+            stream_bits=self.stream_bits(column),
+            numbers=self.number_facts(column),
         )
 
     # What subclasses make slots of

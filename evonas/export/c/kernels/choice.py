@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from evonas.nets.frozen import FrozenConv
-from evonas.nets.packing import bits_of
+from evonas.nets.packing.codes import bits_of
 
 WORD = 32  # bits
 MOST_PLANES = 2  # bits of activations up to which counting ones takes less time than multiplying

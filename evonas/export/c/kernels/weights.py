@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from evonas.export.c.kernels.choice import WORD, Choice, is_shuffled
 from evonas.nets.frozen import Floats, FrozenConv
-from evonas.nets.packing import pack
+from evonas.nets.packing.codes import pack
 
 Array = NDArray[np.uint8] | NDArray[np.uint32] | Floats
 
@@ -19,7 +19,7 @@ def c_weights(conv: FrozenConv, choice: Choice) -> dict[str, Array]:
 
     - ``floats``: as they are;
     - ``words``: of kernels that read weights as they are stored, all that fill whole words, in the order of pairs;
-    - ``codes``: all others, as :func:`evonas.nets.packing.pack` packs them.
+    - ``codes``: all others, as :func:`evonas.nets.packing.codes.pack` packs them.
     """
     kernel = conv.kernel
     rows = kernel.values.transpose(1, 0, 3, 4, 2)  # filters, planes, height, width, channels
