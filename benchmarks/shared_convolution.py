@@ -34,7 +34,7 @@ from report import write_report
 from torch import Tensor, nn
 
 from evonas.architecture.graph import Op
-from evonas.architecture.precision import Precision
+from evonas.architecture.precision import FLOAT, Precision
 from evonas.nets.layer import UNPREPARED, Parts, QuantLayer
 from evonas.nets.mixed_path import (
     UNMIXED,
@@ -69,11 +69,18 @@ class SeparateLayer(QuantLayer):
     blends = UNMIXED
 
     def forward(
-        self, x: Tensor, op: Op, segments: int, *, blends: LayerBlends = UNMIXED, parts: Parts = UNPREPARED
+        self,
+        x: Tensor,
+        op: Op,
+        segments: int,
+        *,
+        blends: LayerBlends = UNMIXED,
+        parts: Parts = UNPREPARED,
+        norms: Precision = FLOAT,
     ) -> Tensor:
         """See :meth:`QuantLayer.forward`."""
         self.blends = blends
-        return super().forward(x, op, segments, blends=blends, parts=parts)
+        return super().forward(x, op, segments, blends=blends, parts=parts, norms=norms)
 
     def _quantize_act(self, x: Tensor, act: Precision, blend: Blend | None) -> Tensor:
         return x if blend else super()._quantize_act(x, act, blend)

@@ -52,7 +52,7 @@ NUMBERS: dict[str, Precision] = {
     "power-of-two": Precision("power-of-two", levels=16, bits=4),
     **STREAMS,
 }
-"""How numbers that are no weights may be stored: scales and shifts of norms, scales of weights, and so on."""
+"""How the scales of norms may be stored; all other numbers that are no weights as in ``STREAMS``."""
 
 
 def precision(name: str) -> Precision:

@@ -21,6 +21,7 @@ from objectives.energy import SOURCE
 from objectives.held_out import COMPLEMENTS
 from reports.pages.comparison_page import pairwise_texts, ranking_texts
 from reports.tables.estimates import trust_note, trust_texts
+from reports.tables.network import STORED
 from reports.tables.trainings import ClassResults, class_texts
 
 if TYPE_CHECKING:
@@ -236,6 +237,7 @@ def print_network(shown: NetworkView) -> None:
         words = (row["layer"], row["operation"], _shape(row["shape"]), row["weight"], row["act"])
         printed.add_row(*words, *(_cost(name, row[name]) for name in ("weights", "bytes", "macs", "bitops")))
     show_table(printed)
+    _print_bytes(table)
     for name, value in shown.values.items():
         text = shown.error if name in QUALITIES and shown.error else shown.measures[name].display(value)
         say(f"{shown.measures[name].title:28}{text}")
@@ -247,6 +249,20 @@ def print_network(shown: NetworkView) -> None:
         say(f"note: the genome is not canonical; the same network in canonical form: {shown.canonical}")
     elif shown.id is not None:
         say(f"genome: {shown.genome}")
+
+
+def _print_bytes(table: pd.DataFrame) -> None:
+    """What the bytes of each layer are stored for."""
+    kinds = {kind: name for kind, name in STORED.items() if table[name].any()}
+    printed = Texts(title="bytes", title_justify="left", show_footer=True, footer_style="bold")
+    printed.box, printed.padding, printed.pad_edge = SIMPLE, (0, 1, 0, 0), False
+    printed.add_column("layer", "all", overflow="fold")
+    for kind, name in kinds.items():
+        printed.add_column(kind, f"{table[name].sum():,}", justify="right")
+    printed.add_column("all", f"{table['bytes'].sum():,}", justify="right")
+    for row in table[table["bytes"] > 0].to_dict("records"):
+        printed.add_row(row["layer"], *(f"{row[name]:,}" if row[name] else "" for name in [*kinds.values(), "bytes"]))
+    show_table(printed)
 
 
 def _print_classes(found: ClassResults) -> None:

@@ -31,7 +31,7 @@ DEFAULTS = {field.name: field.default for field in fields(Op) if field.default i
     "act": "float",
 }
 STANDARDS = ("centre", "density")  # of the input
-KEPT = {"stream": STREAMS, "norms": NUMBERS, "scales": NUMBERS}  # how a network's numbers are kept
+KEPT = {"stream": STREAMS, "norms": NUMBERS, "scales": STREAMS}  # how a network's numbers are kept
 Arrays = dict[str, np.ndarray[Any, Any]]
 
 

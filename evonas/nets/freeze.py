@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from evonas.architecture.graph import Architecture, Op, Shape
 from evonas.architecture.input_codes import PIXELS, InputCodes
-from evonas.architecture.precision import FLOAT, Precision
+from evonas.architecture.precision import Precision
 from evonas.architecture.scheme import Scheme
 from evonas.architecture.stored_numbers import of_shifts
 from evonas.errors import ExportError
@@ -163,6 +163,7 @@ class _Norm(NamedTuple):
     """A norm in double precision, ``(channels,)`` each: what it gives is ``scale * (x - mean) + shift``."""
 
     mean: NDArray[np.float64]
+    deviation: NDArray[np.float64]
     scale: NDArray[np.float64]
     shift: NDArray[np.float64]
 
@@ -179,7 +180,7 @@ class _Norm(NamedTuple):
         if op.steps[place] == "norm":
             key = norm_key(op.act)
             scale, shift = scale * norm.gamma[key][part].flatten().double(), norm.beta[key][part].flatten().double()
-        return cls(*(values.numpy() for values in (mean, scale, shift)))
+        return cls(*(values.numpy() for values in (mean, variance.sqrt(), scale, shift)))
 
     def folded(
         self, precision: Precision, *, units: float = 1.0, of: Floats | None = None, bias: Floats | None = None
@@ -193,14 +194,16 @@ class _Norm(NamedTuple):
             bias: That its input lacks.
         """
         worth = np.float64(1.0) if of is None else of.astype(np.float64)
-        factor = _rounded((self.scale * worth / units).astype(np.float32), precision)
+        # an error of a factor costs as much as what it multiplies spreads; a channel that never changes needs none
+        factor = _rounded(self.scale * worth / units, precision, weights=self.deviation / worth)
         # the shift belongs to the factor as it was rounded, so that means stay where they are
         shift = self.shift / units + ((0.0 if bias is None else bias) - self.mean) * (factor / worth)
-        return np.stack([factor, _rounded(shift.astype(np.float32), of_shifts(precision))])
+        return np.stack([factor, _rounded(shift, of_shifts(precision))])
 
 
-def _rounded(values: Floats, precision: Precision) -> Floats:
-    return rounded(values.astype(np.float32), precision)
+def _rounded(values: NDArray[Any], precision: Precision, *, weights: NDArray[np.float64] | None = None) -> Floats:
+    costs = None if weights is None else torch.from_numpy(weights)
+    return rounded(torch.from_numpy(values.astype(np.float32)), precision, weights=costs).numpy()
 
 
 def _floats(tensor: Tensor) -> Floats:

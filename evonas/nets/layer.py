@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from evonas.architecture.graph import Op, Shape
 from evonas.architecture.methods import Method
-from evonas.architecture.precision import Precision
+from evonas.architecture.precision import FLOAT, Precision
 from evonas.architecture.scheme import Scheme
 from evonas.nets.mixed_path import UNMIXED, Blend, LayerBlends
 from evonas.nets.norm import SlicedNorm, norm_key
@@ -82,7 +82,14 @@ class QuantLayer(nn.Module):
                 self.norms[place] = SlicedNorm(channels, segments=n, keys=sorted(acts))
 
     def forward(
-        self, x: Tensor, op: Op, segments: int, *, blends: LayerBlends = UNMIXED, parts: Parts = UNPREPARED
+        self,
+        x: Tensor,
+        op: Op,
+        segments: int,
+        *,
+        blends: LayerBlends = UNMIXED,
+        parts: Parts = UNPREPARED,
+        norms: Precision = FLOAT,
     ) -> Tensor:
         """Run at the widths, precisions and structure of ``op``.
 
@@ -92,6 +99,7 @@ class QuantLayer(nn.Module):
             segments: Segments of ``x``'s channels.
             blends: Precisions that run at once, instead of those of ``op``.
             parts: What was prepared for ``op``, of the widths of ``x``; what was not is made here.
+            norms: To what norms are rounded.
 
         Returns:
             ``(n, op.channels, height', width')``.
@@ -100,12 +108,14 @@ class QuantLayer(nn.Module):
         for step in op.steps:
             match step:
                 case "norm" if parts.codes and place == "before":
-                    y = self.norms[place].normalise(y, parts.gamma, parts.beta, segments)  # type: ignore[operator]
+                    y = self.norms[place].normalise(y, parts.gamma, parts.beta, segments, kept=norms)  # type: ignore[operator]
                 case "quant" if parts.codes:
                     y = parts.codes(y)
                 case "norm" | "standardize":
                     key = (blends.act or norm_key(op.act)) if step == "norm" else None
-                    y = self.norms[place](y, key, segments if place == "before" else op.segments)
+                    units = 1.0 if norms.is_float else self._units(op, x.shape[1], segments, place)
+                    of = segments if place == "before" else op.segments
+                    y = self.norms[place](y, key, of, kept=norms, units=units)
                 case "quant":
                     y = self._quantize_act(y, op.act, blends.act)
                 case "conv":
@@ -128,6 +138,21 @@ class QuantLayer(nn.Module):
                     slope, before, after = self.filters_of(self.prelu, op.channels).T.contiguous().view(3, 1, -1, 1, 1)
                     y = F.prelu(y + before, slope.flatten()) + after
         return y
+
+    @torch.no_grad()
+    def _units(self, op: Op, channels: int, segments: int, place: str) -> Tensor | float:
+        """In which what is left of a norm is stored, as :func:`evonas.nets.freeze.freeze` has it."""
+        conv = op.steps.index("conv")
+        rule = self.act_quantizers[op.act.name].activation_rule() if op.act.name in self.act_quantizers else None  # type: ignore[operator]
+        _, units, worth = rule.taken_up() if rule is not None and "before" in self.norms else (None, 1.0, 1.0)
+        if place == "before":
+            return float(units)
+        if op.steps[conv + 1] not in ("norm", "standardize") or op.weight.is_float:
+            return 1.0
+        latent = self.kernel_for(op, channels, segments)
+        scale = self.weight_quantizers[op.weight.name].scale(latent)  # type: ignore[operator]
+        is_one = scale.numel() == 1 or scale.shape == (len(latent), 1, 1, 1)
+        return 1 / (scale.flatten() * worth) if is_one else 1.0
 
     def _quantize_act(self, x: Tensor, act: Precision, blend: Blend | None) -> Tensor:
         if blend:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from evonas.architecture.graph import INPUT, Architecture, Op, Shape
+from evonas.architecture.precision import EIGHT_BIT, FLOAT, Precision
 from evonas.errors import GenomeError
 from evonas.nets.distributed import is_grouped
 from evonas.nets.execution.operations import run_op
@@ -36,6 +37,10 @@ class Network(nn.Module):
             first one starts active.
         generator: Draws the initial weights.
         rewrite: Maps each given architecture to the one that is run instead, such as one with partial channels.
+
+    Attributes:
+        rounds_norms: Whether norms are rounded as the active architecture stores them, where that is coarser than 8
+            bits; those of 8 bits and more lose nothing when they are rounded once, at the end.
     """
 
     def __init__(
@@ -52,6 +57,7 @@ class Network(nn.Module):
             self.layers[name] = QuantLayer(uses, scheme=architectures[0].scheme, generator=generator)
         has_stream = any(not architecture.stream.is_float for architecture in architectures)
         self.stream = Stream() if has_stream else None
+        self.rounds_norms = False
         self.path: SupernetPath | None = None
         self.plan: Plan | None = None
         self.activate(architectures[0])
@@ -103,8 +109,13 @@ class Network(nn.Module):
         if self.blends or images.device.type != "cpu" or is_grouped() or torch.compiler.is_compiling():
             return self.activations(images)[self.active.ops[-1].name].flatten(1)
         if self.plan is None:
-            self.plan = Plan(self.active, self.layers, self.stream)
+            self.plan = Plan(self.active, self.layers, self.stream, self.norms)
         return self.plan(images)
+
+    @property
+    def norms(self) -> Precision:
+        """To what norms are rounded."""
+        return self.active.norms if self.rounds_norms and self.active.norms.bits < EIGHT_BIT.bits else FLOAT
 
     def activations(self, images: Tensor) -> dict[str, Tensor]:
         """Output ``(n, channels, height, width)`` of every operation of the active architecture, by name.
@@ -117,7 +128,7 @@ class Network(nn.Module):
             inputs = [tensors[name] for name in op.inputs]
             if op.kind == "conv":
                 segments, blends = shapes[op.inputs[0]].segments, self.blends.get(op.name, UNMIXED)
-                tensors[op.name] = self.layers[op.name](inputs[0], op, segments, blends=blends)
+                tensors[op.name] = self.layers[op.name](inputs[0], op, segments, blends=blends, norms=self.norms)
             else:
                 tensors[op.name] = run_op(op, inputs, shapes[op.inputs[0]].segments)
             if self.stream is not None and op.name in self.active.is_rounded:

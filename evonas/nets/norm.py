@@ -8,9 +8,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # the name every torch user knows
 from torch import Tensor, nn
 
-from evonas.architecture.precision import Precision
+from evonas.architecture.precision import FLOAT, Precision
+from evonas.architecture.stored_numbers import of_shifts
 from evonas.nets.distributed import batch_norm
 from evonas.nets.mixed_path import Blend
+from evonas.nets.packing.numbers import rounded
 
 EPSILON = 1e-5
 
@@ -39,22 +41,44 @@ class SlicedNorm(nn.Module):
         self.register_buffer("variance", torch.ones(shape))
         self.is_calibrating = False
 
-    def forward(self, x: Tensor, key: str | Blend | None, segments: int) -> Tensor:
+    def forward(
+        self, x: Tensor, key: str | Blend | None, segments: int, *, kept: Precision = FLOAT, units: Tensor | float = 1.0
+    ) -> Tensor:
         """Normalise.
 
         Args:
             x: ``(n, channels, height, width)``.
             key: Which scale and shift; several that blend; None for none.
             segments: Of ``x``'s channels.
+            kept, units: See :meth:`normalise`.
         """
         width = x.shape[1] // segments
         gamma = None if key is None else _affine(self.gamma, key, segments, width)
         beta = None if key is None else _affine(self.beta, key, segments, width)
-        return self.normalise(x, gamma, beta, segments)
+        return self.normalise(x, gamma, beta, segments, kept=kept, units=units)
 
-    def normalise(self, x: Tensor, gamma: Tensor | None, beta: Tensor | None, segments: int) -> Tensor:
-        """Normalise with a scale and shift from elsewhere, ``(channels,)`` each; None for none."""
+    def normalise(
+        self,
+        x: Tensor,
+        gamma: Tensor | None,
+        beta: Tensor | None,
+        segments: int,
+        *,
+        kept: Precision = FLOAT,
+        units: Tensor | float = 1.0,
+    ) -> Tensor:
+        """Normalise with a scale and shift from elsewhere, ``(channels,)`` each; None for none.
+
+        Args:
+            x, segments: See :meth:`forward`.
+            gamma, beta: Scale and shift.
+            kept: How the factor and summand that are left of a norm will be stored; they are rounded to that here, and
+                gradients pass through.
+            units: In which they are stored, a number or ``(channels,)``.
+        """
         width = x.shape[1] // segments
+        if not kept.is_float:
+            gamma, beta = self._as_kept(x, gamma, beta, segments, kept, units)
         if self.training:
             return batch_norm(x, gamma, beta, epsilon=EPSILON)
         if self.is_calibrating:
@@ -66,6 +90,30 @@ class SlicedNorm(nn.Module):
             return y
         mean, variance = self.mean[:segments, :width].flatten(), self.variance[:segments, :width].flatten()
         return F.batch_norm(x, mean, variance, gamma, beta, training=False, eps=EPSILON)
+
+    def _as_kept(
+        self,
+        x: Tensor,
+        gamma: Tensor | None,
+        beta: Tensor | None,
+        segments: int,
+        kept: Precision,
+        units: Tensor | float,
+    ) -> tuple[Tensor, Tensor]:
+        """Scale and shift with which the norm computes what its rounded factor and summand will."""
+        width = x.shape[1] // segments
+        gamma = x.new_ones(x.shape[1]) if gamma is None else gamma
+        beta = x.new_zeros(x.shape[1]) if beta is None else beta
+        with torch.no_grad():
+            if self.training or self.is_calibrating:
+                variance, mean = torch.var_mean(x, dim=(0, 2, 3), correction=0)
+            else:
+                mean, variance = self.mean[:segments, :width].flatten(), self.variance[:segments, :width].flatten()
+            inverse = (variance + EPSILON).rsqrt()
+            factor = rounded(gamma * inverse / units, kept, weights=variance.sqrt() * units) * units
+            summand = rounded((beta - mean * factor) / units, of_shifts(kept)) * units
+            scale, shift = factor / inverse - gamma, summand + mean * factor - beta
+        return gamma + scale, beta + shift
 
     def grow_from(self, other: SlicedNorm) -> None:
         """Take over all of a norm at most as large, whose keys this one has; what is new has scale 1 and shift 0."""

@@ -20,7 +20,7 @@ STREAM = "stream"
 WHOLE_NETWORK = {
     STREAM: ("stream_precisions", STREAMS),
     "norms": ("norm_precisions", NUMBERS),
-    "scales": ("scale_precisions", NUMBERS),
+    "scales": ("scale_precisions", STREAMS),
 }
 """Genes that hold for a whole network, named like what they set of an architecture: their key, and what it may hold."""
 S = TypeVar("S", bound=NetworkSpaceSettings)

@@ -71,6 +71,7 @@ class NetworkSpaceSettings(Settings):
         ("float",),
         description="of other numbers that are no weights: scales, thresholds, biases; several: a gene of the network",
     )
+    has_classifier_bias: bool = Field(True, description="whether the last layer adds a number to each class")
     modules: Names = Field(
         ("norm-quant-conv",),
         description="structures of convolutions: orders of norm, quant, conv, relu, prelu, shortcut, joined by dashes",
@@ -82,12 +83,12 @@ class NetworkSpaceSettings(Settings):
         found = known(names, PRECISIONS)
         return tuple(sorted(found, key=list(PRECISIONS).index))  # by bits, so that a mutation can step
 
-    @field_validator("stream_precisions")
+    @field_validator("stream_precisions", "scale_precisions")
     @classmethod
     def _known_streams(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(sorted(known(names, STREAMS), key=list(STREAMS).index))
 
-    @field_validator("norm_precisions", "scale_precisions")
+    @field_validator("norm_precisions")
     @classmethod
     def _known_numbers(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(sorted(known(names, NUMBERS), key=list(NUMBERS).index))

@@ -20,7 +20,7 @@ from evonas.training.distillation import Distilled
 from evonas.training.generator import torch_generator
 from evonas.training.hardware import Hardware, resolve_hardware
 from evonas.training.loop import CheckpointError, TrainingPlan, train
-from evonas.training.recipe import OPTIMIZERS, SCHEDULES, parts_of
+from evonas.training.recipe import OPTIMIZERS, SCHEDULES, parts_of, rounded_last
 from evonas.training.schedule import InTurn
 from evonas.training.strategies.single_path import SinglePath
 from evonas.training.tensorboard import scalar_log
@@ -93,8 +93,9 @@ def train_alone(
     """
     network = extras.start or Network([architecture], generator=torch_generator(seed, "network weights"))
     network.to(hardware.device)
+    network.rounds_norms = True
     parts = parts_of(architecture, recipe, steps=steps or n_steps(recipe, len(images)))
-    path = chain.from_iterable(repeat(part, n) for part, n in parts)
+    path = chain.from_iterable(repeat(part, n) for one in parts for part, n in rounded_last(*one))
     schedule = InTurn(tuple(SCHEDULES[recipe.schedule](n) for _, n in parts))
     weights = class_weights(images, recipe)
     strategy: SinglePath[Architecture] | Distilled[Architecture] = SinglePath(

@@ -9,7 +9,7 @@ from functools import partial
 import torch
 
 from evonas.architecture.graph import Architecture
-from evonas.architecture.precision import FLOAT
+from evonas.architecture.precision import EIGHT_BIT, FLOAT
 from evonas.config.training import TrainingConfig
 from evonas.training.loop import MakeOptimizer, adamw
 from evonas.training.schedule import Schedule, cosine, one_cycle
@@ -19,6 +19,7 @@ OPTIMIZERS: dict[str, Callable[[TrainingConfig], MakeOptimizer]] = {
     "sgd": lambda recipe: partial(torch.optim.SGD, momentum=recipe.momentum, nesterov=recipe.nesterov, fused=True),
 }
 
+ROUNDED = 0.3  # of a training's steps, the last ones
 SCHEDULES: dict[str, Callable[[int], Schedule]] = {"cosine": cosine, "one-cycle": one_cycle}
 
 
@@ -33,6 +34,14 @@ def parts_of(architecture: Architecture, recipe: TrainingConfig, *, steps: int) 
     first = min(round(recipe.two_stage * steps), steps - 1)  # at least one step is of the network itself
     parts = [(with_float_weights(architecture), first), (architecture, steps - first)]
     return [(part, n) for part, n in parts if n]
+
+
+def rounded_last(architecture: Architecture, steps: int) -> list[tuple[Architecture, int]]:
+    """The steps of a part in turn: coarse norms are rounded as they will be stored in the last of them only."""
+    if architecture.norms.bits >= EIGHT_BIT.bits:
+        return [(architecture, steps)]
+    last = round(ROUNDED * steps)
+    return [(replace(architecture, norms=FLOAT), steps - last), (architecture, last)]
 
 
 def with_float_weights(architecture: Architecture) -> Architecture:

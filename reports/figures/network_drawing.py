@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from reports.figures.layered_graph import layered_graph
+from reports.tables.network import STORED
 
 LETTER, PADDING, GAP = 6.4, 22.0, 16.0  # pixels: of a letter on average, around a text, between boxes
 ROW = 46.0  # from one row to the next
@@ -20,15 +21,15 @@ def drawing(table: pd.DataFrame) -> dict[str, Any]:
         table: As :func:`reports.tables.network.network_table` gives it.
 
     Returns:
-        The columns ``layer``, ``operation``, ``shape``, ``weight``, ``act``, ``levels``, ``weights``, ``bytes``,
-        ``macs`` and ``bitops`` as lists; ``box``: centre, top and width of each layer's box; ``lines``: x and y of both
-        ends of each line; ``size``: width and height of it all.
+        The columns ``layer``, ``operation``, ``shape``, ``weight``, ``act``, ``levels``, ``weights``, ``bytes`` and
+        those of each kind, ``macs`` and ``bitops`` as lists; ``box``: centre, top and width of each layer's box;
+        ``lines``: x and y of both ends of each line; ``size``: width and height of it all.
     """
     texts = [_text(row) for row in table.to_dict("records")]
     widths = {name: LETTER * max(map(len, text)) + PADDING for name, text in zip(table["layer"], texts, strict=True)}
     inputs = dict(zip(table["layer"], table["inputs"], strict=True))
     graph = layered_graph(inputs, widths.__getitem__, gap=GAP, sweeps=SWEEPS)
-    names = ["operation", "weight", "act", "levels", "weights", "bytes", "macs", "bitops"]
+    names = ["operation", "weight", "act", "levels", "weights", "bytes", *STORED.values(), "macs", "bitops"]
     places = [(graph.x[name, row], ROW * row, widths[name]) for name, row in graph.rank.items()]
     lines = [
         [_rounded(graph.x[upper]), _rounded(ROW * upper[1]), _rounded(graph.x[lower]), _rounded(ROW * lower[1])]

@@ -9,7 +9,16 @@ import pandas as pd
 
 from objectives import Layers
 from objectives.macs import bitops
-from objectives.model_size import model_size
+from objectives.model_size import model_size, packed_bytes
+
+STORED = {
+    "weights": "weight_bytes",
+    "scales": "scale_bytes",
+    "norms": "norm_bytes",
+    "thresholds": "threshold_bytes",
+    "biases": "bias_bytes",
+}
+"""What bytes are stored for, and the column that holds them."""
 
 
 class LayerLabel(NamedTuple):
@@ -31,11 +40,12 @@ def network_table(layers: Layers, *, labels: Mapping[str, LayerLabel] | None = N
     Returns:
         A row per layer: ``layer``, ``operation``, ``inputs`` (names), ``shape`` of the output (channels, height,
         width), ``weight`` and ``act`` (names of precisions, empty without weights), ``levels`` (distinct values of a
-        weight, 0 for float32), ``weights``, ``bytes``, ``macs``, ``bitops``. The last three add up to the network's
-        objectives.
+        weight, 0 for float32), ``weights``, ``bytes``, those of each kind (:data:`STORED`), ``macs``, ``bitops``. The
+        last ones, from bytes on, add up to the network's.
     """
     labels = labels or {}
-    columns = ["layer", "operation", "inputs", "shape", "weight", "act", "levels", "weights", "bytes", "macs", "bitops"]
+    columns = ["layer", "operation", "inputs", "shape", "weight", "act", "levels", "weights", "bytes"]
+    columns += [*STORED.values(), "macs", "bitops"]
     rows = []
     for layer in layers:
         known = LayerLabel(
@@ -47,7 +57,9 @@ def network_table(layers: Layers, *, labels: Mapping[str, LayerLabel] | None = N
         if not layer.weights:
             weight = act = ""
         graph = (layer.name, operation, layer.inputs, layer.output_shape)
-        costs = (layer.weights, model_size([layer]), layer.macs, bitops([layer]))
+        kinds = [packed_bytes(layer.weights, levels=layer.weight_levels)]
+        kinds += [getattr(layer, name) for name in list(STORED.values())[1:]]
+        costs = (layer.weights, model_size([layer]), *kinds, layer.macs, bitops([layer]))
         rows.append((*graph, weight, act, layer.weight_levels, *costs))
     return pd.DataFrame(rows, columns=columns)
 

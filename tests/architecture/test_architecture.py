@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,14 +12,15 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from evonas.architecture.graph import CLASSIFIER, Architecture, Op
-from evonas.architecture.precision import EIGHT_BIT, PRECISIONS
-from evonas.nets.layer import QuantLayer
+from evonas.architecture.precision import EIGHT_BIT, NUMBERS, PRECISIONS
+from evonas.nets.freeze import freeze
 from evonas.nets.network import Network
 from evonas.spaces import CellSpace, NetworkSpace
 from objectives import OBJECTIVES
+from objectives.model_size import model_size
 from tests.support.spaces import random_architectures, uneven
 
-counted = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+often = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -27,7 +30,7 @@ def measure(name: str, architecture: Architecture) -> float:
     return count(architecture.layers)
 
 
-@settings(counted, max_examples=3)  # a network holds ten to thirty layers, and they are what is counted
+@settings(often, max_examples=3)  # a network holds ten to thirty layers, and they are what is counted
 @given(seed=seeds)
 def test_counts_and_shapes_are_those_of_the_network(network_space: NetworkSpace, seed: int) -> None:
     """Operations as torch counts them, every learned and every stored number, and the shapes of all tensors."""
@@ -38,28 +41,24 @@ def test_counts_and_shapes_are_those_of_the_network(network_space: NetworkSpace,
             tensors = network.activations(torch.rand(2, *network_space.input_shape))
         assert 2 * measure("flops", architecture) == counter.get_total_flops() == 4 * measure("macs", architecture)
         assert measure("parameters", architecture) == sum(parameter.numel() for parameter in network.parameters())
-        layers = architecture.layers
-        assert (sum(layer.weights for layer in layers), sum(layer.float_values for layer in layers)) == stored(network)
+        assert counted(architecture) == stored(network)
         for name, shape in architecture.shapes.items():
             assert tensors[name].shape[1:] == (shape.channels, shape.height, shape.width)
 
 
-def stored(network: Network) -> tuple[int, int]:
-    """Kernels; biases, batch norm as one scale and shift a channel, steps and weight scales; nothing else."""
-    weights, float_values = 0, int(not network.active.stream.is_float)  # its step
-    for layer in network.layers.values():
-        assert isinstance(layer, QuantLayer)
-        weights += layer.latent_weight.numel()
-        float_values += 2 * sum(norm.mean.numel() for norm in layer.norms.values())  # type: ignore[union-attr, operator]
-        float_values += sum(p.numel() for quantizer in layer.act_quantizers.values() for p in quantizer.parameters())
-        float_values += 0 if layer.bias is None else layer.bias.numel()
-        float_values += 0 if layer.prelu is None else layer.prelu.numel()
-        kernel = layer.latent_weight.flatten(1, 2)
-        float_values += sum(int(q.scale(kernel).numel()) for q in layer.weight_quantizers.values())  # type: ignore[operator]
-    return weights, float_values
+def stored(network: Network) -> tuple[int, dict[str, int]]:
+    """Kernels' numbers, and the bytes that a file stores of each layer: what nothing is left of is not there."""
+    weights = sum(layer.latent_weight.numel() for layer in network.layers.values())  # type: ignore[misc, operator, union-attr]
+    return weights, freeze(network).stored_bytes
 
 
-@counted
+def counted(architecture: Architecture) -> tuple[int, dict[str, int]]:
+    """The same by the cost models."""
+    sizes = {layer.name: model_size([layer]) for layer in architecture.layers}
+    return sum(layer.weights for layer in architecture.layers), {name: size for name, size in sizes.items() if size}
+
+
+@often
 @given(seed=seeds)
 def test_more_bits_never_cost_less(space: CellSpace, seed: int) -> None:
     """Nor do more weight bits in bytes and energy from ternary on; binary weights have a scale a filter."""
@@ -90,10 +89,15 @@ def test_model_size_by_hand() -> None:
         ),
     )
     stem = 27 + 4  # 8-bit weights, one scale
-    body = 27 + 4 * (1 + 1 + 2 * 3)  # 135 trits in 27 bytes; scale, step, batch norm of 3 channels
+    body = 27 + 4 * (1 + 2 * 3)  # 135 trits in 27 bytes; scale, batch norm of 3 channels, which takes up the step
     tail = 5 + 4 * (7 + 2 * 5)  # 35 bits in 5 bytes; a scale a filter, batch norm of 5 channels
-    classifier = 14 + 4 * (1 + 1 + 2 * 7 + 2)  # scale, step, batch norm of 7 channels, bias
+    classifier = 14 + 4 * (1 + 2 * 7 + 2)  # scale, batch norm of 7 channels, bias
     assert measure("model_size", architecture) == stem + body + tail + classifier
+    short = replace(architecture, norms=NUMBERS["8-bit"], scales=NUMBERS["8-bit"])  # a vector has an exponent of a byte
+    norms = 2 * (3 + 1) + 2 * (5 + 1) + 2 * (7 + 1)
+    assert measure("model_size", short) == 27 + 2 + 27 + 2 + 5 + 8 + 14 + 2 + 3 + norms
+    half = replace(short, norms=NUMBERS["power-of-two"])  # 3, 5 and 7 scales of four bits in 2, 3 and 4 bytes
+    assert measure("model_size", short) - measure("model_size", half) == 1 + 2 + 3
     macs = 16 * 27, 16 * 135, 16 * 35, 14
     assert measure("macs", architecture) == sum(macs)
     assert measure("bitops", architecture) == 64 * macs[0] + 4 * macs[1] + 1 * macs[2] + 64 * macs[3]

@@ -14,7 +14,7 @@ from evonas.spaces import SPACES
 from objectives.device.storage import storage
 from objectives.macs import macs
 from objectives.parameters import parameters
-from tests.architecture.test_architecture import stored
+from tests.architecture.test_architecture import counted, stored
 from tests.evaluation.test_peak_memory import Walk
 
 OPS = (
@@ -56,6 +56,6 @@ def test_costs_are_those_of_the_network(seed: int) -> None:
         layers = architecture.layers
         assert 2 * macs(layers) == counter.get_total_flops()
         assert parameters(layers) == sum(parameter.numel() for parameter in network.parameters())
-        assert (sum(layer.weights for layer in layers), sum(layer.float_values for layer in layers)) == stored(network)
+        assert counted(architecture) == stored(network)
         kept = storage(layers)
         assert (kept.alive() - kept.scratch)[:, 0].tolist() == Walk(architecture, tensors).n_bytes_by_step()

@@ -108,7 +108,7 @@ def slow_model_size(layer: Layer) -> int:
     stored = 0
     for _ in range(0, layer.weights, per_byte.get(layer.weight_levels, 1)):
         stored += 1 if layer.weight_levels else 4
-    return stored + sum(4 for _ in range(layer.float_values))
+    return stored + layer.scale_bytes + layer.threshold_bytes + layer.norm_bytes + layer.bias_bytes
 
 
 def slow_weight_bits(layer: Layer) -> int:
@@ -162,7 +162,7 @@ def test_a_network_costs_what_its_layers_cost(
 
 
 def test_size_counts_every_float_and_weight_bits_none() -> None:
-    one = layer(weights=10, weight_levels=2, weight_bits=1, float_values=3)
+    one = layer(weights=10, weight_levels=2, weight_bits=1, scale_bytes=12)
     assert model_size([one, one]) == 2 * (2 + 12)
     assert weight_bits_only([one, one]) == 2 * 10
 
@@ -204,7 +204,7 @@ def test_energy_by_hand() -> None:
         weight_bits=2,
         act_bits=2,
         float_ops=6,
-        float_values=1,
+        scale_bytes=4,
     )
     picojoules = 1000 * (0.0125 + 0.1) + 6 * 2.3 + (16 + 32 + 100 + 24 * 32) * 0.3125
     assert energy([one]) == pytest.approx(picojoules * 1e-12, rel=1e-12)

@@ -12,7 +12,7 @@ from objectives import Layer
 
 OPS = st.sampled_from(["conv", "add"])
 PRECISIONS = ((2, 1), (3, 2), (4, 2), (16, 4), (256, 8), (0, 32))  # weight levels and the bits charged for them
-COUNTS = ("input_bits", "macs", "weights", "float_ops", "float_values", "parameters")
+COUNTS = ("input_bits", "macs", "weights", "float_ops", "scale_bytes", "norm_bytes", "bias_bytes", "parameters")
 
 
 @st.composite

@@ -7,16 +7,35 @@ from functools import cache
 
 import numpy as np
 
+from evonas.architecture import precision
 from evonas.architecture.graph import Architecture, Op
 from evonas.spaces import CellSpace, DenseSpace, InvertedResidualSpace, NetworkSpace, ResidualSpace
 from evonas.spaces.staged.staged_space import StagedSpace
 
+NUMBERS = tuple(precision.NUMBERS)
+SHORT = {"norm_precisions": ("8-bit",), "scale_precisions": ("8-bit",)}
 SMALL_SPACES = {
     "digits": CellSpace.of((1, 8, 8), 10),
-    "four nodes": CellSpace.of((3, 9, 7), 4, cells=("normal", "reduction"), nodes=4, channels=4, expansions=(0.5, 1.0)),
-    "no residual": CellSpace.of((1, 8, 8), 3, has_residual=False, channels=4, nodes=1),
+    "four nodes": CellSpace.of(
+        (3, 9, 7), 4, cells=("normal", "reduction"), nodes=4, channels=4, expansions=(0.5, 1.0), norm_precisions=NUMBERS
+    ),
+    "no residual": CellSpace.of(
+        (1, 8, 8),
+        3,
+        has_residual=False,
+        channels=4,
+        nodes=1,
+        norm_precisions=("8-bit",),
+        scale_precisions=("8-bit",),
+        has_classifier_bias=False,
+    ),
     "float": CellSpace.of(
-        (1, 6, 6), 3, weight_precisions=("float", "binary"), act_precisions=("float", "2-bit"), nodes=1
+        (1, 6, 6),
+        3,
+        weight_precisions=("float", "binary"),
+        act_precisions=("float", "2-bit"),
+        nodes=1,
+        norm_precisions=("16-bit",),
     ),
     "no none": CellSpace.of(
         (2, 6, 6),
@@ -45,6 +64,8 @@ SMALL_SPACES = {
         precision_scope="cell",
         residual_downsamplings=("free", "float", "ternary"),
         stream_precisions=("8-bit", "16-bit", "float"),
+        norm_precisions=("power-of-two", "8-bit"),
+        scale_precisions=("8-bit", "16-bit", "float"),
         stem_module="norm-conv",
         has_affine_resampling=False,
     ),
@@ -62,6 +83,8 @@ STAGED_SPACES: dict[str, StagedSpace] = {
         weight_precisions=("float", "ternary", "binary"),
         act_precisions=("float", "2-bit"),
         precision_scope="stage",
+        norm_precisions=("8-bit", "float"),
+        scale_precisions=("8-bit",),
     )
     .unlock("stage1/width")
     .unlock("stage1/width")
@@ -74,6 +97,9 @@ STAGED_SPACES: dict[str, StagedSpace] = {
         kernels=(3, 5),
         ratios=(1, 2),
         stream_precisions=("8-bit",),
+        norm_precisions=("power-of-two",),
+        scale_precisions=("8-bit", "16-bit"),
+        has_classifier_bias=False,
     ),
     "inverted": InvertedResidualSpace.of((1, 8, 8), 10, stem_channels=6, stages=((6, 1, 1), (8, 2, 2))),
     "inverted, odd sides": InvertedResidualSpace.of(
@@ -88,6 +114,8 @@ STAGED_SPACES: dict[str, StagedSpace] = {
         modules=MODULES,
         act_precisions=("float", "ternary"),
         stream_precisions=("8-bit", "float"),
+        norm_precisions=NUMBERS,
+        scale_precisions=("16-bit", "float"),
     ).unlock("stage1/width"),
     "dense": DenseSpace.of((5, 1, 1), 3, units=6, modules=MODULES[:2], widths=(0.2, 0.25, 0.5, 1.0)).unlock(
         "stem/width"

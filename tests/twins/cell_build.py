@@ -12,7 +12,7 @@ from typing import Any
 
 from evonas.architecture.graph import INPUT, Architecture, Op
 from evonas.architecture.module_steps import module_steps
-from evonas.architecture.precision import EIGHT_BIT, FLOAT, STREAMS, Precision, precision
+from evonas.architecture.precision import EIGHT_BIT, FLOAT, NUMBERS, STREAMS, Precision, precision
 from evonas.spaces.cells.layout import CellLayout, pair_of
 from evonas.spaces.cells.settings import EDGE_OPS, FREE
 from evonas.spaces.window_settings import sides
@@ -69,11 +69,16 @@ def build(
         weight=precision(choice["classifier/weight"]),
         act=EIGHT_BIT if "quant" in steps else FLOAT,
         steps=steps,
-        has_bias=True,
+        has_bias=layout.settings.has_classifier_bias,
     )
     ops.append(classifier)
-    stream = STREAMS[choice.get("stream", layout.settings.stream_precisions[0])]
-    return Architecture(layout.input_shape, tuple(ops) if keeps_unused else prune(ops), layout.scheme, stream)
+    settings = layout.settings
+    stream = STREAMS[choice.get("stream", settings.stream_precisions[0])]
+    norms = NUMBERS[choice.get("norms", settings.norm_precisions[0])]
+    scales = NUMBERS[choice.get("scales", settings.scale_precisions[0])]
+    return Architecture(
+        layout.input_shape, tuple(ops) if keeps_unused else prune(ops), layout.scheme, stream, norms, scales
+    )
 
 
 def without_equal_ops(layout: CellLayout, choice: Mapping[str, str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from evonas.architecture.graph import INPUT, Architecture
+from evonas.architecture.precision import FLOAT, Precision
 from evonas.nets.execution.memory import keep_freed_memory
 from evonas.nets.execution.operations import run_op
 from evonas.nets.execution.parts import PartMaker, Recipe
@@ -24,12 +25,15 @@ class Plan:
         architecture: What to run.
         layers: The network's layers by name; parameters are read anew at every run.
         stream: What rounds tensors between layers; None where none are rounded.
+        norms: To what norms are rounded.
     """
 
-    def __init__(self, architecture: Architecture, layers: nn.ModuleDict, stream: Stream | None) -> None:
+    def __init__(
+        self, architecture: Architecture, layers: nn.ModuleDict, stream: Stream | None, norms: Precision = FLOAT
+    ) -> None:
         keep_freed_memory()
         self.steps = simplified(architecture)
-        self.stream, self.precision = stream, architecture.stream
+        self.stream, self.precision, self.norms = stream, architecture.stream, norms
         self.layers: dict[str, QuantLayer] = {}
         recipes: dict[str, Recipe] = {}
         for step in self.steps:
@@ -50,7 +54,8 @@ class Plan:
         tensors = {INPUT: channels_last(images)}
         for op, segments, is_rounded in self.steps:
             if op.kind == "conv":
-                y = self.layers[op.name](tensors[op.inputs[0]], op, segments, parts=parts.get(op.name, UNPREPARED))
+                made = parts.get(op.name, UNPREPARED)
+                y = self.layers[op.name](tensors[op.inputs[0]], op, segments, parts=made, norms=self.norms)
             elif is_box(op):
                 y = box_mean(tensors[op.inputs[0]])
             else:

@@ -58,7 +58,7 @@ def build(layout: CellLayout, choice: Mapping[str, str], live: Liveness) -> Arch
         weight=precision(choice["classifier/weight"]),
         act=EIGHT_BIT if "quant" in steps else FLOAT,
         steps=steps,
-        has_bias=True,
+        has_bias=layout.settings.has_classifier_bias,
     )
     kept = of_network(layout.settings, choice)
     return Architecture(layout.input_shape, (*ops, classifier), layout.scheme, **kept)

@@ -114,7 +114,7 @@ class _Batch:
             weight=self._weights(layout.settings.classifier_precisions, self.column["classifier/weight"]),
             act=act_facts(EIGHT_BIT if "quant" in steps else FLOAT, layout.scheme),
             module=module_facts(steps),
-            has_bias=1,
+            has_bias=int(layout.settings.has_classifier_bias),
             input_bits_each=self.stream_bits,
             numbers=self.numbers,
         )

@@ -261,7 +261,7 @@ class StagedSpace(ConfiguredSpace[S]):
             weight=self._precisions("classifier/weight", self.settings.classifier_precisions),
             act=fixed(EIGHT_BIT),
             steps=fixed(CLASSIFIER),
-            has_bias=True,
+            has_bias=self.settings.has_classifier_bias,
         )
 
     def _width(self, name: str, channels: int) -> Choice[int]:

@@ -87,6 +87,9 @@ function drawGraph(found) {
   byId("graph").replaceChildren(svg);
 }
 
+/** What bytes are stored for, by column. */
+const STORED = { weights: "weight_bytes", scales: "scale_bytes", norms: "norm_bytes", thresholds: "threshold_bytes", biases: "bias_bytes" };
+
 /** A row a layer that stores something: width, bits and bytes; of the input, what standardises it. */
 function drawStrip(found) {
   const layers = found.layer.map((_, layer) => layer).filter((layer) => found.bytes[layer] > 0);
@@ -99,17 +102,20 @@ function drawStrip(found) {
     const { fill, ink } = chip(precision);
     return make("td", {}, make("span", { class: "chip", style: `background:${fill};color:${ink}`, title: `${bitsOf(precision)} bits stored` }, precision));
   };
+  const kinds = Object.keys(STORED).filter((kind) => layers.some((layer) => found[STORED[kind]][layer] > 0));
   const [widest, heaviest] = [most(channels), most((layer) => found.bytes[layer])];
   const sum = (column) => layers.reduce((total, layer) => total + column[layer], 0).toLocaleString("en");
   byId("strip").replaceChildren(
-    make("thead", {}, make("tr", {}, ...["layer", "operation", "width", "weights", "activations", "bytes", "BitOPs"].map((name, at) =>
+    make("thead", {}, make("tr", {}, ...["layer", "operation", "width", "weights", "activations", "bytes", ...kinds.map((kind) => `of ${kind}`), "BitOPs"].map((name, at) =>
       make("th", { scope: "col", class: at < 2 ? "text" : null }, name)))),
     make("tbody", {}, ...layers.map((layer) => make("tr", {},
       make("td", { title: found.layer[layer] }, found.layer[layer]), make("td", { class: "text" }, found.operation[layer]),
       make("td", {}, String(channels(layer)), bar(channels(layer), widest, "cloud")),
       chipCell(found.weight[layer]), chipCell(found.act[layer]),
       make("td", {}, found.bytes[layer].toLocaleString("en"), bar(found.bytes[layer], heaviest, "front")),
+      ...kinds.map((kind) => make("td", {}, (found[STORED[kind]][layer] || "").toLocaleString("en"))),
       make("td", {}, found.bitops[layer].toLocaleString("en"))))),
     make("tfoot", {}, make("tr", {}, make("td", {}, "all"), ...["", "", "", ""].map(() => make("td")),
-      make("td", {}, sum(found.bytes), bar(0, 1, "page")), make("td", {}, sum(found.bitops)))));
+      make("td", {}, sum(found.bytes), bar(0, 1, "page")), ...kinds.map((kind) => make("td", {}, sum(found[STORED[kind]]))),
+      make("td", {}, sum(found.bitops)))));
 }
