@@ -14,7 +14,7 @@ from functools import cache
 
 from objectives import Fidelity
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 ARCHIVE, RUN_FILE = "archive.sqlite", "run.toml"
 SCHEMA = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
