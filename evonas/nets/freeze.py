@@ -13,7 +13,7 @@ from torch import Tensor
 
 from evonas.architecture.graph import Architecture, Op, Shape
 from evonas.architecture.input_codes import PIXELS, InputCodes
-from evonas.architecture.precision import FLOAT, Precision
+from evonas.architecture.precision import Precision
 from evonas.architecture.scheme import Scheme
 from evonas.architecture.stored_numbers import of_shifts
 from evonas.errors import ExportError

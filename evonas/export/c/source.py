@@ -30,7 +30,7 @@ BUT = "\n * They may differ from those of other formats: some layers add up floa
 RUNTIME = Path(__file__).parent / "runtime"
 WHOLE = ("NET_IMAGE", "NET_CODES")  # what a convolution reads without floats
 EXACT = 2**24  # whole numbers up to here are float32 numbers
-CORE = ("place", "types", "tensor", "codes", "sums", "steps", "finish")
+CORE = ("place", "types", "numbers", "tensor", "codes", "sums", "steps", "finish")
 # of convolutions, each with its kernels
 FAMILIES = {
     "bits": ("window", "bits"),

@@ -27,6 +27,13 @@ enum { NET_FLOAT, NET_SIGN, NET_ROUND, NET_TERNARY, NET_TWO_STEPS, NET_PER_IMAGE
 /* What has a scale of its own: each plane of weights, each filter, or positive and negative weights. */
 enum { NET_PLANE, NET_FILTER, NET_BY_SIGN };
 
+/* A norm: x * scale + shift, a number each of every channel; see numbers.c for how these lie. */
+typedef struct {
+    const void *scale, *shift;
+    int8_t scale_exponent, shift_exponent;
+    uint8_t up, down;                        /* of whole numbers: shifts go up, results come down by so many bits; 0: floats */
+} net_affine;
+
 /* What a layer reads. Codes are low + stride * index. Indices are stored, a stream of so many bits each from the lowest
  * bit of a word up; or as two streams, of their low and of their high bits. */
 typedef struct {
@@ -34,10 +41,10 @@ typedef struct {
     uint8_t rule, bits, planes;              /* planes: streams */
     uint8_t before[6];                       /* steps in front */
     int16_t low, high, stride;
-    float ratio;                             /* NET_PER_IMAGE: threshold in mean magnitudes */
     float scale;                             /* what a code is worth */
-    float threshold;                         /* of NET_TERNARY and NET_TWO_STEPS */
-    const float *norm_before;                /* scale of each channel, then shift of each channel */
+    float threshold;                         /* of NET_TERNARY and NET_TWO_STEPS; of NET_PER_IMAGE, in mean magnitudes */
+    int32_t above;                           /* the same in a norm's whole numbers: what is above it, reaches it */
+    net_affine norm_before;
     const int16_t *limits;                   /* numbers of a tensor from which codes are one higher, a row per channel; or NULL */
     const uint8_t *limits_fall;              /* channels whose codes fall where numbers rise, a bit each */
 } net_source;
@@ -73,15 +80,17 @@ struct net_conv {
     const uint32_t *words;                   /* whole words of weights of each row; or NULL */
     const uint8_t *codes;                    /* all others, row after row */
     const float *floats;                     /* weights where they are no codes */
-    const float *scales;                     /* of the sums, activations included; NULL: scale */
+    const void *scales;                      /* of the sums; floats include activations; NULL: scale, which does, too */
     float scale;
-    const float *bias;                       /* a filter each, or NULL */
-    const float *norm_after;                 /* scale of each channel, then shift of each channel */
-    const float *prelu;                      /* slope of each filter, then shift before, then shift after */
+    const void *bias;                        /* a filter each, or NULL */
+    net_affine norm_after;
+    const void *prelu;                       /* slope of each filter, then shift before, then shift after */
+    int8_t scale_exponent, bias_exponent, prelu_exponents[3];
     const net_source *reader;                /* what reads the codes that this layer writes; NULL: it writes a tensor */
     const int32_t *added;                    /* places of tensors that the result is added to; or NULL */
     uint8_t n_added, added_at, writes_floats; /* before which of them it comes; 1: it gives the logits, 2: in units */
-    const int32_t *thresholds;               /* sums from which the reader's code is one higher, a row per filter; or NULL */
+    uint8_t is_wide;                         /* thresholds are int32_t, otherwise int16_t */
+    const void *thresholds;                  /* sums from which the reader's code is one higher, a row per filter; or NULL */
     const uint8_t *falling;                  /* filters whose codes fall where sums rise, a bit each */
     int32_t x, work, out;                    /* places in the arena; x below zero: the image */
     int32_t sums, patch, weights;
