@@ -31,6 +31,10 @@ def c_features(frozen: FrozenNetwork, plan: Plan, layers: dict[str, CLayer]) -> 
         "PRELU": "prelu" in steps,
         "SHUFFLE": "shuffle" in steps,
         **{rule.upper(): rule in rules for rule in RULES},
+        "WHOLE_SUMS": any(layer.has_whole_sums for layer in layers.values()),
+        "WHOLE_NORMS": any(
+            layer.has_whole_sums and frozen.convs[name].kernel.is_taken_up for name, layer in layers.items()
+        ),
         "WHOLE": any(layer.is_whole for layer in layers.values()),
         "FILTER_SCALES": any(conv.kernel.per == "filter" and not conv.kernel.is_taken_up for conv in convs),
         "ONES": any(_is_one(conv) for conv in convs),

@@ -16,7 +16,17 @@ from evonas.export.c.kernels.choice import Choice, is_shuffled, row_length
 from evonas.export.c.kernels.weights import by_output, c_weights
 from evonas.export.c.memory.placing import scratch_of
 from evonas.export.c.memory.plan import Plan, front_steps, work_of
-from evonas.export.c.numbers import WholeNorm, c_vector, has_whole_norm, stored_bytes, whole_norm
+from evonas.export.c.numbers import (
+    WholeNorm,
+    WholeSums,
+    c_norm,
+    c_vector,
+    has_whole_norm,
+    has_whole_sums,
+    stored_bytes,
+    whole_norm,
+    whole_sums,
+)
 from evonas.export.c.thresholds import Thresholds, find_limits, find_thresholds, is_wide, largest_sum
 from evonas.export.c.units import gives_units
 from evonas.nets.frozen import FrozenConv, FrozenNetwork
@@ -27,7 +37,7 @@ LINE = 112
 LIMITED = 8  # bits of tensors
 COMPARED = ("thresholds", "falling", "limits", "limits_fall")
 EMPTY = np.zeros(0, dtype=np.uint8)
-NO_NORM = "{NULL, NULL, 0, 0, 0, 0}"
+NO_EXPONENTS = "{0, 0}"
 STEPS = {
     "norm": "NET_NORM",
     "standardize": "NET_NORM",
@@ -35,6 +45,7 @@ STEPS = {
     "pool": "NET_POOL",
     "shortcut": "NET_SHORTCUT",
     "prelu": "NET_PRELU",
+    "whole": "NET_WHOLE",
 }
 RULES = {"sign": "NET_SIGN", "round": "NET_ROUND", "per_image": "NET_PER_IMAGE"}
 SCALED_BY = {"plane": "NET_PLANE", "filter": "NET_FILTER", "sign": "NET_BY_SIGN"}
@@ -53,6 +64,7 @@ class CLayer:
         has_limits: Whether it makes codes of a tensor by thresholds for the tensor's numbers.
         is_wide: Whether its thresholds need more than 16 bits.
         is_whole: Whether it makes codes of a tensor by a norm of whole numbers.
+        has_whole_sums: Whether it makes numbers of a tensor of its sums without floats.
     """
 
     source_text: str
@@ -63,6 +75,7 @@ class CLayer:
     has_limits: bool
     is_wide: bool
     is_whole: bool
+    has_whole_sums: bool
 
 
 def c_layers(frozen: FrozenNetwork, plan: Plan, *, names: dict[str, str]) -> dict[str, CLayer]:
@@ -93,6 +106,7 @@ def c_layers(frozen: FrozenNetwork, plan: Plan, *, names: dict[str, str]) -> dic
             gives=_gives(frozen, plan, name),
             limits=without_floats[name][0],
             whole=without_floats[name][1],
+            sums=_whole_sums(frozen, conv, plan),
         )
         for name, conv in frozen.convs.items()
     }
@@ -109,6 +123,7 @@ def _layer(
     gives: int,
     limits: Thresholds | None,
     whole: WholeNorm | None,
+    sums: WholeSums | None,
 ) -> CLayer:
     op, kernel = conv.op, conv.kernel
     largest_sum(conv)  # may refuse
@@ -130,8 +145,8 @@ def _layer(
         "kernel": f"net_{choice.kernel}" if choice.kernel else "NULL",
         "words": "NULL", "codes": "NULL", "floats": "NULL", "scales": "NULL",
         "scale": _float(conv.multiplier(kernel.scales[:1], act_scale=_act_scale(conv))[0]),
-        "bias": "NULL", "norm_after": NO_NORM, "prelu": "NULL",
-        "scale_exponent": 0, "bias_exponent": 0, "prelu_exponents": "{0, 0, 0}",
+        "bias": "NULL", "norm_after": "NULL", "prelu": "NULL",
+        "scale_exponent": 0, "bias_exponent": 0, "norm_exponents": NO_EXPONENTS, "prelu_exponents": "{0, 0, 0}",
         "reader": f"&net_{names[plan.readers[op.name]]}_source" if op.name in plan.readers else "NULL",
         "added": "NULL", "n_added": 0, "added_at": 0, "writes_floats": gives,
         "is_wide": int(is_wide(conv) and passes is not None), "thresholds": "NULL", "falling": "NULL",
@@ -142,15 +157,19 @@ def _layer(
         arrays["added"] = np.array([plan.reads(one, by=op.name) for one in inputs if one != op.name], dtype=np.int32)
         fields |= {"n_added": len(inputs) - 1, "added_at": inputs.index(op.name)}
     if passes is None:
-        found, numbers = _behind(conv, f"net_{name}")
+        found, numbers = _behind(conv)
         arrays |= found
         fields |= numbers
+        if sums is not None:
+            fields |= {"after": _steps(["whole", *(step for step in behind if step == "relu")])}
+            if sums.scale:
+                fields |= {"scale": _float(np.float32(sums.scale)), "scale_exponent": -sums.down}
     else:
-        sums = passes.sums if is_wide(conv) else passes.sums.astype(np.int16)
         falling = by_output(conv, passes.is_falling)
-        arrays |= {"thresholds": by_output(conv, sums.T).T, "falling": np.packbits(falling, bitorder="little")}
+        rows = by_output(conv, passes.sums.T).T.astype(np.int32 if is_wide(conv) else np.int16)
+        arrays |= {"thresholds": rows, "falling": np.packbits(falling, bitorder="little")}
     has_numbers = has_front and limits is None
-    source_arrays, source = _source(conv, choice, f"net_{name}_source", has_front=has_numbers, whole=whole)
+    source_arrays, source = _source(conv, choice, has_front=has_numbers, whole=whole)
     if limits is not None:
         fall = np.packbits(limits.is_falling, bitorder="little")
         source_arrays |= {"limits": limits.sums.astype(np.int16), "limits_fall": fall}
@@ -166,6 +185,7 @@ def _layer(
         limits is not None,
         bool(fields["is_wide"]),
         whole is not None,
+        sums is not None,
     )
 
 
@@ -183,6 +203,17 @@ def _without_floats(frozen: FrozenNetwork, conv: FrozenConv, plan: Plan) -> tupl
     return (find_limits(conv, *frozen.stream_range) if bits <= LIMITED else None), None
 
 
+def _whole_sums(frozen: FrozenNetwork, conv: FrozenConv, plan: Plan) -> WholeSums | None:
+    """Whole numbers for what becomes of its sums, if they become numbers of a tensor."""
+    name = conv.op.name
+    if frozen.step is None or name in plan.readers or _gives(frozen, plan, name) or not has_whole_sums(conv):
+        return None
+    inputs = [one for one in plan.added[name].inputs if one != name] if name in plan.added else []
+    if any(plan.reads(one, by=name) < 0 for one in inputs):  # numbers of an image are floats
+        return None
+    return whole_sums(conv, largest_sum(conv), added=len(inputs) * -frozen.stream_range[0])
+
+
 def _gives(frozen: FrozenNetwork, plan: Plan, name: str) -> int:
     """1 if a convolution gives the logits, 2 if it gives them in units, else 0."""
     if frozen.architecture.logits != (plan.added[name].name if name in plan.added else name):
@@ -190,7 +221,7 @@ def _gives(frozen: FrozenNetwork, plan: Plan, name: str) -> int:
     return 1 + gives_units(frozen, name)
 
 
-def _behind(conv: FrozenConv, name: str) -> tuple[dict[str, Array], dict[str, object]]:
+def _behind(conv: FrozenConv) -> tuple[dict[str, Array], dict[str, object]]:
     """Numbers of each filter, in the order of the output's channels: arrays, and fields that say what they are."""
     arrays: dict[str, Array] = {}
     fields: dict[str, object] = {}
@@ -216,19 +247,8 @@ def _behind(conv: FrozenConv, name: str) -> tuple[dict[str, Array], dict[str, ob
             arrays["prelu"] = np.concatenate([row.array for row in rows])
             fields["prelu_exponents"] = "{" + ", ".join(str(row.exponent) for row in rows) + "}"
         else:
-            found, fields["norm_after"] = _affine(conv, array, f"{name}_norm_after")
-            arrays |= {f"norm_after_{key}": one for key, one in found.items()}
+            arrays["norm_after"], fields["norm_exponents"] = c_norm(array, conv.norm_precision)
     return arrays, fields
-
-
-def _affine(
-    conv: FrozenConv, norm: NDArray[np.float32], name: str, whole: WholeNorm | None = None
-) -> tuple[dict[str, Array], str]:
-    """A norm as arrays and as the runtime's ``net_affine``."""
-    scale, shift = c_vector(norm[0], conv.norm_precision), c_vector(norm[1], of_shifts(conv.norm_precision))
-    up, down = (whole.up, whole.down) if whole else (0, 0)
-    text = f"{{{name}_scale, {name}_shift, {scale.exponent}, {shift.exponent}, {up}, {down}}}"
-    return {"scale": scale.array, "shift": shift.array}, text
 
 
 def _act_scale(conv: FrozenConv) -> np.float32 | None:
@@ -236,19 +256,19 @@ def _act_scale(conv: FrozenConv) -> np.float32 | None:
 
 
 def _source(
-    conv: FrozenConv, choice: Choice, name: str, *, has_front: bool, whole: WholeNorm | None
+    conv: FrozenConv, choice: Choice, *, has_front: bool, whole: WholeNorm | None
 ) -> tuple[dict[str, Array], dict[str, object]]:
     """What a convolution reads, as arrays and fields of the runtime's ``net_source``."""
     act, source = conv.act, conv.source
     arrays: dict[str, Array] = {}
     steps: list[str] = []
-    before = NO_NORM
+    exponents = NO_EXPONENTS
     if has_front:
         steps = ["relu" if step == "quant" else step for step in front_steps(conv) if step != "quant" or not act]
+        steps = ["whole"] if whole else steps
         for place, norm in conv.norms.items():
             if place < conv.op.steps.index("conv"):
-                found, before = _affine(conv, norm, f"{name}_norm_before", whole)
-                arrays |= {f"norm_before_{key}": one for key, one in found.items()}
+                arrays["norm_before"], exponents = c_norm(norm, conv.norm_precision)
     rule, bits, low, high, stride = "NET_FLOAT", 8, 0, 0, 1
     scale, threshold = np.float32(1), np.float32(0)
     if conv.image is not None:
@@ -263,9 +283,9 @@ def _source(
     fields: dict[str, object] = {
         "channels": source.channels, "height": source.height, "width": source.width,
         "rule": rule, "bits": bits, "planes": choice.planes, "before": _steps(steps),
-        "low": low, "high": high, "stride": stride,
+        "low": low, "high": high, "stride": stride, "norm_exponents": exponents,
         "scale": _float(scale), "threshold": _float(threshold), "above": whole.above if whole else 0,
-        "norm_before": before, "limits": "NULL", "limits_fall": "NULL",
+        "norm_before": "NULL", "limits": "NULL", "limits_fall": "NULL",
     }  # fmt: skip
     return arrays, fields
 

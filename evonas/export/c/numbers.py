@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from evonas.architecture.precision import FLOAT, NUMBERS, Precision
 from evonas.architecture.stored_numbers import of_shifts, vector_bytes
+from evonas.export.c.thresholds import most_sum
 from evonas.nets.frozen import Floats, FrozenConv
 from evonas.nets.packing.numbers import DEEPEST, stored
 
 Array = NDArray[Any]
 EXACT = 2**24  # whole numbers up to here are float32 numbers
+WIDEST = 24  # bits by which numbers are moved
 MOST_LEVELS = 4  # that thresholds make
 POWERS = NUMBERS["power-of-two"]
 
@@ -29,15 +31,25 @@ class Vector(NamedTuple):
 class WholeNorm(NamedTuple):
     """A norm in front of a quantizer in whole numbers: ``x * scale + (shift << up)``, of which a code is ``1 << down``.
 
+    Both follow from the exponents of scales and shifts.
+
     Attributes:
-        up: By how many bits shifts are moved.
-        down: By how many results are.
         above: A threshold, in such numbers: what is larger is above it; 0 for rules that have none.
     """
 
-    up: int
-    down: int
     above: int
+
+
+class WholeSums(NamedTuple):
+    """What becomes of sums in whole numbers, of which a number of a tensor is ``1 << down``.
+
+    Attributes:
+        scale: Of all sums; 0 where a norm or each filter has scales.
+        down: By how many bits results are moved.
+    """
+
+    scale: int
+    down: int
 
 
 def c_vector(values: Floats, precision: Precision) -> Vector:
@@ -45,6 +57,14 @@ def c_vector(values: Floats, precision: Precision) -> Vector:
     parts = stored(values, precision)
     exponent = int(parts["exponent"][0]) if "exponent" in parts else 0
     return Vector(parts[""], exponent - DEEPEST if precision == POWERS else exponent)
+
+
+def c_norm(norm: Floats, precision: Precision) -> tuple[Array, str]:
+    """Scales of a norm, behind them its shifts; and the exponents of both as C."""
+    scale, shift = c_vector(norm[0], precision), c_vector(norm[1], of_shifts(precision))
+    exponent = shift.exponent if shift.array.any() else scale.exponent  # so that nothing is moved
+    arrays = [part.array.view(np.uint8) if precision == POWERS else part.array for part in (scale, shift)]
+    return np.concatenate(arrays), f"{{{scale.exponent}, {exponent}}}"
 
 
 def stored_bytes(conv: FrozenConv, *, has_front: bool, has_back: bool) -> int:
@@ -103,6 +123,53 @@ def whole_norm(conv: FrozenConv, low: int, high: int) -> WholeNorm | None:
         above = math.floor(math.ldexp(first, -grid)) if is_exact else 0
     if act.rule == "round":
         is_exact &= act.scale == 1
-    if not is_exact or not 0 <= up < 24 or not 0 < -grid < 24:
+    if not is_exact or not 0 <= up < WIDEST or not 0 < -grid < WIDEST:
         return None
-    return WholeNorm(up, -grid, int(above))
+    return WholeNorm(int(above))
+
+
+def has_whole_sums(conv: FrozenConv) -> bool:
+    """Whether sums of codes become numbers of few bits by numbers of few bits alone, and by few enough bits.
+
+    Behind them stands a norm, or their scale, and nothing else but a ReLU.
+    """
+    steps = conv.op.steps[conv.op.steps.index("conv") + 1 :]
+    has_norm = steps[:1] in (("norm",), ("standardize",))
+    rest = steps[has_norm:]
+    precision = conv.norm_precision if has_norm else conv.scale_precision
+    is_plain = conv.act is not None and conv.act.scale is not None and conv.bias is None and rest in ((), ("relu",))
+    if not is_plain or not conv.kernel.levels or len(conv.kernel.terms) > 1 or precision.is_float:
+        return False
+    return bool(most_sum(conv) << (DEEPEST if precision == POWERS else precision.bits - 1) <= EXACT)
+
+
+def whole_sums(conv: FrozenConv, largest: int, *, added: int) -> WholeSums | None:
+    """Whole numbers for sums that have them, where each gives exactly what floats give; or None.
+
+    Args:
+        conv: The convolution, in units of the tensor that it writes.
+        largest: What no sum exceeds.
+        added: What numbers of other tensors that are added to it do not exceed together.
+    """
+    at = conv.op.steps.index("conv")
+    if conv.kernel.is_taken_up:
+        if conv.act is None or conv.act.scale != 1:
+            return None
+        scale = c_vector(conv.norms[at + 1][0], conv.norm_precision)
+        shift = c_vector(conv.norms[at + 1][1], of_shifts(conv.norm_precision))
+        down, scales, shifts = -scale.exponent, conv.norms[at + 1][0], conv.norms[at + 1][1]
+        up = shift.exponent + down if shift.array.any() else 0
+    else:
+        act_scale = conv.act.scale if conv.act else None
+        scales, shifts, up = conv.multiplier(conv.kernel.scales, act_scale=act_scale), np.zeros(1, np.float32), 0
+        if len(scales) > 1 and act_scale != 1:
+            return None
+        down = -c_vector(conv.kernel.scales, conv.scale_precision).exponent
+        down -= int(np.frexp(np.float32(act_scale))[1]) - 1
+    wholes, summands = (np.ldexp(row.astype(np.float64), down) for row in (scales, shifts))
+    is_exact = bool((np.abs(wholes) * largest + np.abs(summands) + math.ldexp(added, down) <= EXACT).all())
+    is_exact &= bool((wholes == np.rint(wholes)).all())
+    if not is_exact or not 0 <= up < WIDEST or not 0 < down < WIDEST:
+        return None
+    is_one = not conv.kernel.is_taken_up and len(scales) == 1
+    return WholeSums(int(wholes[0]) if is_one else 0, down)

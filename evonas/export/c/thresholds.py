@@ -64,11 +64,16 @@ def largest_sum(conv: FrozenConv) -> int:
     return largest
 
 
-def is_wide(conv: FrozenConv) -> bool:
-    """Whether thresholds for its sums may need more than 16 bits, whatever its weights are."""
+def most_sum(conv: FrozenConv) -> int:
+    """What no sum of codes can exceed, whatever the image and the weights."""
     codes = 255 if conv.act is None else max(-conv.act.low, conv.act.high)
     weights = 1 if conv.kernel.levels == 3 else conv.kernel.levels - 1
-    return row_length(conv) * weights * codes >= NARROW
+    return row_length(conv) * weights * codes
+
+
+def is_wide(conv: FrozenConv) -> bool:
+    """Whether thresholds for its sums may need more than 16 bits, whatever its weights are."""
+    return most_sum(conv) >= NARROW
 
 
 def find_thresholds(conv: FrozenConv, reader: FrozenConv) -> Thresholds | None:

@@ -183,6 +183,46 @@ static void net_add_to(const net_cell *net_arena, const net_conv *l, const uint8
     }
 }
 
+/* From sums to numbers of a tensor, in whole numbers. */
+static void net_whole_sums(const net_cell *net_arena, const net_conv *l, const uint8_t *image, int32_t place,
+                           int32_t first, int32_t n, net_cell *v, net_tensor *out)
+{
+    int32_t is_norm = l->norm_after != NULL, down = -(is_norm ? l->norm_exponents[0] : l->scale_exponent);
+    int32_t most = 1 << (NET_STREAM_BITS - 1) % 31, i, k;
+
+    if (NET_HAS_WHOLE_NORMS && is_norm) {
+        net_numbers scale = net_numbers_at(l->norm_after, NET_NORM_BITS, 0);
+        net_numbers shift = net_shifts_at(l->norm_after, l->filters, 0);
+        int32_t up = 1 << (l->norm_exponents[1] + down);
+        for (i = 0; i < n; i++) {
+            v[i].i = v[i].i * net_whole_number(&scale, first + i) + net_whole_number(&shift, first + i) * up;
+        }
+    } else if (NET_HAS_FILTER_SCALES && l->scales != NULL) {
+        net_numbers scale = net_numbers_at(l->scales, NET_SCALE_BITS, 0);
+        for (i = 0; i < n; i++) {
+            v[i].i *= net_whole_number(&scale, first + i);
+        }
+    } else {
+        int32_t scale = (int32_t)l->scale;
+        for (i = 0; i < n; i++) {
+            v[i].i *= scale;
+        }
+    }
+    for (i = 0; i < n; i++) {
+        int32_t number = v[i].i;
+        if (l->after[1] == NET_RELU) {
+            number = number > 0 ? number : 0;
+        }
+        for (k = 0; NET_HAS_SUMS && k < l->n_added; k++) {
+            net_view x = net_view_of(net_arena, l->added[k], l->filters, image);
+            number += (int32_t)x.at[place * l->filters + first + i] * (1 << down);
+        }
+        number = net_down(number, down);
+        number = number < -most ? -most : number;
+        out[i] = (net_tensor)(number < most - 1 ? number : most - 1);
+    }
+}
+
 /* Finish the sums of n filters of a pixel: numbers of a tensor, or codes of the layer that reads them. */
 static void net_finish(net_cell *net_arena, const net_conv *l, const uint8_t *image, int32_t row, int32_t column,
                        int32_t first, int32_t n, net_cell *sums, float act_scale)
@@ -213,13 +253,17 @@ static void net_finish(net_cell *net_arena, const net_conv *l, const uint8_t *im
         net_pass(l, elements, at, first, n, sums, out);
         return;
     }
+    if (NET_HAS_WHOLE_SUMS && l->after[0] == NET_WHOLE) {
+        net_whole_sums(net_arena, l, image, place, first, n, sums, (net_tensor *)out + at);
+        return;
+    }
     net_scale(l, first, n, sums, sums, act_scale);
     if (l->bias != NULL) {
         net_add_bias(sums, l, first, n);
     }
     for (step = l->after; *step != NET_END; step++) {
         if (NET_HAS_NORM && *step == NET_NORM) {
-            net_norm(sums, &l->norm_after, first, n);
+            net_norm(sums, l->norm_after, l->norm_exponents, l->filters, first, n);
         } else if (NET_HAS_SHORTCUT && *step == NET_SHORTCUT) {
             net_shortcut(l, net_view_of(net_arena, l->x, l->source->channels, image), sums, first, n, row, column);
         } else if (NET_HAS_PRELU && *step == NET_PRELU) {

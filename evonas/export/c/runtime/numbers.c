@@ -16,6 +16,12 @@ NET_INLINE net_numbers net_numbers_at(const void *at, int32_t bits, int32_t expo
     return from;
 }
 
+/* Shifts of a norm of so many channels, behind their scales. */
+NET_INLINE net_numbers net_shifts_at(const void *norm, int32_t channels, int32_t exponent)
+{
+    return net_numbers_at((const uint8_t *)norm + ((channels * NET_NORM_BITS + 7) >> 3), NET_SHIFT_BITS, exponent);
+}
+
 /* The i-th, in units. */
 NET_INLINE int32_t net_whole_number(const net_numbers *from, int32_t i)
 {
@@ -46,4 +52,10 @@ NET_INLINE float net_value(const net_numbers *from, int32_t i)
     v.f = v.f * from->unit.f;
 #endif
     return v.f;
+}
+
+/* So many bits less, rounded, halves to even. */
+NET_INLINE int32_t net_down(int32_t v, int32_t bits)
+{
+    return (v + (1 << bits >> 1) - 1 + (v >> bits & 1)) >> bits;
 }

@@ -2,10 +2,10 @@
  * Steps in front of a convolution, and what makes codes of activations: some channels of a pixel at a time
  * ------------------------------------------------------------------------------------------------------------------ */
 
-static void net_norm(net_cell *v, const net_affine *norm, int32_t first, int32_t n)
+static void net_norm(net_cell *v, const void *norm, const int8_t *exponents, int32_t channels, int32_t first, int32_t n)
 {
-    net_numbers scale = net_numbers_at(norm->scale, NET_NORM_BITS, norm->scale_exponent);
-    net_numbers shift = net_numbers_at(norm->shift, NET_SHIFT_BITS, norm->shift_exponent);
+    net_numbers scale = net_numbers_at(norm, NET_NORM_BITS, exponents[0]);
+    net_numbers shift = net_shifts_at(norm, channels, exponents[1]);
     int32_t i;
 
     for (i = 0; i < n; i++) {
@@ -27,7 +27,7 @@ static void net_front(const net_source *s, const uint8_t **steps, int32_t first,
 {
     for (; **steps != NET_END && **steps != NET_POOL; ++*steps) {
         if (NET_HAS_NORM && **steps == NET_NORM) {
-            net_norm(v, &s->norm_before, first, n);
+            net_norm(v, s->norm_before, s->norm_exponents, s->channels, first, n);
         } else {
             net_relu(v, v, n);
         }
@@ -133,17 +133,16 @@ static void net_limit(const net_source *s, net_view x, int32_t place, net_cell *
 /* The same by a norm of whole numbers. What floats would compute is exact there, so that all results are equal. */
 static void net_whole(const net_source *s, net_view x, int32_t place, net_cell *to)
 {
-    const net_affine *norm = &s->norm_before;
     const net_tensor *from = x.at + place * x.channels;
-    net_numbers scale = net_numbers_at(norm->scale, NET_NORM_BITS, 0);
-    net_numbers shift = net_numbers_at(norm->shift, NET_SHIFT_BITS, 0);
-    int32_t up = 1 << norm->up, n = x.channels, i;
+    net_numbers scale = net_numbers_at(s->norm_before, NET_NORM_BITS, 0);
+    net_numbers shift = net_shifts_at(s->norm_before, x.channels, 0);
+    int32_t down = -s->norm_exponents[0], up = 1 << (s->norm_exponents[1] + down), n = x.channels, i;
 
     if (NET_HAS_WHOLE_ROUND && s->rule == NET_ROUND) {
-        int32_t down = norm->down, half = (1 << down >> 1) - 1, low = s->low, high = s->high;
+        int32_t low = s->low, high = s->high;
         for (i = 0; i < n; i++) {
             int32_t v = NET_WHOLE(i);
-            v = (v + half + (v >> down & 1)) >> down;  /* halves to even */
+            v = net_down(v, down);
             v = v > low ? v : low;
             to[i].i = (v < high ? v : high) - low;
         }
@@ -152,7 +151,7 @@ static void net_whole(const net_source *s, net_view x, int32_t place, net_cell *
             to[i].i = NET_WHOLE(i) >= 0;
         }
     } else if (NET_HAS_WHOLE_COMPARED) {
-        int32_t above = s->above, other = s->rule == NET_TWO_STEPS ? above + (1 << norm->down) : -above - 1;
+        int32_t above = s->above, other = s->rule == NET_TWO_STEPS ? above + (1 << down) : -above - 1;
         for (i = 0; i < n; i++) {
             int32_t v = NET_WHOLE(i);
             to[i].i = (v > above) + (v > other);
@@ -163,7 +162,7 @@ static void net_whole(const net_source *s, net_view x, int32_t place, net_cell *
 /* Whether codes of a tensor are made without floats. */
 NET_INLINE int32_t net_is_whole(const net_source *s)
 {
-    return (NET_HAS_LIMITS && s->limits != NULL) || (NET_HAS_WHOLE && s->norm_before.down > 0);
+    return (NET_HAS_LIMITS && s->limits != NULL) || (NET_HAS_WHOLE && s->before[0] == NET_WHOLE);
 }
 
 /* Indices of the codes of all channels of a pixel of a tensor, without floats. */
