@@ -208,16 +208,19 @@ static void net_whole_sums(const net_cell *net_arena, const net_conv *l, const u
             v[i].i *= scale;
         }
     }
+    if (l->after[1] == NET_RELU) {
+        for (i = 0; i < n; i++) {
+            v[i].i = v[i].i > 0 ? v[i].i : 0;
+        }
+    }
+    for (k = 0; NET_HAS_SUMS && k < l->n_added; k++) {
+        const net_tensor *from = net_view_of(net_arena, l->added[k], l->filters, image).at + place * l->filters + first;
+        for (i = 0; i < n; i++) {
+            v[i].i += (int32_t)from[i] * (1 << down);
+        }
+    }
     for (i = 0; i < n; i++) {
-        int32_t number = v[i].i;
-        if (l->after[1] == NET_RELU) {
-            number = number > 0 ? number : 0;
-        }
-        for (k = 0; NET_HAS_SUMS && k < l->n_added; k++) {
-            net_view x = net_view_of(net_arena, l->added[k], l->filters, image);
-            number += (int32_t)x.at[place * l->filters + first + i] * (1 << down);
-        }
-        number = net_down(number, down);
+        int32_t number = net_down(v[i].i, down);
         number = number < -most ? -most : number;
         out[i] = (net_tensor)(number < most - 1 ? number : most - 1);
     }
