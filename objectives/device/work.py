@@ -98,7 +98,7 @@ def _prepares(place: Place) -> Work:
     has_pool = module.has_pool
     there = is_conv(layer) * (1 - place.is_fed) * (1 - reads_image(layer))
     channels, rows, columns = reading.source
-    measured, whole = flag(module.codes == BY_IMAGE), channels * rows * columns
+    measured, elements = flag(module.codes == BY_IMAGE), channels * rows * columns
     plain, pooled = there * (1 - has_pool), there * has_pool * (1 + 2 * measured)
     steps = module.norms_before + module.relus_before
     whole = there * _whole_norm(place)
@@ -114,9 +114,11 @@ def _prepares(place: Place) -> Work:
         "whole_compared": whole * one.elements * flag(module.codes == BY_THRESHOLDS),
         "whole_power": whole * one.elements * flag(module.norm_bits < 8),
         "whole_pixel": whole * one.pixels,
-        "pooled": pooled * whole,
-        "pooled_step": pooled * whole * steps,
+        "pooled": pooled * elements,
+        "pooled_step": pooled * elements * steps,
         "pooled_channel": pooled * channels,
+        "pooled_decoded": pooled * elements * module.norms_before * flag(module.norm_bits < FLOAT_BITS),
+        "pooled_power": pooled * elements * module.norms_before * flag(module.norm_bits < 8),
         "measured": plain * measured * one.elements,
         "measured_step": plain * measured * one.elements * steps,
         **_quantizes(module.codes, (there - limited - whole) * one.elements, module.norms_before),
@@ -125,7 +127,7 @@ def _prepares(place: Place) -> Work:
         "limited_pixel": limited * one.pixels,
     }
     if "input" in layer.inputs:
-        work["image_element"] = there * whole
+        work["image_element"] = there * elements
     return work
 
 
