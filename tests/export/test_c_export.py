@@ -211,7 +211,13 @@ def test_logits_are_those_of_the_exact_network(name: str, networks: dict[str, Fr
 
 @needs_gcc
 def test_nothing_is_read_or_written_out_of_bounds(networks: dict[str, FrozenNetwork], tmp_path: Path) -> None:
-    names = ("odd bits", "two planes, residual, odd sides", "inverted, odd sides 0", "uneven modules")
+    names = (
+        "odd bits",
+        "two planes, residual, odd sides",
+        "inverted, odd sides 0",
+        "uneven modules",
+        "8-bit stream, digits 0",
+    )
     program = compiled({name: networks[name] for name in names}, tmp_path, flags=SANITIZED)
     for i, name in enumerate(names):
         check_logits(networks[name], program, index=i)
