@@ -11,7 +11,7 @@ import numpy as np
 from objectives.device.convs import has_whole_sums, is_conv, most_sum, reads_image
 from objectives.device.numbers import flag, larger, pick
 from objectives.device.storage import storage
-from objectives.layer import BY_IMAGE, NO_CODES, Layer, Number, batch_size
+from objectives.layer import BY_IMAGE, BY_SIGN, NO_CODES, Layer, Number, batch_size
 from objectives.objective import Layers
 
 LIMITED = 8  # bits of tensors
@@ -115,7 +115,8 @@ def _places(layers: Layers) -> list[Place]:
 def _without_floats(layer: Layer, is_fed: Number, is_coded: Number) -> dict[str, Number]:
     """What it does by whole numbers between tensors of few bits, each 0 or 1.
 
-    Where weights decide whether these are exact, they are taken to be.
+    Where weights decide whether these are exact, they are taken to be; of sums, where tensors have 8 bits, since few are
+    where they have 16.
     """
     module = layer.module
     if module is None or layer.reading is None:
@@ -131,9 +132,8 @@ def _without_floats(layer: Layer, is_fed: Number, is_coded: Number) -> dict[str,
     limits = flag((layer.input_bits == LIMITED * elements) & (levels - 1 <= MOST_THRESHOLDS)) * (1 - norm)
     bits = pick(module.takes_scales == 1, module.norm_bits, module.scale_bits)
     behind = (module.has_bias + module.has_shortcut + module.has_prelu + module.has_shuffle == 0) & (module.sums == 1)
-    behind = (
-        behind & (module.norms_after == module.takes_scales) & (bits < FLOAT_BITS) & (layer.output_bits < FLOAT_BITS)
-    )
+    behind = behind & (module.norms_after == module.takes_scales) & (bits < FLOAT_BITS) & (layer.output_bits == LIMITED)
+    behind = behind & ((module.norms_before > 0) | (module.codes == BY_SIGN))  # a code is worth 1
     small = most_sum(layer) << (larger(bits, 8) - 1) <= 2**MANTISSA
     sums = is_conv(layer) * has_whole_sums(layer) * (1 - is_coded) * (1 - reads_image(layer))
     return {

@@ -137,7 +137,9 @@ def has_whole_sums(conv: FrozenConv) -> bool:
     has_norm = steps[:1] in (("norm",), ("standardize",))
     rest = steps[has_norm:]
     precision = conv.norm_precision if has_norm else conv.scale_precision
-    is_plain = conv.act is not None and conv.act.scale is not None and conv.bias is None and rest in ((), ("relu",))
+    act = conv.act
+    is_one = act is not None and (act.is_taken_up or act.rule == "sign")  # what a code is worth
+    is_plain = is_one and conv.bias is None and rest in ((), ("relu",))
     if not is_plain or not conv.kernel.levels or len(conv.kernel.terms) > 1 or precision.is_float:
         return False
     return bool(most_sum(conv) << (DEEPEST if precision == POWERS else precision.bits - 1) <= EXACT)
@@ -153,19 +155,13 @@ def whole_sums(conv: FrozenConv, largest: int, *, added: int) -> WholeSums | Non
     """
     at = conv.op.steps.index("conv")
     if conv.kernel.is_taken_up:
-        if conv.act is None or conv.act.scale != 1:
-            return None
-        scale = c_vector(conv.norms[at + 1][0], conv.norm_precision)
-        shift = c_vector(conv.norms[at + 1][1], of_shifts(conv.norm_precision))
-        down, scales, shifts = -scale.exponent, conv.norms[at + 1][0], conv.norms[at + 1][1]
-        up = shift.exponent + down if shift.array.any() else 0
+        (scales, shifts), precision = conv.norms[at + 1], conv.norm_precision
+        shift = c_vector(shifts, of_shifts(precision))
     else:
-        act_scale = conv.act.scale if conv.act else None
-        scales, shifts, up = conv.multiplier(conv.kernel.scales, act_scale=act_scale), np.zeros(1, np.float32), 0
-        if len(scales) > 1 and act_scale != 1:
-            return None
-        down = -c_vector(conv.kernel.scales, conv.scale_precision).exponent
-        down -= int(np.frexp(np.float32(act_scale))[1]) - 1
+        scales, shifts, precision = conv.kernel.scales, np.zeros(1, dtype=np.float32), conv.scale_precision
+        shift = Vector(shifts, 0)
+    down = -c_vector(scales, precision).exponent
+    up = shift.exponent + down if shifts.any() else 0
     wholes, summands = (np.ldexp(row.astype(np.float64), down) for row in (scales, shifts))
     is_exact = bool((np.abs(wholes) * largest + np.abs(summands) + math.ldexp(added, down) <= EXACT).all())
     is_exact &= bool((wholes == np.rint(wholes)).all())
