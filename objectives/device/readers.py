@@ -115,8 +115,8 @@ def _places(layers: Layers) -> list[Place]:
 def _without_floats(layer: Layer, is_fed: Number, is_coded: Number) -> dict[str, Number]:
     """What it does by whole numbers between tensors of few bits, each 0 or 1.
 
-    Where weights decide whether these are exact, they are taken to be; of sums, where tensors have 8 bits, since few are
-    where they have 16.
+    Where weights decide whether these are exact, they are taken to be; of sums, where tensors have 8 bits, since few
+    are where they have 16.
     """
     module = layer.module
     if module is None or layer.reading is None:

@@ -19,9 +19,11 @@ static void net_scale(const net_conv *l, int32_t first, int32_t n, const net_cel
     int32_t is_whole = l->reads != NET_TENSOR && l->reads != NET_PREPARED && l->floats == NULL, i, t;
     int32_t is_measured = l->source->rule == NET_PER_IMAGE;
     net_numbers scales = net_numbers_at(l->scales, NET_SCALE_BITS, l->scale_exponent);
+    int32_t each = l->scales != NULL && l->scaled_by == NET_FILTER;
+    float shared[2] = {0.0f, 0.0f}, by = is_measured ? 1.0f : act_scale;
 
     if (!NET_HAS_PARTS || (is_whole && l->terms == 1 && !is_measured)) {
-        if (NET_HAS_FILTER_SCALES && l->scales != NULL) {
+        if (NET_HAS_FILTER_SCALES && each) {
             for (i = 0; i < n; i++) {
                 to[i].f = (float)sums[i].i * net_worth(l, &scales, first + i, act_scale);
             }
@@ -37,11 +39,13 @@ static void net_scale(const net_conv *l, int32_t first, int32_t n, const net_cel
         }
         return;
     }
+    for (t = 0; t < 2 && t < l->terms; t++) {  /* what all filters share is made once */
+        shared[t] = l->scales == NULL ? l->scale : net_worth(l, &scales, t, by);
+    }
     for (i = 0; i < n; i++) {
         float v = 0.0f;
         for (t = 0; t < l->terms; t++) {
-            int32_t at = l->scaled_by == NET_FILTER ? first + i : t;
-            float scale = l->scales == NULL ? l->scale : net_worth(l, &scales, at, is_measured ? 1.0f : act_scale);
+            float scale = each || t > 1 ? net_worth(l, &scales, each ? first + i : t, by) : shared[t];
             float part = is_whole ? (float)sums->i : sums->f;
             sums++;
             scale = is_measured ? net_apart(scale * act_scale) : scale;
