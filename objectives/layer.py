@@ -49,7 +49,12 @@ class Module:
         is_signed: Whether some are negative.
         norms_before, relus_before, has_pool: In front of the convolution.
         has_bias, norms_after, relus_after, has_shortcut, has_prelu, has_shuffle: Behind it.
-        scales: By which the sums of all filters are multiplied.
+        takes_scales: Whether a norm right behind the convolution is all that sums are multiplied by.
+        norm_bits, scale_bits: Of each scale of its norms, of its weights: 32 for floats, 4 for powers of two, otherwise
+            of a whole number; shifts and biases have as many, but no fewer than 8.
+        front_bytes: Of norms in front.
+        step_bytes: Of what a code of its activations is worth, where that is stored.
+        behind_bytes: Of all numbers behind its sums.
     """
 
     sums: Number = 1
@@ -66,7 +71,12 @@ class Module:
     has_shortcut: Number = 0
     has_prelu: Number = 0
     has_shuffle: Number = 0
-    scales: Number = 0
+    takes_scales: Number = 0
+    norm_bits: Number = 32
+    scale_bits: Number = 32
+    front_bytes: Number = 0
+    step_bytes: Number = 0
+    behind_bytes: Number = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from objectives.macs import macs
 from objectives.model_size import model_size
 
 PRECISIONS = ("binary", "ternary", "2-bit", "3-bit", "4-bit", "8-bit")
+NUMBERS = ("float", "8-bit", "8-bit", "16-bit", "power-of-two")  # of norms, and others that are no weights
 MODULES = ("norm-quant-conv", "norm-quant-conv-relu", "quant-conv-norm-relu", "norm-quant-conv-norm-prelu")
 CELL_MODULES = (*MODULES, "norm-quant-conv-norm-shortcut-prelu")
 OPS = (
@@ -86,6 +87,8 @@ def _space(rng: np.random.Generator, family: str) -> NetworkSpace:
         "modules": (_one(rng, CELL_MODULES if family == "cells" else MODULES),),
         "scheme": _scheme(rng),
         "stream_precisions": (_one(rng, ("8-bit", "8-bit", "16-bit", "float")),),
+        "norm_precisions": (_one(rng, NUMBERS),),
+        "scale_precisions": (_one(rng, NUMBERS),),
     }
     wide = int(np.exp(rng.uniform(np.log(4), np.log(40))))
     is_signal = shape[1] == 1

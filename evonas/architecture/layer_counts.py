@@ -13,7 +13,7 @@ from evonas.architecture.precision import Precision
 from evonas.architecture.scheme import Scheme
 from evonas.architecture.stored_numbers import FLOATS, NumberFacts, vector_bytes
 from objectives import Layer
-from objectives.device.numbers import pick
+from objectives.device.numbers import flag, pick
 from objectives.layer import BY_DIVISION, BY_IMAGE, BY_SIGN, BY_THRESHOLDS, NO_CODES, Module, Reading
 
 Number = Any
@@ -164,6 +164,10 @@ def conv_layer(
     scales = (weight.stored + weight.stored_per_filter * channels) * (1 - takes_scales)
     thresholds = pick(module.folded_before > 0, act.stored_folded, act.stored) * module.has_quant
     biases = channels * has_bias * (1 - module.takes_scales)
+    norm_bytes = [sum(vector_bytes(there * n, bits) for bits in numbers[:2]) for there, n in norms]
+    scale_bytes, bias_bytes = vector_bytes(scales, numbers.scale), vector_bytes(biases, numbers.other)
+    bias_bytes = bias_bytes + 3 * vector_bytes(channels * module.has_prelu, numbers.norm_shift)
+    is_step_stored = flag(act.stored > 0) * (1 - flag(module.folded_before > 0)) * module.has_quant
     return Layer(
         name,
         op,
@@ -177,13 +181,10 @@ def conv_layer(
         weight_bits=weight.bits,
         act_bits=act.bits,
         float_ops=quantized * act.flops_per_element * module.has_quant,
-        scale_bytes=vector_bytes(scales, numbers.scale),
+        scale_bytes=scale_bytes,
         threshold_bytes=vector_bytes(thresholds, numbers.other),
-        norm_bytes=sum(
-            (vector_bytes(there * n, bits) for there, n in norms for bits in (numbers.norm_scale, numbers.norm_shift)),
-        ),
-        bias_bytes=vector_bytes(biases, numbers.other)
-        + 3 * vector_bytes(channels * module.has_prelu, numbers.norm_shift),
+        norm_bytes=sum(norm_bytes),
+        bias_bytes=bias_bytes,
         parameters=latents + affine + others + weight.parameters + act.parameters * module.has_quant,
         reading=reading,
         module=Module(
@@ -201,7 +202,12 @@ def conv_layer(
             module.has_shortcut,
             module.has_prelu,
             module.has_shuffle,
-            pick(takes_scales > 0, 1, scales) * (weight.levels != 0),
+            takes_scales,
+            numbers.norm_scale,
+            numbers.scale,
+            norm_bytes[0],
+            vector_bytes(is_step_stored, numbers.other),
+            scale_bytes + norm_bytes[1] + bias_bytes,
         ),
     )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from objectives.device.numbers import flag
+from objectives.device.numbers import flag, larger, pick
 from objectives.layer import BY_IMAGE, NO_CODES, Layer, Number
+
+ONE_SCALE = 4  # bytes, at the most
 
 
 def is_conv(layer: Layer) -> Number:
@@ -31,6 +33,21 @@ def has_whole_sums(layer: Layer) -> Number:
     assert layer.module is not None
     has_codes = (layer.module.codes != NO_CODES) | (reads_image(layer) == 1)
     return flag((layer.weight_levels != 0) & has_codes)
+
+
+def scales_filters(layer: Layer) -> Number:
+    """Whether sums are multiplied by a scale for each filter, as the bytes of scales tell: 0 or 1."""
+    return flag(layer.scale_bytes > ONE_SCALE)
+
+
+def most_sum(layer: Layer) -> Number:
+    """What no sum of codes can exceed, whatever the weights are."""
+    module, reading, levels = layer.module, layer.reading, layer.weight_levels
+    assert module is not None
+    assert reading is not None
+    length = reading.source[0] // larger(reading.groups, 1) * reading.kernel[0] * reading.kernel[1]
+    codes = pick(module.is_signed == 1, module.act_levels // 2, module.act_levels - 1)
+    return length * pick(levels == 3, 1, levels - 1) * pick(reads_image(layer) == 1, 255, codes)
 
 
 def code_bits(layer: Layer) -> Number:

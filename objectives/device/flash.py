@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from objectives.device.convs import has_whole_sums, is_conv
+from objectives.device.convs import has_whole_sums, is_conv, scales_filters
 from objectives.device.cores import DEFAULT_CORE, fit_of
 from objectives.device.instructions import as_whole
 from objectives.device.kernels import kernels
-from objectives.device.numbers import flag, larger, pick, smaller
-from objectives.device.readers import Place, places
+from objectives.device.numbers import flag, larger, pick
+from objectives.device.readers import FLOAT_BITS, Place, places
 from objectives.device.scratch import work_cells
 from objectives.device.work import Work
 from objectives.layer import BY_DIVISION, BY_IMAGE, BY_SIGN, BY_THRESHOLDS, Number
 from objectives.model_size import packed_bytes
 from objectives.objective import Layers
 
-LAYER_BYTES = 180  # of two structs that say how a convolution is run
+LAYER_BYTES = 185  # of two structs that say how a convolution is run
 CALLED = ("add", "avg_pool", "max_pool", "concat", "align", "zeros")
 
 
@@ -24,7 +24,7 @@ def flash(layers: Layers, *, core: str = DEFAULT_CORE) -> Number:
     """Bytes of the exported C library in a program for a microcontroller, compiled with -Os; start-up code excluded.
 
     Formula: ``constants + sum over parts that the network needs of their code``. Constants are weights as they are
-    packed, thresholds where they take the place of floats, all other floats, and 180 bytes a convolution that say how
+    packed, thresholds where they take the place of floats, all other floats, and 185 bytes a convolution that say how
     it is run. Parts are the kernels that the network's layers have, other operations, the calls, and what is always
     there. Their code, with what the compiler's library adds to it (floats in software, division), was fitted, not
     negative, to random networks that were linked; how far it is off: docs/experiments/device.md.
@@ -101,7 +101,12 @@ def _features(place: Place) -> Work:
     if module is None:
         return {"few bits": is_few}
     conv, sums = is_conv(layer), place.has_thresholds
-    plain = 1 - place.has_limits
+    plain, whole, floats = (1 - place.has_limits) * (1 - place.has_whole_norm), place.has_whole_norm, 1 - sums
+    divides, compares = module.codes == BY_DIVISION, (module.codes == BY_THRESHOLDS) | (module.codes == BY_IMAGE)
+    floats = floats * (1 - place.has_whole_sums)
+    has_norms = larger(
+        (module.norms_before > 0) * plain * (1 - place.is_fed_by_thresholds), module.norms_after * floats
+    )
     found = {
         "norm": module.norms_before + module.norms_after,
         "pool": module.has_pool,
@@ -109,14 +114,24 @@ def _features(place: Place) -> Work:
         "prelu": module.has_prelu,
         "shuffle": module.has_shuffle,
         "sign": (module.codes == BY_SIGN) & (plain == 1),
-        "compared": (module.codes == BY_THRESHOLDS) | (module.codes == BY_IMAGE),
-        "divided": (module.codes == BY_DIVISION) & (plain == 1),
+        "compared": compares & (plain == 1),
+        "divided": divides & (plain == 1) & (module.norms_before == 0),
+        "rounded": divides & (plain == 1) & (module.norms_before > 0),
+        "whole norm": whole,
+        "whole norm, rounded": divides & (whole == 1),
+        "whole norm, compared": compares & (whole == 1),
+        "whole sums": place.has_whole_sums,
+        "whole sums by norm": place.has_whole_sums * module.takes_scales,
+        "whole sums by filter": place.has_whole_sums * (1 - module.takes_scales) * scales_filters(layer),
+        "whole numbers": flag(module.norm_bits < FLOAT_BITS) * has_norms,
+        "powers of two": flag(module.norm_bits < 8) * (module.norms_before + module.norms_after),
         "limits": place.has_limits,
         "measured": module.codes == BY_IMAGE,
         "prepared": (1 - place.is_fed) * work_cells(layer) > 0,
         "parts": (module.sums > 1) | (has_whole_sums(layer) == 0) | (module.codes == BY_IMAGE),
         "bit thresholds": sums * flag(place.levels == 2),
         "thresholds": sums * flag(place.levels > 2),
+        "wide thresholds": sums * place.is_wide,
         "codes": place.has_codes * (1 - sums),
         "added": place.is_added,
     }
@@ -130,14 +145,12 @@ def _stored(place: Place) -> Number:
         return layer.bias_bytes
     module, there = layer.module, is_conv(layer)
     filters, channels = layer.output_shape[0] * there, layer.reading.source[0] * there
-    of_act = (2 * flag(module.codes == BY_THRESHOLDS) + flag(module.codes == BY_DIVISION)) * there
-    before = 2 * module.norms_before * channels
-    behind = module.scales * there + filters * (module.has_bias + 2 * module.norms_after + 3 * module.has_prelu)
     # whoever is fed codes by thresholds needs no steps of its own, and of its activations the scale alone
     fed = larger(place.is_fed_by_thresholds, place.has_limits)
-    floats = before * (1 - fed) + pick(fed, smaller(of_act, 1), of_act) + behind * (1 - place.has_thresholds)
-    thresholds = place.has_thresholds * (4 * filters * (place.levels - 1) + -(-filters // 8))
+    numbers = pick(fed, module.step_bytes, module.front_bytes + layer.threshold_bytes)
+    numbers = (numbers + module.behind_bytes * (1 - place.has_thresholds)) * there
+    each = pick(place.is_wide, 4, 2)
+    thresholds = place.has_thresholds * (each * filters * (place.levels - 1) + -(-filters // 8))
     limits = place.has_limits * (2 * channels * (module.act_levels - 1) + -(-channels // 8))
-    return (
-        packed_bytes(layer.weights, levels=layer.weight_levels) + 4 * floats + thresholds + limits + LAYER_BYTES * there
-    )
+    packed = packed_bytes(layer.weights, levels=layer.weight_levels)
+    return packed + numbers + thresholds + limits + LAYER_BYTES * there

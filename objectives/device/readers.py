@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from objectives.device.convs import has_whole_sums, is_conv
-from objectives.device.numbers import flag
+from objectives.device.convs import has_whole_sums, is_conv, most_sum, reads_image
+from objectives.device.numbers import flag, larger, pick
 from objectives.device.storage import storage
-from objectives.layer import BY_IMAGE, NO_CODES, Layer, Number, batch_size
+from objectives.layer import BY_IMAGE, BY_SIGN, NO_CODES, Layer, Number, batch_size
 from objectives.objective import Layers
 
 LIMITED = 8  # bits of tensors
 MOST_THRESHOLDS = 3  # of a filter; more take more bytes than the floats that they replace
+FLOAT_BITS, MANTISSA = 32, 24  # of a float
+NARROW = 2**15 - 1  # what thresholds of 16 bits hold
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,9 @@ class Place:
         has_thresholds: Whether it does so without floats.
         levels, norms, relus, codes: Of that convolution: how many codes, steps in front of it, and how codes are made.
         has_limits: Whether it makes codes of a tensor without floats.
+        has_whole_norm: Whether it makes codes of a tensor by a norm of whole numbers.
+        has_whole_sums: Whether it makes numbers of a tensor of its sums without floats.
+        is_wide: Whether its thresholds take 32 bits, and not 16.
         is_added: Whether a convolution is added to a sum as it is computed.
         is_made_early: Whether a sum is made while a convolution runs.
     """
@@ -44,6 +49,9 @@ class Place:
     relus: Number
     codes: Number
     has_limits: Number
+    has_whole_norm: Number
+    has_whole_sums: Number
+    is_wide: Number
     is_added: Number
     is_made_early: Number
 
@@ -96,7 +104,7 @@ def _places(layers: Layers) -> list[Place]:
             plain(kept.is_coded[index]),
             plain(by_thresholds[index]),
             **{name: plain(rows[index] * kept.is_coded[index]) for name, rows in of_reader.items()},
-            has_limits=_has_limits(layer, plain(is_fed[index])),
+            **_without_floats(layer, plain(is_fed[index]), plain(kept.is_coded[index])),
             is_added=plain(kept.is_added[index]),
             is_made_early=plain(kept.begin[index] < index),
         )
@@ -104,12 +112,33 @@ def _places(layers: Layers) -> list[Place]:
     ]
 
 
-def _has_limits(layer: Layer, is_fed: Number) -> Number:
-    """Whether a convolution compares numbers of a tensor of few bits with thresholds: 0 or 1."""
+def _without_floats(layer: Layer, is_fed: Number, is_coded: Number) -> dict[str, Number]:
+    """What it does by whole numbers between tensors of few bits, each 0 or 1.
+
+    Where weights decide whether these are exact, they are taken to be; of sums, where tensors have 8 bits, since few
+    are where they have 16.
+    """
     module = layer.module
-    if module is None or layer.reading is None or "input" in layer.inputs:
-        return 0
+    if module is None or layer.reading is None:
+        return dict.fromkeys(("has_limits", "has_whole_norm", "has_whole_sums", "is_wide"), 0)
     channels, height, width = layer.reading.source
-    is_few = layer.input_bits == LIMITED * channels * height * width
-    has_codes = (module.codes != NO_CODES) & (module.codes != BY_IMAGE) & (module.has_pool == 0)
-    return is_conv(layer) * (1 - is_fed) * flag(is_few & has_codes & (module.act_levels - 1 <= MOST_THRESHOLDS))
+    elements, levels = channels * height * width, module.act_levels
+    has_codes = (module.codes != NO_CODES) & (module.codes != BY_IMAGE)
+    reads = is_conv(layer) * (1 - is_fed) * flag(has_codes & (module.has_pool == 0)) * ("input" not in layer.inputs)
+    few = flag((layer.input_bits < FLOAT_BITS * elements) & (module.norm_bits < FLOAT_BITS))
+    per_channel = module.norm_bits + larger(module.norm_bits, 8)
+    norm = flag((module.norms_before == 1) & (module.relus_before == 0)) * few
+    norm = norm * flag((levels - 1 > MOST_THRESHOLDS) | (per_channel <= 16 * (levels - 1)))
+    limits = flag((layer.input_bits == LIMITED * elements) & (levels - 1 <= MOST_THRESHOLDS)) * (1 - norm)
+    bits = pick(module.takes_scales == 1, module.norm_bits, module.scale_bits)
+    behind = (module.has_bias + module.has_shortcut + module.has_prelu + module.has_shuffle == 0) & (module.sums == 1)
+    behind = behind & (module.norms_after == module.takes_scales) & (bits < FLOAT_BITS) & (layer.output_bits == LIMITED)
+    behind = behind & ((module.norms_before > 0) | (module.codes == BY_SIGN))  # a code is worth 1
+    small = most_sum(layer) << (larger(bits, 8) - 1) <= 2**MANTISSA
+    sums = is_conv(layer) * has_whole_sums(layer) * (1 - is_coded) * (1 - reads_image(layer))
+    return {
+        "has_limits": reads * limits,
+        "has_whole_norm": reads * norm,
+        "has_whole_sums": sums * flag(has_codes & behind & small),
+        "is_wide": flag(most_sum(layer) >= NARROW),
+    }

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from objectives.device.convs import is_conv, reads_image
+from objectives.device.convs import is_conv, reads_image, scales_filters
 from objectives.device.kernels import PASS, WIDTHS, Sizes, kernels, sizes
 from objectives.device.numbers import flag, is_among, larger, pick, smaller
-from objectives.device.readers import Place, places
+from objectives.device.readers import FLOAT_BITS, MANTISSA, Place, places
 from objectives.layer import AVG_POOL, BY_DIVISION, BY_IMAGE, BY_SIGN, BY_THRESHOLDS, MAX_POOL, Layer, Number
 from objectives.objective import Layers
 
@@ -77,14 +77,16 @@ def _streams(place: Place, work: Work) -> Work:
     layer = place.layer
     is_few, conv = flag(layer.output_bits < 32), is_conv(layer)
     elements = layer.output_elements * (1 - place.is_made_early)
-    written = elements * (1 - conv) + elements * conv * (1 - place.has_codes)
+    written = elements * (1 - conv) + elements * conv * (1 - place.has_codes) * (1 - place.has_whole_sums)
     read = (sum(work.get(unit, 0) for unit in READS) + work.get("copy_element", 0) * (1 - conv)) * is_few
     if layer.reading is not None and layer.module is not None:
         channels, rows, columns = layer.reading.source
         reads_few = flag(layer.input_bits < 32 * channels * rows * columns) * conv
-        unlimited = (1 - place.is_fed) * (1 - place.has_limits) * (1 - reads_image(layer))
+        unlimited = (1 - place.is_fed) * (1 - place.has_limits - _whole_norm(place)) * (1 - reads_image(layer))
         read = read * (1 - conv) + reads_few * unlimited * channels * rows * columns
-        read = read + is_few * conv * (elements * place.is_added + work.get("shortcut_input", 0))
+        read = read + is_few * conv * (
+            elements * place.is_added * (1 - place.has_whole_sums) + work.get("shortcut_input", 0)
+        )
     return {"stream_read": read, "stream_written": written * is_few}
 
 
@@ -96,35 +98,62 @@ def _prepares(place: Place) -> Work:
     has_pool = module.has_pool
     there = is_conv(layer) * (1 - place.is_fed) * (1 - reads_image(layer))
     channels, rows, columns = reading.source
-    measured, whole = flag(module.codes == BY_IMAGE), channels * rows * columns
+    measured, elements = flag(module.codes == BY_IMAGE), channels * rows * columns
     plain, pooled = there * (1 - has_pool), there * has_pool * (1 + 2 * measured)
     steps = module.norms_before + module.relus_before
-    limited, plain = there * place.has_limits, plain * (1 - place.has_limits)
+    whole = there * _whole_norm(place)
+    limited, plain = there * place.has_limits, plain * (1 - place.has_limits) * (1 - whole)
     has_front = flag((module.codes != 0) | (steps > 0))
     work = {
         "prepared_pixel": plain * has_front * one.pixels,
         "norm": plain * one.elements * module.norms_before,
         "relu": plain * one.elements * module.relus_before,
-        "pooled": pooled * whole,
-        "pooled_step": pooled * whole * steps,
+        **_decoded(2 * plain * one.elements * module.norms_before, module.norm_bits),
+        "whole": whole * one.elements,
+        "whole_rounded": whole * one.elements * flag(module.codes == BY_DIVISION),
+        "whole_compared": whole * one.elements * flag(module.codes == BY_THRESHOLDS),
+        "whole_power": whole * one.elements * flag(module.norm_bits < 8),
+        "whole_pixel": whole * one.pixels,
+        "pooled": pooled * elements,
+        "pooled_step": pooled * elements * steps,
         "pooled_channel": pooled * channels,
+        "pooled_decoded": pooled * elements * module.norms_before * flag(module.norm_bits < FLOAT_BITS),
+        "pooled_power": pooled * elements * module.norms_before * flag(module.norm_bits < 8),
         "measured": plain * measured * one.elements,
         "measured_step": plain * measured * one.elements * steps,
-        **_quantizes(module.codes, (there - limited) * one.elements),
+        **_quantizes(module.codes, (there - limited - whole) * one.elements, module.norms_before),
         "limited": limited * one.elements,
         "limit": limited * one.elements * larger(module.act_levels - 1, 0),
         "limited_pixel": limited * one.pixels,
     }
     if "input" in layer.inputs:
-        work["image_element"] = there * whole
+        work["image_element"] = there * elements
     return work
 
 
-def _quantizes(codes: Number, elements: Number) -> Work:
+def _whole_norm(place: Place) -> Number:
+    """Whether it makes codes by a norm of whole numbers, and these are exact, as they are if bits are few."""
+    module, reading = place.layer.module, place.layer.reading
+    if module is None or reading is None:
+        return 0
+    channels, rows, columns = reading.source
+    bits = place.layer.input_bits // larger(channels * rows * columns, 1) + larger(module.norm_bits, 8)
+    return place.has_whole_norm * flag(bits <= MANTISSA)
+
+
+def _decoded(numbers: Number, bits: Number) -> Work:
+    """Whole numbers that become floats; of norms, half of them are powers of two if these have so few bits."""
+    return {"decoded": numbers * flag(bits < FLOAT_BITS), "decoded_power": numbers * flag(bits < 8)}
+
+
+def _quantizes(codes: Number, elements: Number, norms: Number) -> Work:
+    """Codes of floats; a norm in front divides by their step."""
+    divided = elements * flag(codes == BY_DIVISION)
     return {
+        "rounded": divided * flag(norms > 0),
         "sign": elements * flag(codes == BY_SIGN),
         "compared": elements * flag((codes == BY_THRESHOLDS) | (codes == BY_IMAGE)),
-        "divided": elements * flag(codes == BY_DIVISION),
+        "divided": divided * flag(norms == 0),
     }
 
 
@@ -134,19 +163,36 @@ def _finishes(place: Place) -> Work:
     one = sizes(layer)
     reading, module = one.reading, one.module
     outputs = one.filters * one.area
-    floats, by_thresholds = outputs * (1 - place.has_thresholds), outputs * place.has_thresholds
+    whole, by_thresholds = outputs * place.has_whole_sums, outputs * place.has_thresholds
+    floats = outputs - whole - by_thresholds
     is_plain = flag((module.sums == 1) & (module.codes != BY_IMAGE))
     coded = floats * place.has_codes
     is_shuffled = flag((reading.groups > 1) & (reading.groups < one.filters))
     steps = module.norms_after + module.relus_after + module.has_prelu
+    is_one = module.takes_scales * flag((module.norms_before > 0) | (module.codes == BY_SIGN))
+    by_filter = scales_filters(layer) * is_plain
+    norms, of_norms = 2 * (floats * module.norms_after + coded * place.norms), 3 * floats * module.has_prelu
+    decoded = _decoded(norms, module.norm_bits)
+    decoded["decoded"] = decoded["decoded"] + of_norms * flag(module.norm_bits < FLOAT_BITS)
+    of_scales = floats * (module.has_bias + by_filter) * flag(module.scale_bits < FLOAT_BITS)
+    decoded["decoded"] = decoded["decoded"] + of_scales
+    of_whole = pick(module.takes_scales == 1, module.norm_bits, module.scale_bits)
     return {
+        **decoded,
+        "whole_sum": whole,
+        "whole_sum_norm": whole * module.takes_scales,
+        "whole_sum_filter": whole * by_filter,
+        "whole_sum_power": whole * flag(of_whole < 8) * larger(module.takes_scales, by_filter),
+        "whole_sum_added": whole * place.is_added,
+        "whole_sum_pixel": flag(whole > 0) * one.area,
+        "converted": floats * is_plain * is_one,
         "conv": flag(one.filters > 0),
         "added": floats * place.is_added,
         "pixel": flag(one.filters > 0) * one.area,
         "bit_passed": by_thresholds * flag(place.levels == 2),
         "code_passed": by_thresholds * flag(place.levels > 2),
         "threshold": by_thresholds * flag(place.levels > 2) * (place.levels - 1),
-        "scaled": floats * is_plain,
+        "scaled": floats * is_plain * (1 - is_one),
         "scaled_sum": floats * (1 - is_plain) * module.sums,
         "bias": floats * module.has_bias,
         "norm_after": floats * module.norms_after + coded * place.norms,
@@ -156,7 +202,7 @@ def _finishes(place: Place) -> Work:
         "shortcut": floats * module.has_shortcut,
         "shortcut_input": floats * module.has_shortcut * reading.stride[0] * reading.stride[1],
         "shuffled": outputs * module.sums * is_shuffled,
-        **_quantizes(place.codes, coded),
+        **_quantizes(place.codes, coded, place.norms),
     }
 
 

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, cycle
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from evonas.architecture.graph import CLASSIFIER, INPUT, Architecture, Op, Shape
 from evonas.architecture.input_codes import PIXELS
-from evonas.architecture.precision import STREAMS, precision
+from evonas.architecture.precision import NUMBERS, STREAMS, precision
 from evonas.architecture.scheme import Scheme
+from evonas.architecture.stored_numbers import of_shifts
 from evonas.errors import ExportError
 from evonas.export.c import run as c_run
 from evonas.export.c.kernels.choice import choose
@@ -32,6 +33,7 @@ from evonas.nets.freeze import freeze
 from evonas.nets.frozen import FrozenConv, FrozenNetwork, Kernel
 from evonas.nets.integer_network import IntegerNetwork
 from evonas.nets.network import Network
+from evonas.nets.packing.numbers import rounded
 from evonas.spaces import SPACES, ResidualSpace
 from objectives.peak_memory import peak_memory
 from tests.support.spaces import EVERY_SPACE, UNEVEN, random_architectures, uneven
@@ -113,6 +115,18 @@ ARCHITECTURES |= {
     for name, architecture in ARCHITECTURES.items()
     for stream, names in (("8-bit", STREAMED), ("16-bit", ("digits 0", "inverted, odd sides 0", "views")))
     if name.startswith(names)
+}
+# Numbers that are no weights: of norms, and all others; networks take turns.
+STORED_AS = (
+    ("float", "float"),
+    ("8-bit", "8-bit"),
+    ("power-of-two", "16-bit"),
+    ("16-bit", "power-of-two"),
+    ("8-bit",) * 2,
+)
+ARCHITECTURES = {
+    name: replace(architecture, norms=NUMBERS[norms], scales=NUMBERS[scales])
+    for (name, architecture), (norms, scales) in zip(ARCHITECTURES.items(), cycle(STORED_AS), strict=False)
 }
 NAMES = list(ARCHITECTURES)
 
@@ -197,7 +211,13 @@ def test_logits_are_those_of_the_exact_network(name: str, networks: dict[str, Fr
 
 @needs_gcc
 def test_nothing_is_read_or_written_out_of_bounds(networks: dict[str, FrozenNetwork], tmp_path: Path) -> None:
-    names = ("odd bits", "two planes, residual, odd sides", "inverted, odd sides 0", "uneven modules")
+    names = (
+        "odd bits",
+        "two planes, residual, odd sides",
+        "inverted, odd sides 0",
+        "uneven modules",
+        "8-bit stream, digits 0",
+    )
     program = compiled({name: networks[name] for name in names}, tmp_path, flags=SANITIZED)
     for i, name in enumerate(names):
         check_logits(networks[name], program, index=i)
@@ -287,6 +307,8 @@ def with_float_end(frozen: FrozenNetwork) -> FrozenNetwork:
     rng = np.random.default_rng(0)
     norm, prelu = (rng.normal(size=(rows, last.channels)).astype(np.float32) for rows in (2, 3))
     conv = frozen.convs[last.name]
+    norm[0], norm[1] = rounded(norm[0], conv.norm_precision), rounded(norm[1], of_shifts(conv.norm_precision))
+    prelu = np.stack([rounded(row, of_shifts(conv.norm_precision)) for row in prelu])
     conv = replace(conv, op=last, norms={**conv.norms, len(last.steps) - 2: norm}, prelu=prelu)
     architecture = replace(frozen.architecture, ops=(*ops, last))
     return replace(frozen, architecture=architecture, convs={**frozen.convs, last.name: conv})

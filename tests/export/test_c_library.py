@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from evonas.architecture.input_codes import InputCodes
+from evonas.architecture.precision import NUMBERS
 from evonas.architecture.scheme import Scheme
 from evonas.errors import ExportError
 from evonas.export.bundle import SEAL, read_export, write_files
@@ -33,6 +34,7 @@ needs_gcc = pytest.mark.skipif(not (GCC and GXX), reason="gcc and g++ are not in
 needs_cmake = pytest.mark.skipif(not (GCC and CMAKE), reason="gcc and cmake are not installed")
 STRICT = ("-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-Wshadow")
 SHAPE = (2, 4, 3)
+FLOATS = ("float", "float", "float")
 ARDUINO = """
 #include <stdio.h>
 static struct { void begin(long) {} explicit operator bool() const { return true; } void print(const char *) {}
@@ -42,11 +44,16 @@ static void delay(int) {}
 """
 
 
-def frozen_of(options: COptions, *, codes: InputCodes | None = None, **facts: str) -> FrozenNetwork:
+def frozen_of(
+    options: COptions, *, codes: InputCodes | None = None, kept: tuple[str, str, str] = FLOATS, **facts: str
+) -> FrozenNetwork:
+    """A small network, of which tensors, norms and other numbers are ``kept`` so."""
     codes = codes or InputCodes()
     generator = torch.Generator().manual_seed(0)
     space = ResidualSpace.of(SHAPE, 3, depth=8, channels=3, scheme=Scheme(input_values=codes.n_stored))
-    network = Network([space.decode(space.sample(np.random.default_rng(0), 1)[0])], generator=generator)
+    stream, norms, scales = (NUMBERS[name] for name in kept)
+    architecture = space.decode(space.sample(np.random.default_rng(0), 1)[0])
+    network = Network([replace(architecture, stream=stream, norms=norms, scales=scales)], generator=generator)
     network.calibrate(torch.rand((9, *SHAPE), generator=generator))
     return freeze(network, codes=codes, facts={"classes": '["a", "\\u00e9*/", "\\"c"]', **facts, **options.facts})
 

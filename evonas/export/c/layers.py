@@ -4,24 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evonas.architecture.graph import INPUT, Shape
+from evonas.architecture.stored_numbers import of_shifts
 from evonas.errors import ExportError
 from evonas.export.c.kernels.choice import Choice, is_shuffled, row_length
 from evonas.export.c.kernels.weights import by_output, c_weights
 from evonas.export.c.memory.placing import scratch_of
 from evonas.export.c.memory.plan import Plan, front_steps, work_of
-from evonas.export.c.thresholds import Thresholds, find_limits, find_thresholds, largest_sum
+from evonas.export.c.numbers import (
+    WholeNorm,
+    WholeSums,
+    c_norm,
+    c_vector,
+    has_whole_norm,
+    has_whole_sums,
+    stored_bytes,
+    whole_norm,
+    whole_sums,
+)
+from evonas.export.c.thresholds import Thresholds, find_limits, find_thresholds, is_wide, largest_sum
 from evonas.export.c.units import gives_units
 from evonas.nets.frozen import FrozenConv, FrozenNetwork
 from evonas.nets.packing.codes import bits_of
 
-Array = NDArray[np.uint8] | NDArray[np.int16] | NDArray[np.int32] | NDArray[np.uint32] | NDArray[np.float32]
+Array = NDArray[Any]
 LINE = 112
 LIMITED = 8  # bits of tensors
+COMPARED = ("thresholds", "falling", "limits", "limits_fall")
+EMPTY = np.zeros(0, dtype=np.uint8)
+NO_EXPONENTS = "{0, 0}"
 STEPS = {
     "norm": "NET_NORM",
     "standardize": "NET_NORM",
@@ -29,6 +45,7 @@ STEPS = {
     "pool": "NET_POOL",
     "shortcut": "NET_SHORTCUT",
     "prelu": "NET_PRELU",
+    "whole": "NET_WHOLE",
 }
 RULES = {"sign": "NET_SIGN", "round": "NET_ROUND", "per_image": "NET_PER_IMAGE"}
 SCALED_BY = {"plane": "NET_PLANE", "filter": "NET_FILTER", "sign": "NET_BY_SIGN"}
@@ -44,7 +61,10 @@ class CLayer:
         n_bytes: Of the constants that come from training.
         source: What it reads, one of the runtime's words.
         has_thresholds: Whether it writes codes without any float arithmetic.
-        has_limits: Whether it makes codes of a tensor without any.
+        has_limits: Whether it makes codes of a tensor by thresholds for the tensor's numbers.
+        is_wide: Whether its thresholds need more than 16 bits.
+        is_whole: Whether it makes codes of a tensor by a norm of whole numbers.
+        has_whole_sums: Whether it makes numbers of a tensor of its sums without floats.
     """
 
     source_text: str
@@ -53,6 +73,9 @@ class CLayer:
     source: str
     has_thresholds: bool
     has_limits: bool
+    is_wide: bool
+    is_whole: bool
+    has_whole_sums: bool
 
 
 def c_layers(frozen: FrozenNetwork, plan: Plan, *, names: dict[str, str]) -> dict[str, CLayer]:
@@ -71,6 +94,7 @@ def c_layers(frozen: FrozenNetwork, plan: Plan, *, names: dict[str, str]) -> dic
     }
     without_front = {reader for name, reader in plan.readers.items() if thresholds[name] is not None}
     shapes = frozen.architecture.shapes
+    without_floats = {name: _without_floats(frozen, conv, plan) for name, conv in frozen.convs.items()}
     return {
         name: _layer(
             conv,
@@ -80,7 +104,9 @@ def c_layers(frozen: FrozenNetwork, plan: Plan, *, names: dict[str, str]) -> dic
             passes=thresholds.get(name),
             has_front=name not in without_front,
             gives=_gives(frozen, plan, name),
-            limits=_limits(frozen, conv, plan),
+            limits=without_floats[name][0],
+            whole=without_floats[name][1],
+            sums=_whole_sums(frozen, conv, plan),
         )
         for name, conv in frozen.convs.items()
     }
@@ -96,6 +122,8 @@ def _layer(
     has_front: bool,
     gives: int,
     limits: Thresholds | None,
+    whole: WholeNorm | None,
+    sums: WholeSums | None,
 ) -> CLayer:
     op, kernel = conv.op, conv.kernel
     largest_sum(conv)  # may refuse
@@ -118,9 +146,10 @@ def _layer(
         "words": "NULL", "codes": "NULL", "floats": "NULL", "scales": "NULL",
         "scale": _float(conv.multiplier(kernel.scales[:1], act_scale=_act_scale(conv))[0]),
         "bias": "NULL", "norm_after": "NULL", "prelu": "NULL",
+        "scale_exponent": 0, "bias_exponent": 0, "norm_exponents": NO_EXPONENTS, "prelu_exponents": "{0, 0, 0}",
         "reader": f"&net_{names[plan.readers[op.name]]}_source" if op.name in plan.readers else "NULL",
         "added": "NULL", "n_added": 0, "added_at": 0, "writes_floats": gives,
-        "thresholds": "NULL", "falling": "NULL",
+        "is_wide": int(is_wide(conv) and passes is not None), "thresholds": "NULL", "falling": "NULL",
         **_places(conv, plan, choice),
     }  # fmt: skip
     if op.name in plan.added:
@@ -128,30 +157,61 @@ def _layer(
         arrays["added"] = np.array([plan.reads(one, by=op.name) for one in inputs if one != op.name], dtype=np.int32)
         fields |= {"n_added": len(inputs) - 1, "added_at": inputs.index(op.name)}
     if passes is None:
-        arrays |= _behind(conv)
+        found, numbers = _behind(conv)
+        arrays |= found
+        fields |= numbers
+        if sums is not None:
+            fields |= {"after": _steps(["whole", *(step for step in behind if step == "relu")])}
+            if sums.scale:
+                fields |= {"scale": _float(np.float32(sums.scale)), "scale_exponent": -sums.down}
     else:
         falling = by_output(conv, passes.is_falling)
-        arrays |= {"thresholds": by_output(conv, passes.sums.T).T, "falling": np.packbits(falling, bitorder="little")}
-    source_arrays, source = _source(conv, choice, has_front=has_front and limits is None)
+        rows = by_output(conv, passes.sums.T).T.astype(np.int32 if is_wide(conv) else np.int16)
+        arrays |= {"thresholds": rows, "falling": np.packbits(falling, bitorder="little")}
+    has_numbers = has_front and limits is None
+    source_arrays, source = _source(conv, choice, has_front=has_numbers, whole=whole)
     if limits is not None:
         fall = np.packbits(limits.is_falling, bitorder="little")
         source_arrays |= {"limits": limits.sums.astype(np.int16), "limits_fall": fall}
-    text = _text(f"net_{name}", "conv", arrays, fields, layer=op.name)
-    has_numbers = has_front and limits is None
-    stored = 4 * len(conv.act.numbers[0 if has_numbers else -1 :]) if conv.act else 0
-    trained = [array for key, array in {**arrays, **source_arrays}.items() if key != "added"]
-    n_bytes = sum(array.nbytes for array in trained) + stored
-    source_text = _text(f"net_{name}_source", "source", source_arrays, source, layer=op.name)
-    return CLayer(source_text, text, n_bytes, reads, passes is not None, limits is not None)
+    kept = {**c_weights(conv, choice), **{key: {**arrays, **source_arrays}.get(key, EMPTY) for key in COMPARED}}
+    n_bytes = sum(array.nbytes for array in kept.values())
+    n_bytes += stored_bytes(conv, has_front=has_numbers, has_back=passes is None)
+    return CLayer(
+        _text(f"net_{name}_source", "source", source_arrays, source, layer=op.name),
+        _text(f"net_{name}", "conv", arrays, fields, layer=op.name),
+        n_bytes,
+        reads,
+        passes is not None,
+        limits is not None,
+        bool(fields["is_wide"]),
+        whole is not None,
+        sums is not None,
+    )
 
 
-def _limits(frozen: FrozenNetwork, conv: FrozenConv, plan: Plan) -> Thresholds | None:
-    """Thresholds for a tensor of 8 bits whose codes it makes; of 16 bits they would take more than the floats."""
-    reads = _reads(conv, plan)
+def _without_floats(frozen: FrozenNetwork, conv: FrozenConv, plan: Plan) -> tuple[Thresholds | None, WholeNorm | None]:
+    """Thresholds for a tensor of 8 bits whose codes it makes, or whole numbers of a norm in front.
+
+    Thresholds for a tensor of 16 bits would take more than the floats.
+    """
+    bits = frozen.architecture.stream.bits
     is_image = plan.home.get(conv.op.inputs[0], conv.op.inputs[0]) == INPUT
-    if frozen.architecture.stream.bits > LIMITED or reads not in ("NET_QUANTIZED", "NET_ROWS") or is_image:
+    if frozen.step is None or _reads(conv, plan) not in ("NET_QUANTIZED", "NET_ROWS") or is_image:
+        return None, None
+    if has_whole_norm(conv):
+        return None, whole_norm(conv, *frozen.stream_range)
+    return (find_limits(conv, *frozen.stream_range) if bits <= LIMITED else None), None
+
+
+def _whole_sums(frozen: FrozenNetwork, conv: FrozenConv, plan: Plan) -> WholeSums | None:
+    """Whole numbers for what becomes of its sums, if they become numbers of a tensor."""
+    name = conv.op.name
+    if frozen.step is None or name in plan.readers or _gives(frozen, plan, name) or not has_whole_sums(conv):
         return None
-    return find_limits(conv, *frozen.stream_range)
+    inputs = [one for one in plan.added[name].inputs if one != name] if name in plan.added else []
+    if any(plan.reads(one, by=name) < 0 for one in inputs):  # numbers of an image are floats
+        return None
+    return whole_sums(conv, largest_sum(conv), added=len(inputs) * -frozen.stream_range[0])
 
 
 def _gives(frozen: FrozenNetwork, plan: Plan, name: str) -> int:
@@ -161,52 +221,71 @@ def _gives(frozen: FrozenNetwork, plan: Plan, name: str) -> int:
     return 1 + gives_units(frozen, name)
 
 
-def _behind(conv: FrozenConv) -> dict[str, Array]:
-    """Numbers of each filter, in the order of the output's channels."""
+def _behind(conv: FrozenConv) -> tuple[dict[str, Array], dict[str, object]]:
+    """Numbers of each filter, in the order of the output's channels: arrays, and fields that say what they are."""
     arrays: dict[str, Array] = {}
-    conv_at = conv.op.steps.index("conv")
+    fields: dict[str, object] = {}
+    conv_at, shifts = conv.op.steps.index("conv"), of_shifts(conv.norm_precision)
     shuffle_at = conv.op.steps.index("shuffle") if "shuffle" in conv.op.steps else 0
-    if conv.kernel.levels:
-        scales = conv.multiplier(conv.kernel.scales, act_scale=_act_scale(conv))
-        arrays["scales"] = by_output(conv, scales) if conv.kernel.per == "filter" else scales
+    if conv.kernel.levels and len(conv.kernel.scales) > 1:
+        scales = conv.kernel.scales
+        if conv.scale_precision.is_float:
+            scales = conv.multiplier(scales, act_scale=_act_scale(conv))
+        scales = by_output(conv, scales) if conv.kernel.per == "filter" else scales
+        arrays["scales"], fields["scale_exponent"] = c_vector(scales, conv.scale_precision)
     if conv.bias is not None:
-        arrays["bias"] = by_output(conv, conv.bias)
+        bias = by_output(conv, conv.bias)
+        arrays["bias"], fields["bias_exponent"] = c_vector(bias, of_shifts(conv.scale_precision))
     for place, step in enumerate(conv.op.steps):
-        if place > conv_at and step in ("norm", "standardize", "prelu"):
-            name, array = ("prelu", conv.prelu) if step == "prelu" else ("norm_after", conv.norms[place])
-            assert array is not None  # since the step is there
-            arrays[name] = by_output(conv, array) if place < shuffle_at else array
-    return arrays
+        if place < conv_at or step not in ("norm", "standardize", "prelu"):
+            continue
+        array = conv.prelu if step == "prelu" else conv.norms[place]
+        assert array is not None  # since the step is there
+        array = by_output(conv, array) if place < shuffle_at else array
+        if step == "prelu":
+            rows = [c_vector(row, shifts) for row in array]
+            arrays["prelu"] = np.concatenate([row.array for row in rows])
+            fields["prelu_exponents"] = "{" + ", ".join(str(row.exponent) for row in rows) + "}"
+        else:
+            arrays["norm_after"], fields["norm_exponents"] = c_norm(array, conv.norm_precision)
+    return arrays, fields
 
 
 def _act_scale(conv: FrozenConv) -> np.float32 | None:
     return None if conv.act is None else conv.act.scale
 
 
-def _source(conv: FrozenConv, choice: Choice, *, has_front: bool) -> tuple[dict[str, Array], dict[str, object]]:
+def _source(
+    conv: FrozenConv, choice: Choice, *, has_front: bool, whole: WholeNorm | None
+) -> tuple[dict[str, Array], dict[str, object]]:
     """What a convolution reads, as arrays and fields of the runtime's ``net_source``."""
     act, source = conv.act, conv.source
     arrays: dict[str, Array] = {}
     steps: list[str] = []
+    exponents = NO_EXPONENTS
     if has_front:
         steps = ["relu" if step == "quant" else step for step in front_steps(conv) if step != "quant" or not act]
-        norms = [norm for place, norm in conv.norms.items() if place < conv.op.steps.index("conv")]
-        arrays |= {"norm_before": norms[0]} if norms else {}
+        steps = ["whole"] if whole else steps
+        for place, norm in conv.norms.items():
+            if place < conv.op.steps.index("conv"):
+                arrays["norm_before"], exponents = c_norm(norm, conv.norm_precision)
     rule, bits, low, high, stride = "NET_FLOAT", 8, 0, 0, 1
-    scale = threshold = np.float32(0)
+    scale, threshold = np.float32(1), np.float32(0)
     if conv.image is not None:
         low, high = conv.image.low, conv.image.high
     elif act is not None:
         rule = RULES.get(act.rule, "NET_TWO_STEPS" if act.low == 0 else "NET_TERNARY")
         bits, low, high, stride = conv.op.act.bits, act.low, act.high, 2 if act.rule == "sign" else 1
         scale = np.float32(1) if act.scale is None else act.scale
-        threshold = np.float32(act.numbers[0]) if act.rule == "threshold" and has_front else threshold
+        threshold = np.float32(act.ratio)
+        if act.rule == "threshold":
+            threshold = np.float32(act.numbers[0] if has_front else 0)
     fields: dict[str, object] = {
         "channels": source.channels, "height": source.height, "width": source.width,
         "rule": rule, "bits": bits, "planes": choice.planes, "before": _steps(steps),
-        "low": low, "high": high, "stride": stride, "ratio": _float(np.float32(act.ratio if act else 0)),
-        "scale": _float(scale), "threshold": _float(threshold), "norm_before": "NULL",
-        "limits": "NULL", "limits_fall": "NULL",
+        "low": low, "high": high, "stride": stride, "norm_exponents": exponents,
+        "scale": _float(scale), "threshold": _float(threshold), "above": whole.above if whole else 0,
+        "norm_before": "NULL", "limits": "NULL", "limits_fall": "NULL",
     }  # fmt: skip
     return arrays, fields
 
@@ -235,7 +314,7 @@ def _places(conv: FrozenConv, plan: Plan, choice: Choice) -> dict[str, object]:
 
 def _text(name: str, kind: str, arrays: dict[str, Array], fields: dict[str, object], *, layer: str) -> str:
     """Arrays, and a struct of fields in their order, each with its name behind it."""
-    fields = fields | {key: f"{name}_{key}" for key in arrays}
+    fields = fields | {key: f"{name}_{key}" for key in arrays if key in fields}
     text = "".join(c_array(f"{name}_{key}", array, layer=layer) for key, array in arrays.items())
     lines = _wrapped(f"{value} /* {key} */" for key, value in fields.items())
     return f"{text}static const net_{kind} {name} = {{\n{lines}\n}};\n"
@@ -259,8 +338,8 @@ def c_array(name: str, array: Array, *, layer: str) -> str:
                 f"finite numbers in {layer}", found="infinity or not a number", remedy="train the network again"
             )
         kind, texts = "float", [_float(number) for number in flat.astype(np.float32)]
-    elif flat.dtype == np.int16:
-        kind, texts = "int16_t", [str(number) for number in flat]
+    elif flat.dtype in (np.int8, np.int16):
+        kind, texts = f"{flat.dtype}_t", [str(number) for number in flat]
     elif flat.dtype == np.uint32:
         kind, texts = "uint32_t", [f"0x{number:x}u" for number in flat]
     elif flat.dtype == np.int32:

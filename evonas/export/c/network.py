@@ -99,7 +99,8 @@ def _described(conv: FrozenConv, layer: CLayer, *, writes_codes: bool) -> str:
     text = f"{'-'.join(op.steps)} {_sides(op)}"
     text += f" of {op.groups} groups" if op.groups > 1 else ""
     text += f", {op.weight} weights, {layer.n_bytes} bytes; reads {SOURCES[layer.source]}"
-    text += "" if conv.act is None else f" ({op.act})"
+    text += "" if conv.act is None else f" ({op.act}{', by whole numbers' if layer.is_whole else ''})"
+    text += ", writes whole numbers" if layer.has_whole_sums else ""
     if layer.has_thresholds:
         return f"{text}, writes codes by integer thresholds"
     return f"{text}, writes codes" if writes_codes else text

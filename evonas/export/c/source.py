@@ -30,7 +30,7 @@ BUT = "\n * They may differ from those of other formats: some layers add up floa
 RUNTIME = Path(__file__).parent / "runtime"
 WHOLE = ("NET_IMAGE", "NET_CODES")  # what a convolution reads without floats
 EXACT = 2**24  # whole numbers up to here are float32 numbers
-CORE = ("place", "types", "tensor", "codes", "sums", "steps", "finish")
+CORE = ("place", "types", "numbers", "tensor", "codes", "sums", "steps", "finish")
 # of convolutions, each with its kernels
 FAMILIES = {
     "bits": ("window", "bits"),
@@ -58,7 +58,8 @@ SIZES = """\
  *        stack; logits are the caller's. Tensors between layers are {stream}.
  * work   {macs} multiply-accumulates an image
  * floats {n_whole} of {n_convs} convolutions go from codes to codes without them; what quantizes, pools, adds branches
- *        or writes logits computes with floats, in software where a core has no float unit
+ *        or writes logits computes with floats, in software where a core has no float unit, unless the table below
+ *        says that it takes whole numbers
  *
  * Logits are the same to the bit on every machine with IEEE floats and of every compiler, whether it fuses
  * multiply-adds or not; -ffast-math is refused. -O3 is the fastest, -Os the smallest.{but}

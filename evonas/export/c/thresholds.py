@@ -14,12 +14,14 @@ import torch
 from numpy.typing import NDArray
 
 from evonas.errors import ExportError
+from evonas.export.c.kernels.choice import row_length
 from evonas.nets.frozen import Floats, FrozenConv
 from evonas.nets.integer_network import apply_rule
 from evonas.nets.quant.activation_rule import ActivationRule
 
 MOST_THRESHOLDS = 3  # per channel; more take more bytes than the floats that they replace
 LARGEST_SUM = 2**31 - 1
+NARROW = 2**15 - 1  # what 16 bits hold
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +62,18 @@ def largest_sum(conv: FrozenConv) -> int:
             remedy="export a network with fewer channels or fewer bits in this layer, or to another format",
         )
     return largest
+
+
+def most_sum(conv: FrozenConv) -> int:
+    """What no sum of codes can exceed, whatever the image and the weights."""
+    codes = 255 if conv.act is None else max(-conv.act.low, conv.act.high)
+    weights = 1 if conv.kernel.levels == 3 else conv.kernel.levels - 1
+    return row_length(conv) * weights * codes
+
+
+def is_wide(conv: FrozenConv) -> bool:
+    """Whether thresholds for its sums may need more than 16 bits, whatever its weights are."""
+    return most_sum(conv) >= NARROW
 
 
 def find_thresholds(conv: FrozenConv, reader: FrozenConv) -> Thresholds | None:

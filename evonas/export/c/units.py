@@ -35,7 +35,7 @@ def _conv(conv: FrozenConv, step: np.float32, *, gives_units: bool) -> FrozenCon
     at = conv.op.steps.index("conv")
     per_unit = np.float32(1 / step)
     norms = dict(conv.norms)
-    act, scales = conv.act, conv.kernel.scales
+    act, worth = conv.act, np.float32(1)
     before = [place for place in norms if place < at]
     if before:
         norms[before[0]] = norms[before[0]] * np.array([[step], [1]], dtype=np.float32)
@@ -43,13 +43,17 @@ def _conv(conv: FrozenConv, step: np.float32, *, gives_units: bool) -> FrozenCon
         if act is not None and act.numbers:  # its scale, by which sums are multiplied, shrinks as well
             act = replace(act, numbers=tuple(float(np.float32(number) * per_unit) for number in act.numbers))
         if act is None or act.numbers or act.rule == "per_image":
-            scales = scales * step
+            worth = step
     bias, prelu = conv.bias, conv.prelu
     if gives_units:
-        scales = scales * per_unit
+        worth = worth * per_unit
         bias = None if bias is None else bias * per_unit
         prelu = None if prelu is None else prelu * np.array([[1], [per_unit], [per_unit]], dtype=np.float32)
         shifted = np.array([[1], [per_unit]], dtype=np.float32)
         norms |= {place: norm * shifted for place, norm in norms.items() if place > at}
-    kernel = replace(conv.kernel, scales=scales.astype(np.float32))
+    kernel = conv.kernel
+    if kernel.is_taken_up:  # by the norm behind
+        norms[at + 1] = norms[at + 1] * np.array([[worth], [1]], dtype=np.float32)
+    else:
+        kernel = replace(kernel, scales=(kernel.scales * worth).astype(np.float32))
     return replace(conv, kernel=kernel, act=act, norms=norms, bias=bias, prelu=prelu)

@@ -14,8 +14,9 @@ typedef int16_t net_tensor;
 typedef float net_tensor;
 #endif
 
-/* Steps of the module around a convolution, in front of it or behind it; what ends a list is NET_END. */
-enum { NET_END, NET_NORM, NET_RELU, NET_POOL, NET_SHORTCUT, NET_PRELU };
+/* Steps of the module around a convolution, in front of it or behind it; what ends a list is NET_END. NET_WHOLE: a norm, or
+ * behind it what a sum is worth, in whole numbers, down to those that are stored, where floats would be exact. */
+enum { NET_END, NET_NORM, NET_RELU, NET_POOL, NET_SHORTCUT, NET_PRELU, NET_WHOLE };
 
 /* What a convolution reads: the image; codes that the layer before it left; a tensor; floats or codes that it makes of
  * all of one before it begins; or codes that it makes row by row. */
@@ -27,6 +28,7 @@ enum { NET_FLOAT, NET_SIGN, NET_ROUND, NET_TERNARY, NET_TWO_STEPS, NET_PER_IMAGE
 /* What has a scale of its own: each plane of weights, each filter, or positive and negative weights. */
 enum { NET_PLANE, NET_FILTER, NET_BY_SIGN };
 
+
 /* What a layer reads. Codes are low + stride * index. Indices are stored, a stream of so many bits each from the lowest
  * bit of a word up; or as two streams, of their low and of their high bits. */
 typedef struct {
@@ -34,10 +36,11 @@ typedef struct {
     uint8_t rule, bits, planes;              /* planes: streams */
     uint8_t before[6];                       /* steps in front */
     int16_t low, high, stride;
-    float ratio;                             /* NET_PER_IMAGE: threshold in mean magnitudes */
+    int8_t norm_exponents[2];                /* of scales, of shifts */
     float scale;                             /* what a code is worth */
-    float threshold;                         /* of NET_TERNARY and NET_TWO_STEPS */
-    const float *norm_before;                /* scale of each channel, then shift of each channel */
+    float threshold;                         /* of NET_TERNARY and NET_TWO_STEPS; of NET_PER_IMAGE, in mean magnitudes */
+    int32_t above;                           /* the same in a norm's whole numbers: what is above it, reaches it */
+    const void *norm_before;                 /* scale of each channel, then shift of each channel */
     const int16_t *limits;                   /* numbers of a tensor from which codes are one higher, a row per channel; or NULL */
     const uint8_t *limits_fall;              /* channels whose codes fall where numbers rise, a bit each */
 } net_source;
@@ -73,15 +76,17 @@ struct net_conv {
     const uint32_t *words;                   /* whole words of weights of each row; or NULL */
     const uint8_t *codes;                    /* all others, row after row */
     const float *floats;                     /* weights where they are no codes */
-    const float *scales;                     /* of the sums, activations included; NULL: scale */
+    const void *scales;                      /* of the sums; floats include activations; NULL: scale, which does, too */
     float scale;
-    const float *bias;                       /* a filter each, or NULL */
-    const float *norm_after;                 /* scale of each channel, then shift of each channel */
-    const float *prelu;                      /* slope of each filter, then shift before, then shift after */
+    const void *bias;                        /* a filter each, or NULL */
+    const void *norm_after;                  /* scale of each channel, then shift of each channel */
+    const void *prelu;                       /* slope of each filter, then shift before, then shift after */
+    int8_t scale_exponent, bias_exponent, norm_exponents[2], prelu_exponents[3];
     const net_source *reader;                /* what reads the codes that this layer writes; NULL: it writes a tensor */
     const int32_t *added;                    /* places of tensors that the result is added to; or NULL */
     uint8_t n_added, added_at, writes_floats; /* before which of them it comes; 1: it gives the logits, 2: in units */
-    const int32_t *thresholds;               /* sums from which the reader's code is one higher, a row per filter; or NULL */
+    uint8_t is_wide;                         /* thresholds are int32_t, otherwise int16_t */
+    const void *thresholds;                  /* sums from which the reader's code is one higher, a row per filter; or NULL */
     const uint8_t *falling;                  /* filters whose codes fall where sums rise, a bit each */
     int32_t x, work, out;                    /* places in the arena; x below zero: the image */
     int32_t sums, patch, weights;

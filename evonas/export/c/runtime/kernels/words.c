@@ -121,9 +121,9 @@ static void net_quantize_row(const net_conv *l, net_view x, int32_t row, net_cel
 
     for (i = row * l->columns; i < (row + 1) * l->columns; i++) {
         const uint8_t *steps = s->before;
-        int32_t is_limited = NET_HAS_LIMITS && s->limits != NULL, is_sign = s->rule == NET_SIGN && !is_limited;
-        if (is_limited) {
-            net_limit(s, x, i, pixel);
+        int32_t is_whole = net_is_whole(s), is_sign = s->rule == NET_SIGN && !is_whole;
+        if (is_whole) {
+            net_without_floats(s, x, i, pixel);
         } else {
             net_load(x, i, 0, s->channels, pixel);
             net_front(s, &steps, 0, s->channels, pixel);
