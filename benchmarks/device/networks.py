@@ -19,7 +19,8 @@ from objectives.macs import macs
 from objectives.model_size import model_size
 
 PRECISIONS = ("binary", "ternary", "2-bit", "3-bit", "4-bit", "8-bit")
-NUMBERS = ("float", "8-bit", "8-bit", "16-bit", "power-of-two")  # of norms, and others that are no weights
+NUMBERS = ("float", "8-bit", "8-bit", "16-bit", "power-of-two")  # of norms
+OTHERS = ("float", "8-bit", "8-bit", "16-bit", "8-bit")  # of what else is no weight
 MODULES = ("norm-quant-conv", "norm-quant-conv-relu", "quant-conv-norm-relu", "norm-quant-conv-norm-prelu")
 CELL_MODULES = (*MODULES, "norm-quant-conv-norm-shortcut-prelu")
 OPS = (
@@ -88,7 +89,7 @@ def _space(rng: np.random.Generator, family: str) -> NetworkSpace:
         "scheme": _scheme(rng),
         "stream_precisions": (_one(rng, ("8-bit", "8-bit", "16-bit", "float")),),
         "norm_precisions": (_one(rng, NUMBERS),),
-        "scale_precisions": (_one(rng, NUMBERS),),
+        "scale_precisions": (_one(rng, OTHERS),),
     }
     wide = int(np.exp(rng.uniform(np.log(4), np.log(40))))
     is_signal = shape[1] == 1

@@ -160,10 +160,11 @@ def conv_layer(
     others = channels * (has_bias + 3 * module.has_prelu)
     affine = 2 * (module.norms_before * source_channels + module.norms_after * channels)
     norms = [(module.folded_before, source_channels), (module.folded_after, channels)]
-    takes_scales = module.takes_scales * (weight.sums == 1)
+    takes_bias = module.takes_scales * (1 - module.has_shuffle)
+    takes_scales = takes_bias * (weight.sums == 1)
     scales = (weight.stored + weight.stored_per_filter * channels) * (1 - takes_scales)
     thresholds = pick(module.folded_before > 0, act.stored_folded, act.stored) * module.has_quant
-    biases = channels * has_bias * (1 - module.takes_scales)
+    biases = channels * has_bias * (1 - takes_bias)
     norm_bytes = [sum(vector_bytes(there * n, bits) for bits in numbers[:2]) for there, n in norms]
     scale_bytes, bias_bytes = vector_bytes(scales, numbers.scale), vector_bytes(biases, numbers.other)
     bias_bytes = bias_bytes + 3 * vector_bytes(channels * module.has_prelu, numbers.norm_shift)
@@ -196,7 +197,7 @@ def conv_layer(
             module.folded_before,
             module.relus_before + module.has_quant * (act.codes == NO_CODES),
             module.has_pool,
-            has_bias * (1 - module.takes_scales),
+            has_bias * (1 - takes_bias),
             module.folded_after,
             module.relus_after,
             module.has_shortcut,

@@ -61,7 +61,7 @@ def _conv(layer: QuantLayer, op: Op, source: Shape, architecture: Architecture) 
     """One convolution, in which norms take up what they can.
 
     A norm in front takes up the step of the activations' codes, which the scales of the weights take along; a norm
-    right behind takes up scales, where a filter has one sum, and the bias.
+    right behind takes up scales, where a filter has one sum, and the bias, unless filters are shuffled.
     """
     norm_precision, scale_precision = architecture.norms, architecture.scales
     at = op.steps.index("conv")
@@ -78,7 +78,7 @@ def _conv(layer: QuantLayer, op: Op, source: Shape, architecture: Architecture) 
         norm = _Norm.of(layer, op, source, place)
         if place < at:
             norms[place] = norm.folded(norm_precision, units=units)
-        elif place > at + 1:
+        elif place > at + 1 or "shuffle" in op.steps:
             norms[place] = norm.folded(norm_precision)
         else:
             has_one = kernel.levels > 0 and len(kernel.terms) == 1

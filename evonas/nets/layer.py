@@ -147,7 +147,7 @@ class QuantLayer(nn.Module):
         _, units, worth = rule.taken_up() if rule is not None and "before" in self.norms else (None, 1.0, 1.0)
         if place == "before":
             return float(units)
-        if op.steps[conv + 1] not in ("norm", "standardize") or op.weight.is_float:
+        if op.steps[conv + 1] not in ("norm", "standardize") or "shuffle" in op.steps or op.weight.is_float:
             return 1.0
         latent = self.kernel_for(op, channels, segments)
         scale = self.weight_quantizers[op.weight.name].scale(latent)  # type: ignore[operator]

@@ -63,12 +63,12 @@ class NetworkSpaceSettings(Settings):
         "several: a gene of the network",
     )
     norm_precisions: Names = Field(
-        ("float",),
+        ("8-bit",),
         description="of the scales and shifts of norms, as they are stored: 8-bit and 16-bit share an exponent in a "
         "layer, power-of-two has shifts of 8 bits; several: a gene of the network",
     )
     scale_precisions: Names = Field(
-        ("float",),
+        ("8-bit",),
         description="of other numbers that are no weights: scales, thresholds, biases; several: a gene of the network",
     )
     has_classifier_bias: bool = Field(True, description="whether the last layer adds a number to each class")

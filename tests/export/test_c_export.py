@@ -121,7 +121,7 @@ STORED_AS = (
     ("float", "float"),
     ("8-bit", "8-bit"),
     ("power-of-two", "16-bit"),
-    ("16-bit", "power-of-two"),
+    ("16-bit", "8-bit"),
     ("8-bit",) * 2,
 )
 ARCHITECTURES = {

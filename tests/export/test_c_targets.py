@@ -38,7 +38,7 @@ Linker script and memory map
 KEPT = {  # tensors, norms, other numbers
     "cortex-m4": ("float", "float", "float"),
     "cortex-m0": ("8-bit", "8-bit", "8-bit"),
-    "rv32": ("16-bit", "8-bit", "power-of-two"),
+    "rv32": ("16-bit", "8-bit", "16-bit"),
     "rv32e": ("8-bit", "power-of-two", "16-bit"),
 }
 SIZES = Sizes(code=0x20, constants=0x104, helpers=8, variables=6)

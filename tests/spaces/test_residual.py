@@ -203,6 +203,8 @@ def test_more_bits_or_width_never_cost_less(space: StagedSpace, seed: int) -> No
         names = ["bitops"]  # memory depends on the kernel, too
     elif role == "stream":
         names = ["peak_memory"]
+    elif role in ("norms", "scales"):
+        names = ["model_size"]
     costs = []
     for genome[index] in choices:
         architecture = space.decode(genome)

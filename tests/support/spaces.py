@@ -15,7 +15,7 @@ from evonas.spaces.staged.staged_space import StagedSpace
 NUMBERS = tuple(precision.NUMBERS)
 SHORT = {"norm_precisions": ("8-bit",), "scale_precisions": ("8-bit",)}
 SMALL_SPACES = {
-    "digits": CellSpace.of((1, 8, 8), 10),
+    "digits": CellSpace.of((1, 8, 8), 10, norm_precisions=("float",), scale_precisions=("float",)),
     "four nodes": CellSpace.of(
         (3, 9, 7), 4, cells=("normal", "reduction"), nodes=4, channels=4, expansions=(0.5, 1.0), norm_precisions=NUMBERS
     ),
