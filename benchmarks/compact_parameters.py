@@ -48,7 +48,7 @@ FORMS: dict[str, tuple[str, str, bool]] = {
     "8 bits, no bias": ("8-bit", "8-bit", False),
     "powers of two": ("power-of-two", "8-bit", True),
 }
-ALIKE = ((BEFORE, "16 bits"), (SHORT,), ("8 bits, no bias",), ("powers of two",))  # what does not change training
+ALIKE = ((BEFORE, "16 bits", SHORT), ("8 bits, no bias",), ("powers of two",))  # what does not change training
 BYTES, SHARE = 0.6, 0.7  # wanted below 3,000 bytes: of what they took before, of weights among all bytes
 
 

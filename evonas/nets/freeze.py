@@ -25,6 +25,9 @@ from evonas.nets.packing.numbers import rounded
 from evonas.nets.quant.activation_rule import ActivationRule
 from evonas.nets.quant.quantizer import Quantizer
 
+FARTHEST = 8.0  # deviations from a channel's mean beyond which no number is expected
+LARGEST = 1e30
+
 
 @torch.no_grad()
 def freeze(network: Network, *, codes: InputCodes = PIXELS, facts: Mapping[str, str] | None = None) -> FrozenNetwork:
@@ -77,7 +80,8 @@ def _conv(layer: QuantLayer, op: Op, source: Shape, architecture: Architecture) 
     for place in places:
         norm = _Norm.of(layer, op, source, place)
         if place < at:
-            norms[place] = norm.folded(norm_precision, units=units)
+            is_sign = act is not None and act.rule == "sign"
+            norms[place] = norm.of_signs(norm_precision) if is_sign else norm.folded(norm_precision, units=units)
         elif place > at + 1 or "shuffle" in op.steps:
             norms[place] = norm.folded(norm_precision)
         else:
@@ -183,7 +187,12 @@ class _Norm(NamedTuple):
         return cls(*(values.numpy() for values in (mean, variance.sqrt(), scale, shift)))
 
     def folded(
-        self, precision: Precision, *, units: float = 1.0, of: Floats | None = None, bias: Floats | None = None
+        self,
+        precision: Precision,
+        *,
+        units: float = 1.0,
+        of: Floats | None = None,
+        bias: Floats | None = None,
     ) -> Floats:
         """Factor and summand of what it reads, ``(2, channels)``, rounded once.
 
@@ -199,6 +208,21 @@ class _Norm(NamedTuple):
         # the shift belongs to the factor as it was rounded, so that means stay where they are
         shift = self.shift / units + ((0.0 if bias is None else bias) - self.mean) * (factor / worth)
         return np.stack([factor, _rounded(shift, of_shifts(precision))])
+
+    def of_signs(self, precision: Precision) -> Floats:
+        """The same where only the sign of what it gives counts: factors are 1 or -1, and shifts say where signs change.
+
+        A small factor and its shift would round to a place elsewhere, or to none.
+        """
+        factor = np.where(self.scale < 0, -1.0, 1.0)
+        beyond = FARTHEST * np.sqrt(self.deviation**2 + EPSILON)
+        margin = np.clip(self.shift / np.maximum(np.abs(self.scale), 1 / LARGEST), -beyond, beyond)
+        shift = _rounded(margin - self.mean * factor, of_shifts(precision)).astype(np.float64)
+        if not precision.is_float:  # a channel that never changes keeps its sign
+            is_moved = (self.mean * factor + shift >= 0) != (self.shift >= 0)
+            step = np.ldexp(1.0, np.frexp(np.abs(shift).max())[1] - of_shifts(precision).bits + 1)
+            shift += is_moved * np.where(self.shift < 0, -step, step)
+        return np.stack([factor, shift]).astype(np.float32)
 
 
 def _rounded(values: NDArray[Any], precision: Precision, *, weights: NDArray[np.float64] | None = None) -> Floats:

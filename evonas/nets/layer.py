@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from evonas.architecture.graph import Op, Shape
 from evonas.architecture.methods import Method
-from evonas.architecture.precision import FLOAT, Precision
+from evonas.architecture.precision import BINARY, FLOAT, Precision
 from evonas.architecture.scheme import Scheme
 from evonas.nets.mixed_path import UNMIXED, Blend, LayerBlends
 from evonas.nets.norm import SlicedNorm, norm_key
@@ -108,14 +108,16 @@ class QuantLayer(nn.Module):
         for step in op.steps:
             match step:
                 case "norm" if parts.codes and place == "before":
-                    y = self.norms[place].normalise(y, parts.gamma, parts.beta, segments, kept=norms)  # type: ignore[operator]
+                    kept = FLOAT if op.act == BINARY else norms  # in front of signs factors are 1 or -1
+                    y = self.norms[place].normalise(y, parts.gamma, parts.beta, segments, kept=kept)  # type: ignore[operator]
                 case "quant" if parts.codes:
                     y = parts.codes(y)
                 case "norm" | "standardize":
                     key = (blends.act or norm_key(op.act)) if step == "norm" else None
-                    units = 1.0 if norms.is_float else self._units(op, x.shape[1], segments, place)
+                    kept = FLOAT if op.act == BINARY and place == "before" else norms
+                    units = 1.0 if kept.is_float else self._units(op, x.shape[1], segments, place)
                     of = segments if place == "before" else op.segments
-                    y = self.norms[place](y, key, of, kept=norms, units=units)
+                    y = self.norms[place](y, key, of, kept=kept, units=units)
                 case "quant":
                     y = self._quantize_act(y, op.act, blends.act)
                 case "conv":

@@ -39,8 +39,8 @@ class Network(nn.Module):
         rewrite: Maps each given architecture to the one that is run instead, such as one with partial channels.
 
     Attributes:
-        rounds_norms: Whether norms are rounded as the active architecture stores them. Those of more than 8 bits lose
-            nothing when they are rounded once, at the end.
+        rounds_norms: Whether norms are rounded as the active architecture stores them, where that is coarser than 8
+            bits; the others lose next to nothing when they are rounded once, at the end.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Network(nn.Module):
     @property
     def norms(self) -> Precision:
         """To what norms are rounded."""
-        return self.active.norms if self.rounds_norms and self.active.norms.bits <= EIGHT_BIT.bits else FLOAT
+        return self.active.norms if self.rounds_norms and self.active.norms.bits < EIGHT_BIT.bits else FLOAT
 
     def activations(self, images: Tensor) -> dict[str, Tensor]:
         """Output ``(n, channels, height, width)`` of every operation of the active architecture, by name.

@@ -38,7 +38,7 @@ def parts_of(architecture: Architecture, recipe: TrainingConfig, *, steps: int) 
 
 def rounded_last(architecture: Architecture, steps: int) -> list[tuple[Architecture, int]]:
     """The steps of a part in turn: coarse norms are rounded as they will be stored in the last of them only."""
-    if architecture.norms.bits > EIGHT_BIT.bits:
+    if architecture.norms.bits >= EIGHT_BIT.bits:
         return [(architecture, steps)]
     last = round(ROUNDED * steps)
     return [(replace(architecture, norms=FLOAT), steps - last), (architecture, last)]
