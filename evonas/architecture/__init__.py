@@ -8,6 +8,7 @@ May import ``errors`` and ``plugins``; everything else in evonas may import this
 - ``module_steps``: the order of batch norm, quantizer and convolution in a layer.
 - ``fitting``: kernels and strides cut to what their input has use for.
 - ``graph``: operations, shapes and the whole architecture.
+- ``stored_numbers``: how numbers that are no weights are stored.
 - ``layer_counts``: weights, bytes and operations of a convolution, for one network or many.
 - ``layer_table``: an architecture as a table for people.
 """

@@ -82,6 +82,8 @@ def _conv(layer: QuantLayer, op: Op, source: Shape, architecture: Architecture) 
         if place < at:
             is_sign = act is not None and act.rule == "sign"
             norms[place] = norm.of_signs(norm_precision) if is_sign else norm.folded(norm_precision, units=units)
+            if act is not None and act.rule == "round":
+                norms[place][1] = _off_edges(norms[place][1], of_shifts(norm_precision))
         elif place > at + 1 or "shuffle" in op.steps:
             norms[place] = norm.folded(norm_precision)
         else:
@@ -218,11 +220,29 @@ class _Norm(NamedTuple):
         beyond = FARTHEST * np.sqrt(self.deviation**2 + EPSILON)
         margin = np.clip(self.shift / np.maximum(np.abs(self.scale), 1 / LARGEST), -beyond, beyond)
         shift = _rounded(margin - self.mean * factor, of_shifts(precision)).astype(np.float64)
-        if not precision.is_float:  # a channel that never changes keeps its sign
-            is_moved = (self.mean * factor + shift >= 0) != (self.shift >= 0)
-            step = np.ldexp(1.0, np.frexp(np.abs(shift).max())[1] - of_shifts(precision).bits + 1)
-            shift += is_moved * np.where(self.shift < 0, -step, step)
-        return np.stack([factor, shift]).astype(np.float32)
+        if not precision.is_float:  # a channel that never changes keeps its sign, and a distance from where it would
+            step = _step(shift, of_shifts(precision))
+            away = step * (np.rint(-self.mean * factor / step) + np.where(self.shift < 0, -1, 1))
+            is_near = np.abs(self.mean * factor + shift) < step / 2
+            is_other = (self.mean * factor + shift >= 0) != (self.shift >= 0)
+            shift = np.where((self.deviation < step) & (is_near | is_other), away, shift)
+        return np.stack([factor.astype(np.float32), _rounded(shift, of_shifts(precision))])
+
+
+def _off_edges(shifts: Floats, precision: Precision) -> Floats:
+    """The same without halves: where a channel reads zeros, as it often does, it would lie between two codes.
+
+    The network itself computes the same anywhere; graphs for compilers, which round in other places, do not.
+    """
+    step = _step(shifts, precision)
+    if precision.is_float or step > 1 / 4:
+        return shifts
+    return _rounded(np.where(shifts % 1 == 0.5, shifts + step, shifts), precision)
+
+
+def _step(shifts: NDArray[Any], precision: Precision) -> float:
+    """Between two numbers that can be stored."""
+    return float(np.ldexp(1.0, np.frexp(np.abs(shifts).max())[1] - precision.bits + 1))
 
 
 def _rounded(values: NDArray[Any], precision: Precision, *, weights: NDArray[np.float64] | None = None) -> Floats:

@@ -33,9 +33,9 @@ from evonas.nets.freeze import freeze
 from evonas.nets.frozen import FrozenConv, FrozenNetwork, Kernel
 from evonas.nets.integer_network import IntegerNetwork
 from evonas.nets.network import Network
-from evonas.nets.packing.numbers import rounded
 from evonas.spaces import SPACES, ResidualSpace
 from objectives.peak_memory import peak_memory
+from tests.nets.test_stored_numbers import rounded
 from tests.support.spaces import EVERY_SPACE, UNEVEN, random_architectures, uneven
 
 GCC = shutil.which("gcc")

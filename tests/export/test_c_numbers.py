@@ -16,8 +16,8 @@ from evonas.export.c.numbers import c_norm, c_vector, has_whole_norm, stored_byt
 from evonas.export.c.units import in_units
 from evonas.nets.frozen import FrozenConv, FrozenNetwork
 from evonas.nets.integer_network import apply_rule
-from evonas.nets.packing.numbers import rounded
 from tests.export.test_c_export import NAMES, frozen_of
+from tests.nets.test_stored_numbers import rounded
 
 
 @cache

@@ -16,6 +16,7 @@ from onnx import ModelProto, NodeProto, numpy_helper
 
 from evonas.architecture.graph import Architecture
 from evonas.architecture.methods import QUANTIZERS
+from evonas.architecture.precision import FLOAT, NUMBERS
 from evonas.architecture.scheme import Scheme
 from evonas.export.closeness import closeness
 from evonas.export.format import Logits
@@ -66,11 +67,21 @@ def exact(frozen: FrozenNetwork, n: int) -> Logits:
 
 @pytest.mark.parametrize("name", EVERY_SPACE)
 def test_logits_are_those_of_the_network_but_for_codes_on_the_edge_between_two(name: str) -> None:
-    frozen = a_network(EVERY_SPACE[name])
+    frozen = a_network(EVERY_SPACE[name], norms=FLOAT, scales=FLOAT)
     expected = exact(frozen, 50)
     # QONNX's batch norms round in other places than two operations do; QDQ's biases are whole numbers besides
     for form, least in (("qonnx", 0.96), ("onnx-qdq", 0.9)):
         assert closeness(logits_of(frozen, form, 50), expected, frozen).equal >= least, form
+
+
+@pytest.mark.parametrize("name", EVERY_SPACE)
+def test_numbers_of_few_bits_leave_more_codes_on_an_edge(name: str) -> None:
+    """Where factors and tensors are few whole numbers, so are what is rounded: often half a step."""
+    frozen = a_network(EVERY_SPACE[name], norms=NUMBERS["8-bit"], scales=NUMBERS["8-bit"])
+    expected = exact(frozen, 50)
+    for form in FORMS:
+        found = logits_of(frozen, form, 50)
+        assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.97, form
 
 
 @pytest.mark.parametrize(("name", "number_format", "keys"), SCHEMES, ids=[f"{n} {p}" for n, p, _ in SCHEMES])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from evonas.architecture.graph import Architecture, Op
 from evonas.architecture.methods import QUANTIZERS
-from evonas.architecture.precision import PRECISIONS, precision
+from evonas.architecture.precision import FLOAT, PRECISIONS, Precision, precision
 from evonas.architecture.scheme import Scheme
 from evonas.errors import ExportError
 from evonas.export.format import Runner
@@ -52,8 +53,9 @@ def pixels(architecture: Architecture, n: int) -> NDArray[np.uint8]:
     return np.random.default_rng(1).integers(0, 256, (n, *architecture.input_shape), dtype=np.uint8)
 
 
-def a_network(space: NetworkSpace, seed: int = 0) -> FrozenNetwork:
-    return freeze(trained(space.decode(space.sample(np.random.default_rng(seed), 1)[0])), facts={"network": "7"})
+def a_network(space: NetworkSpace, seed: int = 0, **kept: Precision) -> FrozenNetwork:
+    architecture = space.decode(space.sample(np.random.default_rng(seed), 1)[0])
+    return freeze(trained(replace(architecture, **kept)), facts={"network": "7"})
 
 
 def written(frozen: FrozenNetwork, name: str, folder: Path) -> Path:
@@ -104,7 +106,7 @@ def test_kernels_that_are_not_square_are_exported_exactly(name: str, tmp_path: P
     space = SPACES[name].of((2, 7, 2), 3, **UNEVEN[name]) if name in UNEVEN else EVERY_SPACE[name]
     architecture = space.decode(space.sample(np.random.default_rng(0), 1)[0])
     architecture = architecture if name in UNEVEN else uneven(architecture, 0)
-    network = trained(architecture)
+    network = trained(replace(architecture, norms=FLOAT, scales=FLOAT))  # of which torch computes nearly the same
     frozen, images = freeze(network), pixels(architecture, 8)
     expected = IntegerNetwork(frozen)(torch.from_numpy(images)).numpy()
     for form in FAST:

@@ -164,7 +164,8 @@ def test_a_click_on_the_cloud_shows_what_was_evaluated(page: Page, run: RunFolde
 def test_keys_walk_along_the_front_and_down_the_table(page: Page, run: RunFolder) -> None:
     by_size = front_table(run).sort_values("model_size")["id"].tolist()
     page.evaluate("byId('scatter').focus()")
-    for key, expected in (("Home", 0), ("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("End", -1)):
+    far = min(2, len(by_size) - 1)
+    for key, expected in (("Home", 0), ("ArrowRight", 1), ("ArrowRight", far), ("ArrowLeft", far - 1), ("End", -1)):
         page.key(key)
         assert chosen(page) == by_size[expected]
     page.evaluate("byId('table-body').querySelector('[tabindex=\"0\"]').focus()")

@@ -24,6 +24,7 @@ from evonas.run.engine import resume, search
 from evonas.run.stages.supernet_store import SUPERNET
 from evonas.run.stopping import StopReason
 from evonas.spaces.genome import Genomes, from_text
+from evonas.training.network_training import as_exported
 from evonas.workflows import run_handle
 from evonas.workflows.run_handle import Run, open_run
 from objectives import OBJECTIVES
@@ -31,7 +32,6 @@ from objectives.fronts.pareto import is_nondominated
 from reports.pages.page import run_page
 from reports.run_folder.folder import RunFolder
 from reports.tables.snapshot import Snapshot
-from surrogates.one_shot.score import score_network
 from tests.support.run_folders import copied
 from tests.support.runs import StopAfter, assert_same_result, with_, write_front
 
@@ -282,7 +282,7 @@ def test_a_trained_network_is_loaded_as_it_was(finished: Run, tmp_path: Path) ->
     (training,) = run.train("knee", workers=1)
     test = open_context(load_config(run.path / "run.toml")).dataset.test
     network = run.load(training.evaluation)
-    assert score_network(network, images=test.inputs(), labels=test.labels) == training.test
+    assert as_exported(network, test) == training.test
     with pytest.raises(SelectionError, match="evonas train"):
         run.load(training.evaluation, seed=7)
 
