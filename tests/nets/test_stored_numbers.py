@@ -8,8 +8,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evonas.architecture.precision import NUMBERS, Precision
+from evonas.architecture.graph import Architecture, Op
+from evonas.architecture.precision import NUMBERS, PRECISIONS, Precision
 from evonas.architecture.stored_numbers import vector_bytes
+from evonas.nets.freeze import freeze
+from evonas.nets.frozen import FrozenConv
+from evonas.nets.network import Network
 from evonas.nets.packing import numbers
 from evonas.nets.packing.numbers import read, stored
 
@@ -54,3 +58,43 @@ def test_numbers_of_no_weight_are_clipped_so_that_others_keep_their_digits() -> 
     with_all, without = rounded(values, NUMBERS["8-bit"]), rounded(values, NUMBERS["8-bit"], weights=weights)
     assert np.abs(with_all - values)[1:].max() > 0.2
     assert np.abs(without - values)[1:].max() < 0.005
+
+
+def frozen(act: str, *, gamma: list[float], beta: list[float], mean: list[float], deviation: list[float]) -> FrozenConv:
+    """A convolution behind a norm of these numbers, which are kept in 8 bits."""
+    op = Op("layer", "conv", ("input",), 2, weight=PRECISIONS["ternary"], act=PRECISIONS[act])
+    short = NUMBERS["8-bit"]
+    network = Network([Architecture((len(gamma), 1, 1), (op,), norms=short, scales=short)], generator=torch.Generator())
+    norm = network.layers["layer"].norms["before"]
+    with torch.no_grad():
+        norm.gamma[f"act {act}"][0] = torch.tensor(gamma)
+        norm.beta[f"act {act}"][0] = torch.tensor(beta)
+        norm.mean[0], norm.variance[0] = torch.tensor(mean), torch.tensor(deviation) ** 2
+    return freeze(network).convs["layer"]
+
+
+def test_signs_change_where_they_did() -> None:
+    """Though one factor is a fiftieth of the others; and a channel that never changes keeps its sign."""
+    gamma, beta, mean, deviation = (
+        [1.0, 0.02, -1.0, 0.5],
+        [0.3, 0.028, 0.1, -1e-3],
+        [2.0, 0.0, 1.0, 0.5],
+        [1.0, 1.0, 2.0, 0],
+    )
+    factor, shift = frozen("binary", gamma=gamma, beta=beta, mean=mean, deviation=deviation).norms[0]
+    for channel in range(3):
+        exact = mean[channel] - beta[channel] / gamma[channel] * deviation[channel]
+        assert abs(-shift[channel] / factor[channel] - exact) < 0.02 * deviation[channel]
+    assert set(np.abs(factor)) == {1.0}
+    assert mean[3] * factor[3] + shift[3] < 0
+
+
+def test_zeros_are_not_on_the_edge_between_two_codes() -> None:
+    conv = frozen("2-bit", gamma=[1.0, 1.0], beta=[0.0, 0.0], mean=[0.0, 0.0], deviation=[1.0, 1.0])
+    assert conv.act is not None
+    assert conv.act.is_taken_up
+    step = frozen("2-bit", gamma=[1.0], beta=[0.0], mean=[0.0], deviation=[1.0]).norms[0][0, 0]
+    half = 0.5 / float(step)  # a shift of half a step
+    shifts = frozen("2-bit", gamma=[1.0, 1.0], beta=[half, 3.0], mean=[0.0, 0.0], deviation=[1.0, 1.0]).norms[0][1]
+    assert abs(shifts[0] - 0.5) < 0.1
+    assert (shifts % 1 != 0.5).all()
