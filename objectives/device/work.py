@@ -270,7 +270,6 @@ def _bits(layer: Layer, one: Sizes, name: str) -> Work:
             "ones": one.area * sums * triples,
             "ones_rest": one.area * sums * (words - 3 * triples),
             "ones_row": one.area * sums,
-            "ones_border": border * sums * words,
             "ones_loaded": sums * (one.length % 32),
         }
     triples = words // 3

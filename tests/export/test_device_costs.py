@@ -115,7 +115,7 @@ def test_a_network_takes_the_flash_that_is_counted() -> None:
         pytest.skip("not installed: its compiler")
     frozen = frozen_of("digits 0")
     sizes = linked_sizes(frozen, "cortex-m4")
-    assert flash(frozen.architecture.layers) == pytest.approx(sizes.code + sizes.constants + sizes.helpers, rel=0.08)
+    assert flash(frozen.architecture.layers) == pytest.approx(sizes.code + sizes.constants + sizes.helpers, rel=0.12)
 
 
 def test_nothing_costs_nothing() -> None:
