@@ -34,8 +34,8 @@ from report import write_report
 from torch import Tensor, nn
 
 from evonas.architecture.graph import Op
-from evonas.architecture.precision import FLOAT, Precision
-from evonas.nets.layer import UNPREPARED, Parts, QuantLayer
+from evonas.architecture.precision import Precision
+from evonas.nets.layer import QuantLayer
 from evonas.nets.mixed_path import (
     UNMIXED,
     Blend,
@@ -68,19 +68,10 @@ class SeparateLayer(QuantLayer):
     is_tied = False
     blends = UNMIXED
 
-    def forward(
-        self,
-        x: Tensor,
-        op: Op,
-        segments: int,
-        *,
-        blends: LayerBlends = UNMIXED,
-        parts: Parts = UNPREPARED,
-        norms: Precision = FLOAT,
-    ) -> Tensor:
+    def forward(self, *given: Any, **others: Any) -> Tensor:
         """See :meth:`QuantLayer.forward`."""
-        self.blends = blends
-        return super().forward(x, op, segments, blends=blends, parts=parts, norms=norms)
+        self.blends = others.get("blends", UNMIXED)
+        return super().forward(*given, **others)
 
     def _quantize_act(self, x: Tensor, act: Precision, blend: Blend | None) -> Tensor:
         return x if blend else super()._quantize_act(x, act, blend)

@@ -90,9 +90,6 @@ def test_signs_change_where_they_did() -> None:
 
 
 def test_zeros_are_not_on_the_edge_between_two_codes() -> None:
-    conv = frozen("2-bit", gamma=[1.0, 1.0], beta=[0.0, 0.0], mean=[0.0, 0.0], deviation=[1.0, 1.0])
-    assert conv.act is not None
-    assert conv.act.is_taken_up
     step = frozen("2-bit", gamma=[1.0], beta=[0.0], mean=[0.0], deviation=[1.0]).norms[0][0, 0]
     half = 0.5 / float(step)  # a shift of half a step
     shifts = frozen("2-bit", gamma=[1.0, 1.0], beta=[half, 3.0], mean=[0.0, 0.0], deviation=[1.0, 1.0]).norms[0][1]
